@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libpvctl: paravirtualized domains for programs.
+ *
+ * Returns: 0 (or a positive count where said), or one of these negative errno
+ * values, always: -EINVAL -E2BIG -ENOENT (file, store path, node) -ESRCH (no
+ * such domain) -EEXIST -EBUSY -EPERM -ENOMEM -ENOSPC -EIO -EPROTO -ETIMEDOUT
+ * -ECANCELED -ENOSYS. Details go to *err where err is not NULL; on failure no
+ * other output is touched.
+ *
+ * Structs with a `size` member first: set it to sizeof; zero the rest for the
+ * defaults; NULL where an opts pointer is taken means all defaults.
+ *
+ * Threads: a context is used by one thread at a time; contexts are independent.
+ * Fork: in the child only pvctl_close is allowed on an inherited context. All
+ * file descriptors are close-on-exec. The library never prints, exits, starts
+ * threads, touches signals or forks, but for pvctl_node_start, which starts the
+ * daemon because that is what it is for.
+ */
+#ifndef LIBPVCTL_H
+#define LIBPVCTL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PVCTL_API __attribute__((visibility("default")))
+#define PVCTL_CHECK __attribute__((warn_unused_result))
+
+struct pvctl;         /* a connection to one node */
+struct pvctl_config;  /* what a domain should be */
+struct pvctl_domain_list;
+struct pvctl_vcpu_list;
+struct pvctl_node_list;
+struct pvctl_events;
+
+enum pvctl_origin {
+	PVCTL_ORIGIN_LIB = 0, PVCTL_ORIGIN_OS = 1, PVCTL_ORIGIN_HV = 2,
+	PVCTL_ORIGIN_STORE = 3, PVCTL_ORIGIN_IMAGE = 4, PVCTL_ORIGIN_DAEMON = 5
+};
+struct pvctl_error {
+	int32_t code;     /* what the function returned */
+	uint32_t origin;  /* enum pvctl_origin */
+	int64_t hv_rc;    /* the hypervisor's own result, or 0 */
+	char msg[240];    /* a sentence for a person; never empty after a failure */
+};
+
+/* ---- nodes ---- */
+struct pvctl_node_start_opts {
+	size_t size;
+	const char *name;        /* NULL: "default" */
+	uint64_t memory_bytes;   /* 0: half of the host's RAM, at most 16 GiB per node; RAM not touched is not used */
+	uint32_t cpus;           /* 0: as many as the host has, at most 8 */
+	const char *accel;       /* NULL or "auto", "kvm", "tcg" */
+	uint32_t icount;         /* 1: count instructions instead of time (for benchmarks) */
+	const char *hv_path;     /* NULL: as installed */
+	const char *hv_cmdline;  /* NULL: none; appended */
+	uint32_t timeout_ms;     /* 0: 30 s */
+	const char *daemon_path; /* NULL: as installed */
+};
+struct pvctl_node_info {
+	char name[64];
+	uint32_t running;        /* 0: only left-over state */
+	uint32_t pid, qemu_pid;
+	uint64_t memory_bytes;
+	uint32_t cpus;
+	char accel[8];
+	char store_socket[200];  /* for XENSTORED_PATH */
+	char state_dir[200];     /* logs, console logs */
+	uint64_t uptime_ns;
+	uint32_t domains;
+};
+PVCTL_API int pvctl_node_start(const struct pvctl_node_start_opts *opts, struct pvctl_error *err) PVCTL_CHECK; /* -EEXIST: runs already */
+PVCTL_API int pvctl_node_stop(const char *name, uint32_t timeout_ms, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API int pvctl_node_get(const char *name, struct pvctl_node_info *ret, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API int pvctl_node_list(struct pvctl_node_list **ret, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API size_t pvctl_node_list_count(const struct pvctl_node_list *);
+PVCTL_API const struct pvctl_node_info *pvctl_node_list_at(const struct pvctl_node_list *, size_t i); /* borrowed; NULL past the end */
+PVCTL_API void pvctl_node_list_free(struct pvctl_node_list *);
+
+/* ---- context ---- */
+struct pvctl_open_opts {
+	size_t size;
+	const char *node;        /* NULL: "default" */
+	void (*log)(void *data, int level, const char *msg); /* level: 0 error .. 3 debug; NULL: silent */
+	void *log_data;
+	/* Long operations: called about 10 times a second; non-zero cancels (-ECANCELED). */
+	int (*progress)(void *data, const char *what, uint64_t done, uint64_t total);
+	void *progress_data;
+};
+PVCTL_API int pvctl_open(const struct pvctl_open_opts *opts, struct pvctl **ret_ctx, struct pvctl_error *err) PVCTL_CHECK; /* -ENOENT: the node does not run */
+PVCTL_API void pvctl_close(struct pvctl *ctx);
+PVCTL_API const char *pvctl_version(void);
+
+/* ---- what a domain should be ---- */
+/*
+ * Keys are those of pvctl.cfg(5): name uuid memory maxmem (MiB) vcpus maxvcpus
+ * kernel ramdisk cmdline root extra on_poweroff on_reboot on_crash on_watchdog cpus cpu_weight cap
+ * max_event_channels max_grant_frames max_maptrack_frames max_grant_version type. Setting checks the
+ * value's form and range at once (-EINVAL with the key in the message; -ENOENT:
+ * no such key; -ENOSYS: a key of xl's that is not supported yet).
+ */
+PVCTL_API int pvctl_config_new(struct pvctl_config **ret, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API void pvctl_config_free(struct pvctl_config *);
+PVCTL_API int pvctl_config_set_str(struct pvctl_config *, const char *key, const char *value, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API int pvctl_config_set_int(struct pvctl_config *, const char *key, int64_t value, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API int pvctl_config_set_list(struct pvctl_config *, const char *key, const char *const *values, size_t n, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API const char *pvctl_config_get_str(const struct pvctl_config *, const char *key); /* borrowed; NULL: not set */
+PVCTL_API int pvctl_config_get_int(const struct pvctl_config *, const char *key, int64_t *ret) PVCTL_CHECK;
+PVCTL_API int pvctl_config_to_json(const struct pvctl_config *, char **ret_text, struct pvctl_error *err) PVCTL_CHECK; /* free with pvctl_free */
+PVCTL_API int pvctl_config_from_json(const char *text, struct pvctl_config **ret, struct pvctl_error *err) PVCTL_CHECK;
+/* Everything that can be checked without side effects: required keys, files, kernel format, sizes. ctx may be NULL. */
+PVCTL_API int pvctl_config_check(struct pvctl *ctx, const struct pvctl_config *, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API void pvctl_free(void *text);
+
+/* ---- domains ---- */
+enum pvctl_run_state { PVCTL_STATE_RUNNING = 0, PVCTL_STATE_BLOCKED = 1, PVCTL_STATE_PAUSED = 2,
+	PVCTL_STATE_SHUTDOWN = 3, PVCTL_STATE_DYING = 4 };
+enum pvctl_reason { PVCTL_REASON_NONE = -1, PVCTL_REASON_POWEROFF = 0, PVCTL_REASON_REBOOT = 1,
+	PVCTL_REASON_SUSPEND = 2, PVCTL_REASON_CRASH = 3, PVCTL_REASON_WATCHDOG = 4, PVCTL_REASON_SOFT_RESET = 5 };
+struct pvctl_domain_info {
+	uint32_t domid;
+	uint64_t unique_id;      /* never given twice by a node */
+	char name[128];          /* "" when it has none */
+	uint8_t uuid[16];
+	uint32_t state;          /* enum pvctl_run_state */
+	int32_t reason;          /* enum pvctl_reason */
+	uint32_t flags;          /* bits 0..5: running blocked paused shutdown dying, crashed */
+	uint64_t cpu_ns;
+	uint64_t memory_bytes, max_memory_bytes, outstanding_bytes;
+	uint32_t vcpus_online, vcpus_max;
+	uint64_t created_unix_ns;
+};
+struct pvctl_create_opts { size_t size; uint32_t paused; };
+struct pvctl_destroy_opts { size_t size; uint64_t unique_id; }; /* 0: whichever has the domid */
+
+PVCTL_API int pvctl_domain_create(struct pvctl *, const struct pvctl_config *, const struct pvctl_create_opts *, uint32_t *ret_domid, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API int pvctl_domain_destroy(struct pvctl *, uint32_t domid, const struct pvctl_destroy_opts *, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API int pvctl_domain_pause(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API int pvctl_domain_unpause(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
+/* Asks the guest (control/shutdown): "poweroff", "reboot", "halt". Returns when it was asked. -ENOSYS: it does not listen. */
+PVCTL_API int pvctl_domain_request(struct pvctl *, uint32_t domid, const char *what, struct pvctl_error *err) PVCTL_CHECK;
+/* Waits until the domain has shut down (ret_reason) or gone (PVCTL_REASON_NONE); 0 ms: for ever. */
+PVCTL_API int pvctl_domain_wait(struct pvctl *, uint32_t domid, uint32_t timeout_ms, int32_t *ret_reason, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API int pvctl_domain_get(struct pvctl *, uint32_t domid, struct pvctl_domain_info *ret, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API int pvctl_domain_lookup(struct pvctl *, const char *name, uint32_t *ret_domid, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API int pvctl_domain_config(struct pvctl *, uint32_t domid, struct pvctl_config **ret, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API int pvctl_domain_rename(struct pvctl *, uint32_t domid, const char *name, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API int pvctl_domain_list(struct pvctl *, struct pvctl_domain_list **ret, struct pvctl_error *err) PVCTL_CHECK; /* domain 0 first */
+PVCTL_API size_t pvctl_domain_list_count(const struct pvctl_domain_list *);
+PVCTL_API const struct pvctl_domain_info *pvctl_domain_list_at(const struct pvctl_domain_list *, size_t i);
+PVCTL_API void pvctl_domain_list_free(struct pvctl_domain_list *);
+
+struct pvctl_vcpu_info {
+	uint32_t domid, vcpu;
+	uint32_t online, blocked, running;
+	uint32_t cpu;            /* where it runs, or ran last */
+	uint64_t cpu_ns;
+	uint64_t hard_affinity, soft_affinity; /* a bit for each CPU of the node */
+};
+PVCTL_API int pvctl_vcpu_list(struct pvctl *, uint32_t domid, struct pvctl_vcpu_list **ret, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API size_t pvctl_vcpu_list_count(const struct pvctl_vcpu_list *);
+PVCTL_API const struct pvctl_vcpu_info *pvctl_vcpu_list_at(const struct pvctl_vcpu_list *, size_t i);
+PVCTL_API void pvctl_vcpu_list_free(struct pvctl_vcpu_list *);
+
+/* ---- console ---- */
+/*
+ * A socket carrying the console's bytes both ways, first what was logged before
+ * (at most replay_bytes, ~0: all that is kept). End of file: the domain is gone.
+ * The console of a domain that died lately can be attached by its domid, too.
+ */
+PVCTL_API int pvctl_console_attach(struct pvctl *, uint32_t domid, uint64_t replay_bytes, int *ret_fd, struct pvctl_error *err) PVCTL_CHECK;
+
+/* ---- events ---- */
+enum pvctl_event_type { PVCTL_EVENT_CREATED = 1, PVCTL_EVENT_SHUTDOWN = 2, PVCTL_EVENT_DESTROYED = 4,
+	PVCTL_EVENT_PAUSED = 8, PVCTL_EVENT_UNPAUSED = 16, PVCTL_EVENT_NODE_DOWN = 32 };
+struct pvctl_event {
+	uint32_t type, domid;
+	int32_t reason;          /* enum pvctl_reason, of SHUTDOWN */
+	uint32_t pad;
+	uint64_t time_unix_ns;
+	char name[128];
+};
+PVCTL_API int pvctl_events_open(struct pvctl *, uint32_t mask, struct pvctl_events **ret, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API int pvctl_events_fd(const struct pvctl_events *); /* poll it for reading */
+PVCTL_API int pvctl_events_next(struct pvctl_events *, struct pvctl_event *ret, struct pvctl_error *err) PVCTL_CHECK; /* 1, 0 (none now) or <0 */
+PVCTL_API void pvctl_events_close(struct pvctl_events *);
+
+/* ---- the host and the hypervisor ---- */
+struct pvctl_host_info {
+	char hv_version[64], hv_extra[64], hv_caps[256], hv_compiler[128], hv_date[64], hv_changeset[64], hv_commandline[256];
+	uint32_t hv_major, hv_minor, page_size;
+	uint64_t virt_start;
+	uint32_t cpus, max_cpu_id, nodes, cores_per_socket, threads_per_core, cpu_khz;
+	uint64_t total_bytes, free_bytes, outstanding_bytes, scrub_bytes;
+	uint32_t hw_cap[8];
+	uint64_t free_cpu_ns[64];
+	char scheduler[32];
+};
+PVCTL_API int pvctl_host_get(struct pvctl *, struct pvctl_host_info *ret, struct pvctl_error *err) PVCTL_CHECK;
+/* The hypervisor's log so far, NUL-terminated; free with pvctl_free. */
+PVCTL_API int pvctl_host_dmesg(struct pvctl *, int clear, char **ret_text, struct pvctl_error *err) PVCTL_CHECK;
+
+/* ---- the store ---- */
+PVCTL_API int pvctl_store_read(struct pvctl *, const char *path, char **ret_value, size_t *ret_len, struct pvctl_error *err) PVCTL_CHECK; /* free with pvctl_free */
+PVCTL_API int pvctl_store_write(struct pvctl *, const char *path, const void *value, size_t len, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API int pvctl_store_rm(struct pvctl *, const char *path, struct pvctl_error *err) PVCTL_CHECK;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What libpvctl and pvctld say to each other over the node's control socket
+ * (SOCK_STREAM, RUNDIR/control.sock). A request is a header and a body; the answer has the
+ * same id, the same type with PROTO_REPLY set, a body, and possibly fds
+ * (SCM_RIGHTS with the header's first byte). Requests of a connection are
+ * answered in order. Both sides are the same user on the same machine; bodies
+ * are checked all the same. A connection that ends with a domain it created
+ * and did not commit takes that domain with it.
+ */
+#ifndef TRANSPORT_PROTO_H
+#define TRANSPORT_PROTO_H
+
+#include <stdint.h>
+
+#define PROTO_VERSION 1u
+#define PROTO_MAX_BODY (1u << 20)
+#define PROTO_REPLY 0x80000000u
+
+enum proto_type {
+	PROTO_HELLO = 1,       /* -> proto_hello_reply, fd: RAM memfd */
+	PROTO_HYPERCALL = 2,   /* proto_hypercall + arena -> proto_hypercall_reply + arena */
+	PROTO_COMMIT = 3,      /* proto_commit + config JSON: the domain is whole; its policy is pvctld's now */
+	PROTO_CONSOLE = 4,     /* proto_console -> fd: one end of a socketpair with the console's bytes */
+	PROTO_EVENTS = 5,      /* proto_events -> fd: one end of a SOCK_SEQPACKET pair, a struct pvctl_event each */
+	PROTO_CONFIG = 6,      /* proto_domid -> config JSON */
+	PROTO_NODE_INFO = 7,   /* -> struct pvctl_node_info */
+	PROTO_NODE_STOP = 8,   /* answered, then all domains are destroyed and the node ends */
+	PROTO_INTRODUCE = 9,   /* proto_introduce: map the store and console rings, bind their ports */
+	PROTO_FORGET = 10,     /* proto_domid: a domain is being destroyed; unmap its rings, drop its store nodes */
+	PROTO_STORE = 11,      /* an xsd_sockmsg and payload -> the same: a store request inside this connection */
+	PROTO_RENAME = 12,     /* proto_domid + new name */
+	PROTO_DOMAINS = 13     /* -> proto_domain_row[]: names and times of all domains, for a cheap list */
+};
+
+struct proto_header {
+	uint32_t type;
+	uint32_t len;    /* of the body */
+	uint32_t id;
+	int32_t code;    /* in an answer: 0 or negative errno; then the body is a message text */
+};
+struct proto_hello_reply {
+	uint32_t version;
+	uint32_t nr_cpus;
+	uint64_t ram_bytes;
+	uint64_t low_bytes;     /* RAM offsets below this are the same as physical addresses... */
+	uint64_t high_paddr;    /* ...those from low_bytes on are physical from here (4 GiB) */
+	uint64_t arena_bytes;   /* arena limit of one hypercall */
+	uint32_t tsc_khz;
+	uint32_t pad;
+};
+struct proto_hypercall { uint32_t op; uint32_t pad; uint64_t args[6]; };      /* arena follows: rest of the body */
+struct proto_hypercall_reply { int64_t ret; uint64_t args[6]; };              /* arena follows */
+struct proto_commit { uint32_t domid; uint32_t flags; uint64_t created_unix_ns; char name[128]; uint8_t uuid[16]; };
+struct proto_console { uint32_t domid; uint32_t pad; uint64_t replay_bytes; };
+struct proto_events { uint32_t mask; uint32_t pad; };
+struct proto_domid { uint32_t domid; uint32_t pad; };
+/* Both rings by their reserved grants (GNTTAB_RESERVED_CONSOLE, _XENSTORE); ports are the guest's. */
+struct proto_introduce { uint32_t domid; uint32_t store_port, console_port; uint32_t pad; uint64_t store_gfn, console_gfn; };
+struct proto_domain_row { uint32_t domid; uint32_t pad; uint64_t unique_id, created_unix_ns; char name[128]; };
+
+#endif

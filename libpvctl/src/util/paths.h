@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Where a node keeps its things. Not root: $XDG_RUNTIME_DIR/pvctl/NODE (or
+ * /tmp/pvctl-UID/NODE, mode 0700 and owned by the user, checked) and
+ * $XDG_STATE_HOME/pvctl/NODE (~/.local/state). Root: /run/pvctl/NODE and
+ * /var/lib/pvctl/NODE. PVCTL_RUN_DIR and PVCTL_STATE_DIR replace the two bases.
+ */
+#ifndef UTIL_PATHS_H
+#define UTIL_PATHS_H
+#include "libpvctl.h"
+/* RUNDIR/NODE: control.sock, store.sock, node.json (pid, qemu pid, settings), lock */
+int paths_run_dir(const char *node, char *buf, size_t len, struct pvctl_error *err);
+/* STATEDIR/NODE: daemon.log, hv.log, console/NAME.log, domains/ID.json */
+int paths_state_dir(const char *node, char *buf, size_t len, struct pvctl_error *err);
+/* The unpacked-kernel cache: $XDG_CACHE_HOME/pvctl or /var/cache/pvctl */
+int paths_cache_dir(char *buf, size_t len, struct pvctl_error *err);
+/* A node's name: [A-Za-z0-9._-]{1,63}, not starting with a dot or dash. */
+int paths_check_node(const char *node, struct pvctl_error *err);
+/* The installed or built hypervisor image and daemon (next to this binary in a build tree, else under LIBEXECDIR). */
+int paths_find_tool(const char *tool, char *buf, size_t len);
+/* mkdir -p with mode 0700; refuses a directory of another owner. */
+int paths_make(const char *dir, struct pvctl_error *err);
+#endif

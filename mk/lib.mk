@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: MIT
+# libpvctl: the library. Hidden by default; libpvctl/libpvctl.map names what is public.
+
+LIB_SRC := $(sort $(wildcard libpvctl/src/*/*.c))
+LIB_OBJ := $(LIB_SRC:%.c=$(O)/%.o)
+LIB_PKGS := yajl uuid zlib liblzma libzstd liblz4 nettle
+LIB_CFLAGS := $(USER_CFLAGS) -Ilibpvctl/include -Ilibpvctl/src -Ixen-like-hv -D__XEN_TOOLS__ -D__XEN_INTERFACE_VERSION__=0x00040e00
+LIB_LIBS = $(shell pkg-config --libs $(LIB_PKGS)) -lbz2 -llzo2
+LIB_SO := $(O)/libpvctl.so.0
+
+all: $(LIB_SO) $(O)/libpvctl.a
+
+$(O)/libpvctl/%.o: libpvctl/%.c
+	$(call say,CC,$<)mkdir -p $(@D) && $(CC) $(LIB_CFLAGS) -MMD -MP -c -o $@ $<
+
+# For the daemon and the tests, which use internal layers too.
+$(O)/libpvctl.a: $(LIB_OBJ)
+	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
+
+$(LIB_SO): $(LIB_OBJ) libpvctl/libpvctl.map
+	$(call say,LD,$@)$(CC) -shared $(EXTRA_LDFLAGS) -Wl,-soname,libpvctl.so.0 -Wl,--version-script=libpvctl/libpvctl.map \
+		-Wl,-z,now -Wl,--no-undefined -o $@ $(LIB_OBJ) $(LIB_LIBS) && ln -sfn libpvctl.so.0 $(O)/libpvctl.so
+lib: $(LIB_SO) $(O)/libpvctl.a
+.PHONY: lib

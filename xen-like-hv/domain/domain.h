@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Domains and vCPUs: the objects, their references and their lookup. No policy
+ * here. A struct domain lives until its last reference is put; a page of its
+ * memory, a grant mapping and a bound port each hold one.
+ */
+#ifndef DOMAIN_DOMAIN_H
+#define DOMAIN_DOMAIN_H
+
+#include "lib/types.h"
+#include "pv/vcpu_pv.h"
+#include "sched/sched.h"
+#include "time/vtime.h"
+#include "x86/spinlock.h"
+#include <xen/xen.h>
+#include <xen/sched.h>
+#include <xen/vcpu.h>
+
+#define MAX_VCPUS 32        /* a domain */
+#define HOST_DOMID 0        /* domain 0 of a hosted node: has one vCPU object that never runs */
+
+struct vcpu {
+	struct pv_vcpu pv;              /* hot part first */
+	struct domain *domain;          /* the idle domain for an idle vCPU */
+	struct vcpu_info *vcpu_info;    /* in the direct map; never NULL */
+	uint32_t vcpu_id;
+	uint32_t processor;             /* where it runs, or ran last */
+	volatile uint32_t pause_flags;  /* VPF_*, changed atomically */
+	volatile uint32_t pause_count;  /* atomically */
+	volatile bool is_running;       /* set and cleared by the context switch */
+	bool is_initialised;            /* has a context (VCPUOP_initialise, setvcpucontext) */
+	bool defer_shutdown;
+	struct cpu_user_regs regs;      /* while not running */
+	struct sched_unit sched;
+	struct vcpu_vtime vtime;
+	/* event/ */
+	uint32_t virq_port[24];         /* NR_VIRQS */
+	spinlock_t virq_lock;
+	volatile int32_t poll_port;     /* 0: not polling; -1: several; else the one port */
+	struct page_info *vcpu_info_page; /* VCPUOP_register_vcpu_info, a writable type reference held; else NULL */
+	void *evtchn_fifo;              /* event/fifo.c */
+	/* control/multicall.c */
+	struct { bool active, preempted; struct multicall_entry call; } mc;
+	/* pv/: a validation or teardown that was preempted, to be finished before anything else */
+	struct page_info *partial_page;
+	uint64_t tmp[2];                /* continuation state of the hypercall in progress */
+};
+
+/* d->is_dying */
+#define DOMDYING_alive 0u
+#define DOMDYING_dying 1u
+#define DOMDYING_dead 2u   /* no vCPU, no memory of its own left; references hold it */
+
+struct domain {
+	domid_t domid;
+	uint8_t is_dying;               /* under domctl lock; read freely */
+	bool is_idle;
+	bool is_shutting_down, is_shut_down; /* shutdown_lock */
+	bool crashed_once;
+	bool creation_finished;         /* first unpause by the tools */
+	uint32_t shutdown_code;         /* SHUTDOWN_* */
+	spinlock_t shutdown_lock;
+	volatile uint32_t refcnt;       /* get_domain, put_domain */
+	volatile uint32_t pause_count;
+	uint32_t controller_pause_count;
+	uint32_t max_vcpus;
+	struct vcpu *vcpu[MAX_VCPUS];
+	struct domain *next;            /* domain list, by domid */
+	uint8_t handle[16];             /* uuid */
+	uint32_t ssidref;
+	uint32_t createflags;
+
+	struct shared_info *shared_info; /* hypervisor page, shared writable with the guest */
+
+	spinlock_t page_lock;           /* page list and the counts below */
+	uint32_t page_list;             /* first frame, 0: none */
+	uint64_t tot_pages, max_pages, outstanding_pages, xenheap_pages;
+	uint32_t relinquish_state;      /* control/domain_destroy.c */
+	volatile cpumask_t dirty_cpus;  /* CPUs that may hold TLB entries of it */
+
+	struct evtchn_table *evtchn;
+	spinlock_t event_lock;
+	struct grant_table *grant;
+	struct pv_domain pv;
+
+	uint32_t sched_weight, sched_cap;
+	int64_t time_offset_sec;
+	uint64_t wc_base_ns;
+	spinlock_t hypercall_lock;      /* vcpu_op initialise, register_*; domctls on it */
+	struct { uint64_t window_start; uint32_t lines; char buf[256]; uint32_t len; } console; /* console_io */
+};
+
+extern struct domain *host_domain;   /* domain 0 */
+extern struct domain *idle_domain;
+DECLARE_PER_CPU(struct vcpu *, idle_vcpu);
+
+/* domain/domain.c */
+struct domain *get_domain_by_id(domid_t id); /* takes a reference; NULL: none, or dead. DOMID_SELF is current's */
+void put_domain(struct domain *d);
+bool get_domain(struct domain *d);           /* a further reference: false when already at 0 */
+struct domain *domain_first(void);           /* iterate under domlist_lock */
+extern spinlock_t domlist_lock;
+static inline bool is_host_domain(const struct domain *d) { return d == host_domain; }
+static inline bool is_idle_vcpu(const struct vcpu *v) { return v->domain->is_idle; }
+#define for_each_vcpu(d, v, i) \
+	for ((i) = 0; (i) < (d)->max_vcpus; (i)++) if (((v) = (d)->vcpu[i]) != NULL)
+
+/* A guest's fault: stops the domain for good, with the reason in the log. Safe
+ * for any domain from any context without locks of sched/; the caller goes on. */
+void domain_crash(struct domain *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* SCHEDOP_shutdown and the like: pauses all vCPUs, tells domain 0 (VIRQ_DOM_EXC). */
+void domain_shutdown(struct domain *d, uint32_t reason);
+void domain_resume(struct domain *d);
+#endif

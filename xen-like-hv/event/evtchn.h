@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* Event channels: 2-level and FIFO, VIRQs, IPIs, interdomain. */
+#ifndef EVENT_EVTCHN_H
+#define EVENT_EVTCHN_H
+#include "lib/types.h"
+#include <xen/event_channel.h>
+
+struct domain;
+struct vcpu;
+struct evtchn_table; /* event/private.h */
+
+int evtchn_init(struct domain *d, uint32_t max_port);  /* d->evtchn */
+void evtchn_destroy(struct domain *d);                 /* closes all ports; bounded by max ports */
+void evtchn_free(struct domain *d);                    /* last reference gone */
+void evtchn_reset_host(struct domain *d);              /* NODE_OP_RESET_HOST */
+int evtchn_send(struct domain *ld, uint32_t port);
+void evtchn_send_host_bits(void);                      /* EVENT_SEND_SOFTIRQ: drains node_shared.host_send */
+void send_guest_vcpu_virq(struct vcpu *v, uint32_t virq);
+void send_guest_global_virq(struct domain *d, uint32_t virq);
+void send_host_virq(uint32_t virq);                    /* to domain 0: VIRQ_DOM_EXC and the like */
+bool vcpu_event_pending(const struct vcpu *v);         /* upcall pending and not masked */
+bool evtchn_port_pending(struct domain *d, uint32_t port);
+/* Sets vcpu_info.evtchn_upcall_pending and wakes or kicks v (the host: its doorbell). */
+void vcpu_mark_events_pending(struct vcpu *v);
+/* VCPUOP_register_vcpu_info moved v's vcpu_info: all pending bits must be looked at again. */
+void evtchn_vcpu_info_moved(struct vcpu *v);
+long do_event_channel_op(unsigned long cmd, unsigned long arg);
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the hypervisor knows of each machine frame. All-zero means free, never
+ * used since boot and known to read as zero, so that RAM nobody used costs the
+ * host nothing: not even its page_info is touched.
+ *
+ * count_info: PGC_ state and flags, and the general reference count. An
+ * allocated page of a domain has PGC_allocated, which holds one reference.
+ * type_info: the type, its flags and the type count: how many uses need the
+ * page to be of that type. The type can change only while the count is 0.
+ * Both change by cmpxchg alone (mm/page_ref.c, pv/page_type.c).
+ */
+#ifndef MM_FRAMETABLE_H
+#define MM_FRAMETABLE_H
+
+#include "lib/types.h"
+#include "x86/page.h"
+
+struct domain;
+
+struct page_info {
+	uint64_t count_info;
+	uint64_t type_info;
+	uint32_t next, prev;   /* frame numbers: the owner's page list, or a free list; 0 ends it */
+	uint16_t owner;        /* domid + 1; 0: none (free, or the hypervisor's) */
+	uint8_t order;         /* of a free chunk, valid in its head */
+	uint8_t flags;         /* PGF_* */
+	uint32_t u;            /* free, or no type held: tlb_stamp; a page table
+	                        * being (in)validated: entries done, PGT_partial */
+	uint64_t l4_groups;    /* L4 table: bit i set if an entry of 8*i..8*i+7 may be present */
+};
+
+#define PGC_allocated   (1ULL << 63) /* owned, and the owner has not given it up */
+#define PGC_hv          (1ULL << 62) /* the hypervisor's own (heap, tables, shared_info, grant frames) */
+#define PGC_broken      (1ULL << 61)
+#define PGC_count_mask  0xffffffffULL
+
+#define PGT_none        (0ULL << 60)
+#define PGT_l1          (1ULL << 60)
+#define PGT_l2          (2ULL << 60)
+#define PGT_l3          (3ULL << 60)
+#define PGT_l4          (4ULL << 60)
+#define PGT_seg_desc    (5ULL << 60)
+#define PGT_writable    (7ULL << 60)
+#define PGT_type_mask   (7ULL << 60)
+#define PGT_validated   (1ULL << 59)
+#define PGT_pinned      (1ULL << 58)
+#define PGT_partial     (1ULL << 57) /* validation or teardown stopped half way, u = entries done */
+#define PGT_locked      (1ULL << 56) /* an entry is being changed */
+#define PGT_count_mask  0xffffffffULL
+
+#define PGF_dirty       1u /* free but not scrubbed */
+#define PGF_head        2u /* head of a free chunk on a free list */
+#define PGF_xenshare    4u /* hypervisor page that a guest may map (shared_info, grant frame, M2P) */
+
+#define frame_table ((struct page_info *)FRAMETABLE_VIRT)
+extern uint64_t max_page; /* frames are < max_page */
+static inline struct page_info *mfn_to_page(mfn_t m) { return &frame_table[m.m]; }
+static inline mfn_t page_to_mfn(const struct page_info *p) { return mfn((uint64_t)(p - frame_table)); }
+static inline void *page_to_virt(const struct page_info *p) { return mfn_to_virt(page_to_mfn(p)); }
+/* RAM that the frame table describes (not a hole, not a device). */
+bool mfn_valid(mfn_t m);
+
+/* mm/page_ref.c: references. get_page fails unless d owns the page now. */
+bool __must_check get_page(struct page_info *pg, struct domain *d);
+void put_page(struct page_info *pg);
+struct domain *page_owner(const struct page_info *pg); /* NULL: none; no reference taken */
+#endif

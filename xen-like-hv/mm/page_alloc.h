@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Machine frames, in buddy chunks of order 0..18.
+ *
+ * page_alloc gives frames that read as zero (scrubbed when freed, or never
+ * used), stale TLB entries already flushed. Domain pages go through
+ * domain_page_* below, which keep the owner's accounts.
+ */
+#ifndef MM_PAGE_ALLOC_H
+#define MM_PAGE_ALLOC_H
+
+#include "mm/frametable.h"
+
+#define MAX_ORDER 18
+#define ALLOC_BELOW_4G 1u
+
+struct page_info *page_alloc(unsigned int order, unsigned int flags); /* NULL: none left */
+void page_free(struct page_info *pg, unsigned int order);             /* scrubs */
+uint64_t free_pages_total(void);
+uint64_t claimed_pages_total(void);
+/* Sets aside pages for a domain yet to be built: 0 or -ENOMEM (XENMEM_claim_pages). */
+int domain_claim_pages(struct domain *d, uint64_t pages);
+
+/* One zeroed page for the hypervisor, by its direct-map address. */
+void *alloc_hv_page(void);
+void free_hv_page(void *va);
+
+/*
+ * 2^order pages owned by d: PGC_allocated, one reference each, on d's page
+ * list; counted against d->max_pages. NULL with *err = -ENOMEM (none left) or
+ * -E2BIG (over max_pages).
+ */
+struct page_info *domain_page_alloc(struct domain *d, unsigned int order, unsigned int flags, int *err);
+/* Called by put_page when the last reference went: scrubs, accounts, frees. */
+void domain_page_release(struct page_info *pg);
+/* Takes an owned page from d when only PGC_allocated's reference is left (exchange, transfer): 0 or -EBUSY. */
+int domain_page_steal(struct domain *d, struct page_info *pg);
+/* Gives a stolen or new page to d: 0 or -E2BIG / -EINVAL (dying). */
+int domain_page_assign(struct domain *d, struct page_info *pg);
+/* A hypervisor page that d's guest may map writable or read-only (shared_info,
+ * grant frames): PGC_hv|PGC_allocated, owner d, PGT_writable or PGT_none
+ * with one type reference when read-only, so that it can never be a page table. */
+void share_hv_page_with_guest(void *va, struct domain *d, bool readonly);
+void unshare_hv_page(void *va); /* false mappings keep it until put */
+#endif

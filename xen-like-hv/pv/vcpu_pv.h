@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* The PV part of a vCPU, embedded in struct vcpu, and of a domain. */
+#ifndef PV_VCPU_PV_H
+#define PV_VCPU_PV_H
+#include "lib/types.h"
+#include "x86/page.h"
+#include <xen/xen.h>
+
+struct page_info;
+struct xsave_area;
+
+#define GDT_GUEST_PAGES 14 /* FIRST_RESERVED_GDT_PAGE */
+#define LDT_MAX_PAGES 16
+
+struct pv_vcpu {
+	/* --- hot: system call and exception bounce (pv/bounce.S uses these) --- */
+	uint64_t kernel_sp, kernel_ss;      /* stack_switch */
+	uint64_t syscall_cb, event_cb, failsafe_cb, syscall32_cb, sysenter_cb; /* callback_op */
+	uint8_t kernel_mode;                /* 1: guest kernel, 0: guest user */
+	uint8_t syscall_mask_events, event_mask_events, failsafe_mask_events, sysenter_mask_events, syscall32_mask_events;
+	uint8_t iopl;                       /* virtual IOPL, 0..3 */
+	uint8_t nmi_pending;
+	uint8_t fast_root;                  /* root.c: the user root can be opened for the kernel */
+	uint8_t in_bounce;                  /* a fault while a frame is built kills the domain */
+	uint64_t cr3_kernel, cr3_user;      /* physical addresses of this vCPU's roots */
+	uint64_t *root_kernel, *root_user;  /* the same, in the direct map */
+	/* --- address space (pv/root.c, pv/mmuext.c) --- */
+	struct page_info *base;             /* guest's kernel L4; a type reference is held; may be NULL */
+	struct page_info *user_base;        /* guest's user L4; may be NULL */
+	uint64_t groups_kernel, groups_user;/* 8-entry groups in use in the two roots */
+	/* --- descriptors (pv/descriptors.c) --- */
+	uint64_t gdt_frames[GDT_GUEST_PAGES]; /* machine frames */
+	uint32_t gdt_entries;
+	uint32_t ldt_entries;
+	uint64_t ldt_base;                  /* guest virtual; pages mapped on demand */
+	pte_t *pervcpu_l1;                  /* maps GDT_VIRT and LDT_VIRT; 512 entries */
+	void *pervcpu_l2, *pervcpu_l3;
+	/* --- traps --- */
+	struct trap_info *traps;            /* 256 entries */
+	uint64_t nmi_cb;
+	/* --- registers that the guest sets by hypercall or by emulation --- */
+	uint64_t cr0_guest;                 /* TS as fpu_taskswitch set it, and the rest as shown */
+	uint64_t cr2;                       /* not used: arch.cr2 in vcpu_info */
+	uint64_t cr4_guest;
+	uint64_t fs_base, gs_base_kernel, gs_base_user; /* valid while not running */
+	uint16_t ds, es, fs, gs;
+	uint64_t dr[4], dr6, dr7;
+	uint64_t tsc_aux;
+	/* --- FPU --- */
+	struct xsave_area *xsave;
+	uint64_t xcr0;
+	uint64_t iobmp; uint32_t iobmp_nr;  /* set_iobitmap: guest virtual address */
+};
+
+struct pv_domain {
+	uint64_t vm_assist;                 /* VMASST_TYPE_* bits */
+	uint64_t hypercall_page_done;
+};
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * TLB flushing. A clock counts flushes: a page remembers the clock when its
+ * last mapping of a kind went away, a CPU when it last flushed all, so that a
+ * page can be reused without a flush where every CPU has flushed since.
+ * All of these wait for the other CPUs: call them with interrupts on and no
+ * irqsave lock held.
+ */
+#ifndef X86_TLB_H
+#define X86_TLB_H
+#include "x86/cpu_info.h"
+struct page_info;
+uint32_t tlb_clock_now(void);
+/* CPUs of mask that may still hold entries made before stamp. */
+cpumask_t tlb_flush_filter(cpumask_t mask, uint32_t stamp);
+void flush_tlb_mask(cpumask_t mask);                   /* everything */
+void flush_tlb_va_mask(cpumask_t mask, uint64_t va);   /* one page */
+void flush_tlb_local(void);                            /* reload CR3 */
+void flush_tlb_va_local(uint64_t va);
+void write_cr3(uint64_t cr3);                          /* also notes the flush */
+#endif
