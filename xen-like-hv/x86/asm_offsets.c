@@ -3,7 +3,7 @@
 #include "domain/domain.h"
 #include "x86/cpu_info.h"
 
-#define DEFINE(sym, val) __asm__ volatile("\n#@define " #sym " %c0" :: "i"(val))
+#define DEFINE(sym, val) __asm__ volatile("\n#@define " #sym " %c0" :: "i"((long)(val)))
 #define OFFSET(sym, type, member) DEFINE(sym, offsetof(type, member))
 
 void asm_offsets(void);
@@ -22,7 +22,7 @@ void asm_offsets(void)
 	OFFSET(REGS_ss, struct cpu_user_regs, ss);
 	OFFSET(REGS_es, struct cpu_user_regs, es);
 	DEFINE(REGS_sizeof, sizeof(struct cpu_user_regs));
-	OFFSET(CPUINFO_current, struct cpu_info, current);
+	OFFSET(CPUINFO_current, struct cpu_info, cur);
 	OFFSET(CPUINFO_cpu, struct cpu_info, cpu);
 	OFFSET(CPUINFO_scratch, struct cpu_info, scratch);
 	DEFINE(CPUINFO_sizeof, sizeof(struct cpu_info));

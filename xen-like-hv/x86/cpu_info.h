@@ -19,7 +19,7 @@ struct vcpu;
 
 struct cpu_info {
 	struct cpu_user_regs guest_regs; /* TSS.rsp0 points at its end (after ss) */
-	struct vcpu *current;            /* never NULL: the idle vCPU at least */
+	struct vcpu *cur;                /* never NULL: the idle vCPU at least */
 	uint32_t cpu;                    /* physical CPU number */
 	uint32_t in_irq;                 /* nesting depth of interrupt handlers */
 	uint64_t scratch[2];             /* for the entry stubs */
@@ -31,7 +31,7 @@ static inline struct cpu_info *get_cpu_info(void)
 	__asm__("mov %%rsp, %0" : "=r"(sp));
 	return (struct cpu_info *)((sp & ~(STACK_SIZE - 1)) + STACK_SIZE) - 1;
 }
-#define current (get_cpu_info()->current)
+#define current (get_cpu_info()->cur)
 #define smp_cpu() (get_cpu_info()->cpu)
 /* The interrupted guest's registers: also what a hypercall may change. */
 #define guest_regs() (&get_cpu_info()->guest_regs)

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The store: xenstore's tree, permissions, watches, transactions and quotas,
+ * and its wire protocol, as pure code: bytes in, bytes out, no file descriptors
+ * of its own but the journal's. One thread.
+ *
+ * A connection is a guest's ring or a local client's socket. Watch events and
+ * replies come out through ops->output; the owner queues them and may say that
+ * it is full (store then stops reading from it and drops its watch events only
+ * after the per-connection limit, closing it).
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct store;
+struct store_conn;
+
+struct store_conn_ops {
+	/* Whole messages, in order. */
+	void (*output)(void *data, const void *bytes, size_t len);
+	/* Broken framing or hopeless overflow: the owner closes it (later, not from inside). */
+	void (*broken)(void *data, const char *why);
+};
+/* What the store asks of the daemon (domain 0 requests XS_INTRODUCE, XS_RELEASE, XS_IS_DOMAIN_INTRODUCED by local clients). */
+struct store_host_ops {
+	int (*introduce)(void *data, uint32_t domid, uint64_t gfn, uint32_t port); /* 0 or -errno */
+	int (*release)(void *data, uint32_t domid);
+};
+
+/* journal: path of the file that keeps the tree over a restart of the daemon; NULL: none. */
+struct store *store_new(const char *journal, const struct store_host_ops *ops, void *data);
+void store_free(struct store *s);
+
+/* domid 0: a local client, may do all. */
+struct store_conn *store_conn_new(struct store *s, uint32_t domid, const struct store_conn_ops *ops, void *data);
+void store_conn_free(struct store_conn *c);
+/* Bytes as they arrive, in any portions. Returns how many were taken (fewer when output is pending beyond the limit). */
+size_t store_conn_input(struct store_conn *c, const void *bytes, size_t len);
+/* The owner tells how many output bytes it still holds back. */
+void store_conn_backlog(struct store_conn *c, size_t bytes);
+
+/* A domain's life: introduce lets it own nodes and fires @introduceDomain; release drops
+ * its watches, transactions, nodes' ownership (to domain 0) and fires @releaseDomain. */
+void store_domain_introduced(struct store *s, uint32_t domid);
+void store_domain_released(struct store *s, uint32_t domid);
+bool store_domain_is_introduced(struct store *s, uint32_t domid);
+/* Fires the special watches again (a domain shut down): "@releaseDomain". */
+void store_fire_special(struct store *s, const char *name);
+
+/* For the daemon itself, as domain 0, outside transactions. 0 or -errno. Values may hold any bytes. */
+int store_write(struct store *s, const char *path, const void *value, size_t len);
+int store_writef(struct store *s, const char *path, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int store_mkdir(struct store *s, const char *path);
+int store_rm(struct store *s, const char *path);  /* with all below it; 0 when it was not there */
+/* The value, NUL-terminated beyond its length, malloc'd; NULL: none. */
+char *store_read(struct store *s, const char *path, size_t *ret_len);
+/* perms as the wire has them: "n5" "r0"...; the first names the owner. */
+int store_set_perms(struct store *s, const char *path, const char *const *perms, unsigned int n);
+#endif
