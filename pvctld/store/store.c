@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* The store as the daemon sees it: life of the store, of connections, of domains. */
+#include "pvctld/store/private.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct store *store_new(const char *journal, const struct store_host_ops *ops, void *data)
+{
+	static const char *const first[] = { "/tool", "/local", "/local/domain", "/vm" };
+	struct perm root_perm = { 0, PERM_READ };
+	struct store *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->host_ops = ops;
+	s->host_data = data;
+	s->gen = 1;
+	s->root = node_new("", "", 0, &root_perm, 1);
+	if (!s->root) {
+		free(s);
+		return NULL;
+	}
+	s->root->gen = 1;
+	s->nodes[0] = 1;
+	if (journal && journal_open(s, journal)) {
+		store_free(s);
+		return NULL;
+	}
+	for (size_t i = 0; i < sizeof(first) / sizeof(first[0]); i++)
+		if (store_mkdir(s, first[i])) {
+			store_free(s);
+			return NULL;
+		}
+	return s;
+}
+
+void store_free(struct store *s)
+{
+	if (!s)
+		return;
+	while (s->conns)
+		store_conn_free(s->conns);
+	node_unref(s->root);
+	if (s->journal)
+		fclose(s->journal);
+	free(s->journal_path);
+	free(s);
+}
+
+struct store_conn *store_conn_new(struct store *s, uint32_t domid, const struct store_conn_ops *ops, void *data)
+{
+	struct store_conn *c = domid < STORE_DOMIDS ? calloc(1, sizeof(*c)) : NULL;
+
+	if (!c)
+		return NULL;
+	c->store = s;
+	c->domid = domid;
+	c->ops = ops;
+	c->data = data;
+	c->next = s->conns;
+	s->conns = c;
+	return c;
+}
+
+void store_conn_free(struct store_conn *c)
+{
+	struct store_conn **p;
+
+	if (!c)
+		return;
+	for (p = &c->store->conns; *p != c; p = &(*p)->next)
+		;
+	*p = c->next;
+	txn_abort_all(c);
+	watch_drop_all(c);
+	free(c);
+}
+
+bool store_domain_is_introduced(struct store *s, uint32_t domid)
+{
+	return domid < STORE_DOMIDS && s->introduced[domid / 8] >> (domid % 8) & 1;
+}
+
+void store_fire_special(struct store *s, const char *name)
+{
+	watch_fire(s, name, NULL);
+}
+
+void store_domain_introduced(struct store *s, uint32_t domid)
+{
+	if (domid >= STORE_DOMIDS || store_domain_is_introduced(s, domid))
+		return;
+	s->introduced[domid / 8] |= 1u << (domid % 8);
+	store_fire_special(s, "@introduceDomain");
+}
+
+void store_domain_released(struct store *s, uint32_t domid)
+{
+	if (!domid || domid >= STORE_DOMIDS)
+		return;
+	for (struct store_conn *c = s->conns; c; c = c->next)
+		if (c->domid == domid) {
+			txn_abort_all(c);
+			watch_drop_all(c);
+		}
+	store_release_ownership(s, domid);
+	s->introduced[domid / 8] &= ~(1u << (domid % 8));
+	store_fire_special(s, "@releaseDomain");
+}
+
+static int own_op(struct store *s, enum op_type type, const char *path, const void *data, size_t len)
+{
+	struct op_ctx c = op_ctx(s, 0, NULL);
+
+	return path_valid(path, false) ? op_apply(&c, type, path, data, len) : -EINVAL;
+}
+
+int store_write(struct store *s, const char *path, const void *value, size_t len)
+{
+	return own_op(s, OP_WRITE, path, value, len);
+}
+
+int store_writef(struct store *s, const char *path, const char *fmt, ...)
+{
+	char *text;
+	va_list ap;
+	int n, rc;
+
+	va_start(ap, fmt);
+	n = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		return -ENOMEM;
+	rc = store_write(s, path, text, n);
+	free(text);
+	return rc;
+}
+
+int store_mkdir(struct store *s, const char *path)
+{
+	return own_op(s, OP_MKDIR, path, "", 0);
+}
+
+int store_rm(struct store *s, const char *path)
+{
+	int rc = own_op(s, OP_RM, path, "", 0);
+
+	return rc == -ENOENT ? 0 : rc;
+}
+
+char *store_read(struct store *s, const char *path, size_t *ret_len)
+{
+	struct node *n = path_valid(path, false) ? node_find(s->root, path) : NULL;
+	char *copy = n ? malloc(n->vlen + 1) : NULL;
+
+	if (!copy)
+		return NULL;
+	memcpy(copy, n->value, n->vlen);
+	copy[n->vlen] = '\0';
+	if (ret_len)
+		*ret_len = n->vlen;
+	return copy;
+}
+
+int store_set_perms(struct store *s, const char *path, const char *const *perms, unsigned int n)
+{
+	static const char chars[] = "nrwb";
+	struct perm list[16];
+
+	if (!n || n > 16)
+		return -EINVAL;
+	for (unsigned int i = 0; i < n; i++) {
+		const char *c = perms[i][0] ? strchr(chars, perms[i][0]) : NULL;
+		unsigned long id = strtoul(perms[i] + 1, NULL, 10);
+
+		if (!c || id >= STORE_DOMIDS)
+			return -EINVAL;
+		list[i] = (struct perm){ id, c - chars };
+	}
+	return own_op(s, OP_PERMS, path, list, n * sizeof(list[0]));
+}
