@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: MIT
+DEMO := $(O)/demo
+
+deps:
+	$(Q)tools/install-deps build
+deps-check:
+	$(Q)tools/install-deps check
+guest: ; $(Q)tools/fetch-guest $(DEMO)
+
+# A second make, because what the rules find out with pkg-config needs the packages.
+demo: deps
+	$(Q)$(MAKE) --no-print-directory all guest O=$(O)
+	$(Q)O=$(O) tools/demo
+.PHONY: deps deps-check guest demo

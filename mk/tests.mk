@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT
+# Tests. Unit tests and fuzz replays run as sanitized builds of the user-space
+# code; the test guests and the end-to-end tests run through pvctl.
+
+S := $(O)/san
+SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+T_CFLAGS = $(LIB_CFLAGS) -I. -Wno-missing-prototypes $(shell pkg-config --cflags check)
+T_LIBS = $(LIB_LIBS) $(shell pkg-config --libs check libseccomp)
+
+UNIT_SRC := $(filter-out $(wildcard tests/unit/hv*/*.c),$(wildcard tests/unit/*/test_*.c))
+UNIT_BIN := $(UNIT_SRC:%.c=$(O)/%)
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ_BIN := $(FUZZ_SRC:%.c=$(O)/%)
+
+# The daemon without its main.
+DAEMON_TEST_OBJ := $(filter-out $(O)/pvctld/main.o,$(DAEMON_OBJ))
+$(O)/tests/pvctld.a: $(DAEMON_TEST_OBJ)
+	$(call say,AR,$@)mkdir -p $(@D) && rm -f $@ && ar rcs $@ $^
+
+$(O)/tests/unit/%: tests/unit/%.c $(O)/tests/pvctld.a $(O)/libpvcfg.a $(O)/libpvctl.a
+	$(call say,TEST,$<)mkdir -p $(@D) && $(CC) $(T_CFLAGS) $(EXTRA_LDFLAGS) -MMD -MP -o $@ $^ $(T_LIBS)
+
+# Each fuzz target with a main of ours that replays files; "make fuzz" builds them for libFuzzer.
+$(O)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(O)/tests/pvctld.a $(O)/libpvcfg.a $(O)/libpvctl.a
+	$(call say,FUZZ,$<)mkdir -p $(@D) && $(CC) $(T_CFLAGS) $(EXTRA_LDFLAGS) -o $@ $^ $(T_LIBS)
+
+unit: $(UNIT_BIN) $(FUZZ_BIN)
+
+# The same, sanitized.
+unit-san:
+	$(Q)$(MAKE) --no-print-directory O=$(S) EXTRA_CFLAGS="$(SAN) $(EXTRA_CFLAGS)" EXTRA_LDFLAGS="$(SAN)" unit hv-unit
+
+check: deps-check
+	$(Q)$(MAKE) --no-print-directory O=$(O) all guests guest unit-san
+	$(Q)O=$(O) tests/run
+# Without the tests that start a node.
+check-fast: deps-check
+	$(Q)$(MAKE) --no-print-directory O=$(O) all unit-san
+	$(Q)O=$(O) tests/run fast
+
+FUZZ_SECONDS ?= 60
+fuzz:
+	$(Q)$(MAKE) --no-print-directory O=$(O)/fuzz CC=clang EXTRA_CFLAGS="-fsanitize=fuzzer-no-link,address,undefined" \
+		EXTRA_LDFLAGS="-fsanitize=address,undefined" WARN="-w" $(O)/fuzz/tests/pvctld.a $(O)/fuzz/libpvcfg.a $(O)/fuzz/libpvctl.a
+	$(Q)for f in $(FUZZ_SRC); do n=$$(basename $$f .c); clang -fsanitize=fuzzer,address,undefined $(LIB_CFLAGS) -w -I. \
+		-o $(O)/fuzz/$$n $$f $(O)/fuzz/tests/pvctld.a $(O)/fuzz/libpvcfg.a $(O)/fuzz/libpvctl.a $(LIB_LIBS) -lseccomp && \
+		mkdir -p $(O)/fuzz/corpus-$$n && $(O)/fuzz/$$n -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
+		$(O)/fuzz/corpus-$$n tests/fuzz/corpus/$${n#fuzz_} || exit 1; done
+.PHONY: unit unit-san hv-unit check check-fast fuzz

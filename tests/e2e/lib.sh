@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT
+# For the end-to-end tests: a node of their own in a directory of their own, TAP output.
+# A test sources this, calls "t DESCRIPTION COMMAND..." and finishes with "done_testing".
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
+O=${O:-build}
+PVCTL=$PWD/$O/pvctl/pvctl
+W=$(mktemp -d "${TMPDIR:-/tmp}/pvctl-e2e.XXXXXX")
+export PVCTL_RUN_DIR=$W/run PVCTL_STATE_DIR=$W/state XDG_CACHE_HOME=${XDG_CACHE_HOME:-$PWD/$O/cache}
+export KERNEL=$PWD/$O/demo/vmlinuz RAMDISK=$PWD/$O/demo/initrd.gz
+mkdir -p "$PVCTL_RUN_DIR" "$PVCTL_STATE_DIR" "$XDG_CACHE_HOME"
+N=0 BAD=0
+
+pvctl() { "$PVCTL" "$@"; }
+say() { printf '# %s\n' "$*"; }
+ok() { N=$((N + 1)); printf 'ok %d - %s\n' $N "$*"; }
+not_ok() { N=$((N + 1)); BAD=$((BAD + 1)); printf 'not ok %d - %s\n' $N "$*"; }
+skip() { N=$((N + 1)); printf 'ok %d - %s # SKIP %s\n' $N "$1" "$2"; }
+# t WHAT COMMAND...: the command succeeds
+t() {
+	local what=$1 out rc
+	shift
+	out=$("$@" 2>&1)
+	rc=$?
+	if [ $rc -eq 0 ]; then ok "$what"; else not_ok "$what"; printf '%s\n' "exit $rc" "$out" | head -n 40 | sed 's/^/#   /'; fi
+	return $rc
+}
+# refused WHAT EXIT PATTERN COMMAND...: it fails with that exit code ("*": any but 0) and says so on stderr
+refused() {
+	local what=$1 want=$2 pattern=$3 out rc
+	shift 3
+	out=$("$@" 2>&1 >/dev/null)
+	rc=$?
+	if [ $rc -ne 0 ] && { [ "$want" = '*' ] || [ $rc -eq "$want" ]; } && printf '%s' "$out" | grep -qE -- "$pattern"; then
+		ok "$what"
+	else
+		not_ok "$what"
+		printf '%s\n' "exit $rc, wanted $want and /$pattern/" "$out" | head -n 20 | sed 's/^/#   /'
+	fi
+}
+# eventually SECONDS COMMAND...
+eventually() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.1
+	done
+}
+# config NAME [LINE...]: a config file for a Linux guest, printed path
+config() {
+	local name=$1 f=$W/$1.cfg
+	shift
+	printf '%s\n' "name=\"$name\"" "kernel=\"$KERNEL\"" "ramdisk=\"$RAMDISK\"" 'memory=128' 'vcpus=1' \
+		'cmdline="console=hvc0 quiet"' "$@" >"$f"
+	echo "$f"
+}
+console_log() { cat "$PVCTL_STATE_DIR/${2:-default}/console/$1.log"; }
+console_has() { console_log "$1" 2>/dev/null | grep -qE -- "$2"; }
+free_pages() { pvctl info free_memory_bytes 2>/dev/null || pvctl info free_memory; }
+cleanup() {
+	local n
+	for n in "$PVCTL_RUN_DIR"/*/; do [ -d "$n" ] && pvctl node stop "$(basename "$n")" >/dev/null 2>&1; done
+	[ $BAD -eq 0 ] && rm -rf "$W"
+}
+trap cleanup EXIT
+done_testing() { echo "1..$N"; [ $BAD -eq 0 ]; }
