@@ -20,16 +20,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	store_mkdir(s, "/local/domain/5");
 	store_set_perms(s, "/local/domain/5", perms, 1);
 	store_domain_introduced(s, 5);
-	while (size) {
-		size_t n = size > 1 ? 1 + data[0] : 1;
-
-		if (n > size)
-			n = size;
-		store_conn_input(data[0] & 1 ? zero : c, data, n);
+	/* The first byte chooses the connection; the rest comes in odd portions. */
+	for (size_t at = 1; at < size; at += 13) {
+		store_conn_input(data[0] & 1 ? zero : c, data + at, size - at < 13 ? size - at : 13);
 		store_conn_backlog(c, 0);
 		store_conn_backlog(zero, 0);
-		data += n;
-		size -= n;
 	}
 	store_domain_released(s, 5);
 	store_free(s);
