@@ -23,6 +23,8 @@ include mk/daemon.mk
 include mk/cli.mk
 -include mk/tests.mk
 -include mk/demo.mk
+-include mk/guests.mk
+-include mk/bench.mk
 -include mk/install.mk
 
 clean:

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: MIT
+# make bench: tests/bench/bench.py on what these rules build.
+
+B := $(O)/bench
+$(B)/pvbench: tests/bench/pvbench.c
+	$(call say,CC,$<)mkdir -p $(@D) && $(CC) -O2 -g0 -static -pthread -w -o $@ $< && strip $@
+$(B)/pvstub: tests/bench/pvstub.c tests/bench/pvstub.lds
+	$(call say,CC,$<)mkdir -p $(@D) && $(CC) -O2 -g0 -w -ffreestanding -fno-pic -mcmodel=kernel -mno-red-zone -mno-sse \
+		-fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -c -o $@.o $< && \
+		ld -nostdlib -T tests/bench/pvstub.lds -z max-page-size=4096 --build-id=none --no-warn-rwx-segments -o $@ $@.o
+$(B)/initrd.gz: $(B)/pvbench tests/bench/init | guest
+	$(call say,CPIO,$@)rm -rf $(B)/root && mkdir -p $(B)/root/bin $(B)/root/proc $(B)/root/sys $(B)/root/dev $(B)/root/tmp && \
+		cp $(DEMO)/busybox $(B)/pvbench $(B)/root/bin/ && cp tests/bench/init $(B)/root/init && chmod 755 $(B)/root/init && \
+		(cd $(B)/root && find . | LC_ALL=C sort | cpio -o -H newc --quiet -R 0:0) | gzip -9n > $@
+
+bench: all guest $(B)/initrd.gz $(B)/pvstub
+	$(Q)tests/bench/bench.py --out $(O) $(BENCH_ARGS)
+.PHONY: bench

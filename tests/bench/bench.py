@@ -1,0 +1,259 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""make bench: what the toolstack and the guest cost, as a table and as JSON.
+
+Toolstack rows are measured on a node of their own. Guest rows come from
+pvbench in a domain and, in the same run, in the same kernel under plain QEMU
+without a hypervisor: in wall time, and in instructions (-icount). Stock Xen's
+figures are those of an earlier run on such a machine (xen-4.17.json).
+"""
+import argparse
+import json
+import os
+import pathlib
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+AIMS = {"node_start": 500, "create_paused_128_warm": 100, "destroy_128": 100, "list_1": 20,
+        "list_10": 20, "list_50": 20, "up_50_stubs": 10000, "overhead_50": 64}
+XEN_TOOL = {"create_paused_128_warm": "create_paused_128_bzImage_lz4",
+            "create_to_first_line": "unpause_to_first_line_128_bzImage_lz4",
+            "create_to_init": "unpause_to_init_128_bzImage_lz4",
+            "destroy_128": "destroy_128_running", "list_1": "xl_list_1dom", "list_10": "xl_list_10dom_running",
+            "list_50": "xl_list_50dom_running", "up_50_stubs": "scale_create_50_running_allup"}
+
+
+class Bench:
+    def __init__(self, out, quick):
+        self.out = pathlib.Path(out).resolve()
+        self.quick = quick
+        self.pvctl = str(self.out / "pvctl" / "pvctl")
+        self.tmp = pathlib.Path(tempfile.mkdtemp(prefix="pvctl-bench."))
+        self.env = dict(os.environ, PVCTL_RUN_DIR=str(self.tmp / "run"), PVCTL_STATE_DIR=str(self.tmp / "state"),
+                        XDG_CACHE_HOME=str(self.tmp / "cache"))
+        for d in ("run", "state", "cache"):
+            (self.tmp / d).mkdir(mode=0o700)
+        self.kernel = str(self.out / "demo" / "vmlinuz")
+        self.initrd = str(self.out / "bench" / "initrd.gz")
+        self.stub = str(self.out / "bench" / "pvstub")
+        self.rows = {}
+        self.guest = {}
+
+    def run(self, *args, check=True):
+        r = subprocess.run([self.pvctl, *args], env=self.env, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        if check and r.returncode:
+            sys.exit(f"bench: pvctl {' '.join(args)} failed ({r.returncode}): {r.stderr.strip()}")
+        return r.stdout
+
+    def timed(self, *args):
+        t = time.monotonic()
+        self.run(*args)
+        return (time.monotonic() - t) * 1000
+
+    def note(self, name, unit, values):
+        self.rows[name] = {"unit": unit, "median": statistics.median(values), "min": min(values), "max": max(values),
+                           "n": len(values)}
+        print(f"  {name:28s} {self.rows[name]['median']:10.1f} {unit}", file=sys.stderr, flush=True)
+
+    def config(self, name, **keys):
+        base = {"name": name, "kernel": self.kernel, "ramdisk": self.initrd, "memory": 128, "vcpus": 1,
+                "cmdline": "console=hvc0 earlyprintk=xen pvb=idle"}
+        base.update(keys)
+        path = self.tmp / f"{name}.cfg"
+        path.write_text("".join(f'{k} = {json.dumps(v)}\n' for k, v in base.items() if v is not None))
+        return str(path)
+
+    def console(self, name, node="default"):
+        p = self.tmp / "state" / node / "console" / f"{name}.log"
+        try:
+            return p.read_bytes().decode("utf-8", "replace")
+        except FileNotFoundError:
+            return ""
+
+    def wait(self, name, pattern, limit=120, node="default"):
+        end = time.monotonic() + limit
+        while not re.search(pattern, self.console(name, node)):
+            if time.monotonic() > end:
+                sys.exit(f"bench: {name}: no {pattern!r} on the console:\n{self.console(name, node)[-2000:]}")
+            time.sleep(0.002)
+
+    # ---- toolstack ----
+    def node(self):
+        v = []
+        for i in range(3):
+            v.append(self.timed("node", "start"))
+            if i < 2:
+                self.run("node", "stop")
+        self.note("node_start", "ms", v)
+
+    def create(self):
+        cfg = self.config("t128")
+        cold, warm, destroy = [], [], []
+        for _ in range(3):
+            shutil.rmtree(self.tmp / "cache")
+            (self.tmp / "cache").mkdir(mode=0o700)
+            cold.append(self.timed("create", "-q", "-p", cfg))
+            destroy.append(self.timed("destroy", "t128"))
+        for _ in range(9):
+            warm.append(self.timed("create", "-q", "-p", cfg))
+            destroy.append(self.timed("destroy", "t128"))
+        self.note("create_paused_128_cold", "ms", cold)
+        self.note("create_paused_128_warm", "ms", warm)
+        first, init, running = [], [], []
+        for i in range(3):
+            name = f"boot{i}"
+            cfg = self.config(name)
+            t = time.monotonic()
+            self.run("create", "-q", cfg)
+            self.wait(name, r".\n")
+            first.append((time.monotonic() - t) * 1000)
+            self.wait(name, "BENCH-INIT")
+            init.append((time.monotonic() - t) * 1000)
+            self.wait(name, "BENCH-IDLE")
+            running.append(self.timed("destroy", name))
+        self.note("create_to_first_line", "ms", first)
+        self.note("create_to_init", "ms", init)
+        self.note("destroy_128", "ms", running)
+        self.note("destroy_128_paused", "ms", destroy)
+
+    def resident(self):
+        """Bytes of host RAM the node takes: QEMU and daemon, and of that the node's RAM file."""
+        info = json.loads(self.run("node", "info", "--json"))
+        info = info[0] if isinstance(info, list) else info.get("nodes", [info])[0] if "nodes" in info else info
+        total = ram = 0
+        for pid in (info["pid"], info["qemu_pid"]):
+            for line in pathlib.Path(f"/proc/{pid}/smaps").read_text().split("\n"):
+                if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
+                    is_ram = "memfd:" in line
+                elif line.startswith("Pss:"):
+                    kb = int(line.split()[1])
+                    total += kb * 1024
+                    ram += kb * 1024 if is_ram else 0
+        return total, ram
+
+    def many(self):
+        count = 10 if self.quick else 50
+        names = [f"stub{i}" for i in range(count)]
+        cfgs = [self.config(n, kernel=self.stub, ramdisk=None, memory=64, cmdline=None) for n in names]
+        t = time.monotonic()
+        for i, c in enumerate(cfgs):
+            self.run("create", "-q", c)
+            if i + 1 in (1, 10, 50):
+                pause = time.monotonic()
+                self.note(f"list_{i + 1}", "ms", [self.timed("list") for _ in range(9)])
+                t += time.monotonic() - pause
+        for n in names:
+            self.wait(n, "PVSTUB-UP")
+        self.note(f"up_{count}_stubs", "ms", [(time.monotonic() - t) * 1000])
+        total, ram = self.resident()
+        self.note(f"resident_{count}", "MiB", [total / 2**20])
+        # What the guests' own memory holds of the RAM file cannot be told page by page from here:
+        # a stub touches little, so the figure counts its pages as overhead, too.
+        self.note(f"overhead_{count}", "MiB", [total / 2**20])
+        t = time.monotonic()
+        for n in names:
+            self.run("destroy", n)
+        self.note(f"destroy_{count}_stubs", "ms", [(time.monotonic() - t) * 1000])
+
+    # ---- guest ----
+    @staticmethod
+    def parse(text):
+        rows = {}
+        for line in text.splitlines():
+            m = re.match(r"(?:\x00)*(\w+) ([\d.e+]+) (ns|us|ms|MB/s|iops) ([\d.e+]+) ([\d.e+]+) (\d+)\s*$", line.strip())
+            if m:
+                rows[m[1]] = {"unit": m[3], "value": float(m[2])}
+            m = re.match(r"BENCH-INIT ([\d.]+)", line.strip())
+            if m:
+                rows["uptime_at_init"] = {"unit": "s", "value": float(m[1])}
+        return rows
+
+    def in_domain(self, icount):
+        node = "icount" if icount else "default"
+        if icount:
+            self.run("node", "start", "icount", "--icount", "--memory", "512")
+        ms, reps = (2, 3) if icount else (60, 9)
+        cfg = self.config("pvbench" + node, memory=256, cmdline=f"console=hvc0 quiet loglevel=4 pvb=cpu pvbms={ms} pvbreps={reps}",
+                          on_poweroff="destroy")
+        self.run("--node", node, "create", "-q", cfg)
+        self.wait("pvbench" + node, "BENCH-DONE", 900, node)
+        text = self.console("pvbench" + node, node)
+        if icount:
+            self.run("node", "stop", "icount")
+        return self.parse(text)
+
+    def native(self, icount):
+        ms, reps = (2, 3) if icount else (60, 9)
+        accel = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"] if icount else ["-accel", "tcg,thread=multi"]
+        cmd = ["qemu-system-x86_64", *accel, "-M", "q35", "-cpu", "max,-smap,-la57", "-m", "256", "-smp", "1",
+               "-nographic", "-no-reboot", "-nic", "none", "-kernel", self.kernel, "-initrd", self.initrd, "-append",
+               f"console=ttyS0 quiet loglevel=4 pvb=cpu pvbms={ms} pvbreps={reps}"]
+        r = subprocess.run(cmd, capture_output=True, stdin=subprocess.DEVNULL, timeout=900)
+        return self.parse(r.stdout.decode("utf-8", "replace"))
+
+    def guests(self):
+        for kind, icount in (("wall", False), ("icount", True)):
+            print(f"  guest, {kind} ...", file=sys.stderr, flush=True)
+            self.guest[kind] = {"native": self.native(icount), "domain": self.in_domain(icount)}
+
+    # ---- report ----
+    def report(self, xen):
+        lines = ["", f"{'toolstack':30s} {'median':>10s} {'min':>10s} {'max':>10s}  {'unit':4s} {'aim':>8s} {'xen 4.17':>10s}"]
+        for k, r in self.rows.items():
+            aim = f"{AIMS[k]:8.0f}" if k in AIMS else "       -"
+            x = xen["tools"].get(XEN_TOOL.get(k, ""), [None])[0]
+            late = "  over the aim" if k in AIMS and r["median"] > AIMS[k] else ""
+            lines.append(f"{k:30s} {r['median']:10.1f} {r['min']:10.1f} {r['max']:10.1f}  {r['unit']:4s} {aim} "
+                         f"{x if x is not None else '-':>10}{late}")
+        for kind, both in self.guest.items():
+            what = "instructions (as ns)" if kind == "icount" else "wall time"
+            ref = xen["guest_" + kind]
+            lines += ["", f"{'guest, ' + what:30s} {'native':>10s} {'domain':>10s} {'xen 4.17':>10s}  {'unit':4s} {'ratio':>6s}"]
+            for k, d in both["domain"].items():
+                n = both["native"].get(k, {}).get("value")
+                x = ref.get(k, [None])[0]
+                higher = d["unit"] in ("MB/s", "iops")
+                behind = x is not None and (d["value"] < x * 0.97 if higher else d["value"] > x * 1.03)
+                lines.append(f"{k:30s} {n if n is not None else '-':>10} {d['value']:>10} {x if x is not None else '-':>10}  "
+                             f"{d['unit']:4s} {(d['value'] / n if n else 0):6.2f}{'  behind stock Xen' if behind else ''}")
+        return "\n".join(lines)
+
+    def close(self):
+        for n in ("default", "icount"):
+            self.run("node", "stop", n, check=False)
+        shutil.rmtree(self.tmp, ignore_errors=True)
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--out", default="build")
+    p.add_argument("--json", default=None)
+    p.add_argument("--quick", action="store_true", help="10 guests instead of 50")
+    p.add_argument("--only", choices=("tools", "guests"))
+    a = p.parse_args()
+    b = Bench(a.out, a.quick)
+    xen = json.loads((HERE / "xen-4.17.json").read_text())
+    try:
+        b.node()
+        if a.only != "guests":
+            b.create()
+            b.many()
+        if a.only != "tools":
+            b.guests()
+        print(b.report(xen))
+        out = pathlib.Path(a.json or (b.out / "bench.json"))
+        out.write_text(json.dumps({"schema": 1, "tools": b.rows, "guest": b.guest}, indent=1) + "\n")
+        print(f"\nwritten to {out}", file=sys.stderr)
+    finally:
+        b.close()
+
+
+if __name__ == "__main__":
+    main()
