@@ -9,7 +9,7 @@ HV_OBJ := $(HV_ASM:%.S=$(O)/%.S.o) $(HV_SRC:%.c=$(O)/%.o)
 # The public ABI headers alone, without the C library's.
 HV_INC := $(O)/hvinc
 HV_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -nostdinc -isystem $(shell $(CC) -print-file-name=include) \
-	-isystem $(HV_INC) -Ixen-like-hv -I$(O)/xen-like-hv -D__XEN_TOOLS__ -D__XEN_INTERFACE_VERSION__=0x00040e00 \
+	-isystem $(HV_INC) -Ixen-like-hv -I$(O)/xen-like-hv -include lib/visibility.h -D__XEN_TOOLS__ -D__XEN_INTERFACE_VERSION__=0x00040e00 \
 	-DHV_VERSION='"$(VERSION)"' $(WARN) -fno-common -mno-red-zone -mgeneral-regs-only -fno-stack-protector -fno-pic -fPIE \
 	-fvisibility=hidden -fno-asynchronous-unwind-tables -fno-strict-aliasing -fno-omit-frame-pointer -fcf-protection=none \
 	-mcmodel=small -fno-jump-tables -fno-tree-loop-distribute-patterns $(HV_EXTRA_CFLAGS)

@@ -16,6 +16,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* libpvctl's own store client has functions of these names, and both are linked into the daemon. */
+#define store_read xstore_read
+#define store_write xstore_write
+#define store_writef xstore_writef
+#define store_mkdir xstore_mkdir
+#define store_rm xstore_rm
+#define store_set_perms xstore_set_perms
+
 struct store;
 struct store_conn;
 

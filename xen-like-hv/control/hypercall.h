@@ -38,7 +38,7 @@ int domain_create(domid_t id, const struct xen_domctl_createdomain *cfg, struct 
 int vcpu_create(struct domain *d, unsigned int id);
 /* Takes it apart as far as it may go now: 0 done, -ERESTART_HC again (destroydomain). */
 int domain_kill(struct domain *d);
-void domain_create_host_and_idle(void); /* boot */
+void domain_create_host_and_idle(void); /* boot: nr_cpus_possible is known, the other CPUs are not started yet */
 /* From put_domain when the count reaches 0. */
 void domain_free(struct domain *d);
 #endif

@@ -66,6 +66,9 @@ struct domain {
 	uint32_t max_vcpus;
 	struct vcpu *vcpu[MAX_VCPUS];
 	struct domain *next;            /* domain list, by domid */
+	struct domain *hash_next;       /* domain/domain.c: lookup by domid */
+	uint32_t suspend_port;          /* DOMCTL_subscribe: an event to it when the domain suspends; 0: none */
+	s_time_t retired_run_ns;        /* CPU time of the vCPUs when they were taken apart */
 	uint8_t handle[16];             /* uuid */
 	uint32_t ssidref;
 	uint32_t createflags;
@@ -84,6 +87,7 @@ struct domain {
 	struct pv_domain pv;
 
 	uint32_t sched_weight, sched_cap;
+	struct sched_dom sched;
 	int64_t time_offset_sec;
 	uint64_t wc_base_ns;
 	spinlock_t hypercall_lock;      /* vcpu_op initialise, register_*; domctls on it */
@@ -104,6 +108,15 @@ static inline bool is_host_domain(const struct domain *d) { return d == host_dom
 static inline bool is_idle_vcpu(const struct vcpu *v) { return v->domain->is_idle; }
 #define for_each_vcpu(d, v, i) \
 	for ((i) = 0; (i) < (d)->max_vcpus; (i)++) if (((v) = (d)->vcpu[i]) != NULL)
+
+/* The same, also of a domain that is dead but still referenced: only its accounts may be read. */
+struct domain *get_domain_even_dead(domid_t id);
+/* domain_create and domain_free alone: -EEXIST. */
+int domain_list_add(struct domain *d);
+void domain_list_remove(struct domain *d);
+bool domid_in_use(domid_t id);
+/* Shut down, and none of its vCPUs is still on its way off a CPU. Not from a vCPU of d. */
+bool domain_is_quiet_shut_down(struct domain *d);
 
 /* A guest's fault: stops the domain for good, with the reason in the log. Safe
  * for any domain from any context without locks of sched/; the caller goes on. */

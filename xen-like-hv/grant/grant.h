@@ -9,10 +9,12 @@ struct grant_table; /* grant/private.h */
 int grant_init(struct domain *d, uint32_t max_frames, uint32_t max_maptrack, uint32_t max_version); /* d->grant */
 /* d dies: drops d's own mappings of others; 0 or -ERESTART_HC to be called again. */
 int grant_release_mappings(struct domain *d);
+/* d dies: gives its grant frames up, so that nothing of d's memory is held by its own table.
+ * Mappings that others have of d's pages stay good until they unmap them. */
+void grant_close(struct domain *d);
 void grant_destroy(struct domain *d);    /* the tables themselves, with the last reference to d */
 void grant_reset_host(struct domain *d); /* NODE_OP_RESET_HOST */
 /* XENMAPSPACE-like: the machine frame of grant-table frame idx, growing the table: 0 or -errno. */
 int grant_frame_mfn(struct domain *d, uint32_t idx, bool status, mfn_t *ret);
-/* The PV MMU asks, when a guest installs or removes a PTE onto a foreign frame it mapped by grant. */
 long do_grant_table_op(unsigned long cmd, unsigned long arg, unsigned long count);
 #endif

@@ -25,8 +25,7 @@ struct page_info {
 	uint16_t owner;        /* domid + 1; 0: none (free, or the hypervisor's) */
 	uint8_t order;         /* of a free chunk, valid in its head */
 	uint8_t flags;         /* PGF_* */
-	uint32_t u;            /* free, or no type held: tlb_stamp; a page table
-	                        * being (in)validated: entries done, PGT_partial */
+	uint32_t u;            /* tlb stamp: a use that a TLB may still know ended then */
 	uint64_t l4_groups;    /* L4 table: bit i set if an entry of 8*i..8*i+7 may be present */
 };
 
@@ -45,9 +44,12 @@ struct page_info {
 #define PGT_type_mask   (7ULL << 60)
 #define PGT_validated   (1ULL << 59)
 #define PGT_pinned      (1ULL << 58)
-#define PGT_partial     (1ULL << 57) /* validation or teardown stopped half way, u = entries done */
+#define PGT_partial     (1ULL << 57) /* validation or teardown stopped half way, see pv/page_type.c */
 #define PGT_locked      (1ULL << 56) /* an entry is being changed */
 #define PGT_count_mask  0xffffffffULL
+/* A table that is not validated: its entries below this index hold their references. */
+#define PGT_done_shift  32
+#define PGT_done_mask   (0x3ffULL << PGT_done_shift)
 
 #define PGF_dirty       1u /* free but not scrubbed */
 #define PGF_head        2u /* head of a free chunk on a free list */
@@ -64,5 +66,10 @@ bool mfn_valid(mfn_t m);
 /* mm/page_ref.c: references. get_page fails unless d owns the page now. */
 bool __must_check get_page(struct page_info *pg, struct domain *d);
 void put_page(struct page_info *pg);
+/* A further reference to a page on which the caller holds one: false only on overflow. */
+bool __must_check get_page_known(struct page_info *pg);
 struct domain *page_owner(const struct page_info *pg); /* NULL: none; no reference taken */
+/* mm/domain_pages.c tells page_ref.c who is behind pg->owner: a domain from its first page to its last. */
+int page_owner_enter(struct domain *d);
+void page_owner_leave(struct domain *d);
 #endif

@@ -16,9 +16,14 @@
 
 struct page_info *page_alloc(unsigned int order, unsigned int flags); /* NULL: none left */
 void page_free(struct page_info *pg, unsigned int order);             /* scrubs */
+void page_alloc_init(void);  /* boot: takes what memmap.h has left */
 uint64_t free_pages_total(void);
 uint64_t claimed_pages_total(void);
-/* Sets aside pages for a domain yet to be built: 0 or -ENOMEM (XENMEM_claim_pages). */
+/*
+ * Sets aside pages for a domain yet to be built (XENMEM_claim_pages): what it
+ * may still take, in place of what it had claimed before; 0 drops the claim.
+ * 0 or -ENOMEM; making a claim smaller always works.
+ */
 int domain_claim_pages(struct domain *d, uint64_t pages);
 
 /* One zeroed page for the hypervisor, by its direct-map address. */
@@ -35,11 +40,19 @@ struct page_info *domain_page_alloc(struct domain *d, unsigned int order, unsign
 void domain_page_release(struct page_info *pg);
 /* Takes an owned page from d when only PGC_allocated's reference is left (exchange, transfer): 0 or -EBUSY. */
 int domain_page_steal(struct domain *d, struct page_info *pg);
+/* Without the flush of d's TLB entries of it, which the caller does before anybody else gets the page. */
+int domain_page_steal_noflush(struct domain *d, struct page_info *pg);
+/* A page stolen and not wanted any more. */
+void stolen_page_free(struct page_info *pg);
+/* Teardown: d's first page, with a reference; NULL: none. Retired, it waits on another list for the last put. */
+struct page_info *domain_page_first(struct domain *d);
+void domain_page_retire(struct domain *d, struct page_info *pg);
 /* Gives a stolen or new page to d: 0 or -E2BIG / -EINVAL (dying). */
 int domain_page_assign(struct domain *d, struct page_info *pg);
 /* A hypervisor page that d's guest may map writable or read-only (shared_info,
  * grant frames): PGC_hv|PGC_allocated, owner d, PGT_writable or PGT_none
  * with one type reference when read-only, so that it can never be a page table. */
 void share_hv_page_with_guest(void *va, struct domain *d, bool readonly);
-void unshare_hv_page(void *va); /* false mappings keep it until put */
+/* Ends the sharing and gives the page up: it is freed, at once or with the last mapping's put_page. */
+void unshare_hv_page(void *va);
 #endif

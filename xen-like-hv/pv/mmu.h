@@ -38,6 +38,16 @@ void pv_init_idle_root(unsigned int cpu);
  * a spurious fault, LDT page demand mapping) and the guest may go on. */
 bool pv_mmu_fault(struct cpu_user_regs *regs, uint64_t addr, uint32_t error_code);
 
+/* Demand mapping of an LDT page: also for a fault of the hypervisor's own iret. Interrupts on. */
+bool pv_ldt_fault(struct vcpu *v, uint64_t addr);
+/* Finishes what a preempted call left in v->partial_page: 0 or -ERESTART_HC. */
+int pv_finish_partial(struct vcpu *v);
+
+/* Lets the kernel run on the user root, without a CR3 write (fast_root is set), and back (CR3 written). */
+void root_open_kernel(struct vcpu *v);
+void root_close_kernel(struct vcpu *v);
+uint64_t pv_idle_cr3(unsigned int cpu);
+
 /* Domain teardown: drop pins, bases and all page references; 0 or -ERESTART_HC. */
 int pv_relinquish_memory(struct domain *d);
 

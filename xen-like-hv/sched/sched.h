@@ -7,6 +7,7 @@
 #ifndef SCHED_SCHED_H
 #define SCHED_SCHED_H
 #include "x86/cpu_info.h"
+#include "x86/spinlock.h"
 #include "time/timer.h"
 
 struct domain;
@@ -15,17 +16,27 @@ struct vcpu;
 /* Embedded in struct vcpu; sched/ alone writes it, under the run queue's lock. */
 struct sched_unit {
 	struct vcpu *next, *prev;  /* run queue */
-	s_time_t vtime;            /* virtual run time */
+	s_time_t vtime;            /* virtual run time; while neither queued nor running: the lead
+	                            * (the lag, if negative) over its last run queue's clock */
 	s_time_t last_start;       /* when it last got the CPU */
 	s_time_t run_ns;           /* total */
 	cpumask_t hard_affinity, soft_affinity;
 	bool on_queue;
+	bool yielded;              /* vcpu_yield: others first, once */
 	struct timer cap_timer;    /* parked until then: over its cap */
-	s_time_t cap_budget;
 	/* runstate, as the public vcpu_runstate_info has it */
 	int runstate;              /* RUNSTATE_* */
 	s_time_t runstate_entry;
 	s_time_t runstate_ns[4];
+};
+
+/* Embedded in struct domain; all zero is a valid start. */
+struct sched_dom {
+	spinlock_t lock;           /* irqsave, inside the run queue's lock */
+	s_time_t cap_window;       /* start of the accounting period */
+	s_time_t cap_used;         /* CPU time in it, debt of earlier ones included */
+	struct timer watchdog[2];  /* SCHEDOP_watchdog */
+	bool watchdog_on[2];
 };
 
 /* Why a vCPU may not run: bits of v->pause_flags; 0 = runnable. */
@@ -42,6 +53,7 @@ void vcpu_wake(struct vcpu *v);          /* after a flag or count went away; any
 void vcpu_sleep_nosync(struct vcpu *v);  /* after a flag or count was set */
 void vcpu_sleep_sync(struct vcpu *v);    /* and wait until it left its CPU (not for current) */
 void vcpu_kick(struct vcpu *v);          /* make it pass through the exit path soon (an event is pending) */
+void vcpu_unblock(struct vcpu *v);       /* ends SCHEDOP_block or _poll; any context */
 void vcpu_yield(void);                   /* current, at the next exit */
 void vcpu_pause(struct vcpu *v);         /* counted; sync */
 void vcpu_unpause(struct vcpu *v);
@@ -53,6 +65,8 @@ int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap_percent);
 struct xen_domctl_getvcpuinfo;
 s_time_t vcpu_run_time(struct vcpu *v);
 void vcpu_runstate_get(struct vcpu *v, int *state, s_time_t *entry, s_time_t ns[4]);
+/* control/sched_op.c */
+void watchdog_destroy(struct domain *d);
 /* Run by each CPU once it is up. Never returns. */
 void idle_loop(void) __noreturn;
 void schedule(void); /* SCHEDULE_SOFTIRQ */

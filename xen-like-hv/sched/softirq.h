@@ -3,7 +3,7 @@
 #ifndef SCHED_SOFTIRQ_H
 #define SCHED_SOFTIRQ_H
 #include "x86/cpu_info.h"
-enum { TIMER_SOFTIRQ, SCHEDULE_SOFTIRQ, EVENT_SEND_SOFTIRQ /* host_send bits */, HOST_SOFTIRQ /* mailbox */, RCU_SOFTIRQ, NR_SOFTIRQS };
+enum { TIMER_SOFTIRQ, SCHEDULE_SOFTIRQ, EVENT_SEND_SOFTIRQ /* host_send bits */, HOST_SOFTIRQ /* mailbox */, RCU_SOFTIRQ, KICK_SOFTIRQ /* nothing but the way through the exit path */, LOG_SOFTIRQ /* host/: a doorbell for the log is due later */, NR_SOFTIRQS };
 DECLARE_PER_CPU(uint32_t, softirq_pending); /* written by its own CPU, or atomically */
 void softirq_register(unsigned int nr, void (*fn)(void));
 void softirq_raise(unsigned int nr);                       /* here */

@@ -17,5 +17,8 @@ void flush_tlb_mask(cpumask_t mask);                   /* everything */
 void flush_tlb_va_mask(cpumask_t mask, uint64_t va);   /* one page */
 void flush_tlb_local(void);                            /* reload CR3 */
 void flush_tlb_va_local(uint64_t va);
-void write_cr3(uint64_t cr3);                          /* also notes the flush */
+/* Also notes the flush. Not from interrupt handlers. */
+void write_cr3(uint64_t cr3);
+/* This CPU's idle root, which maps nothing of a guest: loads it. On it a CPU is left out of flushes. */
+void tlb_set_idle_root(uint64_t cr3);
 #endif

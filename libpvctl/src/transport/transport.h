@@ -41,5 +41,7 @@ static inline uint64_t arena_handle(const struct transport *t, const void *p)
 }
 int transport_open_hosted(const char *node, struct transport **ret, struct pvctl_error *err);
 struct transport *transport_open_mock(void);
+/* A hosted node's daemon has been told to end: waits for that. 0 or -ETIMEDOUT. */
+int transport_wait_gone(struct transport *t, uint32_t timeout_ms);
 
 #endif

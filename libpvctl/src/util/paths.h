@@ -10,9 +10,11 @@
 #include "libpvctl.h"
 /* RUNDIR/NODE: control.sock, store.sock, node.json (pid, qemu pid, settings), lock */
 int paths_run_dir(const char *node, char *buf, size_t len, struct pvctl_error *err);
+/* The directory that holds the nodes' run directories. */
+int paths_run_base(char *buf, size_t len, struct pvctl_error *err);
 /* STATEDIR/NODE: daemon.log, hv.log, console/NAME.log, domains/ID.json */
 int paths_state_dir(const char *node, char *buf, size_t len, struct pvctl_error *err);
-/* The unpacked-kernel cache: $XDG_CACHE_HOME/pvctl or /var/cache/pvctl */
+/* The unpacked-kernel cache: $XDG_CACHE_HOME/pvctl, ~/.cache/pvctl or /var/cache/pvctl; PVCTL_CACHE_DIR replaces it */
 int paths_cache_dir(char *buf, size_t len, struct pvctl_error *err);
 /* A node's name: [A-Za-z0-9._-]{1,63}, not starting with a dot or dash. */
 int paths_check_node(const char *node, struct pvctl_error *err);

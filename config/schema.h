@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* What is known of each key: drives validation, `pvctl config keys`, the check of the man page and the fuzz dictionary. */
+#ifndef CONFIG_SCHEMA_H
+#define CONFIG_SCHEMA_H
+
+#include "config/config.h"
+
+enum cfg_kind {
+	CFG_KIND_STRING,
+	CFG_KIND_PATH,
+	CFG_KIND_CHOICE,
+	CFG_KIND_NUMBER,
+	CFG_KIND_BOOL,
+	CFG_KIND_LIST,
+	CFG_KIND_TEXTS, /* a text, a number or a list of them */
+	CFG_KIND_ANY    /* of keys that are not supported */
+};
+
+enum cfg_status {
+	CFG_STATUS_SUPPORTED,
+	CFG_STATUS_LATER,   /* changes what the guest is: refused when it asks for something */
+	CFG_STATUS_IGNORED, /* has no meaning for the guests there are: a warning */
+	CFG_STATUS_OLD      /* old form of another key, checked and then dropped */
+};
+
+struct cfg_key {
+	const char *name;
+	enum cfg_kind kind;
+	enum cfg_status status;
+	int64_t min, max;    /* NUMBER: the value; STRING and PATH: max is of the length, 0: none */
+	const char *choices; /* CHOICE: separated by blanks */
+	const char *later;   /* CHOICE: known to xl, not supported yet */
+	const char *fallback; /* for people: what holds when the key is not set; NULL: nothing */
+	const char *help;
+};
+
+const struct cfg_key *cfg_key_at(size_t i); /* NULL past the end */
+const struct cfg_key *cfg_key_find(const char *name);
+const char *cfg_kind_name(enum cfg_kind kind);
+const char *cfg_status_name(enum cfg_status status);
+
+#define CFG_STRICT 1u /* unknown and ignored keys are errors */
+
+/* Checks all settings; messages go to diag. 0 or -EINVAL. */
+int cfg_validate(const struct cfg_file *file, unsigned int flags, struct cfg_diag *diag);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* A new domain's memory: which machine frames it got, and writing to them. */
+#ifndef BUILD_DOMMEM_H
+#define BUILD_DOMMEM_H
+
+#include "transport/transport.h"
+
+struct dommem {
+	struct transport *t;
+	uint32_t domid;
+	uint64_t nr_pages;
+	uint64_t *p2m;      /* mfn of each pfn */
+};
+
+/* Allocates them all, in 2 MiB pieces as far as there are any. */
+int dommem_populate(struct transport *t, uint32_t domid, uint64_t nr_pages, struct dommem *ret,
+                    struct pvctl_error *err);
+/* len bytes at pseudo-physical address addr; contiguous machine memory in one piece. */
+int dommem_write(const struct dommem *m, uint64_t addr, const void *src, uint64_t len, struct pvctl_error *err);
+void dommem_free(struct dommem *m);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+#include "build/dommem.h"
+#include "build/layout.h"
+#include "hv/hv.h"
+#include "util/cleanup.h"
+#include "util/err.h"
+#include <string.h>
+
+#define ORDER_2M 9u
+
+/* Of n extents of 2^order pages from pfn first on: how many were allocated. */
+static int64_t populate_extents(struct dommem *m, uint64_t first, uint64_t n, unsigned int order,
+                                struct pvctl_error *err)
+{
+	uint32_t max = hv_populate_max(m->t), batch, i;
+	CLEANUP_FREE uint64_t *list = NULL;
+	uint64_t done, j, size = 1ull << order;
+	int got;
+
+	if (n < max)
+		max = (uint32_t)n;
+	list = malloc((size_t)max * sizeof(*list));
+	if (!list)
+		return err_nomem(err);
+	for (done = 0; done < n; done += (uint64_t)got) {
+		batch = n - done < max ? (uint32_t)(n - done) : max;
+		for (i = 0; i < batch; i++)
+			list[i] = first + (done + i) * size;
+		got = hv_populate(m->t, m->domid, order, list, list, batch, err);
+		if (got < 0)
+			return got;
+		for (i = 0; i < (uint32_t)got; i++)
+			for (j = 0; j < size; j++)
+				m->p2m[first + (done + i) * size + j] = list[i] + j;
+		if ((uint32_t)got < batch)
+			return (int64_t)done + got;
+	}
+	return (int64_t)n;
+}
+
+int dommem_populate(struct transport *t, uint32_t domid, uint64_t nr_pages, struct dommem *ret,
+                    struct pvctl_error *err)
+{
+	struct dommem m = { .t = t, .domid = domid, .nr_pages = nr_pages };
+	struct pvctl_error first = { 0 };
+	uint64_t done;
+	int64_t got;
+
+	m.p2m = malloc(nr_pages * sizeof(*m.p2m));
+	if (!m.p2m)
+		return err_nomem(err);
+	/* A refusal of the big ones is no failure: the small ones tell. */
+	got = nr_pages >> ORDER_2M ? populate_extents(&m, 0, nr_pages >> ORDER_2M, ORDER_2M, &first) : 0;
+	if (got < 0 && first.origin != PVCTL_ORIGIN_HV) {
+		if (err)
+			*err = first;
+		goto fail;
+	}
+	done = got < 0 ? 0 : (uint64_t)got << ORDER_2M;
+	got = done < nr_pages ? populate_extents(&m, done, nr_pages - done, 0, err) : 0;
+	if (got < 0)
+		goto fail;
+	if ((uint64_t)got < nr_pages - done) {
+		got = err_set(err, -ENOMEM, PVCTL_ORIGIN_HV, "domain %u: the node ran out of memory after %llu of %llu MiB", domid,
+		              (unsigned long long)(done + (uint64_t)got) >> 8, (unsigned long long)nr_pages >> 8);
+		goto fail;
+	}
+	*ret = m;
+	return 0;
+fail:
+	free(m.p2m);
+	return (int)got;
+}
+
+int dommem_write(const struct dommem *m, uint64_t addr, const void *src, uint64_t len, struct pvctl_error *err)
+{
+	const uint8_t *at = src;
+	uint64_t pfn, run, n, off;
+	int rc;
+
+	if (addr > m->nr_pages * PAGE_SIZE || len > m->nr_pages * PAGE_SIZE - addr)
+		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "domain %u: writing beyond its memory", m->domid);
+	while (len) {
+		pfn = addr >> PAGE_SHIFT;
+		off = addr & (PAGE_SIZE - 1);
+		run = 1;
+		while (run * PAGE_SIZE - off < len && m->p2m[pfn + run] == m->p2m[pfn] + run)
+			run++;
+		n = run * PAGE_SIZE - off < len ? run * PAGE_SIZE - off : len;
+		rc = m->t->ops->write_mem(m->t, (m->p2m[pfn] << PAGE_SHIFT) + off, at, n);
+		if (rc)
+			return err_os(err, -rc, "domain %u: writing to its memory", m->domid);
+		at += n;
+		addr += n;
+		len -= n;
+	}
+	return 0;
+}
+
+void dommem_free(struct dommem *m)
+{
+	free(m->p2m);
+	memset(m, 0, sizeof(*m));
+}

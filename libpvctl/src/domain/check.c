@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* Everything about a new domain that can be known before anything is done. */
+#include "build/build.h"
+#include "domain/private.h"
+#include "util/err.h"
+#include "util/fd.h"
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uuid/uuid.h>
+
+#define RAMDISK_MAX (4ull << 30)
+/* What the hypervisor takes for itself: vCPUs with their stacks and root tables, grant and event tables. */
+#define OVERHEAD_PAGES 64u
+#define OVERHEAD_VCPU_PAGES 16u
+
+void plan_free(struct create_plan *p)
+{
+	pvctl_config_free(p->config);
+	kernel_close(&p->kernel);
+	if (p->ramdisk_fd >= 0)
+		close(p->ramdisk_fd);
+	free(p->cmdline);
+	memset(p, 0, sizeof(*p));
+	p->ramdisk_fd = -1;
+}
+
+static int missing(const char *key, struct pvctl_error *err)
+{
+	return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s is not set", key);
+}
+
+static int plan_sizes(struct create_plan *p, struct pvctl_error *err)
+{
+	const struct pvctl_config *c = p->config;
+	int64_t memory = config_int_or(c, "memory", 0);
+
+	p->name = pvctl_config_get_str(c, "name");
+	if (!p->name)
+		return missing("name", err);
+	if (!memory)
+		return missing("memory", err);
+	if (!pvctl_config_get_str(c, "kernel"))
+		return missing("kernel", err);
+	p->memory_mib = (uint64_t)memory;
+	p->maxmem_mib = (uint64_t)config_int_or(c, "maxmem", memory);
+	if (p->maxmem_mib < p->memory_mib)
+		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "maxmem=%llu is less than memory=%llu",
+		               (unsigned long long)p->maxmem_mib, (unsigned long long)p->memory_mib);
+	p->nr_pages = p->memory_mib << (20 - PAGE_SHIFT);
+	/* As with xl, maxvcpus alone means that all of them start. */
+	p->maxvcpus = (uint32_t)config_int_or(c, "maxvcpus", config_int_or(c, "vcpus", 1));
+	p->vcpus = (uint32_t)config_int_or(c, "vcpus", p->maxvcpus);
+	if (p->maxvcpus < p->vcpus)
+		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "maxvcpus=%u is less than vcpus=%u", p->maxvcpus, p->vcpus);
+	return 0;
+}
+
+static int plan_uuid(struct create_plan *p, struct pvctl_error *err)
+{
+	const char *text = pvctl_config_get_str(p->config, "uuid");
+
+	if (!text || uuid_parse(text, p->uuid) != 0)
+		uuid_generate(p->uuid);
+	uuid_unparse_lower(p->uuid, p->uuid_text);
+	return pvctl_config_set_str(p->config, "uuid", p->uuid_text, err);
+}
+
+static int plan_images(struct pvctl *ctx, struct create_plan *p, struct pvctl_error *err)
+{
+	const char *ramdisk = pvctl_config_get_str(p->config, "ramdisk");
+	struct build_in in = { 0 };
+	int rc;
+
+	p->cmdline = config_cmdline(p->config);
+	if (!p->cmdline)
+		return err_nomem(err);
+	rc = start_info_check_cmdline(p->cmdline, err);
+	if (!rc && ramdisk)
+		rc = fd_open_file("ramdisk", ramdisk, RAMDISK_MAX, &p->ramdisk_fd, &p->ramdisk_bytes, err);
+	if (!rc)
+		rc = kernel_open(pvctl_config_get_str(p->config, "kernel"), ctx ? &ctx->log : NULL, &p->kernel, err);
+	if (rc)
+		return rc;
+	in.kernel = &p->kernel;
+	in.ramdisk_bytes = p->ramdisk_bytes;
+	in.nr_pages = p->nr_pages;
+	return build_layout(&in, NULL, err);
+}
+
+static int check_name_free(struct pvctl *ctx, const struct create_plan *p, struct pvctl_error *err)
+{
+	const struct proto_domain_row *row;
+	struct rows rows;
+	int rc = rows_get(ctx, &rows, err);
+
+	if (rc)
+		return rc;
+	row = rows_by_name(&rows, p->name);
+	if (row)
+		rc = err_set(err, -EEXIST, PVCTL_ORIGIN_LIB, "name=\"%s\": domain %u has this name already", p->name, row->domid);
+	rows_free(&rows);
+	return rc;
+}
+
+static int check_node(struct pvctl *ctx, const struct create_plan *p, struct pvctl_error *err)
+{
+	uint64_t need = p->nr_pages + OVERHEAD_PAGES + OVERHEAD_VCPU_PAGES * p->maxvcpus, have, online;
+	struct xen_sysctl_physinfo info;
+	unsigned int v;
+	int rc;
+
+	rc = hv_physinfo(ctx->t, &info, err);
+	if (rc)
+		return rc;
+	have = info.free_pages > info.outstanding_pages ? info.free_pages - info.outstanding_pages : 0;
+	if (need > have)
+		return err_set(err, -ENOMEM, PVCTL_ORIGIN_LIB, "memory=%llu: node \"%s\" has %llu MiB free of %llu MiB",
+		               (unsigned long long)p->memory_mib, ctx->node, (unsigned long long)have >> 8,
+		               (unsigned long long)info.total_pages >> 8);
+	online = info.nr_cpus >= 64 ? ~0ull : (1ull << info.nr_cpus) - 1;
+	for (v = 0; v < p->maxvcpus; v++)
+		if (!(config_affinity(p->config, v) & online))
+			return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "cpus: vCPU %u gets none of the node's %u CPUs", v, info.nr_cpus);
+	return 0;
+}
+
+int plan_make(struct pvctl *ctx, const struct pvctl_config *c, struct create_plan *ret, struct pvctl_error *err)
+{
+	struct create_plan p;
+	int rc;
+
+	memset(&p, 0, sizeof(p));
+	p.ramdisk_fd = -1;
+	rc = config_copy(c, &p.config, err);
+	if (!rc)
+		rc = plan_sizes(&p, err);
+	if (!rc)
+		rc = plan_uuid(&p, err);
+	if (!rc && ctx)
+		rc = check_name_free(ctx, &p, err);
+	if (!rc)
+		rc = plan_images(ctx, &p, err);
+	if (!rc && ctx)
+		rc = check_node(ctx, &p, err);
+	if (rc)
+		plan_free(&p);
+	else
+		*ret = p;
+	return rc;
+}
+
+int pvctl_config_check(struct pvctl *ctx, const struct pvctl_config *c, struct pvctl_error *err)
+{
+	struct create_plan p;
+	int rc = plan_make(ctx, c, &p, err);
+
+	if (!rc)
+		plan_free(&p);
+	return rc;
+}

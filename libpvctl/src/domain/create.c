@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+#include "build/build.h"
+#include "domain/private.h"
+#include "util/cleanup.h"
+#include "util/err.h"
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define DEFAULT_EVENT_CHANNELS 1023
+#define DEFAULT_WEIGHT 256
+
+static int make_domain(struct pvctl *ctx, const struct create_plan *p, uint32_t *ret_domid, struct pvctl_error *err)
+{
+	const struct pvctl_config *c = p->config;
+	struct xen_domctl_createdomain d = {
+		.max_vcpus = p->maxvcpus,
+		.max_evtchn_port = (uint32_t)config_int_or(c, "max_event_channels", DEFAULT_EVENT_CHANNELS),
+		.max_grant_frames = (int32_t)config_int_or(c, "max_grant_frames", -1),
+		.max_maptrack_frames = (int32_t)config_int_or(c, "max_maptrack_frames", -1),
+		.grant_opts = XEN_DOMCTL_GRANT_version((uint32_t)config_int_or(c, "max_grant_version", 2)),
+	};
+
+	memcpy(d.handle, p->uuid, sizeof(d.handle));
+	return hv_domain_create(ctx->t, &d, ret_domid, err);
+}
+
+static int place_vcpus(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, struct pvctl_error *err)
+{
+	bool sched = config_value(p->config, "cpu_weight") || config_value(p->config, "cap");
+	uint32_t sched_id;
+	unsigned int v;
+	uint64_t mask;
+	int rc = 0;
+
+	for (v = 0; v < p->maxvcpus && !rc; v++) {
+		mask = config_affinity(p->config, v);
+		if (mask != ~0ull)
+			rc = hv_vcpu_set_affinity(ctx->t, domid, v, mask, err);
+	}
+	if (rc || !sched)
+		return rc;
+	rc = hv_sched_id(ctx->t, &sched_id, err);
+	if (!rc)
+		rc = hv_domain_sched_set(ctx->t, domid, sched_id,
+		                         (uint16_t)config_int_or(p->config, "cpu_weight", DEFAULT_WEIGHT),
+		                         (uint16_t)config_int_or(p->config, "cap", 0), err);
+	return rc;
+}
+
+/* So that two creators cannot both start on memory that is enough for one. 0 pages: it has them all. */
+static int claim(struct pvctl *ctx, uint32_t domid, uint64_t pages, struct pvctl_error *err)
+{
+	int rc = hv_claim(ctx->t, domid, pages, err);
+
+	return rc == -ENOSYS ? 0 : rc;
+}
+
+static int set_limits(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, struct pvctl_error *err)
+{
+	int rc;
+
+	rc = hv_domain_max_vcpus(ctx->t, domid, p->maxvcpus, err);
+	if (!rc)
+		rc = hv_domain_max_mem(ctx->t, domid, p->maxmem_mib << 10, err);
+	if (!rc)
+		rc = place_vcpus(ctx, domid, p, err);
+	if (rc)
+		return rc;
+	return claim(ctx, domid, p->nr_pages, err);
+}
+
+static int make_ports(struct pvctl *ctx, uint32_t domid, struct build_in *in, struct pvctl_error *err)
+{
+	struct xen_domctl_getdomaininfo info;
+	int rc;
+
+	rc = hv_evtchn_alloc_unbound(ctx->t, domid, 0, &in->store_port, err);
+	if (!rc)
+		rc = hv_evtchn_alloc_unbound(ctx->t, domid, 0, &in->console_port, err);
+	if (!rc)
+		rc = hv_domain_info(ctx->t, domid, &info, err);
+	if (!rc)
+		in->shared_info_mfn = info.shared_info_frame;
+	return rc;
+}
+
+/* From here on the daemon answers for the domain. */
+static int commit(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, struct pvctl_error *err)
+{
+	CLEANUP_BUF struct buf body = { 0 };
+	CLEANUP_FREE char *json = NULL;
+	struct proto_commit c = { .domid = domid };
+	struct timespec now;
+	int rc;
+
+	rc = pvctl_config_to_json(p->config, &json, err);
+	if (rc)
+		return rc;
+	clock_gettime(CLOCK_REALTIME, &now);
+	c.created_unix_ns = (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
+	snprintf(c.name, sizeof(c.name), "%s", p->name);
+	memcpy(c.uuid, p->uuid, sizeof(c.uuid));
+	if (buf_add(&body, &c, sizeof(c)) || buf_add(&body, json, strlen(json)))
+		return err_nomem(err);
+	return ctx_request(ctx, PROTO_COMMIT, body.data, body.len, err);
+}
+
+static int fill_domain(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, struct pvctl_error *err)
+{
+	struct build_in in = {
+		.kernel = &p->kernel, .ramdisk_fd = p->ramdisk_fd, .ramdisk_bytes = p->ramdisk_bytes,
+		.cmdline = p->cmdline, .nr_pages = p->nr_pages, .progress = ctx_progress, .progress_data = ctx,
+	};
+	struct proto_introduce intro = { .domid = domid };
+	struct build_out built;
+	int rc;
+
+	rc = set_limits(ctx, domid, p, err);
+	if (!rc)
+		rc = make_ports(ctx, domid, &in, err);
+	if (!rc)
+		rc = build_domain(ctx->t, domid, &in, &built, err);
+	if (!rc)
+		rc = claim(ctx, domid, 0, err);
+	if (!rc)
+		rc = nodes_make(ctx, domid, p, err);
+	if (!rc)
+		rc = nodes_rings(ctx, domid, built.store_mfn, in.store_port, built.console_mfn, in.console_port, err);
+	if (rc)
+		return rc;
+	intro.store_port = in.store_port;
+	intro.console_port = in.console_port;
+	intro.store_gfn = built.store_mfn;
+	intro.console_gfn = built.console_mfn;
+	rc = ctx_request(ctx, PROTO_INTRODUCE, &intro, sizeof(intro), err);
+	return rc ? rc : commit(ctx, domid, p, err);
+}
+
+int pvctl_domain_create(struct pvctl *ctx, const struct pvctl_config *config, const struct pvctl_create_opts *opts,
+                        uint32_t *ret_domid, struct pvctl_error *err)
+{
+	struct pvctl_create_opts o;
+	struct create_plan p;
+	struct pvctl_error later;
+	uint32_t domid;
+	int rc;
+
+	rc = opts_load(&o, sizeof(o), opts, err);
+	if (!rc)
+		rc = plan_make(ctx, config, &p, err);
+	if (rc)
+		return rc;
+	rc = make_domain(ctx, &p, &domid, err);
+	if (rc) {
+		plan_free(&p);
+		return rc;
+	}
+	rc = fill_domain(ctx, domid, &p, err);
+	if (!rc && !o.paused)
+		rc = hv_domain_unpause(ctx->t, domid, err);
+	if (rc && domain_remove(ctx, domid, &later))
+		log_msg(&ctx->log, LOG_ERROR, "domain %u could not be removed again: %s", domid, later.msg);
+	plan_free(&p);
+	if (rc)
+		return rc;
+	*ret_domid = domid;
+	return 0;
+}

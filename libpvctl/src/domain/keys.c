@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of configuration keys: one row each, with its form and range. */
+#include "domain/private.h"
+#include "util/err.h"
+#include <string.h>
+#include <uuid/uuid.h>
+#include <xen/xen.h>
+
+static int not_yet(const char *key, const char *value, struct pvctl_error *err)
+{
+	return err_set(err, -ENOSYS, PVCTL_ORIGIN_LIB, "%s=\"%.60s\" is not supported yet", key, value);
+}
+
+static int check_text(const char *key, const char *value, size_t max, struct pvctl_error *err)
+{
+	size_t i, n = strlen(value);
+
+	if (n > max)
+		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s: %zu characters; at most %zu are allowed", key, n, max);
+	for (i = 0; i < n; i++)
+		if ((unsigned char)value[i] < 0x20 || value[i] == 0x7f)
+			return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s: contains a control character", key);
+	return 0;
+}
+
+/* A name ends up in file names and on command lines, where a number means a domid. */
+int key_check_name(const char *key, const char *value, struct pvctl_error *err)
+{
+	static const char ok[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-+:@";
+	size_t n = strlen(value);
+
+	if (n < 1 || n > 127 || strspn(value, ok) != n || strchr(".-+:@", value[0]))
+		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB,
+		               "%s=\"%.60s\": 1 to 127 letters, digits and ._-+:@ are allowed, a letter, digit or _ first", key, value);
+	if (strspn(value, "0123456789") == n)
+		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s=\"%.60s\": digits alone would be taken for a domain's number",
+		               key, value);
+	if (strcmp(value, "Domain-0") == 0)
+		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s: \"Domain-0\" is the host's", key);
+	return 0;
+}
+
+static int check_uuid(const char *key, const char *value, struct pvctl_error *err)
+{
+	uuid_t u;
+
+	if (uuid_parse(value, u) != 0)
+		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s=\"%.60s\": not a UUID", key, value);
+	return 0;
+}
+
+static int check_path(const char *key, const char *value, struct pvctl_error *err)
+{
+	if (!value[0])
+		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s: the file's name is empty", key);
+	return check_text(key, value, 3000, err);
+}
+
+static int check_cmdline(const char *key, const char *value, struct pvctl_error *err)
+{
+	return check_text(key, value, MAX_GUEST_CMDLINE - 1, err);
+}
+
+static int check_action(const char *key, const char *value, struct pvctl_error *err)
+{
+	static const char *const can[] = { "destroy", "restart", "rename-restart", "preserve" };
+	static const char *const later[] = { "coredump-destroy", "coredump-restart", "soft-reset" };
+	unsigned int i;
+
+	for (i = 0; i < sizeof(can) / sizeof(can[0]); i++)
+		if (strcmp(value, can[i]) == 0)
+			return 0;
+	for (i = 0; i < sizeof(later) / sizeof(later[0]); i++)
+		if (strcmp(value, later[i]) == 0)
+			return not_yet(key, value, err);
+	return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB,
+	               "%s=\"%.60s\": must be destroy, restart, rename-restart or preserve", key, value);
+}
+
+static int check_type(const char *key, const char *value, struct pvctl_error *err)
+{
+	if (strcmp(value, "pv") == 0)
+		return 0;
+	if (strcmp(value, "pvh") == 0 || strcmp(value, "hvm") == 0)
+		return not_yet(key, value, err);
+	return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s=\"%.60s\": must be pv", key, value);
+}
+
+#define INT(n, lo, hi) { .name = n, .type = CONFIG_INT, .min = lo, .max = hi }
+#define STR(n, c) { .name = n, .type = CONFIG_STR, .check = c }
+
+const struct config_key config_keys[CONFIG_KEYS + 1] = {
+	STR("name", key_check_name),
+	STR("uuid", check_uuid),
+	STR("type", check_type),
+	INT("memory", 1, 1 << 20),
+	INT("maxmem", 1, 1 << 20),
+	INT("vcpus", 1, 32),
+	INT("maxvcpus", 1, 32),
+	STR("kernel", check_path),
+	STR("ramdisk", check_path),
+	STR("cmdline", check_cmdline),
+	STR("root", check_cmdline),
+	STR("extra", check_cmdline),
+	STR("on_poweroff", check_action),
+	STR("on_reboot", check_action),
+	STR("on_crash", check_action),
+	STR("on_watchdog", check_action),
+	{ .name = "cpus", .type = CONFIG_CPUS },
+	INT("cpu_weight", 1, 65535),
+	INT("cap", 0, 3200),
+	INT("max_event_channels", 8, 131071),
+	INT("max_grant_frames", 1, 16384),
+	INT("max_maptrack_frames", 0, 16384),
+	INT("max_grant_version", 1, 2),
+};
+
+/* A typo deserves another answer than a key that xl knows. */
+static const char *const xl_keys[] = {
+	"acpi", "altp2m", "arm_cpuid", "bios", "blkdev_start", "bootloader", "bootloader_args", "builder", "channel",
+	"claim_mode", "console", "coreid", "cpuid", "cpus_soft", "cpupool", "device_model_args",
+	"device_model_override", "device_model_version", "device_tree", "disable_migrate", "disk", "dm_restrict",
+	"driver_domain", "dtdev", "e820_host", "exec_profile", "extratime", "firmware", "firmware_override", "gfx_passthru",
+	"gic_version", "hap", "hdtype", "init_seclabel", "iomem", "ioports", "irqs", "keymap", "latency", "localtime",
+	"max_xenstore_quota", "mca_caps", "monitor", "msr_relaxed", "nestedhvm", "nographic", "nomigrate", "on_soft_reset",
+	"p9", "pae", "passthrough", "pci", "pci_msitranslate", "pci_permissive", "pci_power_mgmt", "pci_seize", "period",
+	"pool", "pvcalls", "pvh", "pvshim", "pvshim_cmdline", "pvshim_extra", "pvshim_path", "rdm", "rtc_timeoffset",
+	"sched", "sdl", "seclabel", "serial", "shadow_memory", "slice", "smbios", "soundhw", "spice", "sve", "timer_mode",
+	"tsc_mode", "usb", "usbctrl", "usbdev", "usbdevice", "usbversion", "vdispl", "vfb", "vga", "vif", "vif2",
+	"videoram", "viommu", "viridian", "virtio", "vkb", "vmtrace_buf_kb", "vnc", "vnuma", "vpmu", "vsnd", "vtpm", "vuart",
+	"xen_platform_pci", "xenstore_feature_mask", "xenstore_quota",
+};
+
+bool config_key_of_xl(const char *key)
+{
+	unsigned int i;
+
+	for (i = 0; i < sizeof(xl_keys) / sizeof(xl_keys[0]); i++)
+		if (strcmp(key, xl_keys[i]) == 0)
+			return true;
+	return false;
+}

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+/* The transport to a hosted node: pvctld's control socket and the node's RAM. */
+#include "transport/transport.h"
+#include "public/node.h"
+#include "transport/wire.h"
+#include "util/cleanup.h"
+#include "util/err.h"
+#include "util/paths.h"
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A daemon that is silent this long is taken for dead; hypercalls that are
+ * carried on slice by slice need much less. */
+#define ANSWER_TIMEOUT_S 120
+#define PAGE_BYTES 4096ul
+
+struct hosted {
+	struct transport t;
+	int sock, ram_fd;
+	uint32_t next_id;
+	uint8_t *ram;              /* NULL until something is mapped */
+	bool broken;               /* the framing was lost: no more requests */
+	struct proto_hello_reply hello;
+};
+
+static struct hosted *hosted_of(struct transport *t)
+{
+	return (struct hosted *)t;
+}
+
+static int lost(struct hosted *h, int rc, const char *doing, struct pvctl_error *err)
+{
+	h->broken = true;
+	if (rc == -EPIPE || rc == -ECONNRESET)
+		return err_set(err, -EIO, PVCTL_ORIGIN_DAEMON, "%s: the node's daemon (pvctld) ended", doing);
+	if (rc == -ETIMEDOUT)
+		return err_set(err, -ETIMEDOUT, PVCTL_ORIGIN_DAEMON, "%s: the node's daemon (pvctld) does not answer", doing);
+	if (rc == -EPROTO)
+		return err_set(err, -EPROTO, PVCTL_ORIGIN_DAEMON, "%s: pvctld's answer makes no sense", doing);
+	return err_os(err, -rc, "%s: talking to pvctld", doing);
+}
+
+static int send_request(struct hosted *h, uint32_t type, const struct iovec *body, int n, struct pvctl_error *err)
+{
+	struct proto_header hdr = { .type = type, .id = ++h->next_id };
+	struct iovec v[4];
+	int i, rc;
+
+	if (h->broken)
+		return err_set(err, -EIO, PVCTL_ORIGIN_DAEMON, "the connection to pvctld is broken");
+	v[0].iov_base = &hdr;
+	v[0].iov_len = sizeof(hdr);
+	for (i = 0; i < n; i++) {
+		v[i + 1] = body[i];
+		hdr.len += (uint32_t)body[i].iov_len;
+	}
+	if (hdr.len > PROTO_MAX_BODY)
+		return err_set(err, -E2BIG, PVCTL_ORIGIN_LIB, "a request of %u bytes is too long", hdr.len);
+	rc = wire_send(h->sock, v, n + 1, -1);
+	return rc ? lost(h, rc, "request", err) : 0;
+}
+
+/* The header of the answer to the last request; a refusal's text is consumed. */
+static int recv_header(struct hosted *h, uint32_t type, struct proto_header *hdr, int *ret_fd, struct pvctl_error *err)
+{
+	char text[200] = "";
+	uint8_t rest[256];
+	uint32_t n;
+	int rc;
+
+	rc = wire_recv(h->sock, hdr, sizeof(*hdr), ret_fd);
+	if (rc)
+		return lost(h, rc, "answer", err);
+	if (hdr->id != h->next_id || hdr->type != (type | PROTO_REPLY) || hdr->len > PROTO_MAX_BODY || hdr->code > 0)
+		return lost(h, -EPROTO, "answer", err);
+	if (hdr->code == 0)
+		return 0;
+	n = hdr->len < sizeof(text) ? hdr->len : (uint32_t)sizeof(text) - 1;
+	rc = wire_recv(h->sock, text, n, NULL);
+	for (hdr->len -= n; !rc && hdr->len; hdr->len -= n) {
+		n = hdr->len < sizeof(rest) ? hdr->len : (uint32_t)sizeof(rest);
+		rc = wire_recv(h->sock, rest, n, NULL);
+	}
+	if (rc)
+		return lost(h, rc, "answer", err);
+	return err_set(err, err_fold(hdr->code), PVCTL_ORIGIN_DAEMON, "%s", text[0] ? text : "pvctld refused a request");
+}
+
+static int hosted_request(struct transport *t, uint32_t type, const void *body, size_t len,
+                          void **ret_body, size_t *ret_len, int *ret_fd, struct pvctl_error *err)
+{
+	struct hosted *h = hosted_of(t);
+	struct iovec v = { (void *)(uintptr_t)body, len };
+	CLEANUP_FREE uint8_t *got = NULL;
+	CLEANUP_CLOSE int fd = -1;
+	struct proto_header hdr;
+	int rc;
+
+	rc = send_request(h, type, &v, len ? 1 : 0, err);
+	if (!rc)
+		rc = recv_header(h, type, &hdr, &fd, err);
+	if (rc)
+		return rc;
+	got = malloc((size_t)hdr.len + 1);
+	if (!got) {
+		h->broken = true;
+		return err_nomem(err);
+	}
+	rc = wire_recv(h->sock, got, hdr.len, NULL);
+	if (rc)
+		return lost(h, rc, "answer", err);
+	got[hdr.len] = '\0';
+	if (ret_fd && fd < 0)
+		return err_set(err, -EPROTO, PVCTL_ORIGIN_DAEMON, "pvctld sent no file descriptor");
+	if (ret_len)
+		*ret_len = hdr.len;
+	if (ret_body)
+		*ret_body = TAKE_PTR(got);
+	if (ret_fd)
+		*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+static int64_t hosted_hypercall(struct transport *t, uint32_t op, uint64_t *args, size_t used, struct pvctl_error *err)
+{
+	struct hosted *h = hosted_of(t);
+	struct proto_hypercall call = { .op = op };
+	struct proto_hypercall_reply reply;
+	struct proto_header hdr;
+	struct iovec v[2] = { { &call, sizeof(call) }, { t->arena, used } };
+	int rc;
+
+	if (used > t->arena_size)
+		return err_set(err, -EIO, PVCTL_ORIGIN_LIB, "hypercall %u: its arguments are too long", op);
+	memcpy(call.args, args, 5 * sizeof(*args));
+	rc = send_request(h, PROTO_HYPERCALL, v, used ? 2 : 1, err);
+	if (!rc)
+		rc = recv_header(h, PROTO_HYPERCALL, &hdr, NULL, err);
+	/* The caller tells a transport's failure from the hypervisor's by err. */
+	if (rc)
+		return -EIO;
+	if (hdr.len < sizeof(reply) || hdr.len - sizeof(reply) > used)
+		rc = -EPROTO;
+	if (!rc)
+		rc = wire_recv(h->sock, &reply, sizeof(reply), NULL);
+	if (!rc)
+		rc = wire_recv(h->sock, t->arena, hdr.len - sizeof(reply), NULL);
+	if (rc) {
+		lost(h, rc, "hypercall", err);
+		return -EIO;
+	}
+	memcpy(args, reply.args, 5 * sizeof(*args));
+	return reply.ret;
+}
+
+/* The offset in the RAM file of len bytes of machine memory: false when not all RAM, or not contiguous there. */
+static bool ram_offset(const struct hosted *h, uint64_t paddr, uint64_t len, uint64_t *ret)
+{
+	const struct proto_hello_reply *i = &h->hello;
+
+	if (paddr < i->low_bytes) {
+		*ret = paddr;
+		return len <= i->low_bytes - paddr;
+	}
+	if (paddr < i->high_paddr || paddr - i->high_paddr >= i->ram_bytes - i->low_bytes)
+		return false;
+	*ret = paddr - i->high_paddr + i->low_bytes;
+	return len <= i->ram_bytes - *ret;
+}
+
+static void *hosted_map(struct transport *t, uint64_t mfn, uint64_t count)
+{
+	struct hosted *h = hosted_of(t);
+	uint64_t off;
+	void *p;
+
+	if (mfn >> 40 || count >> 40 || !ram_offset(h, mfn * PAGE_BYTES, count * PAGE_BYTES, &off))
+		return NULL;
+	if (!h->ram) {
+		p = mmap(NULL, h->hello.ram_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, h->ram_fd, 0);
+		if (p == MAP_FAILED)
+			return NULL;
+		h->ram = p;
+	}
+	return h->ram + off;
+}
+
+static int hosted_write_mem(struct transport *t, uint64_t paddr, const void *src, size_t len)
+{
+	struct hosted *h = hosted_of(t);
+	const uint8_t *at = src;
+	uint64_t off;
+
+	if (!ram_offset(h, paddr, len, &off))
+		return -EINVAL;
+	while (len) {
+		ssize_t n = pwrite(h->ram_fd, at, len, (off_t)off);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		at += n;
+		off += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static void hosted_close(struct transport *t)
+{
+	struct hosted *h = hosted_of(t);
+
+	if (h->ram)
+		munmap(h->ram, h->hello.ram_bytes);
+	if (h->ram_fd >= 0)
+		close(h->ram_fd);
+	if (h->sock >= 0)
+		close(h->sock);
+	free(t->arena);
+	free(h);
+}
+
+static const struct transport_ops hosted_ops = {
+	.hypercall = hosted_hypercall,
+	.map = hosted_map,
+	.write_mem = hosted_write_mem,
+	.request = hosted_request,
+	.close = hosted_close,
+};
+
+int transport_wait_gone(struct transport *t, uint32_t timeout_ms)
+{
+	struct hosted *h = hosted_of(t);
+	struct pollfd p = { .fd = h->sock, .events = POLLIN };
+	struct timespec now;
+	int64_t end, left;
+	int n;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	end = now.tv_sec * 1000ll + now.tv_nsec / 1000000 + timeout_ms;
+	for (;;) {
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		left = end - (now.tv_sec * 1000ll + now.tv_nsec / 1000000);
+		n = poll(&p, 1, left > 0 ? (int)left : 0);
+		if (n > 0)
+			return 0;
+		if (n == 0)
+			return -ETIMEDOUT;
+		if (errno != EINTR)
+			return -errno;
+	}
+}
+
+static int connect_node(const char *node, int *ret_sock, struct pvctl_error *err)
+{
+	CLEANUP_CLOSE int sock = -1;
+	struct timeval tv = { .tv_sec = ANSWER_TIMEOUT_S };
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	char dir[200];
+	int rc;
+
+	rc = paths_run_dir(node, dir, sizeof(dir), err);
+	if (rc)
+		return rc;
+	if (snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/control.sock", dir) >= (int)sizeof(sa.sun_path))
+		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s: too long for a socket's name", dir);
+	sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (sock < 0)
+		return err_os(err, errno, "socket");
+	setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+	setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
+	if (connect(sock, (struct sockaddr *)&sa, sizeof(sa)) < 0) {
+		if (errno == ENOENT || errno == ECONNREFUSED || errno == ENOTDIR)
+			return err_set(err, -ENOENT, PVCTL_ORIGIN_LIB, "node \"%s\" does not run", node ? node : "default");
+		return err_os(err, errno, "%s", sa.sun_path);
+	}
+	*ret_sock = TAKE_FD(sock);
+	return 0;
+}
+
+static int check_hello(struct hosted *h, struct pvctl_error *err)
+{
+	const struct proto_hello_reply *r = &h->hello;
+	struct stat st;
+
+	if (r->version != PROTO_VERSION)
+		return err_set(err, -EPROTO, PVCTL_ORIGIN_DAEMON, "pvctld speaks version %u of the protocol, this library %u",
+		               r->version, PROTO_VERSION);
+	if (fstat(h->ram_fd, &st) < 0 || (uint64_t)st.st_size < r->ram_bytes || r->low_bytes > r->ram_bytes ||
+	    r->high_paddr < r->low_bytes || r->arena_bytes < 16 * PAGE_BYTES)
+		return err_set(err, -EPROTO, PVCTL_ORIGIN_DAEMON, "pvctld describes the node's memory inconsistently");
+	return 0;
+}
+
+int transport_open_hosted(const char *node, struct transport **ret, struct pvctl_error *err)
+{
+	struct hosted *h = calloc(1, sizeof(*h));
+	CLEANUP_FREE void *body = NULL;
+	size_t len = 0;
+	int rc;
+
+	if (!h)
+		return err_nomem(err);
+	h->t.ops = &hosted_ops;
+	h->sock = h->ram_fd = -1;
+	rc = connect_node(node, &h->sock, err);
+	if (!rc)
+		rc = hosted_request(&h->t, PROTO_HELLO, NULL, 0, &body, &len, &h->ram_fd, err);
+	if (!rc && len < sizeof(h->hello))
+		rc = lost(h, -EPROTO, "hello", err);
+	if (rc)
+		goto fail;
+	memcpy(&h->hello, body, sizeof(h->hello));
+	rc = check_hello(h, err);
+	if (rc)
+		goto fail;
+	h->t.arena_base = NODE_ARENA_BASE;
+	h->t.arena_size = (PROTO_MAX_BODY - sizeof(struct proto_hypercall_reply) - sizeof(struct proto_hypercall)) & -PAGE_BYTES;
+	if (h->t.arena_size > h->hello.arena_bytes)
+		h->t.arena_size = h->hello.arena_bytes & -PAGE_BYTES;
+	h->t.arena = aligned_alloc(PAGE_BYTES, h->t.arena_size);
+	if (!h->t.arena) {
+		rc = err_nomem(err);
+		goto fail;
+	}
+	*ret = &h->t;
+	return 0;
+fail:
+	hosted_close(&h->t);
+	return rc;
+}

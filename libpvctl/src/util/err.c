@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+#include "util/err.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+int err_fold(int64_t any_errno)
+{
+	int64_t e = any_errno < 0 ? -any_errno : any_errno;
+
+	switch (e) {
+	case EINVAL: case E2BIG: case ENOENT: case ESRCH: case EEXIST:
+	case EBUSY: case EPERM: case ENOMEM: case ENOSPC: case EIO:
+	case EPROTO: case ETIMEDOUT: case ECANCELED: case ENOSYS:
+		return (int)-e;
+	case EACCES: case EROFS:
+		return -EPERM;
+	case EAGAIN: case EADDRINUSE: case ETXTBSY: case ERESTART:
+		return -EBUSY;
+	case EOPNOTSUPP:
+		return -ENOSYS;
+	case ENOTDIR: case ECONNREFUSED: case ENXIO: case ENODEV:
+		return -ENOENT;
+	case EISDIR: case ERANGE: case EDOM: case ENAMETOOLONG: case ELOOP: case EILSEQ:
+		return -EINVAL;
+	case EOVERFLOW: case EFBIG:
+		return -E2BIG;
+	case EDQUOT: case EMFILE: case ENFILE:
+		return -ENOSPC;
+	default:
+		return -EIO;
+	}
+}
+
+/* The code is stored even where the text does not fit. */
+static int store(struct pvctl_error *err, int code, uint32_t origin, int64_t rc, const char *fmt, va_list ap)
+{
+	if (!err)
+		return code;
+	err->code = code;
+	err->origin = origin;
+	err->hv_rc = rc;
+	vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+	return code;
+}
+
+static void append(struct pvctl_error *err, const char *text)
+{
+	size_t at;
+
+	if (!err)
+		return;
+	at = strlen(err->msg);
+	snprintf(err->msg + at, sizeof(err->msg) - at, "%s", text);
+}
+
+int err_set(struct pvctl_error *err, int code, uint32_t origin, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	store(err, code, origin, 0, fmt, ap);
+	va_end(ap);
+	return code;
+}
+
+int err_os(struct pvctl_error *err, int os_errno, const char *fmt, ...)
+{
+	const char *what = strerrordesc_np(os_errno);
+	int code = err_fold(os_errno);
+	va_list ap;
+
+	va_start(ap, fmt);
+	store(err, code, PVCTL_ORIGIN_OS, 0, fmt, ap);
+	va_end(ap);
+	append(err, ": ");
+	append(err, what ? what : "unknown error");
+	return code;
+}
+
+static const char *hv_text(int64_t rc)
+{
+	switch (-rc) {
+	case ENOMEM: return "not enough memory";
+	case EINVAL: return "refused as invalid";
+	case EPERM: case EACCES: return "not permitted";
+	case ESRCH: return "no such domain";
+	case ENOSYS: case EOPNOTSUPP: return "not supported by the hypervisor";
+	case EBUSY: return "busy";
+	case EEXIST: return "exists already";
+	case ENOENT: return "no such thing";
+	case E2BIG: return "too much";
+	case EFAULT: return "bad argument address";
+	case ENOSPC: return "no space left";
+	default: return "error";
+	}
+}
+
+int err_hv(struct pvctl_error *err, int64_t rc, const char *fmt, ...)
+{
+	const char *name = rc > -4096 && rc < 0 ? strerrorname_np((int)-rc) : NULL;
+	int code = err_fold(rc);
+	char tail[80];
+	va_list ap;
+
+	va_start(ap, fmt);
+	store(err, code, PVCTL_ORIGIN_HV, rc, fmt, ap);
+	va_end(ap);
+	if (name)
+		snprintf(tail, sizeof(tail), " failed: %s (-%s)", hv_text(rc), name);
+	else
+		snprintf(tail, sizeof(tail), " failed: result %lld", (long long)rc);
+	append(err, tail);
+	return code;
+}
+
+int err_wrap(struct pvctl_error *err, int code, const char *fmt, ...)
+{
+	char inner[sizeof(err->msg)];
+	va_list ap;
+
+	if (!err)
+		return code;
+	memcpy(inner, err->msg, sizeof(inner));
+	inner[sizeof(inner) - 1] = '\0';
+	va_start(ap, fmt);
+	vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+	va_end(ap);
+	append(err, ": ");
+	append(err, inner);
+	err->code = code;
+	return code;
+}
+
+int err_nomem(struct pvctl_error *err)
+{
+	return err_set(err, -ENOMEM, PVCTL_ORIGIN_OS, "this process is out of memory");
+}

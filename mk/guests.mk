@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: MIT
+# Test guests: tests/guests/NAME/main.c becomes $(O)/guests/NAME.elf, a PV kernel for `kernel=`.
+
+GUEST_NAMES := $(filter-out lib,$(notdir $(patsubst %/main.c,%,$(wildcard tests/guests/*/main.c))))
+GUEST_ELFS := $(GUEST_NAMES:%=$(O)/guests/%.elf)
+GUEST_LIB := $(patsubst %,$(O)/%.o,$(wildcard tests/guests/lib/*.c tests/guests/lib/*.S))
+GUEST_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -nostdinc -isystem $(shell $(CC) -print-file-name=include) \
+	-isystem $(HV_INC) -Itests/guests/lib -D__XEN_TOOLS__ -D__XEN_INTERFACE_VERSION__=0x00040e00 $(WARN) \
+	-fno-common -mno-red-zone -mgeneral-regs-only -fno-stack-protector -fno-pic -mcmodel=kernel \
+	-fno-asynchronous-unwind-tables -fno-strict-aliasing -fno-omit-frame-pointer -fcf-protection=none \
+	-fno-tree-loop-distribute-patterns -Wno-clobbered
+
+$(O)/tests/guests/%.c.o: tests/guests/%.c $(HV_INC)/.stamp
+	$(call say,GUESTCC,$<)mkdir -p $(@D) && $(CC) $(GUEST_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(O)/tests/guests/%.S.o: tests/guests/%.S
+	$(call say,GUESTAS,$<)mkdir -p $(@D) && $(CC) $(GUEST_CFLAGS) -D__ASSEMBLY__ -c -o $@ $<
+
+$(O)/guests/%.elf: $(O)/tests/guests/%/main.c.o $(GUEST_LIB) tests/guests/lib/guest.lds
+	$(call say,GUESTLD,$@)mkdir -p $(@D) && $(CC) -nostdlib -static -no-pie -Wl,-T,tests/guests/lib/guest.lds \
+		-Wl,-z,max-page-size=4096 -Wl,--build-id=none -o $@ $(filter %.o,$^)
+
+guests: $(GUEST_ELFS)
+.PHONY: guests
+.SECONDARY: $(GUEST_LIB) $(GUEST_NAMES:%=$(O)/tests/guests/%/main.c.o)

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PVCTL_CMD_H
+#define PVCTL_CMD_H
+
+#include <libpvctl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum exit_code { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+/* ---- what every command gets ---- */
+struct globals {
+	int verbose;        /* -v, counted */
+	bool dry_run;       /* -N */
+	bool force;         /* -f */
+	bool carriage;      /* -t: progress also where there is no terminal */
+	bool timestamps;    /* -T */
+	const char *node;   /* NULL: default */
+};
+extern struct globals globals;
+
+/* ---- options: one table of a command drives parsing, help, completion and the check of the man page ---- */
+struct option_def {
+	char letter;          /* 0: none */
+	const char *name;     /* without --; NULL: none */
+	const char *arg;      /* name of the argument; NULL: takes none */
+	const char *help;     /* NULL: taken for xl's sake, has no effect */
+	bool hidden;          /* for our own scripts */
+};
+#define OPTIONS_MAX 16
+
+struct parsed;
+
+struct command {
+	const char *group;    /* NULL, or "node" for `pvctl node start' */
+	const char *name;
+	const char *args;     /* as shown; FILE, DOMAIN, NODE, COMMAND and KEY are completed */
+	const char *summary;
+	const char *example;  /* lines */
+	const struct option_def *options; /* ends with an empty one; NULL: none */
+	int args_min, args_max; /* args_max < 0: any number */
+	bool can_dry_run;
+	int (*run)(const struct command *cmd, const struct parsed *in);
+};
+
+struct parsed {
+	unsigned int count[OPTIONS_MAX];  /* by place in the table: how often given */
+	const char *value[OPTIONS_MAX];   /* the last one */
+	char **argv;
+	int argc;
+};
+
+extern const struct command *const commands[]; /* ends with NULL */
+
+/* 0, or an exit code + 1 when the command must not run (help was printed, or usage is wrong). */
+int options_parse(const struct command *cmd, int argc, char **argv, struct parsed *ret);
+void command_print_help(FILE *out, const struct command *cmd);
+int command_usage(const struct command *cmd, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void command_full_name(const struct command *cmd, char *buf, size_t size);
+const struct option_def *global_options(void);
+const struct option_def *common_options(void);
+/* Exact, else a unique prefix, else NULL. */
+const struct command *command_find(const char *group, const char *word);
+const char *command_group(const char *word); /* NULL: not the name of a group */
+void command_suggest(FILE *out, const char *group, const char *word);
+void print_overview(FILE *out);
+
+/* ---- the library ---- */
+/* Prints to stderr why it failed; NULL then. */
+struct pvctl *node_open(void);
+/* Starts the default node when none runs and says so. */
+struct pvctl *node_open_or_start(void);
+int node_start_reported(const struct pvctl_node_start_opts *opts, struct pvctl_error *err);
+/* 0 or an exit code; a message has been printed. */
+int domain_resolve(struct pvctl *ctx, const char *arg, uint32_t *ret_domid);
+/* For messages: the name, else the number as given. Static buffer. */
+const char *domain_label(struct pvctl *ctx, uint32_t domid);
+/* "pvctl: what subject: message" on stderr; returns EXIT_FAILED. */
+int fail(const char *what, const char *subject, const struct pvctl_error *err);
+void say_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+const char *reason_name(int32_t reason);
+const char *state_name(uint32_t state);
+
+/* ---- small things ---- */
+int parse_u32(const char *text, uint32_t min, uint32_t max, uint32_t *ret);
+int parse_size(const char *text, uint64_t *ret_bytes); /* bare: MiB; b k m g t */
+int parse_seconds(const char *text, uint32_t *ret_ms);
+uint64_t now_ns(void); /* monotonic */
+void uuid_text(const uint8_t uuid[16], char ret[37]);
+/* Guest's text for a terminal: no control characters but line feed and tab. */
+void print_clean(FILE *out, const char *text);
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pvctl/cmd.h"
+#include "pvctl/commands.h"
+#include "pvctl/console.h"
+#include "pvctl/json.h"
+#include "pvctl/load.h"
+#include "pvctl/term.h"
+
+enum { OPT_CONSOLE, OPT_PAUSED, OPT_DRY_RUN, OPT_QUIET, OPT_DEBUG, OPT_FILE, OPT_STRICT, OPT_FOREGROUND,
+	OPT_EVENTS, OPT_VNC, OPT_VNC_PASS, OPT_IGNORE_MASKS };
+static const struct option_def options[] = {
+	[OPT_CONSOLE] = { 'c', "console", NULL, "attach to the console before the domain starts" },
+	[OPT_PAUSED] = { 'p', "paused", NULL, "leave it paused" },
+	[OPT_DRY_RUN] = { 'n', "dryrun", NULL, "create nothing, print the configuration as JSON" },
+	[OPT_QUIET] = { 'q', "quiet", NULL, "only warnings and errors" },
+	[OPT_DEBUG] = { 'd', "debug", NULL, "print the configuration on standard error, too" },
+	[OPT_FILE] = { 'f', "defconfig", "FILE", "the config file" },
+	[OPT_STRICT] = { 0, "strict", NULL, "refuse unknown and ignored keys" },
+	[OPT_FOREGROUND] = { 'F', "foreground", NULL, "stay until the domain has ended" },
+	[OPT_EVENTS] = { 'e', NULL, NULL, NULL },
+	[OPT_VNC] = { 'V', "vncviewer", NULL, NULL },
+	[OPT_VNC_PASS] = { 'A', "vncviewer-autopass", NULL, NULL },
+	[OPT_IGNORE_MASKS] = { 0, "ignore-global-affinity-masks", NULL, NULL },
+	{ 0 }
+};
+
+/* xl's exit codes of create are libxl's error numbers without the sign. */
+static int exit_code_of(int rc)
+{
+	switch (rc) {
+	case -EINVAL:
+	case -EEXIST: return 6;
+	case -ENOMEM:
+	case -ENOSPC: return 5;
+	case -ENOSYS: return 4;
+	case -ETIMEDOUT: return 9;
+	default: return 3;
+	}
+}
+
+static int print_config(const struct pvctl_config *config, FILE *out)
+{
+	struct pvctl_error err = { 0 };
+	int rc = EXIT_FAILED;
+	struct json *j;
+	char *text;
+
+	if (pvctl_config_to_json(config, &text, &err))
+		return fail("create", NULL, &err);
+	j = json_open(true);
+	if (j) {
+		json_embed(j, NULL, text);
+		rc = json_close_to(j, out);
+	}
+	pvctl_free(text);
+	return rc;
+}
+
+static int create_domain(struct pvctl *ctx, const struct pvctl_config *config, bool paused, uint32_t *ret_domid)
+{
+	struct pvctl_create_opts opts = { .size = sizeof(opts), .paused = paused };
+	const char *name = pvctl_config_get_str(config, "name");
+	struct pvctl_error err = { 0 };
+	char what[80];
+	int rc;
+
+	snprintf(what, sizeof(what), "creating %.60s", name ? name : "the domain");
+	interrupts_catch();
+	progress_begin(what);
+	rc = pvctl_domain_create(ctx, config, &opts, ret_domid, &err);
+	progress_end();
+	if (!rc)
+		return 0;
+	fail("create", name, &err);
+	return exit_code_of(rc);
+}
+
+static int stay(struct pvctl *ctx, uint32_t domid)
+{
+	struct pvctl_error err = { 0 };
+	int32_t reason;
+	int rc = pvctl_domain_wait(ctx, domid, 0, &reason, &err);
+
+	if (rc && rc != -ESRCH)
+		return fail("create", "waiting", &err);
+	if (!rc && reason != PVCTL_REASON_NONE)
+		note("Domain %u has been shut down, reason code %d", domid, reason);
+	return !rc && (reason == PVCTL_REASON_CRASH || reason == PVCTL_REASON_WATCHDOG) ? EXIT_FAILED : EXIT_OK;
+}
+
+static int create_on_node(const struct pvctl_config *config, const struct parsed *in)
+{
+	struct console_opts console = { .escape = CONSOLE_ESCAPE, .replay = CONSOLE_REPLAY_ALL };
+	bool with_console = in->count[OPT_CONSOLE], paused = in->count[OPT_PAUSED];
+	struct pvctl *ctx = node_open_or_start();
+	uint32_t domid;
+	int rc;
+
+	if (!ctx)
+		return exit_code_of(-EIO);
+	rc = create_domain(ctx, config, paused || with_console, &domid);
+	if (!rc && with_console) {
+		console.unpause = !paused;
+		console.quiet = in->count[OPT_QUIET];
+		rc = console_session(ctx, domid, &console);
+	} else if (!rc && in->count[OPT_FOREGROUND]) {
+		rc = stay(ctx, domid);
+	}
+	pvctl_close(ctx);
+	return rc;
+}
+
+static int create_run(const struct command *cmd, const struct parsed *in)
+{
+	struct load_opts load = { .filename = in->value[OPT_FILE], .overrides = in->argv, .n_overrides = in->argc };
+	bool dry_run = in->count[OPT_DRY_RUN] || globals.dry_run;
+	struct pvctl_config *config;
+	int rc;
+
+	/* As for xl: the first argument without `=' is the file. */
+	if (!load.filename && in->argc && !strchr(in->argv[0], '=')) {
+		load.filename = in->argv[0];
+		load.overrides++;
+		load.n_overrides--;
+	}
+	if (!load.filename && !load.n_overrides)
+		return command_usage(cmd, "a config file, or KEY=VALUE arguments, are missing");
+	load.quiet = in->count[OPT_QUIET];
+	load.strict = in->count[OPT_STRICT];
+	rc = config_load(&load, &config);
+	if (rc)
+		return rc;
+	if (dry_run || in->count[OPT_DEBUG])
+		rc = print_config(config, dry_run ? stdout : stderr);
+	if (!rc && !dry_run)
+		rc = create_on_node(config, in);
+	pvctl_config_free(config);
+	return rc;
+}
+
+const struct command cmd_create = {
+	.name = "create", .args = "FILE [KEY=VALUE ...]", .summary = "Create a domain from a config file and start it",
+	.example = "  pvctl create -c config/examples/hello.cfg memory=512\n"
+		   "  pvctl create name=web1 memory=256 kernel=vmlinuz ramdisk=initrd.gz",
+	.options = options, .args_min = 0, .args_max = -1, .can_dry_run = true, .run = create_run,
+};

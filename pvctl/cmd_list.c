@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/* list and vm-list. Other programs parse the plain forms: their columns are xl's, to the byte. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pvctl/cmd.h"
+#include "pvctl/commands.h"
+#include "pvctl/json.h"
+
+#define MIB (1024 * 1024)
+
+enum { OPT_LONG, OPT_VERBOSE, OPT_JSON, OPT_CONTEXT };
+static const struct option_def options[] = {
+	[OPT_LONG] = { 'l', "long", NULL, "configuration and state as a JSON array" },
+	[OPT_VERBOSE] = { 'v', "verbose", NULL, "also UUID and why it shut down" },
+	[OPT_JSON] = { 0, "json", NULL, "the table as JSON" },
+	[OPT_CONTEXT] = { 'Z', "context", NULL, NULL },
+	{ 0 }
+};
+
+/* The domains that a command is about: all, or those named. */
+struct selection {
+	struct pvctl_domain_list *list;
+	const struct pvctl_domain_info **info;
+	size_t n;
+};
+
+static void selection_fini(struct selection *s)
+{
+	pvctl_domain_list_free(s->list);
+	free(s->info);
+}
+
+static const struct pvctl_domain_info *find(struct pvctl_domain_list *list, uint32_t domid)
+{
+	const struct pvctl_domain_info *info;
+
+	for (size_t i = 0; (info = pvctl_domain_list_at(list, i)); i++)
+		if (info->domid == domid)
+			return info;
+	return NULL;
+}
+
+static int select_domains(struct pvctl *ctx, const struct parsed *in, struct selection *s)
+{
+	struct pvctl_error err = { 0 };
+	size_t count;
+
+	*s = (struct selection){ 0 };
+	if (pvctl_domain_list(ctx, &s->list, &err))
+		return fail("list", NULL, &err);
+	count = pvctl_domain_list_count(s->list);
+	s->info = calloc(count + (size_t)in->argc + 1, sizeof(s->info[0]));
+	if (!s->info) {
+		say_error("out of memory");
+		return EXIT_FAILED;
+	}
+	for (size_t i = 0; !in->argc && i < count; i++)
+		s->info[s->n++] = pvctl_domain_list_at(s->list, i);
+	for (int i = 0; i < in->argc; i++) {
+		uint32_t domid;
+		int rc = domain_resolve(ctx, in->argv[i], &domid);
+
+		if (rc)
+			return rc;
+		s->info[s->n] = find(s->list, domid);
+		if (!s->info[s->n++]) {
+			fprintf(stderr, "Error: Domain '%s' does not exist.\n", in->argv[i]);
+			return EXIT_FAILED;
+		}
+	}
+	return 0;
+}
+
+static const char *shown_name(const struct pvctl_domain_info *info)
+{
+	return info->name[0] ? info->name : "(null)";
+}
+
+static void state_letters(const struct pvctl_domain_info *info, char ret[7])
+{
+	static const char reasons[] = "-rscwS";
+	bool is_shutdown = info->flags & 8;
+
+	ret[0] = info->flags & 1 ? 'r' : '-';
+	ret[1] = info->flags & 2 ? 'b' : '-';
+	ret[2] = info->flags & 4 ? 'p' : '-';
+	ret[3] = is_shutdown ? 's' : '-';
+	ret[4] = '-';
+	if (is_shutdown && info->reason >= 0)
+		ret[4] = info->reason < (int32_t)sizeof(reasons) - 1 ? reasons[info->reason] : '?';
+	ret[5] = info->flags & 16 ? 'd' : '-';
+	ret[6] = '\0';
+}
+
+static void print_table(const struct selection *s, bool verbose)
+{
+	printf("Name                                        ID   Mem VCPUs\tState\tTime(s)");
+	if (verbose)
+		printf("   UUID                            Reason-Code\tSecurity Label");
+	putchar('\n');
+	for (size_t i = 0; i < s->n; i++) {
+		const struct pvctl_domain_info *info = s->info[i];
+		char state[7], uuid[37];
+
+		state_letters(info, state);
+		printf("%-40s %5u %5lu %5u     %s  %8.1f", shown_name(info), info->domid,
+		       (unsigned long)((info->memory_bytes + info->outstanding_bytes) / MIB), info->vcpus_online, state,
+		       (double)info->cpu_ns / 1e9);
+		if (verbose) {
+			uuid_text(info->uuid, uuid);
+			printf(" %s", uuid);
+			if (info->flags & 8)
+				printf(" %8x", (unsigned int)info->reason);
+			else
+				printf(" %8s", "-");
+			printf(" %16s", "-");
+		}
+		putchar('\n');
+	}
+}
+
+static void json_state(struct json *j, const struct pvctl_domain_info *info)
+{
+	char uuid[37];
+
+	uuid_text(info->uuid, uuid);
+	json_str(j, "name", info->name[0] ? info->name : NULL);
+	json_str(j, "uuid", uuid);
+	json_u64(j, "unique_id", info->unique_id);
+	json_str(j, "state", state_name(info->state));
+	json_str(j, "reason", reason_name(info->reason));
+	json_bool(j, "paused", info->flags & 4);
+	json_u64(j, "cpu_ns", info->cpu_ns);
+	json_u64(j, "memory_bytes", info->memory_bytes);
+	json_u64(j, "max_memory_bytes", info->max_memory_bytes);
+	json_u64(j, "outstanding_bytes", info->outstanding_bytes);
+	json_u64(j, "vcpus_online", info->vcpus_online);
+	json_u64(j, "vcpus_max", info->vcpus_max);
+	json_u64(j, "created_unix_ns", info->created_unix_ns);
+}
+
+static int print_json(const struct selection *s)
+{
+	struct json *j = json_open(true);
+
+	if (!j)
+		return EXIT_FAILED;
+	json_listing(j, "domains");
+	for (size_t i = 0; i < s->n; i++) {
+		json_map(j, NULL);
+		json_u64(j, "domid", s->info[i]->domid);
+		json_state(j, s->info[i]);
+		json_end_map(j);
+	}
+	json_end_listing(j);
+	return json_close(j);
+}
+
+/* The form of `xl list -l', a bare array, with what it lacks: the state at run time. */
+static int print_long(struct pvctl *ctx, const struct selection *s)
+{
+	struct json *j = json_open(true);
+
+	if (!j)
+		return EXIT_FAILED;
+	json_array(j, NULL);
+	for (size_t i = 0; i < s->n; i++) {
+		struct pvctl_config *config = NULL;
+		char *text = NULL;
+
+		json_map(j, NULL);
+		json_u64(j, "domid", s->info[i]->domid);
+		/* Domain 0 and a domain on its way out have none: no reason to show nothing at all. */
+		if (!pvctl_domain_config(ctx, s->info[i]->domid, &config, NULL) &&
+		    !pvctl_config_to_json(config, &text, NULL))
+			json_embed(j, "config", text);
+		else
+			json_str(j, "config", NULL);
+		json_state(j, s->info[i]);
+		json_end_map(j);
+		pvctl_free(text);
+		pvctl_config_free(config);
+	}
+	json_end_array(j);
+	return json_close(j);
+}
+
+static int list_run(const struct command *cmd, const struct parsed *in)
+{
+	struct pvctl *ctx = node_open();
+	struct selection s;
+	int rc;
+
+	if (!ctx)
+		return EXIT_FAILED;
+	rc = select_domains(ctx, in, &s);
+	if (!rc && in->count[OPT_LONG])
+		rc = print_long(ctx, &s);
+	else if (!rc && in->count[OPT_JSON])
+		rc = print_json(&s);
+	else if (!rc)
+		print_table(&s, in->count[OPT_VERBOSE]);
+	selection_fini(&s);
+	pvctl_close(ctx);
+	return rc;
+}
+
+enum { VM_OPT_JSON };
+static const struct option_def vm_options[] = {
+	[VM_OPT_JSON] = { 0, "json", NULL, "as JSON" },
+	{ 0 }
+};
+
+static int vm_list_run(const struct command *cmd, const struct parsed *in)
+{
+	struct pvctl *ctx = node_open();
+	struct selection s;
+	int rc;
+
+	if (!ctx)
+		return EXIT_FAILED;
+	rc = select_domains(ctx, in, &s);
+	if (!rc && in->count[VM_OPT_JSON]) {
+		rc = print_json(&s);
+	} else if (!rc) {
+		printf("UUID                                  ID    name\n");
+		for (size_t i = 0; i < s.n; i++) {
+			char uuid[37];
+
+			uuid_text(s.info[i]->uuid, uuid);
+			printf("%s  %d    %-30s\n", uuid, (int)s.info[i]->domid, shown_name(s.info[i]));
+		}
+	}
+	selection_fini(&s);
+	pvctl_close(ctx);
+	return rc;
+}
+
+const struct command cmd_list = {
+	.name = "list", .args = "[DOMAIN ...]", .summary = "List domains and their state",
+	.example = "  pvctl list\n  pvctl list --json web1",
+	.options = options, .args_min = 0, .args_max = -1, .run = list_run,
+};
+const struct command cmd_vm_list = {
+	.name = "vm-list", .args = "", .summary = "List UUID, number and name of the domains",
+	.example = "  pvctl vm-list", .options = vm_options, .args_min = 0, .args_max = 0, .run = vm_list_run,
+};

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+#include "pvctl/commands.h"
+
+#include <stddef.h>
+
+#include "pvctl/cmd.h"
+
+/* In the order of `pvctl help'; those of a group stand together. */
+const struct command *const commands[] = {
+	&cmd_create, &cmd_list, &cmd_console, &cmd_shutdown, &cmd_reboot, &cmd_destroy, &cmd_pause, &cmd_unpause,
+	&cmd_rename, &cmd_domid, &cmd_domname, &cmd_vm_list, &cmd_vcpu_list, &cmd_uptime, &cmd_info, &cmd_dmesg,
+	&cmd_events, &cmd_node_start, &cmd_node_stop, &cmd_node_list, &cmd_node_info, &cmd_config_check,
+	&cmd_config_keys, &cmd_store_read, &cmd_store_write, &cmd_store_rm, &cmd_version, &cmd_help, NULL
+};

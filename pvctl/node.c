@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/* Reaching a node, and turning what people write into domain numbers. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "pvctl/cmd.h"
+#include "pvctl/term.h"
+
+static void log_line(void *data, int level, const char *msg)
+{
+	static const char *const levels[] = { "error", "warning", "info", "debug" };
+	char when[32] = "";
+
+	/* What goes wrong is in the error already: the log is for those who ask. */
+	if (level > globals.verbose || !globals.verbose)
+		return;
+	if (globals.timestamps) {
+		time_t t = time(NULL);
+		struct tm tm;
+
+		localtime_r(&t, &tm);
+		strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S %Z ", &tm);
+		fprintf(stderr, "%s[%d] ", when, (int)getpid());
+	}
+	fprintf(stderr, "libpvctl: %s: ", level >= 0 && level < 4 ? levels[level] : "log");
+	print_clean(stderr, msg);
+	fputc('\n', stderr);
+}
+
+static int open_node(struct pvctl **ret, struct pvctl_error *err)
+{
+	struct pvctl_open_opts opts = {
+		.size = sizeof(opts), .node = globals.node, .log = log_line, .progress = progress_step,
+	};
+
+	return pvctl_open(&opts, ret, err);
+}
+
+static const char *node_name(void)
+{
+	return globals.node ? globals.node : "default";
+}
+
+static void report_open(int rc, const struct pvctl_error *err)
+{
+	bool is_default = !strcmp(node_name(), "default");
+
+	if (rc == -ENOENT)
+		say_error("the node `%s' does not run; start it with `pvctl node start%s%s'", node_name(),
+			  is_default ? "" : " ", is_default ? "" : node_name());
+	else
+		fail("node", node_name(), err);
+}
+
+struct pvctl *node_open(void)
+{
+	struct pvctl_error err = { 0 };
+	struct pvctl *ctx = NULL;
+	int rc = open_node(&ctx, &err);
+
+	if (!rc)
+		return ctx;
+	report_open(rc, &err);
+	return NULL;
+}
+
+int node_start_reported(const struct pvctl_node_start_opts *opts, struct pvctl_error *err)
+{
+	char what[80];
+	int rc;
+
+	snprintf(what, sizeof(what), "starting node %s", opts->name ? opts->name : "default");
+	progress_begin(what);
+	rc = pvctl_node_start(opts, err);
+	progress_end();
+	return rc;
+}
+
+struct pvctl *node_open_or_start(void)
+{
+	struct pvctl_node_start_opts opts = { .size = sizeof(opts) };
+	struct pvctl_error err = { 0 };
+	struct pvctl *ctx = NULL;
+	int rc = open_node(&ctx, &err);
+
+	if (!rc)
+		return ctx;
+	/* A name is somebody's own node: whether it should run, and how large, is theirs to say. */
+	if (rc != -ENOENT || strcmp(node_name(), "default")) {
+		report_open(rc, &err);
+		return NULL;
+	}
+	note("No node runs: starting the default one.");
+	err = (struct pvctl_error){ 0 };
+	rc = node_start_reported(&opts, &err);
+	/* Somebody else may have started it at the same moment. */
+	if (rc && rc != -EEXIST) {
+		fail("node start", NULL, &err);
+		return NULL;
+	}
+	return node_open();
+}
+
+static bool all_digits(const char *s)
+{
+	return s[0] && strspn(s, "0123456789") == strlen(s);
+}
+
+int domain_resolve(struct pvctl *ctx, const char *arg, uint32_t *ret_domid)
+{
+	struct pvctl_error err = { 0 };
+	int rc;
+
+	if (all_digits(arg)) {
+		/* A number is a domain's even when a domain has such a name: xl's rule. */
+		if (!parse_u32(arg, 0, 0x7fef, ret_domid))
+			return 0;
+		rc = -ESRCH;
+	} else {
+		rc = pvctl_domain_lookup(ctx, arg, ret_domid, &err);
+	}
+	if (!rc)
+		return 0;
+	if (rc != -ESRCH && rc != -ENOENT && rc != -EINVAL)
+		return fail("domain", arg, &err);
+	/* Programs look for this line, to the letter. */
+	fprintf(stderr, "%s is an invalid domain identifier (rc=-6)\n", arg);
+	return EXIT_FAILED;
+}
+
+const char *domain_label(struct pvctl *ctx, uint32_t domid)
+{
+	static char label[160];
+	struct pvctl_domain_info info;
+
+	if (!pvctl_domain_get(ctx, domid, &info, NULL) && info.name[0])
+		snprintf(label, sizeof(label), "%s (%u)", info.name, domid);
+	else
+		snprintf(label, sizeof(label), "%u", domid);
+	return label;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "pvctl/cmd.h"
+
+int parse_u32(const char *text, uint32_t min, uint32_t max, uint32_t *ret)
+{
+	char *end;
+	unsigned long long n;
+
+	if (text[0] < '0' || text[0] > '9')
+		return -EINVAL;
+	errno = 0;
+	n = strtoull(text, &end, 0);
+	if (errno || *end || n < min || n > max)
+		return -EINVAL;
+	*ret = (uint32_t)n;
+	return 0;
+}
+
+int parse_size(const char *text, uint64_t *ret_bytes)
+{
+	static const struct { char suffix; unsigned int shift; } units[] = {
+		{ '\0', 20 }, { 'b', 0 }, { 'k', 10 }, { 'm', 20 }, { 'g', 30 }, { 't', 40 },
+	};
+	char *end, suffix;
+	unsigned long long n;
+
+	if (text[0] < '0' || text[0] > '9')
+		return -EINVAL;
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	suffix = *end;
+	if (suffix >= 'A' && suffix <= 'Z')
+		suffix += 'a' - 'A';
+	if (errno || (*end && end[1]))
+		return -EINVAL;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (units[i].suffix != suffix)
+			continue;
+		if (n > UINT64_MAX >> units[i].shift)
+			return -EINVAL;
+		*ret_bytes = (uint64_t)n << units[i].shift;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+int parse_seconds(const char *text, uint32_t *ret_ms)
+{
+	char *end;
+	double s;
+
+	if ((text[0] < '0' || text[0] > '9') && text[0] != '.')
+		return -EINVAL;
+	errno = 0;
+	s = strtod(text, &end);
+	if (errno || *end || !(s > 0) || s > 4000000)
+		return -EINVAL;
+	*ret_ms = s < 0.001 ? 1 : (uint32_t)(s * 1000);
+	return 0;
+}
+
+uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
+}
+
+void uuid_text(const uint8_t uuid[16], char ret[37])
+{
+	char *p = ret;
+
+	for (int i = 0; i < 16; i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			*p++ = '-';
+		p += sprintf(p, "%02x", uuid[i]);
+	}
+}
+
+void print_clean(FILE *out, const char *text)
+{
+	for (const char *p = text; *p; p++) {
+		unsigned char c = (unsigned char)*p;
+
+		fputc((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f ? '?' : c, out);
+	}
+}
+
+void say_error(const char *fmt, ...)
+{
+	va_list ap;
+
+	fputs("pvctl: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+void note(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+int fail(const char *what, const char *subject, const struct pvctl_error *err)
+{
+	fprintf(stderr, "pvctl: %s%s%s: ", what, subject && subject[0] ? " " : "", subject ? subject : "");
+	print_clean(stderr, err->msg[0] ? err->msg : strerror(-err->code));
+	fputc('\n', stderr);
+	if (globals.verbose && err->hv_rc)
+		fprintf(stderr, "pvctl: the hypervisor returned %lld\n", (long long)err->hv_rc);
+	return EXIT_FAILED;
+}
+
+const char *reason_name(int32_t reason)
+{
+	static const char *const names[] = { "poweroff", "reboot", "suspend", "crash", "watchdog", "soft-reset" };
+
+	if (reason == PVCTL_REASON_NONE)
+		return NULL;
+	return reason >= 0 && reason < (int32_t)(sizeof(names) / sizeof(names[0])) ? names[reason] : "unknown";
+}
+
+const char *state_name(uint32_t state)
+{
+	static const char *const names[] = { "running", "blocked", "paused", "shutdown", "dying" };
+
+	return state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown";
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+#include "pvctld/console/console.h"
+#include "pvctld/console/ring.h"
+#include "pvctld/daemon.h"
+#include "pvctld/log.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xen/io/console.h>
+
+/* A guest that floods is read at this rate; beyond it the ring stays full and the guest waits. */
+#define WINDOW_NS 100000000u
+#define WINDOW_BYTES (256u << 10)
+#define DEAD_KEEP_NS 600000000000ull
+#define DEAD_KEEP_MAX 16u
+
+static void service(void *data);
+
+static void window_over(void *data)
+{
+	service(data);
+}
+
+static void expire(void *data)
+{
+	console_free(data);
+}
+
+struct console *console_new(struct daemon *d, uint32_t domid)
+{
+	struct console *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->d = d;
+	c->domid = domid;
+	c->log.fd = -1;
+	list_init(&c->link);
+	list_init(&c->viewers);
+	loop_timer_init(&c->window_timer, window_over, c);
+	loop_timer_init(&c->expiry, expire, c);
+	loop_task_init(&c->more, service, c);
+	return c;
+}
+
+static void log_dir(const struct console *c, char *buf, size_t len)
+{
+	snprintf(buf, len, "%s/console", c->d->state_dir);
+}
+
+static void open_log(struct console *c)
+{
+	char dir[300], by_id[32];
+	int rc;
+
+	log_dir(c, dir, sizeof(dir));
+	snprintf(by_id, sizeof(by_id), "domain-%u", c->domid);
+	c->log_tried = true;
+	rc = logfile_open(&c->log, dir, c->name[0] ? c->name : by_id);
+	if (rc)
+		log_line("console log of domain %u: %s", c->domid, strerror(-rc));
+}
+
+void console_set_name(struct console *c, const char *name)
+{
+	char dir[300];
+
+	snprintf(c->name, sizeof(c->name), "%s", name);
+	log_dir(c, dir, sizeof(dir));
+	logfile_rename(&c->log, dir, c->name);
+}
+
+void console_notify(struct console *c)
+{
+	evtchn_send(c->d, c->port);
+}
+
+static void output(struct console *c, const void *bytes, size_t len)
+{
+	if (!c->log_tried)
+		open_log(c);
+	logfile_write(&c->log, bytes, len);
+	replay_append(&c->replay, bytes, len);
+	viewers_output(c);
+}
+
+/* One ringful at most. False: the budget is spent, a timer carries on. */
+static bool take(struct console *c, bool limited)
+{
+	char bytes[sizeof(c->ring->out)];
+	uint64_t now = now_ns();
+	bool bad;
+	size_t n;
+
+	if (now - c->window_ns >= WINDOW_NS) {
+		c->window_ns = now;
+		c->window_used = 0;
+	}
+	if (limited && c->window_used >= WINDOW_BYTES) {
+		if (!loop_timer_armed(&c->window_timer))
+			loop_timer_set(&c->d->loop, &c->window_timer, WINDOW_NS - (now - c->window_ns));
+		return false;
+	}
+	n = console_ring_take(c->ring, bytes, sizeof(bytes), &bad);
+	if (bad)
+		log_guest(c->domid, "impossible console indices; its output up to now is dropped");
+	c->window_used += n;
+	if (n)
+		output(c, bytes, n);
+	if (n || bad)
+		console_notify(c);
+	return true;
+}
+
+static void service(void *data)
+{
+	struct console *c = data;
+
+	if (c->ring && take(c, true) && console_ring_has_output(c->ring))
+		loop_task_post(&c->d->loop, &c->more);
+}
+
+void console_start(struct console *c, struct xencons_interface *ring, uint32_t port)
+{
+	c->ring = ring;
+	c->port = port;
+	console_event(c);
+}
+
+void console_event(struct console *c)
+{
+	if (!c->ring)
+		return;
+	service(c);
+	viewers_input(c);
+}
+
+void console_stop(struct console *c)
+{
+	if (!c->ring)
+		return;
+	take(c, false);
+	c->ring = NULL;
+	c->port = 0;
+	loop_timer_cancel(&c->window_timer);
+	loop_task_cancel(&c->more);
+}
+
+void console_retire(struct console *c)
+{
+	struct daemon *d = c->d;
+
+	console_stop(c);
+	logfile_close(&c->log);
+	c->retired = true;
+	viewers_output(c);
+	list_add_tail(&d->dead_consoles, &c->link);
+	loop_timer_set(&d->loop, &c->expiry, DEAD_KEEP_NS);
+	if (++d->nr_dead_consoles > DEAD_KEEP_MAX)
+		console_free(list_entry(d->dead_consoles.next, struct console, link));
+}
+
+void console_free(struct console *c)
+{
+	if (!c)
+		return;
+	console_stop(c);
+	if (!list_empty(&c->link)) {
+		list_del(&c->link);
+		c->d->nr_dead_consoles--;
+	}
+	loop_timer_cancel(&c->expiry);
+	viewers_close(c);
+	logfile_close(&c->log);
+	replay_free(&c->replay);
+	free(c);
+}
+
+struct console *console_find_dead(struct daemon *d, uint32_t domid)
+{
+	struct console *found = NULL;
+
+	list_for(p, &d->dead_consoles) { /* the last one that had the id */
+		struct console *c = list_entry(p, struct console, link);
+
+		if (c->domid == domid)
+			found = c;
+	}
+	return found;
+}
+
+void console_free_dead(struct daemon *d)
+{
+	while (!list_empty(&d->dead_consoles))
+		console_free(list_entry(d->dead_consoles.next, struct console, link));
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* The daemon's life around its loop: what is set up when the hypervisor is ready, and the ways it ends. */
+#include "pvctld/daemon.h"
+#include "pvctld/console/console.h"
+#include "pvctld/control.h"
+#include "pvctld/domains.h"
+#include "pvctld/events.h"
+#include "pvctld/log.h"
+#include "pvctld/policy.h"
+#include "pvctld/stop.h"
+#include "pvctld/store_glue.h"
+#include <stdio.h>
+
+#define LINGER_NS 1500000000ull /* after an accident: clients get to hear why */
+
+void daemon_quit(struct daemon *d)
+{
+	d->loop.quit = true;
+}
+
+static void linger_over(void *data)
+{
+	daemon_quit(data);
+}
+
+/* Hypercalls fail from here on; consoles are drained, as the node's memory is still there. */
+static void on_down(void *data)
+{
+	struct daemon *d = data;
+
+	node_kill(&d->node);
+	mbox_fail_all(&d->mbox);
+	events_emit(d, PVCTL_EVENT_NODE_DOWN, 0, PVCTL_REASON_NONE, d->opt.node);
+	dom_free_all(d);
+	if (d->stop) {
+		daemon_quit(d);
+		return;
+	}
+	log_line("%s", d->node.why);
+	loop_timer_set(&d->loop, &d->exit_timer, LINGER_NS);
+}
+
+void daemon_node_down(struct daemon *d, const char *why)
+{
+	if (d->node.down)
+		return;
+	d->node.down = true;
+	d->mbox.down = true;
+	snprintf(d->node.why, sizeof(d->node.why), "the node is down: %s", why);
+	/* Later: the caller may be deep inside a domain's affairs. */
+	loop_task_post(&d->loop, &d->down_task);
+}
+
+void daemon_init(struct daemon *d)
+{
+	d->started_ns = now_ns();
+	d->started_unix_ns = now_unix_ns();
+	d->next_unique = d->started_unix_ns; /* never given twice by a node, even over its restarts */
+	d->loop.epfd = -1;
+	node_init(&d->node);
+	list_init(&d->domains);
+	list_init(&d->dead_consoles);
+	list_init(&d->subscribers);
+	list_init(&d->restarts);
+	list_init(&d->children);
+	loop_task_init(&d->down_task, on_down, d);
+	loop_timer_init(&d->exit_timer, linger_over, d);
+}
+
+int daemon_serve(struct daemon *d, struct pvctl_error *err)
+{
+	int rc = mbox_init(&d->mbox, d, err);
+
+	rc = rc ? rc : evtchn_init(d, err);
+	rc = rc ? rc : node_watch(d, err);
+	rc = rc ? rc : store_glue_init(d, err);
+	rc = rc ? rc : policy_init(d, err);
+	rc = rc ? rc : store_sock_open(d, err);
+	return rc ? rc : control_open(d, err);
+}
+
+void daemon_finish(struct daemon *d)
+{
+	d->node.down = d->mbox.down = true;
+	if (d->loop.epfd >= 0) {
+		policy_fini(d);
+		dom_free_all(d);
+		console_free_dead(d);
+		events_close(d);
+		control_detach(d);
+		evtchn_fini(d);
+		store_glue_fini(d);
+		node_fini(d);
+	}
+	rundir_release(d);
+	/* Who asked for the end is told when nothing is left. */
+	stop_answer(d);
+	control_close(d);
+	stop_free(d);
+	log_line("node %s ended", d->opt.node);
+}
+

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PVCTLD_EVENTS_H
+#define PVCTLD_EVENTS_H
+
+#include <stdint.h>
+
+struct daemon;
+
+/* One end of a SOCK_SEQPACKET pair that carries a struct pvctl_event per message; -errno. */
+int events_subscribe(struct daemon *d, uint32_t mask, int *ret_fd);
+void events_emit(struct daemon *d, uint32_t type, uint32_t domid, int32_t reason, const char *name);
+void events_close(struct daemon *d);
+
+#endif

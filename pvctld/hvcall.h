@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* The hypercalls that the daemon makes for itself. Results are the hypervisor's: 0 or negative errno. */
+#ifndef PVCTLD_HVCALL_H
+#define PVCTLD_HVCALL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct daemon;
+struct xen_domctl_getdomaininfo;
+
+int hvc_pause(struct daemon *d, uint32_t domid);
+int hvc_set_handle(struct daemon *d, uint32_t domid, const uint8_t uuid[16]);
+/* Domains from first on, at most max: how many, or negative. */
+int hvc_list(struct daemon *d, uint32_t first, struct xen_domctl_getdomaininfo *infos, unsigned int max);
+int hvc_get(struct daemon *d, uint32_t domid, struct xen_domctl_getdomaininfo *info);
+/* *ret_paddr: the machine address of the granted page. */
+int hvc_map_grant(struct daemon *d, uint32_t domid, uint32_t ref, uint32_t *ret_handle, uint64_t *ret_paddr);
+int hvc_unmap_grant(struct daemon *d, uint32_t handle);
+/* The types of count frames (at most HV_FRAME_BATCH) as XEN_DOMCTL_getpageframeinfo3 has them, in place. */
+#define HV_FRAME_BATCH 1024u
+int hvc_frame_types(struct daemon *d, uint32_t domid, uint64_t *frames, unsigned int count);
+/* Frames of the machine-to-physical table, in order: how many, or negative. */
+int hvc_m2p_frames(struct daemon *d, uint64_t *frames, unsigned int max);
+
+#endif

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* The hypervisor's console ring, copied to STATEDIR/hv.log from where its serial line fell silent. */
+#ifndef PVCTLD_HVLOG_H
+#define PVCTLD_HVLOG_H
+
+struct daemon;
+
+void hvlog_init(struct daemon *d);
+void hvlog_copy(struct daemon *d);
+void hvlog_fini(struct daemon *d);
+
+#endif

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pvctld: the daemon of one hosted node. Started by libpvctl (pvctl_node_start),
+ * which learns over --ready-fd whether the node runs: "ok\n" or "error TEXT\n".
+ */
+#include "libpvctl/src/util/paths.h"
+#include "pvctld/daemon.h"
+#include "pvctld/log.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MIN_MEMORY (64ull << 20)
+#define MAX_MEMORY (512ull << 30)
+#define MAX_CPUS 64u
+
+static struct daemon daemon_state;
+static struct loop_fd signals;
+
+enum { OPT_NODE = 1, OPT_MEMORY, OPT_CPUS, OPT_ACCEL, OPT_ICOUNT, OPT_HV, OPT_HV_CMDLINE, OPT_READY, OPT_FOREGROUND,
+	OPT_REBUILD, OPT_VERSION };
+
+static const struct option options[] = {
+	{ "node", required_argument, NULL, OPT_NODE },
+	{ "memory", required_argument, NULL, OPT_MEMORY },
+	{ "cpus", required_argument, NULL, OPT_CPUS },
+	{ "accel", required_argument, NULL, OPT_ACCEL },
+	{ "icount", no_argument, NULL, OPT_ICOUNT },
+	{ "hv", required_argument, NULL, OPT_HV },
+	{ "hv-cmdline", required_argument, NULL, OPT_HV_CMDLINE },
+	{ "ready-fd", required_argument, NULL, OPT_READY },
+	{ "foreground", no_argument, NULL, OPT_FOREGROUND },
+	{ "rebuild", required_argument, NULL, OPT_REBUILD },
+	{ "version", no_argument, NULL, OPT_VERSION },
+	{ NULL, 0, NULL, 0 }
+};
+
+static const char usage[] =
+	"usage: pvctld --node NAME --memory BYTES --cpus N [--accel auto|kvm|tcg] [--icount]\n"
+	"              --hv PATH [--hv-cmdline TEXT] [--ready-fd N] [--foreground]\n"
+	"       pvctld --rebuild NODE CONFIGFILE\n";
+
+static bool number(const char *s, uint64_t min, uint64_t max, uint64_t *ret)
+{
+	char *end;
+
+	errno = 0;
+	*ret = strtoull(s, &end, 10);
+	return s[0] >= '0' && s[0] <= '9' && !*end && !errno && *ret >= min && *ret <= max;
+}
+
+static bool set_option(struct daemon_opts *o, int c, const char *arg)
+{
+	uint64_t n = 0;
+
+	switch (c) {
+	case OPT_NODE:
+		o->node = arg;
+		return true;
+	case OPT_MEMORY:
+		if (!number(arg, MIN_MEMORY, MAX_MEMORY, &o->memory_bytes))
+			return false;
+		o->memory_bytes &= ~((1ull << 20) - 1);
+		return true;
+	case OPT_CPUS:
+		if (!number(arg, 1, MAX_CPUS, &n))
+			return false;
+		o->cpus = (uint32_t)n;
+		return true;
+	case OPT_ACCEL:
+		o->accel = arg;
+		return true;
+	case OPT_ICOUNT:
+		o->icount = true;
+		return true;
+	case OPT_HV:
+		o->hv_path = arg;
+		return true;
+	case OPT_HV_CMDLINE:
+		o->hv_cmdline = arg;
+		return true;
+	case OPT_READY:
+		if (!number(arg, 3, 1u << 20, &n))
+			return false;
+		o->ready_fd = (int)n;
+		return true;
+	case OPT_FOREGROUND:
+		o->foreground = true;
+		return true;
+	}
+	return false;
+}
+
+static void say_ready(struct daemon *d, const struct pvctl_error *e)
+{
+	char line[320];
+	int n;
+
+	if (d->opt.ready_fd >= 0) {
+		n = e ? snprintf(line, sizeof(line), "error %s\n", e->msg) : snprintf(line, sizeof(line), "ok\n");
+		(void)!write(d->opt.ready_fd, line, (size_t)n);
+		close(d->opt.ready_fd);
+		d->opt.ready_fd = -1;
+	} else if (e) {
+		fprintf(stderr, "pvctld: %s\n", e->msg);
+	}
+}
+
+/* Of its own session, without the caller's terminal, directory and descriptors. */
+static int detach(struct daemon *d)
+{
+	int null;
+
+	if (d->opt.ready_fd > 3)
+		(void)close_range(3, (unsigned int)d->opt.ready_fd - 1, 0);
+	(void)close_range(d->opt.ready_fd < 3 ? 3 : (unsigned int)d->opt.ready_fd + 1, ~0u, 0);
+	if (d->opt.ready_fd >= 0)
+		(void)fcntl(d->opt.ready_fd, F_SETFD, FD_CLOEXEC);
+	umask(077);
+	/* A starter that waits to hear made a process for us alone, knows it by its id, and gave it a stderr. */
+	if (d->opt.foreground || d->opt.ready_fd >= 0)
+		return chdir("/") ? -errno : 0;
+	switch (fork()) {
+	case -1:
+		return -errno;
+	case 0:
+		break;
+	default:
+		_exit(0);
+	}
+	setsid();
+	null = open("/dev/null", O_RDWR);
+	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0 || chdir("/"))
+		return -EIO;
+	if (null > 2)
+		close(null);
+	return 0;
+}
+
+static void on_signal(void *data, uint32_t events)
+{
+	struct signalfd_siginfo si;
+
+	if (read(signals.fd, &si, sizeof(si)) != sizeof(si))
+		return;
+	log_line("signal %u", si.ssi_signo);
+	if (daemon_state.stop && si.ssi_signo == SIGINT)
+		daemon_quit(&daemon_state); /* asked for twice from a terminal */
+	stop_begin(&daemon_state);
+}
+
+static int watch_signals(struct daemon *d, struct pvctl_error *err)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0 || loop_fd_add(&d->loop, &signals, fd, EPOLLIN, on_signal, d))
+		return fail(err, -EIO, "signalfd: %s", strerror(errno));
+	return 0;
+}
+
+static int start(struct daemon *d, struct pvctl_error *err)
+{
+	char log[300];
+	int rc = paths_check_node(d->opt.node, err);
+
+	rc = rc ? rc : rundir_take(d, err);
+	if (rc)
+		return rc;
+	snprintf(log, sizeof(log), "%s/daemon.log", d->state_dir);
+	if (!d->opt.foreground && log_open(log))
+		return fail(err, -EIO, "%s: %s", log, strerror(errno));
+	log_line("pvctld %s, node %s, process %d", PVCTL_VERSION, d->opt.node, (int)getpid());
+	if (loop_init(&d->loop))
+		return fail(err, -EIO, "epoll: %s", strerror(errno));
+	rc = watch_signals(d, err);
+	rc = rc ? rc : node_start(d, err);
+	rc = rc ? rc : daemon_serve(d, err);
+	return rc ? rc : rundir_write_info(d, err);
+}
+
+static int run(struct daemon *d)
+{
+	struct pvctl_error e = { 0 };
+	int rc;
+
+	daemon_init(d);
+	rc = start(d, &e);
+	if (rc)
+		log_line("cannot start: %s", e.msg);
+	else
+		say_ready(d, NULL);
+	if (!rc)
+		loop_run(&d->loop);
+	daemon_finish(d);
+	if (rc)
+		say_ready(d, &e);
+	return rc ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct daemon *d = &daemon_state;
+	struct rlimit rl;
+	int c;
+
+	d->opt = (struct daemon_opts){ .ready_fd = -1, .accel = "auto" };
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == OPT_REBUILD && optind == argc - 1)
+			return rebuild_main(optarg, argv[optind]);
+		if (c == OPT_VERSION) {
+			puts("pvctld " PVCTL_VERSION);
+			return 0;
+		}
+		if (!set_option(&d->opt, c, optarg)) {
+			fputs(usage, stderr);
+			return 2;
+		}
+	}
+	if (optind != argc || !d->opt.node || !d->opt.hv_path || !d->opt.memory_bytes || !d->opt.cpus) {
+		fputs(usage, stderr);
+		return 2;
+	}
+	/* Several descriptors for each domain and viewer. */
+	if (!getrlimit(RLIMIT_NOFILE, &rl)) {
+		rl.rlim_cur = rl.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &rl);
+	}
+	/* The directory will be left. A path that leads nowhere is told of later. */
+	if (d->opt.hv_path[0] != '/') {
+		char *full = realpath(d->opt.hv_path, NULL);
+
+		if (full)
+			d->opt.hv_path = full;
+	}
+	c = detach(d);
+	if (c) {
+		fprintf(stderr, "pvctld: %s\n", strerror(-c));
+		return 1;
+	}
+	return run(d);
+}

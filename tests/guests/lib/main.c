@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* Start-up, verdict and memory of a test guest. */
+#include "guest.h"
+
+struct start_info *start_info;
+struct shared_info shared_info page_aligned;
+_Static_assert(sizeof(struct shared_info) <= 4096, "one page");
+static char shared_info_tail[4096 - sizeof(struct shared_info)] __attribute__((used));
+
+enum { SUCCESS, SKIP, ERROR, FAILURE };
+static const char *const verdicts[] = { "SUCCESS", "SKIP", "ERROR", "FAILURE" };
+static int outcome = SUCCESS;
+static char detail[200];
+static unsigned int failures;
+
+void guest_start(struct start_info *si);
+
+static void note(int what, const char *fmt, __builtin_va_list ap)
+{
+	char line[200];
+
+	vsnprintf(line, sizeof(line), fmt, ap);
+	if (++failures <= 40)
+		printk("%s: %s\n", verdicts[what], line);
+	if (what > outcome) {
+		outcome = what;
+		memcpy(detail, line, sizeof(detail));
+	}
+}
+
+#define NOTE(name, what) \
+	void name(const char *fmt, ...) \
+	{ \
+		__builtin_va_list ap; \
+		__builtin_va_start(ap, fmt); \
+		note(what, fmt, ap); \
+		__builtin_va_end(ap); \
+	}
+NOTE(test_failed, FAILURE)
+NOTE(test_error, ERROR)
+NOTE(test_skip, SKIP)
+
+void test_end(void)
+{
+	struct sched_shutdown bye = { .reason = SHUTDOWN_poweroff };
+	char line[300];
+	int n;
+
+	n = snprintf(line, sizeof(line), "TEST RESULT: %s %s: %s\n", verdicts[outcome], test_name,
+		     detail[0] ? detail : "all checks passed");
+	console_write(line, n);
+	hc_console_io(CONSOLEIO_write, n, line);
+	for (;;)
+		hc_sched_op(SCHEDOP_shutdown, &bye);
+}
+
+uint64_t va_to_mfn(const void *va)
+{
+	return ((uint64_t *)start_info->mfn_list)[((uint64_t)va - VIRT_BASE) >> PAGE_SHIFT];
+}
+
+uint64_t mfn_to_pfn(uint64_t mfn)
+{
+	return ((volatile uint64_t *)HV_START)[mfn];
+}
+
+void *mfn_to_va(uint64_t mfn)
+{
+	return (void *)(VIRT_BASE + (mfn_to_pfn(mfn) << PAGE_SHIFT));
+}
+
+uint64_t l4_mfn(void)
+{
+	return va_to_mfn((void *)start_info->pt_base);
+}
+
+uint64_t *pte_of(const void *va, int level)
+{
+	uint64_t *table = (uint64_t *)start_info->pt_base;
+	int l;
+
+	for (l = 4;; l--) {
+		uint64_t *e = &table[((uint64_t)va >> (12 + 9 * (l - 1))) & 511];
+
+		if (l == level)
+			return e;
+		if (!(*e & PTE_P))
+			return NULL;
+		table = mfn_to_va((*e & PTE_FRAME) >> PAGE_SHIFT);
+	}
+}
+
+long map_page(void *va, uint64_t pte)
+{
+	return hc_update_va_mapping(va, pte, UVMF_INVLPG);
+}
+
+long set_pte(uint64_t *entry, uint64_t val)
+{
+	struct mmu_update u = { .ptr = va_to_ma(entry) | MMU_NORMAL_PT_UPDATE, .val = val };
+
+	return hc_mmu_update(&u, 1, NULL, DOMID_SELF);
+}
+
+void guest_start(struct start_info *si)
+{
+	start_info = si;
+	trap_setup(0);
+	if (map_page(&shared_info, si->shared_info | PTE_RW) != 0)
+		test_error("shared_info cannot be mapped");
+	else
+		test_main();
+	test_end();
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* A second vCPU, and the operations on vCPUs. One vCPU alone: the rest is skipped. */
+#include "guest.h"
+
+const char test_name[] = "vcpu";
+
+static struct vcpu_guest_context ctx;
+static uint64_t stack[1024] page_aligned;
+static volatile uint64_t alive, counter, stop;
+
+void secondary_main(uint64_t arg)
+{
+	alive = arg;
+	while (!stop)
+		__atomic_add_fetch(&counter, 1, __ATOMIC_SEQ_CST);
+	hc_vcpu_op(VCPUOP_down, 1, NULL);
+	for (;;)
+		hc_sched_op(SCHEDOP_block, NULL);
+}
+
+static void fill(void)
+{
+	memset(&ctx, 0, sizeof(ctx));
+	ctx.flags = VGCF_IN_KERNEL;
+	ctx.user_regs.rip = (uint64_t)secondary_start;
+	ctx.user_regs.rsp = (uint64_t)(stack + 1024);
+	ctx.user_regs.rdi = 0x77;
+	ctx.user_regs.rflags = 0x1000;
+	ctx.user_regs.cs = FLAT_KERNEL_CS;
+	ctx.user_regs.ss = FLAT_KERNEL_SS;
+	ctx.kernel_ss = FLAT_KERNEL_SS;
+	ctx.kernel_sp = (uint64_t)(stack + 1024);
+	ctx.event_callback_eip = (uint64_t)event_callback;
+	ctx.failsafe_callback_eip = (uint64_t)failsafe_callback;
+	ctx.ctrlreg[3] = l4_mfn() << PAGE_SHIFT;
+}
+
+static void bad_contexts(void)
+{
+	fill();
+	ctx.ctrlreg[3] = 0x200ul << PAGE_SHIFT;
+	EXPECT_ERROR(hc_vcpu_op(VCPUOP_initialise, 1, &ctx));
+	fill();
+	ctx.ctrlreg[3] = va_to_ma(stack) & ~4095ul; /* no L4, and mapped writable */
+	EXPECT_ERROR(hc_vcpu_op(VCPUOP_initialise, 1, &ctx));
+	fill();
+	ctx.gdt_ents = 512;
+	ctx.gdt_frames[0] = 0x200;
+	EXPECT_ERROR(hc_vcpu_op(VCPUOP_initialise, 1, &ctx));
+	fill();
+	ctx.event_callback_eip = 0x8000000000000000;
+	EXPECT_ERROR(hc_vcpu_op(VCPUOP_initialise, 1, &ctx));
+	fill();
+	ctx.gs_base_kernel = 0x8000000000000000;
+	EXPECT_ERROR(hc_vcpu_op(VCPUOP_initialise, 1, &ctx));
+	EXPECT(hc_vcpu_op(VCPUOP_initialise, 1, HV_START), -EFAULT);
+	EXPECT_ERROR(hc_vcpu_op(VCPUOP_up, 1, NULL)); /* not initialised */
+}
+
+static void wait_while(bool (*busy)(void), const char *what)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2000000 && busy(); i++)
+		hc_sched_op(SCHEDOP_yield, NULL);
+	CHECK(!busy(), "%s", what);
+}
+
+static bool not_alive(void) { return alive != 0x77; }
+static bool still_up(void) { return hc_vcpu_op(VCPUOP_is_up, 1, NULL) == 1; }
+
+static void second(void)
+{
+	uint64_t before;
+
+	fill();
+	EXPECT(hc_vcpu_op(VCPUOP_initialise, 1, &ctx), 0);
+	EXPECT(hc_vcpu_op(VCPUOP_initialise, 1, &ctx), -EEXIST);
+	EXPECT(hc_vcpu_op(VCPUOP_is_up, 1, NULL), 0);
+	EXPECT(hc_vcpu_op(VCPUOP_up, 1, NULL), 0);
+	wait_while(not_alive, "the second vCPU does not run");
+	EXPECT(hc_vcpu_op(VCPUOP_is_up, 1, NULL), 1);
+	EXPECT(hc_vcpu_op(VCPUOP_down, 1, NULL), 0);
+	EXPECT(hc_vcpu_op(VCPUOP_is_up, 1, NULL), 0);
+	hc_sched_op(SCHEDOP_yield, NULL);
+	before = counter;
+	for (unsigned int i = 0; i < 1000; i++)
+		hc_sched_op(SCHEDOP_yield, NULL);
+	CHECK(counter - before < 1000000, "a vCPU that is down runs");
+	EXPECT(hc_vcpu_op(VCPUOP_up, 1, NULL), 0);
+	stop = 1;
+	wait_while(still_up, "the second vCPU did not go down");
+}
+
+static void runstate(void)
+{
+	static struct vcpu_runstate_info area;
+	struct vcpu_runstate_info info;
+	struct vcpu_register_runstate_memory_area reg = { .addr.v = &area };
+
+	EXPECT(hc_vcpu_op(VCPUOP_get_runstate_info, 0, &info), 0);
+	CHECK(info.state == RUNSTATE_running, "current's state is %d", info.state);
+	EXPECT(hc_vcpu_op(VCPUOP_register_runstate_memory_area, 0, &reg), 0);
+	hc_sched_op(SCHEDOP_yield, NULL);
+	CHECK(area.state == RUNSTATE_running, "the area says %d", area.state);
+	reg.addr.v = (void *)HV_START;
+	EXPECT_ERROR(hc_vcpu_op(VCPUOP_register_runstate_memory_area, 0, &reg));
+	hc_sched_op(SCHEDOP_yield, NULL);
+}
+
+static void info_area(void)
+{
+	static struct { struct vcpu_info vi; char pad[4096 - sizeof(struct vcpu_info)]; } page page_aligned;
+	struct vcpu_register_vcpu_info r = { .mfn = 0x200, .offset = 0 };
+
+	EXPECT_ERROR(hc_vcpu_op(VCPUOP_register_vcpu_info, 0, &r));
+	r.mfn = l4_mfn();
+	EXPECT_ERROR(hc_vcpu_op(VCPUOP_register_vcpu_info, 0, &r));
+	r.mfn = va_to_mfn(&page);
+	r.offset = 4096 - 16;
+	EXPECT_ERROR(hc_vcpu_op(VCPUOP_register_vcpu_info, 0, &r));
+	r.offset = 0xfffffff0;
+	EXPECT_ERROR(hc_vcpu_op(VCPUOP_register_vcpu_info, 0, &r));
+}
+
+void test_main(void)
+{
+	runstate();
+	info_area();
+	EXPECT(hc_vcpu_op(VCPUOP_is_up, 0, NULL), 1);
+	EXPECT(hc_vcpu_op(VCPUOP_is_up, 5000, NULL), -ENOENT);
+	EXPECT(hc_vcpu_op(VCPUOP_initialise, 0, &ctx) < 0, 1);
+	EXPECT(hc_vcpu_op(999, 0, &ctx), -ENOSYS);
+	if (hc_vcpu_op(VCPUOP_is_up, 1, NULL) < 0) {
+		test_skip("one vCPU only: give it vcpus=2");
+		return;
+	}
+	bad_contexts();
+	second();
+}

@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: MIT */
+/* The whole daemon but for QEMU, against a fake hypervisor: the test is its clients and its guests. */
+#include "tests/unit/daemon/fake_hv.h"
+#include "libpvctl/src/transport/proto.h"
+#include "libpvctl/src/transport/wire.h"
+#include <check.h>
+#include <elf.h>
+#include <glob.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <xen/io/console.h>
+#include <xen/io/xs_wire.h>
+
+static struct daemon d;
+static uint8_t *ram;
+static pid_t pid;
+static char base[64];
+
+static void serve(void)
+{
+	static struct fake_hv hv;
+	struct pvctl_error e;
+	pthread_t t;
+	pid_t qemu = fork();
+
+	/* What stands for QEMU only has to be there, and to end when the node does. */
+	if (!qemu) {
+		while (!fake_state(d.node.ram)->shutdown)
+			usleep(5000);
+		_exit(33);
+	}
+	d.node.qemu_pid = qemu;
+	d.node.qemu_pidfd = (int)syscall(SYS_pidfd_open, qemu, 0);
+	hv = (struct fake_hv){ d.node.ram, d.node.hv_efd[NODE_VEC_MAILBOX], d.node.hv_efd[NODE_VEC_SEND],
+			       d.node.host_efd[NODE_VEC_DONE], false };
+	if (loop_init(&d.loop) || pthread_create(&t, NULL, fake_main, &hv) || daemon_serve(&d, &e))
+		_exit(2);
+	d.mbox.timeout_ns = 1000000000;
+	loop_run(&d.loop);
+	hv.quit = true;
+	pthread_join(t, NULL);
+	daemon_finish(&d);
+	exit(0); /* for a sanitizer's look at what was not freed */
+}
+
+static void setup(void)
+{
+	struct pvctl_error e;
+	char dir[80];
+
+	signal(SIGPIPE, SIG_IGN);
+	snprintf(base, sizeof(base), "/tmp/pvctld-test-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(base));
+	snprintf(dir, sizeof(dir), "%s/run", base);
+	setenv("PVCTL_RUN_DIR", dir, 1);
+	snprintf(dir, sizeof(dir), "%s/state", base);
+	setenv("PVCTL_STATE_DIR", dir, 1);
+	memset(&d, 0, sizeof(d));
+	d.opt.node = "n";
+	daemon_init(&d);
+	ck_assert_msg(!rundir_take(&d, &e), "%s", e.msg);
+	d.node.ram_bytes = 8u << 20;
+	d.node.cpus = 2;
+	ck_assert(!node_make_memory(&d.node, &e));
+	ram = d.node.ram;
+	fake_boot(&d.node);
+	pid = fork();
+	if (!pid)
+		serve();
+}
+
+static void teardown(void)
+{
+	char cmd[100];
+
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	fake_state(ram)->shutdown = 1;
+	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", base);
+	ck_assert_int_eq(system(cmd), 0);
+}
+
+static int dial(const char *path)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	struct timeval tv = { .tv_sec = 10 };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", path);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+	for (unsigned int i = 0; i < 500 && connect(fd, (struct sockaddr *)&sa, sizeof(sa)); i++)
+		usleep(10000);
+	return fd;
+}
+
+/* The answer's code; its body and descriptor where wanted. */
+static int ask(int fd, uint32_t type, const void *body, size_t len, void *ret, size_t ret_len, int *ret_fd)
+{
+	struct proto_header h = { .type = type, .len = (uint32_t)len, .id = 7 };
+	struct iovec v[2] = { { &h, sizeof(h) }, { (void *)(uintptr_t)body, len } };
+	static char buf[PROTO_MAX_BODY];
+
+	if (ret_fd)
+		*ret_fd = -1;
+	ck_assert_int_eq(wire_send(fd, v, len ? 2 : 1, -1), 0);
+	ck_assert_int_eq(wire_recv(fd, &h, sizeof(h), ret_fd), 0);
+	ck_assert_uint_eq(h.type, type | PROTO_REPLY);
+	ck_assert_uint_eq(h.id, 7);
+	ck_assert_int_eq(wire_recv(fd, buf, h.len, NULL), 0);
+	if (!h.code && ret) {
+		ck_assert_uint_eq(h.len, ret_len);
+		memcpy(ret, buf, ret_len);
+	}
+	return h.code;
+}
+
+static int64_t domctl(int fd, uint32_t cmd, uint32_t *domid)
+{
+	struct { struct proto_hypercall h; struct xen_domctl op; } q = { .h.op = __HYPERVISOR_domctl };
+	struct { struct proto_hypercall_reply r; struct xen_domctl op; } a;
+
+	q.h.args[0] = NODE_ARENA_BASE;
+	q.op.cmd = cmd;
+	q.op.interface_version = XEN_DOMCTL_INTERFACE_VERSION;
+	q.op.domain = (domid_t)*domid;
+	ck_assert_int_eq(ask(fd, PROTO_HYPERCALL, &q, sizeof(q.h) + sizeof(q.op), &a, sizeof(a.r) + sizeof(a.op), NULL), 0);
+	*domid = a.op.domain;
+	return a.r.ret;
+}
+
+static uint32_t build(int fd, const char *name, const char *json)
+{
+	struct { struct proto_commit c; char json[500]; } b = { 0 };
+	struct proto_introduce in = { .store_port = 1, .console_port = 2 };
+	uint32_t id = 0;
+
+	ck_assert_int_eq(domctl(fd, XEN_DOMCTL_createdomain, &id), 0);
+	memset(fake_page(ram, id, 0), 0, 8192);
+	in.domid = id;
+	ck_assert_int_eq(ask(fd, PROTO_INTRODUCE, &in, sizeof(in), NULL, 0, NULL), 0);
+	b.c.domid = id;
+	snprintf(b.c.name, sizeof(b.c.name), "%s", name);
+	b.c.uuid[0] = (uint8_t)name[0];
+	snprintf(b.json, sizeof(b.json), "%s", json);
+	ck_assert_int_eq(ask(fd, PROTO_COMMIT, &b, sizeof(b.c) + strlen(json), NULL, 0, NULL), 0);
+	return id;
+}
+
+static uint32_t port_of(uint32_t domid, uint32_t remote)
+{
+	struct fake_state *f = fake_state(ram);
+
+	for (uint32_t p = 1; p < FAKE_PORTS; p++)
+		if (f->port_open[p] && f->port_domid[p] == domid && f->port_remote[p] == remote)
+			return p;
+	return 0;
+}
+
+static void guest_rings(uint32_t domid, uint32_t remote)
+{
+	fake_raise(ram, d.node.host_efd[NODE_VEC_EVENTS], port_of(domid, remote));
+}
+
+static bool within(bool (*true_of)(uint32_t), uint32_t arg)
+{
+	for (unsigned int i = 0; i < 500; i++) {
+		if (true_of(arg))
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
+static bool is_gone(uint32_t domid)
+{
+	return !fake_state(ram)->flags[domid];
+}
+
+static bool nothing_mapped(uint32_t unused)
+{
+	return !fake_state(ram)->mapped;
+}
+
+START_TEST(uncommitted_domains_go_with_their_builder)
+{
+	int fd = dial(d.control_path);
+	uint32_t id = 0;
+
+	ck_assert_int_eq(domctl(fd, XEN_DOMCTL_createdomain, &id), 0);
+	ck_assert_uint_eq(id, 1);
+	ck_assert(!is_gone(1));
+	close(fd);
+	ck_assert(within(is_gone, 1));
+}
+END_TEST
+
+START_TEST(committed_domains_stay)
+{
+	int fd = dial(d.control_path), second = dial(d.control_path);
+	struct { struct proto_domid d; char name[8]; } r = { .name = "b" };
+	struct proto_domain_row row;
+	uint32_t id = build(fd, "a", "{\"name\":\"a\"}");
+
+	close(fd);
+	ck_assert_int_eq(ask(second, PROTO_DOMAINS, NULL, 0, &row, sizeof(row), NULL), 0);
+	ck_assert_str_eq(row.name, "a");
+	ck_assert_uint_eq(row.domid, id);
+	r.d.domid = id;
+	ck_assert_int_eq(ask(second, PROTO_RENAME, &r, sizeof(r.d) + 1, NULL, 0, NULL), 0);
+	ck_assert_int_eq(ask(second, PROTO_DOMAINS, NULL, 0, &row, sizeof(row), NULL), 0);
+	ck_assert_str_eq(row.name, "b");
+	ck_assert_int_eq(ask(second, PROTO_RENAME, &r, sizeof(r.d), NULL, 0, NULL), -EINVAL);
+	ck_assert_uint_eq(fake_state(ram)->mapped, 2);
+	ck_assert_int_eq(domctl(second, XEN_DOMCTL_destroydomain, &id), 0);
+	ck_assert(within(nothing_mapped, 0));
+	ck_assert_int_eq(ask(second, PROTO_FORGET, &r.d, sizeof(r.d), NULL, 0, NULL), -ESRCH);
+}
+END_TEST
+
+static size_t get(int fd, char *buf, size_t want)
+{
+	return wire_recv(fd, buf, want, NULL) ? 0 : want;
+}
+
+START_TEST(console)
+{
+	int fd = dial(d.control_path), view, late;
+	uint32_t id = build(fd, "a", "{\"name\":\"a\"}");
+	struct xencons_interface *r = fake_page(ram, id, 0);
+	struct proto_console c = { .domid = id, .replay_bytes = ~0ull };
+	char buf[64], path[400];
+	FILE *f;
+
+	memcpy(r->out, "hello ", 6);
+	r->out_prod = 6;
+	guest_rings(id, 2);
+	ck_assert_int_eq(ask(fd, PROTO_CONSOLE, &c, sizeof(c), NULL, 0, &view), 0);
+	ck_assert_uint_eq(get(view, buf, 6), 6);
+	ck_assert_mem_eq(buf, "hello ", 6);
+	ck_assert_int_eq(write(view, "ls\n", 3), 3);
+	for (unsigned int i = 0; i < 500 && r->in_prod != 3; i++)
+		usleep(10000);
+	ck_assert_mem_eq(r->in, "ls\n", 3);
+	/* The last words: in the ring when it dies. */
+	memcpy(r->out + 6, "world", 5);
+	r->out_prod = 11;
+	ck_assert_int_eq(domctl(fd, XEN_DOMCTL_destroydomain, &id), 0);
+	ck_assert_uint_eq(get(view, buf, 5), 5);
+	ck_assert_mem_eq(buf, "world", 5);
+	ck_assert_int_eq(read(view, buf, 1), 0);
+	ck_assert_int_eq(ask(fd, PROTO_CONSOLE, &c, sizeof(c), NULL, 0, &late), 0);
+	ck_assert_uint_eq(get(late, buf, 11), 11);
+	ck_assert_int_eq(read(late, buf, 1), 0);
+	snprintf(path, sizeof(path), "%s/state/n/console/a.log", base);
+	f = fopen(path, "r");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_uint_eq(fread(buf, 1, sizeof(buf), f), 11);
+	fclose(f);
+}
+END_TEST
+
+START_TEST(guest_store)
+{
+	int fd = dial(d.control_path), raw;
+	uint32_t id = build(fd, "a", "{\"name\":\"a\"}");
+	struct xenstore_domain_interface *r = fake_page(ram, id, 1);
+	struct xsd_sockmsg m = { .type = XS_READ, .req_id = 9, .len = 21 }, got;
+
+	memcpy(r->req, &m, sizeof(m));
+	memcpy(r->req + sizeof(m), "/local/domain/0/domid", 22);
+	r->req_prod = sizeof(m) + 21;
+	guest_rings(id, 1);
+	usleep(50000);
+	ck_assert_uint_eq(r->req_cons, 0 + sizeof(m) + 21);
+	memcpy(&got, r->rsp, sizeof(got));
+	ck_assert_uint_eq(got.req_id, 9);
+	/* Nonsense: its connection ends, the daemon and the others go on. */
+	r->req_prod += 5000;
+	guest_rings(id, 1);
+	usleep(50000);
+	ck_assert_uint_eq(r->error, XENSTORE_ERROR_RINGIDX);
+	raw = dial(d.store_path);
+	m.len = 22;
+	ck_assert_int_eq(write(raw, &m, sizeof(m)), sizeof(m));
+	ck_assert_int_eq(write(raw, "/local/domain/0/domid", 22), 22);
+	ck_assert_int_eq(wire_recv(raw, &got, sizeof(got), NULL), 0);
+	ck_assert_uint_eq(got.type, XS_READ);
+	ck_assert_uint_eq(got.len, 1);
+}
+END_TEST
+
+static void shut(uint32_t id, uint32_t reason)
+{
+	fake_state(ram)->flags[id] = XEN_DOMINF_shutdown | reason << XEN_DOMINF_shutdownshift;
+	fake_raise(ram, d.node.host_efd[NODE_VEC_EVENTS], 1);
+}
+
+START_TEST(policy_and_events)
+{
+	int fd = dial(d.control_path), ev;
+	struct proto_events want = { .mask = ~0u };
+	uint32_t a = build(fd, "a", "{\"name\":\"a\"}");
+	uint32_t b = build(fd, "b", "{\"name\":\"b\",\"on_crash\":\"preserve\"}");
+	struct pvctl_event e;
+
+	ck_assert_int_eq(ask(fd, PROTO_EVENTS, &want, sizeof(want), NULL, 0, &ev), 0);
+	shut(b, 3);
+	ck_assert_int_eq(recv(ev, &e, sizeof(e), 0), sizeof(e));
+	ck_assert_uint_eq(e.type, PVCTL_EVENT_SHUTDOWN);
+	ck_assert_int_eq(e.reason, PVCTL_REASON_CRASH);
+	shut(a, 0);
+	ck_assert_int_eq(recv(ev, &e, sizeof(e), 0), sizeof(e));
+	ck_assert_uint_eq(e.domid, a);
+	ck_assert_int_eq(recv(ev, &e, sizeof(e), 0), sizeof(e));
+	ck_assert_uint_eq(e.type, PVCTL_EVENT_DESTROYED);
+	ck_assert_str_eq(e.name, "a");
+	ck_assert(is_gone(a));
+	ck_assert(!is_gone(b));
+}
+END_TEST
+
+/* The child of a restart leaves a byte instead of building a domain. */
+static int rebuilt(const char *state_dir, bool add)
+{
+	char path[120];
+	struct stat st;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/rebuilt", state_dir);
+	f = add ? fopen(path, "a") : NULL;
+	if (f) {
+		fputc('x', f);
+		fclose(f);
+	}
+	return stat(path, &st) ? 0 : (int)st.st_size;
+}
+
+static bool is_rebuilt(uint32_t times)
+{
+	return rebuilt(getenv("PVCTL_STATE_DIR"), false) == (int)times;
+}
+
+START_TEST(restart_and_storm)
+{
+	int fd = dial(d.control_path);
+
+	for (uint32_t i = 1; i <= 3; i++) {
+		uint32_t id = build(fd, "a", "{\"name\":\"a\"}");
+
+		shut(id, 1);
+		ck_assert(within(is_gone, id));
+		ck_assert(within(is_rebuilt, i < 3 ? i : 2));
+	}
+	usleep(200000);
+	ck_assert(is_rebuilt(2));
+}
+END_TEST
+
+static bool lib_takes(const char *action)
+{
+	struct pvctl_config *c;
+	struct pvctl_error e;
+	bool ok;
+
+	ck_assert(!pvctl_config_new(&c, &e));
+	ok = !pvctl_config_set_str(c, "on_crash", action, &e);
+	pvctl_config_free(c);
+	if (!ok)
+		fprintf(stderr, "skipped: libpvctl: %s\n", e.msg);
+	return ok;
+}
+
+START_TEST(core_dump)
+{
+	int fd = lib_takes("coredump-destroy") ? dial(d.control_path) : -1;
+	uint64_t *m2p = (void *)(ram + FAKE_M2P), mfn;
+	uint32_t id;
+	struct { Elf64_Ehdr e; Elf64_Phdr p[2]; } h;
+	char path[200], bytes[4];
+	glob_t g;
+	FILE *f;
+
+	if (fd < 0)
+		return;
+	id = build(fd, "a", "{\"name\":\"a\",\"on_crash\":\"coredump-destroy\"}");
+	mfn = (FAKE_PAGES >> 12) + id * 2;
+	memcpy(fake_page(ram, id, 1), "two", 3);
+	m2p[mfn] = 5;
+	m2p[mfn + 1] = 2;
+	shut(id, 3);
+	ck_assert(within(is_gone, id));
+	snprintf(path, sizeof(path), "%s/n/dump/a-*.core", getenv("PVCTL_STATE_DIR"));
+	ck_assert_int_eq(glob(path, 0, NULL, &g), 0);
+	f = fopen(g.gl_pathv[0], "r");
+	ck_assert_uint_eq(fread(&h, sizeof(h), 1, f), 1);
+	ck_assert_uint_eq(h.e.e_phnum, 2);
+	ck_assert_uint_eq(h.p[0].p_paddr, 2 * 4096);
+	ck_assert_uint_eq(h.p[1].p_paddr, 5 * 4096);
+	fseek(f, (long)h.p[0].p_offset, SEEK_SET);
+	ck_assert_uint_eq(fread(bytes, 1, 3, f), 3);
+	ck_assert_mem_eq(bytes, "two", 3);
+	fseek(f, 0, SEEK_END);
+	ck_assert_int_eq(ftell(f), (long)(h.p[1].p_offset + 4096));
+	fclose(f);
+	globfree(&g);
+}
+END_TEST
+
+START_TEST(rude_clients)
+{
+	struct proto_header h = { .type = PROTO_HYPERCALL, .len = 0xffffffffu };
+	int fd = dial(d.control_path), half = dial(d.control_path), ok = dial(d.control_path);
+	struct proto_hello_reply r;
+	char c;
+
+	ck_assert_int_eq(write(half, &h, 7), 7);
+	ck_assert_int_eq(write(fd, &h, sizeof(h)), sizeof(h));
+	ck_assert_int_eq(read(fd, &c, 1), 0);
+	ck_assert_int_eq(ask(ok, PROTO_HYPERCALL, "x", 1, NULL, 0, NULL), -EINVAL);
+	ck_assert_int_eq(ask(ok, 99, NULL, 0, NULL, 0, NULL), -ENOSYS);
+	ck_assert_int_eq(ask(ok, PROTO_CONSOLE, NULL, 0, NULL, 0, NULL), -EINVAL);
+	ck_assert_int_eq(ask(ok, PROTO_HELLO, NULL, 0, &r, sizeof(r), &fd), 0);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_uint_eq(r.ram_bytes, 8u << 20);
+}
+END_TEST
+
+START_TEST(hang_is_told)
+{
+	struct proto_hypercall q = { .op = FAKE_NO_ANSWER };
+	int fd = dial(d.control_path), status;
+
+	ck_assert_int_eq(ask(fd, PROTO_HYPERCALL, &q, sizeof(q), NULL, 0, NULL), -EIO);
+	ck_assert_int_eq(ask(fd, PROTO_DOMAINS, NULL, 0, NULL, 0, NULL), -EIO);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(access(d.run_dir, F_OK), -1);
+}
+END_TEST
+
+START_TEST(stop)
+{
+	int fd = dial(d.control_path), status;
+
+	build(fd, "a", "{\"name\":\"a\"}");
+	build(fd, "b", "{\"name\":\"b\"}");
+	ck_assert_int_eq(ask(fd, PROTO_NODE_STOP, NULL, 0, NULL, 0, NULL), 0);
+	ck_assert(is_gone(1) && is_gone(2));
+	ck_assert_int_eq(access(d.run_dir, F_OK), -1);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status) && !WEXITSTATUS(status));
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+	Suite *s = suite_create("daemon");
+	TCase *c = tcase_create("all");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	if (argc == 4 && !strcmp(argv[1], "--rebuild"))
+		return rebuilt(getenv("PVCTL_STATE_DIR"), true) ? 0 : 1;
+	tcase_add_checked_fixture(c, setup, teardown);
+	tcase_set_timeout(c, 30);
+	tcase_add_test(c, uncommitted_domains_go_with_their_builder);
+	tcase_add_test(c, committed_domains_stay);
+	tcase_add_test(c, console);
+	tcase_add_test(c, guest_store);
+	tcase_add_test(c, policy_and_events);
+	tcase_add_test(c, restart_and_storm);
+	tcase_add_test(c, core_dump);
+	tcase_add_test(c, rude_clients);
+	tcase_add_test(c, hang_is_told);
+	tcase_add_test(c, stop);
+	suite_add_tcase(s, c);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? 1 : 0;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* A small machine for the direct-paging code: frames, a domain or two, guest "memory" that is ours. */
+#ifndef TESTS_HV_HARNESS_H
+#define TESTS_HV_HARNESS_H
+#include "pv/mmu_private.h"
+
+extern unsigned int preempt_one_in;      /* 0: never; n: each check with a chance of 1/n */
+extern unsigned int flushes;             /* flush_tlb_mask and flush_tlb_va_mask calls so far */
+
+void harness_init(void);
+struct domain *new_domain(domid_t id, unsigned int vcpus);
+void run_as(struct vcpu *v, unsigned int cpu); /* the calling thread becomes a CPU that runs v */
+struct page_info *new_page(struct domain *d);
+uint64_t *page_words(struct page_info *pg);
+uint64_t pte_for(const struct page_info *pg, uint64_t flags);
+uint64_t free_frames(void);
+
+/* Hypercalls as a guest makes them, continuations followed to the end. */
+long call_mmu_update(uint64_t ptr, uint64_t val);
+long call_mmuext(unsigned int cmd, uint64_t arg1);
+long call_update_va(uint64_t va, uint64_t val, uint64_t flags);
+long set_entry(struct page_info *table, unsigned int slot, uint64_t val);
+long pin(struct page_info *pg, int level);
+long unpin(struct page_info *pg);
+
+/*
+ * Counts all references anew from what tables, pins, bases and descriptor windows
+ * of d hold, and compares with the frame table. Aborts with a message on a difference.
+ */
+void audit(struct domain *d);
+/* Dying, torn down with preemption, everything given back. foreign: pages others still hold. */
+void destroy_domain(struct domain *d, uint64_t foreign);
+uint32_t rnd(void);
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* The order in which everything comes to life. */
+#include "boot/boot.h"
+#include "control/hypercall.h"
+#include "domain/domain.h"
+#include "drivers/acpi.h"
+#include "drivers/lapic.h"
+#include "drivers/uart.h"
+#include "host/host.h"
+#include "lib/conring.h"
+#include "lib/printk.h"
+#include "mm/hv_pagetable.h"
+#include "mm/memmap.h"
+#include "mm/page_alloc.h"
+#include "pv/mmu.h"
+#include "sched/sched.h"
+#include "time/tsc.h"
+#include "time/vtime.h"
+#include "x86/desc.h"
+#include "x86/extable.h"
+#include "x86/processor.h"
+#include "x86/smp.h"
+#include "x86/spinlock.h"
+#include "x86/tlb.h"
+#include "x86/traps.h"
+
+static void console_init(void)
+{
+	if (uart_init())
+		conring_serial = uart_write;
+	conring_always_serial = cmdline_flag("serial");
+	printk("xen-like-hv %s\n", HV_VERSION);
+}
+
+static void boot_cpu_init(void)
+{
+	cpu_features_init();
+	cpu_init_control_regs();
+	extable_init();
+	gdt_alloc_cpu(0);
+	gdt_load_early(0);
+	traps_init_cpu(0);
+}
+
+/* From here on it is an idle CPU like the others. */
+static void become_idle(void)
+{
+	get_cpu_info()->cur = per_cpu(idle_vcpu, 0);
+	pv_init_idle_root(0);
+	pv_mmu_switch_to(current);
+	tlb_set_idle_root(read_cr3());
+	gdt_load_final(0);
+}
+
+void hv_main(uint32_t start_info_paddr)
+{
+	start_info_read(start_info_paddr);
+	console_init();
+	boot_cpu_init();
+	memmap_finish();
+	acpi_init(boot_rsdp);
+	hv_pagetable_init();
+	page_alloc_init();
+	printk("%lu MiB of RAM, %u CPUs\n", total_pages >> 8, nr_cpus_possible);
+	lapic_init();
+	tsc_init((uint32_t)cmdline_u64("tsc_khz", 0));
+	smp_init();
+	lapic_timer_init();
+	sched_init();
+	domain_create_host_and_idle();
+	become_idle();
+	wallclock_init(cmdline_u64("epoch_ns", 0));
+	host_init();
+	irq_enable();
+	smp_boot_cpus();
+	host_ready();
+	idle_loop();
+}

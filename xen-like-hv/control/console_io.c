@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* The emergency console: what guests print before they have one of their own. */
+#include "control/hypercall.h"
+#include "lib/errno.h"
+#include "lib/printk.h"
+#include "sched/softirq.h"
+#include "x86/uaccess.h"
+
+#define CHUNK 128u
+#define WINDOW MILLISECS(1000)
+#define LINES_PER_WINDOW 200u
+
+/* Guards the line buffers of all domains; held for one chunk. */
+static spinlock_t console_lock = SPINLOCK_INIT;
+
+static bool within_rate(struct domain *d)
+{
+	uint64_t now = (uint64_t)NOW();
+
+	if (now - d->console.window_start >= (uint64_t)WINDOW) {
+		if (d->console.lines > LINES_PER_WINDOW)
+			printk("(d%u) %u lines suppressed\n", d->domid, d->console.lines - LINES_PER_WINDOW);
+		d->console.window_start = now;
+		d->console.lines = 0;
+	}
+	return ++d->console.lines <= LINES_PER_WINDOW;
+}
+
+static void flush(struct domain *d)
+{
+	d->console.buf[d->console.len] = '\0';
+	if (within_rate(d))
+		printk("(d%u) %s\n", d->domid, d->console.buf);
+	d->console.len = 0;
+}
+
+/* Nothing but printable characters: the log is read on terminals. */
+static void put_char(struct domain *d, char c)
+{
+	if (c == '\n') {
+		flush(d);
+		return;
+	}
+	if (c == '\t')
+		c = ' ';
+	if (c < ' ' || c > '~')
+		return;
+	d->console.buf[d->console.len++] = c;
+	if (d->console.len == sizeof(d->console.buf) - 1)
+		flush(d);
+}
+
+static long console_write(struct domain *d, unsigned long count, unsigned long buf)
+{
+	char chunk[CHUNK];
+
+	while (count) {
+		unsigned int n = count < CHUNK ? (unsigned int)count : CHUNK, i;
+
+		if (copy_from_guest(chunk, buf, n))
+			return -EFAULT;
+		spin_lock(&console_lock);
+		for (i = 0; i < n; i++)
+			put_char(d, chunk[i]);
+		spin_unlock(&console_lock);
+		buf += n;
+		count -= n;
+		if (count && preempt_wanted())
+			return hypercall_continuation(__HYPERVISOR_console_io, CONSOLEIO_write, count, buf, 0, 0);
+	}
+	return 0;
+}
+
+long do_console_io(unsigned long cmd, unsigned long count, unsigned long buf)
+{
+	struct domain *d = current->domain;
+
+	switch ((uint32_t)cmd) {
+	case CONSOLEIO_write:
+		return console_write(d, (uint32_t)count, buf);
+	case CONSOLEIO_read:
+		/* The node has no console input. */
+		return is_host_domain(d) ? 0 : -EPERM;
+	}
+	return -ENOSYS;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* What the tools may learn of a domain. */
+#include "control/private.h"
+#include "mm/frametable.h"
+#include <xen/sched.h>
+
+static uint32_t state_flags(struct domain *d, bool any_running, bool all_blocked)
+{
+	uint32_t flags = 0;
+
+	if (d->is_dying == DOMDYING_dead)
+		flags |= XEN_DOMINF_dying;
+	/* The tools act on it at once (a save, a dump): it must be true of each vCPU. */
+	if (domain_is_quiet_shut_down(d))
+		flags |= XEN_DOMINF_shutdown | (d->shutdown_code & XEN_DOMINF_shutdownmask) << XEN_DOMINF_shutdownshift;
+	if (d->controller_pause_count != 0)
+		flags |= XEN_DOMINF_paused;
+	if (any_running)
+		flags |= XEN_DOMINF_running;
+	if (all_blocked)
+		flags |= XEN_DOMINF_blocked;
+	if (d->createflags & XEN_DOMCTL_CDF_xs_domain)
+		flags |= XEN_DOMINF_xs_domain;
+	return flags;
+}
+
+void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
+{
+	bool any_running = false, all_blocked = true;
+	struct shared_info *si = READ_ONCE(d->shared_info);
+	struct vcpu *v;
+	unsigned int i;
+
+	memset(info, 0, sizeof(*info));
+	info->domain = d->domid;
+	info->max_vcpu_id = XEN_INVALID_MAX_VCPU_ID;
+	info->cpu_time = d->retired_run_ns;
+	for_each_vcpu(d, v, i) {
+		info->max_vcpu_id = i;
+		if (d->is_dying != DOMDYING_dead && d->relinquish_state == 0 && !is_host_domain(d))
+			info->cpu_time += vcpu_run_time(v);
+		if (v->pause_flags & VPF_down)
+			continue;
+		info->nr_online_vcpus++;
+		if (!(v->pause_flags & VPF_blocked))
+			all_blocked = false;
+		if (v->sched.runstate == RUNSTATE_running)
+			any_running = true;
+	}
+	info->flags = state_flags(d, any_running, all_blocked && info->nr_online_vcpus != 0);
+	info->tot_pages = READ_ONCE(d->tot_pages);
+	info->max_pages = READ_ONCE(d->max_pages);
+	info->outstanding_pages = READ_ONCE(d->outstanding_pages);
+	info->shared_info_frame = si != NULL ? virt_to_mfn(si).m : ~0ULL;
+	info->ssidref = d->ssidref;
+	memcpy(info->handle, d->handle, sizeof(info->handle));
+	info->gpaddr_bits = 52;
+}
+
+int domctl_getdomaininfo(struct xen_domctl *op, struct domain *d)
+{
+	domain_get_info(d, &op->u.getdomaininfo);
+	op->domain = d->domid;
+	return 0;
+}
+
+int domctl_getvcpuinfo(struct xen_domctl *op, struct domain *d)
+{
+	struct xen_domctl_getvcpuinfo *i = &op->u.getvcpuinfo;
+	s_time_t ns[4], entry;
+	struct vcpu *v;
+	int state;
+
+	if (i->vcpu >= d->max_vcpus || is_host_domain(d))
+		return -EINVAL;
+	v = d->vcpu[i->vcpu];
+	if (v == NULL)
+		return -ESRCH;
+	vcpu_runstate_get(v, &state, &entry, ns);
+	i->online = !(v->pause_flags & VPF_down);
+	i->blocked = (v->pause_flags & VPF_blocked) != 0;
+	i->running = state == RUNSTATE_running;
+	i->cpu_time = ns[RUNSTATE_running];
+	i->cpu = v->processor;
+	return 0;
+}
+
+static uint64_t frame_type(struct domain *d, uint64_t frame)
+{
+	uint64_t info, type = XEN_DOMCTL_PFINFO_NOTAB;
+	struct page_info *pg;
+
+	if (!mfn_valid(mfn(frame)))
+		return XEN_DOMCTL_PFINFO_XTAB;
+	pg = mfn_to_page(mfn(frame));
+	if (!get_page(pg, d))
+		return XEN_DOMCTL_PFINFO_XTAB;
+	info = READ_ONCE(pg->type_info);
+	if (info & PGT_count_mask) {
+		switch (info & PGT_type_mask) {
+		case PGT_l1:
+			type = XEN_DOMCTL_PFINFO_L1TAB;
+			break;
+		case PGT_l2:
+			type = XEN_DOMCTL_PFINFO_L2TAB;
+			break;
+		case PGT_l3:
+			type = XEN_DOMCTL_PFINFO_L3TAB;
+			break;
+		case PGT_l4:
+			type = XEN_DOMCTL_PFINFO_L4TAB;
+			break;
+		}
+		if (info & PGT_pinned)
+			type |= XEN_DOMCTL_PFINFO_LPINTAB;
+	}
+	put_page(pg);
+	return type;
+}
+
+/* In: frame numbers; out, in the same array: what each is used as. */
+int domctl_getpageframeinfo3(struct xen_domctl *op, struct domain *d)
+{
+	struct xen_domctl_getpageframeinfo3 *p = &op->u.getpageframeinfo3;
+	uint64_t chunk[64], done, n, i;
+
+	if (p->num > 1024)
+		return -E2BIG;
+	for (done = 0; done < p->num; done += n) {
+		n = min(p->num - done, (uint64_t)ARRAY_SIZE(chunk));
+		if (copy_from_guest(chunk, handle_at(p->array, done), n))
+			return -EFAULT;
+		for (i = 0; i < n; i++)
+			chunk[i] = frame_type(d, chunk[i]);
+		if (copy_to_guest(handle_at(p->array, done), chunk, n))
+			return -EFAULT;
+	}
+	return 0;
+}

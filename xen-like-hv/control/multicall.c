@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* Many hypercalls in one. */
+#include "control/hypercall.h"
+#include "lib/errno.h"
+#include "sched/softirq.h"
+#include "x86/uaccess.h"
+
+static long call_one(const struct multicall_entry *c)
+{
+	/* An iret would leave the batch in the middle; a batch in a batch has no place for its state. */
+	if (c->op >= NR_HYPERCALLS || c->op == __HYPERVISOR_iret || c->op == __HYPERVISOR_multicall ||
+	    !hypercall_table[c->op])
+		return -ENOSYS;
+	return hypercall_table[c->op](c->args[0], c->args[1], c->args[2], c->args[3], c->args[4]);
+}
+
+/* 0, -EFAULT, or -ERESTART_HC: the entry was preempted and says now how to go on. */
+static long do_entry(struct vcpu *v, unsigned long entry)
+{
+	struct multicall_entry *c = &v->mc.call;
+	long ret;
+
+	if (copy_from_guest(c, entry, 1))
+		return -EFAULT;
+	v->mc.preempted = false;
+	v->mc.active = true;
+	ret = call_one(c);
+	v->mc.active = false;
+	if (v->mc.preempted)
+		return copy_to_guest(entry, c, 1) ? -EFAULT : -ERESTART_HC;
+	c->result = (xen_ulong_t)ret;
+	return copy_to_guest(entry + offsetof(struct multicall_entry, result), &c->result, 1);
+}
+
+long do_multicall(unsigned long calls, unsigned long nr)
+{
+	struct vcpu *v = current;
+	uint32_t left = (uint32_t)nr;
+	long ret;
+
+	if (v->mc.active)
+		return -EINVAL;
+	while (left) {
+		ret = do_entry(v, calls);
+		if (ret == -ERESTART_HC)
+			goto preempted;
+		if (ret)
+			return ret;
+		calls += sizeof(struct multicall_entry);
+		if (--left && preempt_wanted())
+			goto preempted;
+	}
+	return 0;
+
+preempted:
+	return hypercall_continuation(__HYPERVISOR_multicall, calls, left, 0, 0, 0);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* Inside control/: the tools' operations and the life of domains. */
+#ifndef CONTROL_PRIVATE_H
+#define CONTROL_PRIVATE_H
+
+#include "control/hypercall.h"
+#include "domain/domain.h"
+#include "lib/errno.h"
+#include "lib/printk.h"
+#include "x86/uaccess.h"
+#include <xen/domctl.h>
+#include <xen/sysctl.h>
+
+/* domain_create.c, domain_destroy.c */
+struct vcpu_info *vcpu_info_nowhere(void);
+/* Takes shared_info and registered vcpu_info pages away from d, which must not run again. */
+void domain_drop_shared_info(struct domain *d);
+
+/*
+ * Handlers of one domctl: op is the hypervisor's copy, written back to the
+ * caller after 0 where the table says so. They may return -ERESTART_HC: the
+ * whole call is made again. d is referenced; the domctl lock is held.
+ */
+typedef int (*domctl_fn)(struct xen_domctl *op, struct domain *d);
+
+/* domctl_info.c */
+int domctl_getdomaininfo(struct xen_domctl *op, struct domain *d);
+int domctl_getvcpuinfo(struct xen_domctl *op, struct domain *d);
+int domctl_getpageframeinfo3(struct xen_domctl *op, struct domain *d);
+void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info);
+
+/* domctl_vcpu.c */
+int domctl_max_vcpus(struct xen_domctl *op, struct domain *d);
+int domctl_setvcpucontext(struct xen_domctl *op, struct domain *d);
+int domctl_getvcpucontext(struct xen_domctl *op, struct domain *d);
+int domctl_setvcpuaffinity(struct xen_domctl *op, struct domain *d);
+int domctl_getvcpuaffinity(struct xen_domctl *op, struct domain *d);
+int domctl_scheduler_op(struct xen_domctl *op, struct domain *d);
+int domctl_nodeaffinity_set(struct xen_domctl *op, struct domain *d);
+int domctl_nodeaffinity_get(struct xen_domctl *op, struct domain *d);
+
+/* bitmap.c: masks of up to 64 bits in a xenctl_bitmap. 0, -EINVAL, -EFAULT. */
+int ctl_bitmap_read(const struct xenctl_bitmap *bm, uint64_t *ret);
+int ctl_bitmap_write(const struct xenctl_bitmap *bm, uint64_t value, unsigned int bits);
+
+/* sysctl_keys.c */
+void debug_key(char key);
+
+#endif

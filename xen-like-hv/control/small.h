@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+/* Handlers of hypercalls that only control/ knows. */
+#ifndef CONTROL_SMALL_H
+#define CONTROL_SMALL_H
+
+/* control/compat.c: the forms of before interface version 3.2.2, one argument block with the command inside */
+long do_event_channel_op_compat(unsigned long arg);
+long do_physdev_op_compat(unsigned long arg);
+#endif

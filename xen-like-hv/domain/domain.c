@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* The domain list: lookup and references; and how a domain stops. */
+#include "domain/domain.h"
+#include "control/hypercall.h"
+#include "event/evtchn.h"
+#include "lib/errno.h"
+#include "lib/printk.h"
+
+#define HASH_SIZE 256u
+
+struct domain *host_domain;
+struct domain *idle_domain;
+DEFINE_PER_CPU(struct vcpu *, idle_vcpu);
+
+spinlock_t domlist_lock = SPINLOCK_INIT;
+static struct domain *domain_list;
+static struct domain *domain_hash[HASH_SIZE];
+
+struct domain *domain_first(void)
+{
+	return domain_list;
+}
+
+static struct domain *find_locked(domid_t id)
+{
+	struct domain *d = domain_hash[id % HASH_SIZE];
+
+	while (d != NULL && d->domid != id)
+		d = d->hash_next;
+	return d;
+}
+
+bool domid_in_use(domid_t id)
+{
+	struct domain *d;
+
+	spin_lock(&domlist_lock);
+	d = find_locked(id);
+	spin_unlock(&domlist_lock);
+	return d != NULL;
+}
+
+int domain_list_add(struct domain *d)
+{
+	struct domain **pp;
+
+	spin_lock(&domlist_lock);
+	if (find_locked(d->domid) != NULL) {
+		spin_unlock(&domlist_lock);
+		return -EEXIST;
+	}
+	for (pp = &domain_list; *pp != NULL && (*pp)->domid < d->domid; pp = &(*pp)->next)
+		;
+	d->next = *pp;
+	*pp = d;
+	d->hash_next = domain_hash[d->domid % HASH_SIZE];
+	domain_hash[d->domid % HASH_SIZE] = d;
+	spin_unlock(&domlist_lock);
+	return 0;
+}
+
+static void unlink_locked(struct domain *d)
+{
+	struct domain **pp;
+
+	for (pp = &domain_list; *pp != NULL && *pp != d; pp = &(*pp)->next)
+		;
+	if (*pp != NULL)
+		*pp = d->next;
+	for (pp = &domain_hash[d->domid % HASH_SIZE]; *pp != NULL && *pp != d; pp = &(*pp)->hash_next)
+		;
+	if (*pp != NULL)
+		*pp = d->hash_next;
+}
+
+void domain_list_remove(struct domain *d)
+{
+	spin_lock(&domlist_lock);
+	unlink_locked(d);
+	spin_unlock(&domlist_lock);
+}
+
+bool get_domain(struct domain *d)
+{
+	uint32_t old = READ_ONCE(d->refcnt);
+
+	do {
+		if (old == 0)
+			return false;
+		BUG_ON(old == UINT32_MAX);
+	} while (!__atomic_compare_exchange_n(&d->refcnt, &old, old + 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
+	return true;
+}
+
+void put_domain(struct domain *d)
+{
+	uint32_t left = __atomic_sub_fetch(&d->refcnt, 1, __ATOMIC_ACQ_REL);
+
+	BUG_ON(left == UINT32_MAX);
+	if (left == 0)
+		domain_free(d);
+}
+
+static struct domain *lookup(domid_t id, bool even_dead)
+{
+	struct domain *d;
+
+	if (id == DOMID_SELF)
+		id = current->domain->domid;
+	if (id >= DOMID_FIRST_RESERVED)
+		return NULL;
+	spin_lock(&domlist_lock);
+	d = find_locked(id);
+	if (d != NULL && ((!even_dead && d->is_dying == DOMDYING_dead) || !get_domain(d)))
+		d = NULL;
+	spin_unlock(&domlist_lock);
+	return d;
+}
+
+struct domain *get_domain_by_id(domid_t id)
+{
+	return lookup(id, false);
+}
+
+struct domain *get_domain_even_dead(domid_t id)
+{
+	return lookup(id, true);
+}
+
+/* shutdown_lock is taken with interrupts off: a crash may be called from an interrupt handler. */
+void domain_shutdown(struct domain *d, uint32_t reason)
+{
+	unsigned long flags;
+
+	if (d->is_idle || is_host_domain(d))
+		return;
+	flags = spin_lock_irqsave(&d->shutdown_lock);
+	if (d->is_shutting_down) {
+		/* A crash on the way down is what the tools must hear of. */
+		if (reason == SHUTDOWN_crash)
+			d->shutdown_code = reason;
+		spin_unlock_irqrestore(&d->shutdown_lock, flags);
+		return;
+	}
+	d->is_shutting_down = true;
+	d->shutdown_code = reason;
+	spin_unlock_irqrestore(&d->shutdown_lock, flags);
+
+	/* A vCPU that runs, current among them, leaves at its next exit. */
+	domain_pause_nosync(d);
+	WRITE_ONCE(d->is_shut_down, true);
+	if (reason == SHUTDOWN_suspend && d->suspend_port != 0)
+		evtchn_send(d, d->suspend_port);
+	send_host_virq(VIRQ_DOM_EXC);
+}
+
+void domain_resume(struct domain *d)
+{
+	unsigned long flags = spin_lock_irqsave(&d->shutdown_lock);
+	bool was_down = d->is_shut_down;
+
+	if (was_down) {
+		d->is_shutting_down = d->is_shut_down = false;
+		d->shutdown_code = 0;
+		d->crashed_once = false;
+	}
+	spin_unlock_irqrestore(&d->shutdown_lock, flags);
+	if (was_down)
+		domain_unpause(d);
+}
+
+bool domain_is_quiet_shut_down(struct domain *d)
+{
+	struct vcpu *v;
+	unsigned int i;
+
+	if (!READ_ONCE(d->is_shut_down))
+		return false;
+	for_each_vcpu(d, v, i)
+		vcpu_sleep_sync(v);
+	return true;
+}
+
+void domain_crash(struct domain *d, const char *fmt, ...)
+{
+	char why[160];
+	__builtin_va_list ap;
+
+	if (!__atomic_exchange_n(&d->crashed_once, true, __ATOMIC_RELAXED)) {
+		__builtin_va_start(ap, fmt);
+		vsnprintf(why, sizeof(why), fmt, ap);
+		__builtin_va_end(ap);
+		printk("d%u: crashed: %s\n", d->domid, why);
+	}
+	if (d->is_idle || is_host_domain(d))
+		return;
+	domain_shutdown(d, SHUTDOWN_crash);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* Events that domain 0 sends: bits in shared memory instead of hypercalls. */
+#include "event/private.h"
+#include "host/host.h"
+#include "sched/softirq.h"
+
+#define MAX_ROUNDS 8
+
+/* Cleared before the sending: a bit that is set again meanwhile is sent again. */
+static void send_word(unsigned int word)
+{
+	uint64_t bits = __atomic_exchange_n(&node_shared->host_send[word], 0, __ATOMIC_SEQ_CST);
+
+	for (; bits; bits &= bits - 1)
+		(void)evtchn_send(host_domain, word * 64 + (unsigned int)__builtin_ctzll(bits));
+}
+
+void evtchn_send_host_bits(void)
+{
+	unsigned int round;
+
+	for (round = 0; round < MAX_ROUNDS; round++) {
+		uint64_t sel = __atomic_exchange_n(&node_shared->host_send_sel, 0, __ATOMIC_SEQ_CST);
+
+		if (!sel)
+			return;
+		for (; sel; sel &= sel - 1)
+			send_word((unsigned int)__builtin_ctzll(sel));
+	}
+	/* The host is faster than we are: let others have a turn. */
+	softirq_raise(EVENT_SEND_SOFTIRQ);
+}

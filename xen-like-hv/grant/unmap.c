@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* GNTTABOP_unmap_grant_ref, unmap_and_replace; and the end of a domain's mappings. */
+#include "grant/private.h"
+#include "pv/mmu.h"
+#include "sched/softirq.h"
+
+/* Takes back a claimed handle's mappings named in what (MT_HOST, MT_DEVICE), the handle with the last. */
+static void drop(struct domain *ld, uint32_t handle, unsigned int what)
+{
+	struct grant_table *gt = ld->grant;
+	struct maptrack *entry, m;
+	bool last;
+
+	spin_lock(&gt->maptrack_lock);
+	entry = maptrack_get(gt, handle);
+	entry->flags &= ~what;
+	m = *entry;
+	last = !(m.flags & (MT_HOST | MT_DEVICE));
+	if (!last)
+		entry->flags &= ~MT_BUSY;
+	spin_unlock(&gt->maptrack_lock);
+	if (!last)
+		return;
+	grant_put_frame(m.frame, m.flags & MT_RO);
+	grant_unpin(m.rd, m.ref, m.flags & MT_RO);
+	maptrack_free(gt, handle);
+	put_domain(m.rd);
+}
+
+/* Claims a handle for this caller alone: a second vCPU that unmaps it meanwhile finds it bad. */
+static bool claim(struct grant_table *gt, uint32_t handle, struct maptrack *copy)
+{
+	struct maptrack *m;
+	bool ok;
+
+	spin_lock(&gt->maptrack_lock);
+	m = maptrack_get(gt, handle);
+	ok = m != NULL && m->rd != NULL && !(m->flags & MT_BUSY);
+	if (ok) {
+		*copy = *m;
+		m->flags |= MT_BUSY;
+	}
+	spin_unlock(&gt->maptrack_lock);
+	return ok;
+}
+
+static void unclaim(struct grant_table *gt, uint32_t handle)
+{
+	spin_lock(&gt->maptrack_lock);
+	maptrack_get(gt, handle)->flags &= ~MT_BUSY;
+	spin_unlock(&gt->maptrack_lock);
+}
+
+static int unmap(uint32_t handle, uint64_t host_addr, uint64_t dev_bus_addr, uint64_t new_addr)
+{
+	struct domain *ld = current->domain;
+	unsigned int what = 0;
+	struct maptrack m;
+	int ret;
+
+	if (!claim(ld->grant, handle, &m))
+		return GNTST_bad_handle;
+	if (is_host_domain(ld))
+		what = m.flags & (MT_HOST | MT_DEVICE); /* no page tables: an address says nothing */
+	if (host_addr != 0)
+		what |= m.flags & MT_HOST;
+	if (dev_bus_addr != 0 && (m.flags & MT_DEVICE)) {
+		if (dev_bus_addr != m.frame.m << PAGE_SHIFT) {
+			unclaim(ld->grant, handle);
+			return GNTST_bad_dev_addr;
+		}
+		what |= MT_DEVICE;
+	}
+	if ((what & MT_HOST) && !is_host_domain(ld)) {
+		ret = pv_grant_unmap_pte(current, host_addr, m.flags & MT_PTE, m.frame, m.flags & MT_RO, new_addr);
+		if (ret != 0) {
+			unclaim(ld->grant, handle);
+			return GNTST_general_error;
+		}
+	}
+	drop(ld, handle, what);
+	return GNTST_okay;
+}
+
+int gnttab_unmap_one(uint64_t arg)
+{
+	struct gnttab_unmap_grant_ref op;
+
+	if (copy_from_guest(&op, arg, 1))
+		return -EFAULT;
+	op.status = unmap(op.handle, op.host_addr, op.dev_bus_addr, 0);
+	return copy_to_guest(arg, &op, 1);
+}
+
+int gnttab_unmap_and_replace_one(uint64_t arg)
+{
+	struct gnttab_unmap_and_replace op;
+
+	if (copy_from_guest(&op, arg, 1))
+		return -EFAULT;
+	if (is_host_domain(current->domain))
+		op.status = GNTST_general_error;
+	else if (op.host_addr == 0)
+		op.status = GNTST_bad_virt_addr;
+	else
+		op.status = unmap(op.handle, op.host_addr, 0, op.new_addr);
+	return copy_to_guest(arg, &op, 1);
+}
+
+/* Page table entries keep their own references, which pv_relinquish_memory drops. */
+int grant_release_mappings(struct domain *d)
+{
+	struct grant_table *gt = d->grant;
+	struct maptrack m;
+	uint32_t handle;
+
+	if (gt == NULL)
+		return 0;
+	while (gt->release_cursor < gt->nr_maptrack * MAPTRACK_PER_PAGE) {
+		handle = gt->release_cursor++;
+		if (claim(gt, handle, &m))
+			drop(d, handle, MT_HOST | MT_DEVICE);
+		if (handle % 64 == 63 && preempt_wanted())
+			return -ERESTART_HC;
+	}
+	gt->release_cursor = 0;
+	return 0;
+}
+
+void grant_reset_host(struct domain *d)
+{
+	while (grant_release_mappings(d) != 0)
+		;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* Domain 0's hypercalls: one at a time, from the mailbox, in a CPU's idle context. */
+#include "host/host.h"
+#include "control/hypercall.h"
+#include "event/evtchn.h"
+#include "grant/grant.h"
+#include "lib/errno.h"
+#include "lib/printk.h"
+#include "sched/softirq.h"
+#include "x86/processor.h"
+#include "x86/smp.h"
+#include "x86/spinlock.h"
+
+#define DEBUG_EXIT_PORT 0xf4
+#define DEBUG_EXIT_SHUTDOWN 16 /* QEMU exits with 2 * 16 + 1 */
+
+/* Written by host_continue while its handler runs. */
+static struct {
+	bool wanted;
+	unsigned long args[5];
+} again;
+
+bool host_work_pending(void)
+{
+	return __atomic_load_n(&node_shared->mailbox.state, __ATOMIC_ACQUIRE) == NODE_MBOX_REQUEST;
+}
+
+void host_continue(unsigned int op, const unsigned long args[5])
+{
+	again.wanted = true;
+	for (unsigned int i = 0; i < 5; i++)
+		again.args[i] = args[i];
+}
+
+void node_shutdown(void)
+{
+	irq_disable();
+	smp_stop_others();
+	for (;;) {
+		outb(DEBUG_EXIT_PORT, DEBUG_EXIT_SHUTDOWN);
+		__asm__ volatile("cli; hlt");
+	}
+}
+
+static long run_call(uint32_t op, const unsigned long a[6])
+{
+	if (op == NODE_OP_SHUTDOWN)
+		node_shutdown();
+	if (op == NODE_OP_RESET_HOST) {
+		evtchn_reset_host(host_domain);
+		grant_reset_host(host_domain);
+		return 0;
+	}
+	if (op >= NR_HYPERCALLS || !hypercall_table[op])
+		return -ENOSYS;
+	return hypercall_table[op](a[0], a[1], a[2], a[3], a[4]);
+}
+
+void host_do_work(void)
+{
+	struct node_mailbox *mb = &node_shared->mailbox;
+	struct vcpu *idle = current;
+	unsigned long args[6];
+	uint32_t op;
+	long ret;
+
+	if (!host_work_pending())
+		return;
+	op = READ_ONCE(mb->op);
+	for (unsigned int i = 0; i < 6; i++)
+		args[i] = READ_ONCE(mb->args[i]);
+	again.wanted = false;
+	get_cpu_info()->cur = host_domain->vcpu[0];
+	ret = run_call(op, args);
+	get_cpu_info()->cur = idle;
+	if (again.wanted) {
+		for (unsigned int i = 0; i < 5; i++)
+			WRITE_ONCE(mb->args[i], again.args[i]);
+		ret = NODE_RET_AGAIN;
+	} else if (ret == -ERESTART_HC) {
+		ret = NODE_RET_AGAIN; /* the same arguments once more */
+	}
+	WRITE_ONCE(mb->ret, ret);
+	__atomic_store_n(&mb->state, NODE_MBOX_DONE, __ATOMIC_RELEASE);
+	host_ring_if_asleep(NODE_VEC_DONE);
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* Inside the trap code of pv/: frames for the guest kernel, its CPU state. */
+#ifndef PV_BOUNCE_H
+#define PV_BOUNCE_H
+#include "pv/trap.h"
+#include "x86/traps.h"
+
+#define BOUNCE_MASK_EVENTS 1u /* the upcall mask is set while the handler runs */
+#define BOUNCE_ERROR_CODE 2u  /* a word above rip */
+#define BOUNCE_FAILSAFE 4u    /* four words with ds, es, fs, gs above rip */
+
+/*
+ * Makes current continue in its guest kernel at handler, with a frame of
+ * guest_regs() on its kernel stack. A stack that cannot be written is the
+ * guest's end. sel: the four words of a failsafe frame.
+ */
+void pv_bounce(uint64_t handler, unsigned int flags, uint32_t error_code, const uint16_t sel[4]);
+/* `int vector` by current: through the trap table if it may, else #GP; rip is at the instruction. */
+void pv_software_interrupt(struct cpu_user_regs *regs, uint8_t vector, unsigned int length);
+/* Crashes current's domain with its registers in the log. */
+void pv_crash_current(const char *why);
+
+/* Recomputes v->pv.fast_paths: after a change of callbacks, kernel_sp, vm_assist, NMI state. */
+void pv_update_fast_paths(struct vcpu *v);
+bool pv_architectural_iopl(const struct vcpu *v);
+
+/* v->pv.nmi_pending: what the exit path is to look at, besides events. */
+#define PENDING_NMI 1u
+#define PENDING_FAILSAFE 2u /* a segment register could not be loaded: v->pv.ds .. gs */
+
+/* context.c: a fault of the hypervisor's on guest memory, interrupts off: true if it is worth another try. */
+bool pv_retry_guest_access(void);
+/* toggle_guest_mode, which wants no interrupt while it changes the loaded root. */
+void pv_toggle_mode(struct vcpu *v);
+
+#define PV_VM_ASSIST_KNOWN \
+	((1UL << VMASST_TYPE_4gb_segments) | (1UL << VMASST_TYPE_4gb_segments_notify) | \
+	 (1UL << VMASST_TYPE_writable_pagetables) | (1UL << VMASST_TYPE_pae_extended_cr3) | \
+	 (1UL << VMASST_TYPE_architectural_iopl) | (1UL << VMASST_TYPE_runstate_update_flag))
+
+/* stack_segment.c. They act on the CPU: v is current, or being switched. -EINVAL: not canonical. */
+uint64_t cpu_get_fs_base(void);
+void cpu_set_fs_base(uint64_t base);
+uint64_t cpu_get_gs_base(void);
+void cpu_set_gs_base(uint64_t base);
+uint16_t fix_selector(uint64_t sel); /* RPL 3, unless null */
+
+/* debugreg.c. value may be anything: 0, -EPERM, -EINVAL. v is current or does not run. */
+int pv_set_debugreg(struct vcpu *v, unsigned int reg, uint64_t value);
+void debugreg_switch_from(const struct vcpu *v);
+void debugreg_switch_to(const struct vcpu *v);
+#define DR6_INIT 0xffff0ff0UL
+#define DR7_INIT 0x400UL
+
+/* fpu.c */
+int fpu_init_vcpu(struct vcpu *v);
+void fpu_destroy_vcpu(struct vcpu *v);
+void fpu_switch_from(struct vcpu *v);
+void fpu_switch_to(struct vcpu *v);
+void fpu_set_ts(struct vcpu *v, bool ts);             /* v is current */
+void fpu_set_legacy(struct vcpu *v, const void *fx);  /* 512 bytes, FXSAVE format; NULL: initial state */
+void fpu_get_legacy(const struct vcpu *v, void *fx);
+int fpu_set_xcr0(struct vcpu *v, uint64_t xcr0);      /* v is current: 0 or -EINVAL */
+
+/* From entry.S. */
+void pv_syscall64(struct cpu_user_regs *regs);
+void pv_syscall32(struct cpu_user_regs *regs);
+void pv_sysenter(struct cpu_user_regs *regs);
+void pv_bounce_failed(struct cpu_user_regs *regs);
+void pv_failed_iret(struct cpu_user_regs *regs);
+
+/* callback.c: v's handlers, checked. */
+int pv_register_callback(struct vcpu *v, unsigned int type, unsigned int flags, uint64_t address);
+
+/* emul_decode.c: what a guest may see in CR4, and changes of it. */
+uint64_t pv_fix_cr4(const struct vcpu *v, uint64_t cr4);
+#define CR0_GUEST 0x80050033UL /* PG AM WP NE ET MP PE; TS comes and goes */
+#endif

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The FPU. A vCPU's state is saved whenever it leaves its CPU, so it can run
+ * elsewhere at once; the registers keep it, and need not be loaded again if
+ * nobody else used them. All of XCR0's components are switched, whatever the
+ * guest's own XCR0 says, so that no register keeps another domain's data.
+ */
+#include "lib/errno.h"
+#include "lib/printk.h"
+#include "mm/heap.h"
+#include "pv/bounce.h"
+#include "x86/processor.h"
+
+struct xsave_area {
+	uint16_t fcw, fsw;
+	uint8_t ftw, pad0;
+	uint16_t fop;
+	uint64_t fip, fdp;
+	uint32_t mxcsr, mxcsr_mask;
+	uint8_t regs[480];
+	uint64_t xstate_bv, xcomp_bv, header[6]; /* only with XSAVE */
+};
+_Static_assert(offsetof(struct xsave_area, xstate_bv) == 512, "XSAVE format");
+
+#define FCW_INIT 0x37f
+#define MXCSR_INIT 0x1f80
+
+/* Whose state the CPU's registers hold, if that vCPU says so too (fpu_cpu). */
+static DEFINE_PER_CPU(const struct vcpu *, fpu_owner);
+
+static void stts(void) { write_cr0(read_cr0() | CR0_TS); }
+static void clts(void) { __asm__ volatile("clts" ::: "memory"); }
+
+static void save(struct xsave_area *x)
+{
+	uint64_t m = cpu_features.xcr0;
+
+	if (m)
+		__asm__ volatile("xsave64 (%0)" :: "r"(x), "a"((uint32_t)m), "d"((uint32_t)(m >> 32)) : "memory");
+	else
+		__asm__ volatile("fxsave64 (%0)" :: "r"(x) : "memory");
+}
+
+static void restore(const struct xsave_area *x)
+{
+	uint64_t m = cpu_features.xcr0;
+
+	if (m)
+		__asm__ volatile("xrstor64 (%0)" :: "r"(x), "a"((uint32_t)m), "d"((uint32_t)(m >> 32)) : "memory");
+	else
+		__asm__ volatile("fxrstor64 (%0)" :: "r"(x) : "memory");
+}
+
+/* MXCSR bits that the CPU takes; others fault. */
+static uint32_t mxcsr_valid(void)
+{
+	static uint32_t mask;
+	static struct xsave_area probe __aligned(64);
+
+	if (mask == 0) {
+		unsigned long cr0 = read_cr0();
+
+		clts();
+		__asm__ volatile("fxsave64 (%0)" :: "r"(&probe) : "memory");
+		if (cr0 & CR0_TS)
+			stts();
+		mask = probe.mxcsr_mask ? probe.mxcsr_mask : 0xffbf;
+	}
+	return mask;
+}
+
+static void set_initial(struct xsave_area *x)
+{
+	memset(x, 0, max(cpu_features.xsave_bytes, 512u));
+	x->fcw = FCW_INIT;
+	x->mxcsr = MXCSR_INIT;
+}
+
+int fpu_init_vcpu(struct vcpu *v)
+{
+	v->pv.xsave = xzalloc_bytes(max(cpu_features.xsave_bytes, (uint32_t)sizeof(struct xsave_area)), 64);
+	if (!v->pv.xsave)
+		return -ENOMEM;
+	set_initial(v->pv.xsave);
+	v->pv.xcr0 = cpu_features.xcr0 ? XSTATE_FP : 0;
+	v->pv.fpu_cpu = 0;
+	return 0;
+}
+
+void fpu_destroy_vcpu(struct vcpu *v)
+{
+	xfree(v->pv.xsave);
+	v->pv.xsave = NULL;
+}
+
+void fpu_switch_from(struct vcpu *v)
+{
+	if (v->pv.cr0_guest & CR0_TS)
+		clts();
+	if (v->pv.xcr0 != cpu_features.xcr0)
+		xsetbv(0, cpu_features.xcr0);
+	save(v->pv.xsave);
+}
+
+void fpu_switch_to(struct vcpu *v)
+{
+	unsigned int cpu = smp_cpu();
+
+	if (fpu_owner[cpu] != v || v->pv.fpu_cpu != cpu + 1) {
+		restore(v->pv.xsave);
+		fpu_owner[cpu] = v;
+		v->pv.fpu_cpu = cpu + 1;
+	}
+	if (v->pv.xcr0 != cpu_features.xcr0)
+		xsetbv(0, v->pv.xcr0);
+	if (v->pv.cr0_guest & CR0_TS)
+		stts();
+}
+
+void fpu_set_ts(struct vcpu *v, bool ts)
+{
+	if (ts) {
+		v->pv.cr0_guest |= CR0_TS;
+		stts();
+	} else {
+		v->pv.cr0_guest &= ~CR0_TS;
+		clts();
+	}
+}
+
+void fpu_set_legacy(struct vcpu *v, const void *fx)
+{
+	struct xsave_area *x = v->pv.xsave;
+
+	set_initial(x);
+	v->pv.fpu_cpu = 0;
+	if (!fx)
+		return;
+	memcpy(x, fx, 512);
+	x->mxcsr &= mxcsr_valid();
+	x->mxcsr_mask = 0;
+	if (cpu_features.xcr0)
+		x->xstate_bv = XSTATE_FP | XSTATE_SSE;
+}
+
+/* A component that XSAVE found in its initial state is not in the area. */
+void fpu_get_legacy(const struct vcpu *v, void *fx)
+{
+	const struct xsave_area *x = v->pv.xsave;
+	struct xsave_area *o = fx;
+
+	memset(o, 0, 512);
+	o->mxcsr = x->mxcsr;
+	o->fcw = FCW_INIT;
+	if (!cpu_features.xcr0 || (x->xstate_bv & XSTATE_FP))
+		memcpy(o, x, offsetof(struct xsave_area, mxcsr));
+	if (!cpu_features.xcr0 || (x->xstate_bv & XSTATE_FP))
+		memcpy(o->regs, x->regs, 128);
+	if (!cpu_features.xcr0 || (x->xstate_bv & XSTATE_SSE))
+		memcpy(o->regs + 128, x->regs + 128, 256);
+}
+
+int fpu_set_xcr0(struct vcpu *v, uint64_t xcr0)
+{
+	if (!(xcr0 & XSTATE_FP) || (xcr0 & ~cpu_features.xcr0))
+		return -EINVAL;
+	if ((xcr0 & XSTATE_AVX) && !(xcr0 & XSTATE_SSE))
+		return -EINVAL;
+	v->pv.xcr0 = xcr0;
+	xsetbv(0, xcr0);
+	return 0;
+}
+
+long do_fpu_taskswitch(unsigned long set)
+{
+	if (is_host_domain(current->domain))
+		return -EPERM;
+	fpu_set_ts(current, set != 0);
+	return 0;
+}

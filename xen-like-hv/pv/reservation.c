@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * memory_op: how much memory a domain has, and which frames. PV guests know
+ * their frames by machine number throughout.
+ */
+#include "control/hypercall.h"
+#include "pv/mmu_private.h"
+#include "x86/uaccess.h"
+#include <xen/memory.h>
+
+/* 2 MiB: so that one extent is no long time, and a guest cannot ask for all of a node in a piece. */
+#define GUEST_MAX_ORDER 9u
+
+unsigned int memory_max_order(void) { return is_host_domain(current->domain) ? MAX_ORDER : GUEST_MAX_ORDER; }
+
+int memory_alloc_flags(unsigned int mem_flags, unsigned int *flags)
+{
+	unsigned int bits = XENMEMF_get_address_bits(mem_flags);
+
+	*flags = 0;
+	if (mem_flags & (XENMEMF_populate_on_demand | XENMEMF_vnode))
+		return -EINVAL;
+	if (bits == 0 || bits >= 64 || max_page <= (bits > PAGE_SHIFT ? 1ULL << (bits - PAGE_SHIFT) : 0))
+		return 0;
+	if (bits < 32)
+		return -ENOMEM;
+	*flags = ALLOC_BELOW_4G;
+	return 0;
+}
+
+/* Reads the argument and finds the domain; release_domain_arg(*d) later. */
+static int get_reservation(unsigned long arg, struct xen_memory_reservation *r, struct domain **d)
+{
+	if (copy_from_guest(r, arg, 1))
+		return -EFAULT;
+	if (r->nr_extents > ~0UL >> MEMOP_EXTENT_SHIFT)
+		return -EINVAL;
+	return resolve_domain_arg(r->domid, d);
+}
+
+static long finish(unsigned int op, uint64_t done, bool preempted, unsigned long arg)
+{
+	if (preempted)
+		return hypercall_continuation(__HYPERVISOR_memory_op, op | done << MEMOP_EXTENT_SHIFT, arg, 0, 0, 0);
+	return (long)done;
+}
+
+/* false: no more; the count so far is the result. */
+static bool populate_one(struct domain *d, const struct xen_memory_reservation *r, uint64_t i, bool physmap,
+			 unsigned int flags)
+{
+	bool list = handle_addr(r->extent_start) != 0;
+	uint64_t j, n = 1ULL << r->extent_order;
+	struct page_info *pg;
+	xen_pfn_t gpfn = 0, frame;
+	int err;
+
+	if (physmap && copy_from_guest(&gpfn, handle_at(r->extent_start, i), 1))
+		return false;
+	pg = domain_page_alloc(d, r->extent_order, flags, &err);
+	if (!pg)
+		return false;
+	frame = page_to_mfn(pg).m;
+	for (j = 0; j < n; j++)
+		m2p_set(mfn(frame + j), physmap ? gpfn + j : ~0ULL);
+	return !list || !copy_to_guest(handle_at(r->extent_start, i), &frame, 1);
+}
+
+long memory_populate(unsigned int op, uint64_t start, unsigned long arg)
+{
+	struct xen_memory_reservation r;
+	bool preempted = false;
+	unsigned int flags;
+	struct domain *d;
+	uint64_t i = start;
+	int rc = get_reservation(arg, &r, &d);
+
+	if (rc)
+		return rc;
+	if (memory_alloc_flags(r.mem_flags, &flags) == 0 && r.extent_order <= memory_max_order()) {
+		for (; i < r.nr_extents; i++) {
+			if (i != start && preempt_wanted()) {
+				preempted = true;
+				break;
+			}
+			if (!populate_one(d, &r, i, op == XENMEM_populate_physmap, flags))
+				break;
+		}
+	}
+	release_domain_arg(d);
+	return finish(op, i, preempted, arg);
+}
+
+int memory_release_page(struct domain *d, uint64_t nr)
+{
+	struct page_info *pg;
+	bool was_owned;
+
+	if (!mfn_valid(mfn(nr)))
+		return -EINVAL;
+	pg = mfn_to_page(mfn(nr));
+	if (!get_page(pg, d))
+		return -EINVAL;
+	/* shared_info and grant frames are not the guest's to give. */
+	was_owned = !(READ_ONCE(pg->count_info) & PGC_hv) &&
+		    (__atomic_fetch_and(&pg->count_info, ~PGC_allocated, __ATOMIC_SEQ_CST) & PGC_allocated);
+	if (was_owned) {
+		m2p_set(mfn(nr), ~0ULL);
+		put_page(pg);
+	}
+	put_page(pg);
+	return was_owned ? 0 : -EINVAL;
+}
+
+static bool decrease_one(struct domain *d, const struct xen_memory_reservation *r, uint64_t i)
+{
+	uint64_t j, n = 1ULL << r->extent_order;
+	xen_pfn_t frame;
+
+	if (copy_from_guest(&frame, handle_at(r->extent_start, i), 1))
+		return false;
+	for (j = 0; j < n; j++)
+		if (memory_release_page(d, frame + j))
+			return false;
+	return true;
+}
+
+long memory_decrease(uint64_t start, unsigned long arg)
+{
+	struct xen_memory_reservation r;
+	bool preempted = false;
+	struct domain *d;
+	uint64_t i = start;
+	int rc = get_reservation(arg, &r, &d);
+
+	if (rc)
+		return rc;
+	if (r.extent_order <= memory_max_order()) {
+		for (; i < r.nr_extents; i++) {
+			if (i != start && preempt_wanted()) {
+				preempted = true;
+				break;
+			}
+			if (!decrease_one(d, &r, i))
+				break;
+		}
+	}
+	release_domain_arg(d);
+	return finish(XENMEM_decrease_reservation, i, preempted, arg);
+}
+
+long memory_claim(unsigned long arg)
+{
+	struct xen_memory_reservation r;
+	struct domain *d;
+	int rc;
+
+	if (!is_host_domain(current->domain))
+		return -EPERM;
+	rc = get_reservation(arg, &r, &d);
+	if (rc)
+		return rc;
+	if (handle_addr(r.extent_start) || r.extent_order || r.mem_flags)
+		rc = -EINVAL;
+	else if (r.nr_extents == 0)
+		rc = domain_claim_pages(d, 0);
+	else if (r.nr_extents <= d->tot_pages || r.nr_extents > d->max_pages || d->outstanding_pages || d->is_dying)
+		rc = -EINVAL;
+	else
+		rc = domain_claim_pages(d, r.nr_extents - d->tot_pages);
+	release_domain_arg(d);
+	return rc;
+}
+
+long do_memory_op(unsigned long cmd, unsigned long arg)
+{
+	unsigned int op = cmd & ((1u << MEMOP_EXTENT_SHIFT) - 1);
+	uint64_t start = cmd >> MEMOP_EXTENT_SHIFT;
+
+	switch (op) {
+	case XENMEM_increase_reservation:
+	case XENMEM_populate_physmap:
+		return memory_populate(op, start, arg);
+	case XENMEM_decrease_reservation:
+		return memory_decrease(start, arg);
+	case XENMEM_exchange:
+		return memory_exchange(start, arg);
+	case XENMEM_claim_pages:
+		return memory_claim(arg);
+	case XENMEM_acquire_resource:
+		return memory_acquire_resource(arg);
+	default:
+		return start ? -ENOSYS : memory_query(op, arg);
+	}
+}

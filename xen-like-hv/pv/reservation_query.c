@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/* memory_op: what can be asked. */
+#include "grant/grant.h"
+#include "mm/hv_pagetable.h"
+#include "pv/mmu_private.h"
+#include "x86/uaccess.h"
+#include <xen/memory.h>
+
+#define E820_RAM 1u
+struct e820_entry {
+	uint64_t addr, size;
+	uint32_t type;
+} __attribute__((packed));
+
+static long query_domain(unsigned int op, unsigned long arg)
+{
+	struct xen_memory_domain dom;
+	struct domain *d;
+	uint64_t n;
+	int rc;
+
+	if (copy_from_guest(&dom, arg, 1))
+		return -EFAULT;
+	rc = resolve_domain_arg(dom.domid, &d);
+	if (rc)
+		return rc;
+	switch (op) {
+	case XENMEM_current_reservation:
+		n = d->tot_pages;
+		break;
+	case XENMEM_maximum_reservation:
+		n = d->max_pages;
+		break;
+	default:
+		/* Only the guest knows: its own word for it. */
+		n = d->shared_info ? READ_ONCE(d->shared_info->arch.max_pfn) - 1 : 0;
+		break;
+	}
+	release_domain_arg(d);
+	return (long)min(n, (uint64_t)INT64_MAX);
+}
+
+static long machphys_mapping(unsigned long arg)
+{
+	/* The size that the ABI sets aside; what lies beyond the RAM is not mapped. */
+	struct xen_machphys_mapping m = { .v_start = MACH2PHYS_VIRT_START, .v_end = MACH2PHYS_VIRT_END,
+					  .max_mfn = MACH2PHYS_NR_ENTRIES - 1 };
+
+	return copy_to_guest(arg, &m, 1);
+}
+
+static long machphys_mfn_list(unsigned long arg)
+{
+	struct xen_machphys_mfn_list l;
+	uint64_t n = m2p_bytes >> 21, i;
+	xen_pfn_t frame;
+
+	if (copy_from_guest(&l, arg, 1))
+		return -EFAULT;
+	for (i = 0; i < n && i < l.max_extents; i++) {
+		frame = (m2p_paddr >> PAGE_SHIFT) + i * 512;
+		if (copy_to_guest(handle_at(l.extent_start, i), &frame, 1))
+			return -EFAULT;
+	}
+	l.nr_extents = (unsigned int)i;
+	return copy_to_guest(arg, &l, 1);
+}
+
+static long memory_map(unsigned long arg)
+{
+	struct e820_entry e = { .addr = 0, .type = E820_RAM };
+	struct xen_memory_map map;
+
+	if (copy_from_guest(&map, arg, 1))
+		return -EFAULT;
+	if (map.nr_entries < 1 || !handle_addr(map.buffer))
+		return -EINVAL;
+	/* All that it may ever have: ballooning up needs page structures for it from the start. */
+	e.size = min(current->domain->max_pages, max_page) << PAGE_SHIFT;
+	if (copy_to_guest(handle_addr(map.buffer), &e, 1))
+		return -EFAULT;
+	map.nr_entries = 1;
+	return copy_to_guest(arg, &map, 1);
+}
+
+long memory_query(unsigned int op, unsigned long arg)
+{
+	switch (op) {
+	case XENMEM_maximum_ram_page:
+		return (long)(max_page - 1);
+	case XENMEM_current_reservation:
+	case XENMEM_maximum_reservation:
+	case XENMEM_maximum_gpfn:
+		return query_domain(op, arg);
+	case XENMEM_machphys_mapping:
+		return machphys_mapping(arg);
+	case XENMEM_machphys_mfn_list:
+		return machphys_mfn_list(arg);
+	case XENMEM_memory_map:
+		return memory_map(arg);
+	case XENMEM_machine_memory_map:
+	case XENMEM_set_memory_map:
+		return is_host_domain(current->domain) ? -ENOSYS : -EPERM;
+	default:
+		/* Among them those for translated guests: add_to_physmap and the like. */
+		return -ENOSYS;
+	}
+}
+
+long memory_acquire_resource(unsigned long arg)
+{
+	struct xen_mem_acquire_resource r;
+	xen_pfn_t frame;
+	struct domain *d;
+	mfn_t m;
+	uint32_t i;
+	int rc;
+
+	if (!is_host_domain(current->domain))
+		return -EPERM;
+	if (copy_from_guest(&r, arg, 1))
+		return -EFAULT;
+	if (r.pad || r.nr_frames > 512 || r.frame > 1u << 20 || r.id > XENMEM_resource_grant_table_id_status)
+		return -EINVAL;
+	if (r.type != XENMEM_resource_grant_table || r.nr_frames == 0)
+		return -EOPNOTSUPP;
+	rc = resolve_domain_arg(r.domid, &d);
+	for (i = 0; !rc && i < r.nr_frames; i++) {
+		rc = grant_frame_mfn(d, (uint32_t)r.frame + i, r.id == XENMEM_resource_grant_table_id_status, &m);
+		if (rc)
+			break;
+		frame = m.m;
+		rc = copy_to_guest(handle_at(r.frame_list, i), &frame, 1);
+	}
+	if (rc != -ESRCH)
+		release_domain_arg(d);
+	return rc;
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Page faults of guests that are not the guest's business: accesses that the
+ * tables allow (the TLB, or an opened root, was behind), pages of the LDT, and
+ * the guest kernel's stores into its own live page tables, which are done here
+ * as checked updates.
+ */
+#include "pv/mmu_private.h"
+#include "x86/traps.h"
+#include "x86/uaccess.h"
+
+#define PFEC_PKEY 0x20u
+#define INSN_MAX 15u
+#define EMULATE_TRIES 16
+
+struct fault_walk {
+	pte_t e;        /* the L1 entry */
+	bool write, nx; /* of all levels together */
+};
+
+/* See pt_find_l1 about stale tables. false: not present. */
+static bool walk(const struct page_info *l4, uint64_t addr, struct fault_walk *w)
+{
+	const struct page_info *pg = l4;
+	pte_t all = ~0ULL, any = 0, e;
+	int level;
+
+	for (level = 4;; level--) {
+		e = READ_ONCE(((const pte_t *)page_to_virt(pg))[pt_index(addr, level)]);
+		if (!(e & PTE_P) || !mfn_valid(pte_mfn(e)))
+			return false;
+		all &= e;
+		any |= e;
+		if (level == 1)
+			break;
+		pg = mfn_to_page(pte_mfn(e));
+	}
+	w->e = e;
+	w->write = all & PTE_W;
+	w->nx = any & PTE_NX;
+	return true;
+}
+
+static int store_word(struct vcpu *v, struct page_info *pg, uint64_t addr, const struct ro_insn *in,
+		      struct cpu_user_regs *regs)
+{
+	unsigned int slot = (addr & ~PAGE_MASK) >> 3, shift = (addr & 7) * 8, tries;
+	uint64_t mask = in->size == 8 ? ~0ULL : (1ULL << (8 * in->size)) - 1;
+	pte_t old = READ_ONCE(((pte_t *)page_to_virt(pg))[slot]);
+	int rc = -EAGAIN;
+
+	for (tries = 0; rc == -EAGAIN && tries < EMULATE_TRIES; tries++) {
+		struct cpu_user_regs after = *regs;
+		uint64_t part = ro_execute(in, &after, (old >> shift) & mask);
+		struct pt_write w = { .pt_dom = v->domain, .fd = v->domain, .mode = PT_CMPXCHG, .expected = old };
+
+		w.val = (old & ~(mask << shift)) | (part & mask) << shift;
+		rc = w.val == old ? 0 : pt_write(v, pg, slot, &w);
+		if (!rc) {
+			after.rip += in->length;
+			*regs = after;
+		}
+		old = w.expected;
+	}
+	return rc;
+}
+
+static bool is_own_table(const struct vcpu *v, const struct page_info *pg)
+{
+	uint64_t x = READ_ONCE(pg->type_info);
+	int level = type_level(x);
+
+	return (x & PGT_validated) && level >= 1 && level <= 4 && pg->owner == v->domain->domid + 1;
+}
+
+static bool emulate_store(struct vcpu *v, struct page_info *pg, uint64_t addr, struct cpu_user_regs *regs)
+{
+	uint8_t code[INSN_MAX];
+	struct ro_insn in;
+	unsigned long left;
+	int rc;
+
+	/* What a preempted update left goes first; the guest comes here again. */
+	if (pv_finish_partial(v))
+		return true;
+	if (regs->cs != FLAT_KERNEL_CS64)
+		return false;
+	left = copy_from_guest_raw(code, regs->rip, sizeof(code));
+	/* The next page may be missing: what was copied must do. */
+	if (!ro_decode(code, (unsigned int)(sizeof(code) - left), &in) || (addr & 7) + in.size > 8)
+		return false;
+	rc = store_word(v, pg, addr, &in, regs);
+	/* Preempted or outpaced: the instruction runs again. */
+	return rc == 0 || rc == -ERESTART_HC || rc == -EAGAIN;
+}
+
+bool pv_mmu_fault(struct cpu_user_regs *regs, uint64_t addr, uint32_t error_code)
+{
+	struct vcpu *v = current;
+	struct page_info *l4 = v->pv.kernel_mode ? v->pv.base : v->pv.user_base;
+	struct fault_walk w;
+
+	if (unlikely(addr >= HV_VIRT_START && addr < HV_VIRT_END))
+		return !(error_code & PFEC_user) && pv_ldt_fault(v, addr);
+	if (unlikely(!l4 || !is_canonical(addr) || (error_code & (PFEC_reserved | PFEC_PKEY))))
+		return false;
+	if (!walk(l4, addr, &w))
+		return false;
+	if (!((error_code & PFEC_write) && !w.write) && !((error_code & PFEC_fetch) && w.nx)) {
+		/* The kernel may be on the user root, which lacks what changed since. */
+		if (v->pv.root_opened)
+			root_leave_opened(v);
+		return true;
+	}
+	if (likely(!v->pv.kernel_mode || !(error_code & PFEC_write)))
+		return false;
+	/* Memory of others, and plain copy-on-write: the guest's business. */
+	if (!is_own_table(v, mfn_to_page(pte_mfn(w.e))))
+		return false;
+	return emulate_store(v, mfn_to_page(pte_mfn(w.e)), addr, regs);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The instructions that touch guest memory, and MSR accesses that may fault.
+ * Each has an exception table entry.
+ */
+#include "x86/extable.h"
+
+	.text
+.macro guest_access_begin
+	cmpb $0, uaccess_smap(%rip)
+	je .Lb\@
+	.byte 0x0f, 0x01, 0xcb		/* stac */
+.Lb\@:
+.endm
+.macro guest_access_end
+	cmpb $0, uaccess_smap(%rip)
+	je .Le\@
+	.byte 0x0f, 0x01, 0xca		/* clac */
+.Le\@:
+.endm
+.macro FUNC name
+	.globl \name
+	.type \name, @function
+	.balign 16
+\name:
+.endm
+
+/* unsigned long uaccess_copy(void *dst, const void *src, unsigned long n): bytes not copied. */
+FUNC uaccess_copy
+	guest_access_begin
+	mov %rdx, %rcx
+	and $7, %edx
+	shr $3, %rcx
+1:	rep movsq
+	mov %rdx, %rcx
+2:	rep movsb
+	xor %eax, %eax
+3:	guest_access_end
+	ret
+4:	lea (%rdx, %rcx, 8), %rax
+	jmp 3b
+5:	mov %rcx, %rax
+	jmp 3b
+	EXTABLE 1b, 4b
+	EXTABLE 2b, 5b
+
+/* unsigned long uaccess_clear(void *dst, unsigned long n): bytes not cleared. */
+FUNC uaccess_clear
+	guest_access_begin
+	xor %eax, %eax
+	mov %rsi, %rcx
+	and $7, %esi
+	shr $3, %rcx
+1:	rep stosq
+	mov %rsi, %rcx
+2:	rep stosb
+3:	guest_access_end
+	ret
+4:	lea (%rsi, %rcx, 8), %rax
+	jmp 3b
+5:	mov %rcx, %rax
+	jmp 3b
+	EXTABLE 1b, 4b
+	EXTABLE 2b, 5b
+
+/* int uaccess_cmpxchg8(uint64_t *p, uint64_t *old, uint64_t new): 0 or -EFAULT. */
+FUNC uaccess_cmpxchg8
+	guest_access_begin
+	mov (%rsi), %rax
+1:	lock cmpxchg %rdx, (%rdi)
+	mov %rax, (%rsi)
+	xor %eax, %eax
+2:	guest_access_end
+	ret
+3:	mov $-14, %eax
+	jmp 2b
+	EXTABLE 1b, 3b
+
+/* int rdmsr_safe(uint32_t msr, uint64_t *val): 0 or -EFAULT. */
+FUNC rdmsr_safe
+	mov %edi, %ecx
+1:	rdmsr
+	shl $32, %rdx
+	mov %eax, %eax
+	or %rdx, %rax
+	mov %rax, (%rsi)
+	xor %eax, %eax
+	ret
+2:	mov $-14, %eax
+	ret
+	EXTABLE 1b, 2b
+
+/* int wrmsr_safe(uint32_t msr, uint64_t val): 0 or -EFAULT. */
+FUNC wrmsr_safe
+	mov %edi, %ecx
+	mov %esi, %eax
+	mov %rsi, %rdx
+	shr $32, %rdx
+1:	wrmsr
+	xor %eax, %eax
+	ret
+2:	mov $-14, %eax
+	ret
+	EXTABLE 1b, 2b
+
+	.section .note.GNU-stack, "", @progbits
