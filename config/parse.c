@@ -85,17 +85,16 @@ static void skip_newlines(struct parser *p)
 
 static int parse_value(struct parser *p, struct cfg_value *value);
 
-static int list_unexpected(struct parser *p)
+/* Where a list goes on into the next statement, the mistake is where it began. */
+static int unexpected_in_list(struct parser *p, const char *expected)
 {
 	char hint[96];
 	unsigned int line = 1;
 
-	if (p->tok.type != TOK_EOF && p->tok.type != TOK_IDENT)
-		return unexpected(p, "`,' or `]'", NULL);
 	for (size_t i = 0; i < p->list_start; i++)
 		line += p->source->text[i] == '\n';
 	snprintf(hint, sizeof(hint), "the list that began on line %u is not closed", line);
-	return unexpected(p, "`,' or `]'", hint);
+	return unexpected(p, expected, hint);
 }
 
 static int parse_list(struct parser *p, struct cfg_value *list)
@@ -127,7 +126,8 @@ static int parse_list(struct parser *p, struct cfg_value *list)
 			advance(p);
 			skip_newlines(p);
 		} else if (p->tok.type != TOK_CLOSE) {
-			return list_unexpected(p);
+			return p->tok.type == TOK_EOF || p->tok.type == TOK_IDENT ? unexpected_in_list(p, "`,' or `]'") :
+				unexpected(p, "`,' or `]'", NULL);
 		}
 	}
 	p->depth--;
@@ -157,6 +157,8 @@ static int parse_value(struct parser *p, struct cfg_value *value)
 
 	if (tok->type == TOK_OPEN)
 		return parse_list(p, value);
+	if (tok->type == TOK_EOF && p->depth)
+		return unexpected_in_list(p, "a value or `]'");
 	if (tok->type != TOK_STRING && tok->type != TOK_NUMBER)
 		return unexpected(p, "a value", tok->start < p->source->len ? value_hint(p) : NULL);
 	value->type = tok->type == TOK_STRING ? CFG_STRING : CFG_NUMBER;
@@ -184,6 +186,12 @@ static const char *key_hint(const struct parser *p)
 	return NULL;
 }
 
+/* Whether the token stands right behind a letter or digit, as in `memorY' and `12-34'. */
+static bool touches_word(const struct parser *p)
+{
+	return p->tok.type == TOK_STRANGE && p->tok.start > 0 && lexer_is_word(p->source->text[p->tok.start - 1]);
+}
+
 static int end_of_statement(struct parser *p, bool *again)
 {
 	*again = true;
@@ -197,10 +205,9 @@ static int end_of_statement(struct parser *p, bool *again)
 		return 0;
 	case TOK_STRING:
 		return unexpected(p, "the end of the line or `;'", "two strings side by side are not joined");
-	case TOK_IDENT:
-		return unexpected(p, "the end of the line or `;'", NULL);
 	default:
-		return unexpected(p, "the end of the line or `;'", NULL);
+		return unexpected(p, "the end of the line or `;'",
+				  touches_word(p) ? "a text that begins with a digit goes in quotes" : NULL);
 	}
 }
 
@@ -214,7 +221,8 @@ static int parse_assignment(struct parser *p)
 	advance(p);
 	append = p->tok.type == TOK_APPEND;
 	if (!append && p->tok.type != TOK_ASSIGN) {
-		rc = unexpected(p, "`=' or `+='", lexer_foreign_hint(p->source, setting.pos.offset));
+		rc = unexpected(p, "`=' or `+='", touches_word(p) ? "keys are in lower case" :
+				lexer_foreign_hint(p->source, setting.pos.offset));
 		goto out;
 	}
 	token_fini(&p->tok);

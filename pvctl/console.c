@@ -61,9 +61,10 @@ static void say(const struct session *s, const char *fmt, const char *subject, u
 {
 	const char *nl = s->raw ? "\r\n" : "\n";
 
+	if (s->raw || !s->opts->quiet)
+		fputs(nl, stderr);
 	if (s->opts->quiet)
 		return;
-	fputs(nl, stderr);
 	fprintf(stderr, fmt, subject, domid);
 	fputs(nl, stderr);
 }
@@ -244,14 +245,15 @@ static int say_end(const struct session *s, enum end end)
 	if (end == END_LEFT) {
 		if (s->raw)
 			fputs("\r\n", stderr);
-		return interrupted() && !s->raw ? EXIT_FAILED : EXIT_OK;
+		/* Keys send no signals in raw mode: somebody wants us gone. */
+		return interrupted() ? EXIT_FAILED : EXIT_OK;
 	}
 	if (end == END_ERROR) {
 		say(s, "The console of %s (%u) cannot be shown any longer.", s->name, s->domid);
 		return EXIT_FAILED;
 	}
 	say(s, known ? texts[s->reason] : "%s (%u) has ended.", s->name, s->domid);
-	if (end == END_KEPT)
+	if (end == END_KEPT && !s->opts->quiet)
 		say(s, "It is kept; `pvctl destroy %s' (%u) removes it.", s->name, s->domid);
 	return known && (s->reason == PVCTL_REASON_CRASH || s->reason == PVCTL_REASON_WATCHDOG) ? EXIT_FAILED : EXIT_OK;
 }

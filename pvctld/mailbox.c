@@ -238,6 +238,8 @@ int64_t mbox_call_raw(struct mailbox *m, uint32_t op, uint64_t args[6])
 {
 	int64_t ret;
 
+	if (m->down)
+		return -EIO;
 	do {
 		if (slice(m, op, args, &ret)) {
 			if (!m->daemon->node.down)
@@ -271,4 +273,7 @@ void mbox_post_shutdown(struct mailbox *m)
 		return;
 	submit(m, NODE_OP_SHUTDOWN, none);
 	ring(m);
+	/* Another call would take its place in the mailbox. */
+	gone(m, "the node is being stopped");
+	mbox_fail_all(m);
 }

@@ -29,17 +29,23 @@ static bool get_domctl(const struct ctl_conn *c, struct xen_domctl *op)
 	return true;
 }
 
-static void watch_before(struct ctl_conn *c)
+/* False: refused. */
+static bool watch_before(struct ctl_conn *c)
 {
 	struct xen_domctl op;
 	struct dom *dom;
 
-	if (!get_domctl(c, &op) || op.cmd != XEN_DOMCTL_destroydomain)
-		return;
-	dom = dom_find(c->d, op.domain);
+	if (!get_domctl(c, &op))
+		return true;
+	if (op.cmd == XEN_DOMCTL_createdomain && c->d->stop) {
+		ctl_refuse(c, -EBUSY, "the node is being stopped");
+		return false;
+	}
 	/* Our mappings would keep its pages from being freed. */
+	dom = op.cmd == XEN_DOMCTL_destroydomain ? dom_find(c->d, op.domain) : NULL;
 	if (dom)
 		dom_forget(dom);
+	return true;
 }
 
 static void created(struct ctl_conn *c, uint32_t domid)
@@ -81,7 +87,7 @@ static void done(struct mbox_call *call, int64_t ret, bool down)
 	size_t len = sizeof(*r) + call->arena_len;
 
 	if (down) {
-		ctl_refuse(c, -EIO, c->d->node.why);
+		ctl_refuse(c, -EIO, c->d->node.down ? c->d->node.why : c->d->mbox.why);
 		return;
 	}
 	if (!ret)
@@ -117,8 +123,8 @@ void request_hypercall(struct ctl_conn *c)
 	c->call.arena_len = arena_len;
 	c->call.done = done;
 	c->call.data = c;
-	watch_before(c);
-	mbox_queue(&c->d->mbox, &c->call);
+	if (watch_before(c))
+		mbox_queue(&c->d->mbox, &c->call);
 }
 
 void request_conn_closed(struct ctl_conn *c)

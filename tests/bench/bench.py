@@ -90,7 +90,7 @@ class Bench:
         for i in range(3):
             v.append(self.timed("node", "start"))
             if i < 2:
-                self.run("node", "stop")
+                self.run("node", "stop", "--force")
         self.note("node_start", "ms", v)
 
     def create(self):
@@ -186,7 +186,7 @@ class Bench:
         self.wait("pvbench" + node, "BENCH-DONE", 900, node)
         text = self.console("pvbench" + node, node)
         if icount:
-            self.run("node", "stop", "icount")
+            self.run("node", "stop", "icount", "--force")
         return self.parse(text)
 
     def native(self, icount):
@@ -227,7 +227,7 @@ class Bench:
 
     def close(self):
         for n in ("default", "icount"):
-            self.run("node", "stop", n, check=False)
+            self.run("node", "stop", n, "--force", check=False)
         shutil.rmtree(self.tmp, ignore_errors=True)
 
 

@@ -59,7 +59,7 @@ console_has() { console_log "$1" 2>/dev/null | grep -qE -- "$2"; }
 free_pages() { pvctl info free_memory_bytes 2>/dev/null || pvctl info free_memory; }
 cleanup() {
 	local n
-	for n in "$PVCTL_RUN_DIR"/*/; do [ -d "$n" ] && pvctl node stop "$(basename "$n")" >/dev/null 2>&1; done
+	for n in "$PVCTL_RUN_DIR"/*/; do [ -d "$n" ] && pvctl node stop --force "$(basename "$n")" >/dev/null 2>&1; done
 	[ $BAD -eq 0 ] && rm -rf "$W"
 }
 trap cleanup EXIT

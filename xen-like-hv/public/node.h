@@ -78,7 +78,7 @@ struct node_shared {
 	uint32_t hv_sleeps;      /* hv: 1 = ring a doorbell for host_send, mailbox */
 	uint32_t pad1;
 	uint64_t pad2[6];
-	struct node_mailbox mailbox; /* at offset 0xa0 */
+	struct node_mailbox mailbox; 
 	uint64_t pad3[2];
 	/* Event channels of domain 0 to be sent (EVTCHNOP_send), set by the host
 	 * and cleared by the hypervisor, one bit a port; the selector has a bit

@@ -32,4 +32,6 @@ bool pv_cs_is_64(uint16_t cs);
 
 /* emul_io.c: in and out. true: done, rip not yet advanced. */
 bool pv_emulate_io(struct cpu_user_regs *regs, const struct pv_insn *in);
+/* The plainest forms for a guest kernel, all done here. */
+bool pv_emulate_io_short(struct cpu_user_regs *regs);
 #endif

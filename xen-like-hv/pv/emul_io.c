@@ -5,6 +5,8 @@
  */
 #include "pv/bounce.h"
 #include "pv/emul.h"
+#include "x86/extable.h"
+#include "x86/processor.h"
 #include "x86/uaccess.h"
 
 /* User: by its virtual IOPL, or by the bitmap that set_iobitmap named; a bit set means no. */
@@ -24,6 +26,54 @@ static bool user_io_allowed(struct vcpu *v, uint16_t port, unsigned int bytes)
 		bits &= 0xff;
 	pv_toggle_mode(v);
 	return ok && !(bits >> (port % 8) & ((1u << bytes) - 1));
+}
+
+/* Two bytes of code that do not straddle a page. */
+static bool fetch2(uint64_t at, uint16_t *ret)
+{
+	uint32_t v = 0;
+	bool ok = true;
+
+	if (unlikely(uaccess_smap))
+		return copy_from_guest_raw(ret, at, sizeof(*ret)) == 0;
+	if ((at & ~PAGE_MASK) == ~PAGE_MASK || !guest_range_ok(at, sizeof(*ret)))
+		return false;
+	__asm__ volatile("1:	movzwl (%2), %0\n"
+			 "2:\n"
+			 "	.pushsection .fixup, \"ax\", @progbits\n"
+			 "3:	movb $0, %1\n"
+			 "	jmp 2b\n"
+			 "	.popsection\n"
+			 EXTABLE(1b, 3b)
+			 : "+r"(v), "+q"(ok) : "r"(at));
+	*ret = (uint16_t)v;
+	return ok;
+}
+
+/*
+ * A kernel that probes its timer reads ports a hundred thousand times: in and
+ * out of the flat code segment, without prefixes, before anything is decoded.
+ */
+bool pv_emulate_io_short(struct cpu_user_regs *regs)
+{
+	unsigned int opcode;
+	uint16_t code;
+
+	if (!current->pv.kernel_mode || regs->cs != FLAT_KERNEL_CS || (regs->rflags & FLAGS_TF) || !fetch2(regs->rip, &code))
+		return false;
+	opcode = code & 0xff;
+	if ((opcode & 0xf4) != 0xe4)
+		return false;
+	/* 1110i10s ... i: port in dx, else an immediate byte; bit 1: out; s: not a byte */
+	if (!(opcode & 2)) {
+		if (opcode & 1)
+			regs->rax = 0xffffffffu;
+		else
+			regs->al = 0xff;
+	}
+	regs->rip += opcode & 8 ? 1 : 2;
+	regs->rflags &= ~FLAGS_RF;
+	return true;
 }
 
 bool pv_emulate_io(struct cpu_user_regs *regs, const struct pv_insn *in)

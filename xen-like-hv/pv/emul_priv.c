@@ -249,6 +249,8 @@ bool pv_emulate_privileged_op(struct cpu_user_regs *regs)
 	struct pv_insn in;
 	bool again = false;
 
+	if (likely(pv_emulate_io_short(regs)))
+		return true;
 	if (pv_decode(regs, &in) != 0 || in.lock)
 		return false;
 	if (!emulate(regs, &in, &again))

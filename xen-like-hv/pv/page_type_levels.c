@@ -144,15 +144,40 @@ static int validate_entry(struct page_info *pg, struct domain *d, pte_t *p, int 
 	return rc;
 }
 
+/*
+ * A teardown that was preempted may have left the table below its last entry
+ * partial. Going upwards again, that one comes first: validated once more, on
+ * the references that the entry still has.
+ */
+static int revalidate_last(struct page_info *pg, int level, unsigned int done, bool preemptible)
+{
+	const pte_t *pt = page_to_virt(pg);
+	struct page_info *sub;
+	int rc;
+
+	if (done == 0 || !(pt[done - 1] & PTE_P) || is_linear(pg, pt[done - 1], level) ||
+	    (level == 4 && hv_l4_slot(done - 1)))
+		return 0;
+	sub = mfn_to_page(pte_mfn(pt[done - 1]));
+	if (READ_ONCE(sub->type_info) & PGT_validated)
+		return 0;
+	rc = get_page_type(sub, level_type(level - 1), preemptible);
+	if (!rc)
+		rc = put_page_type(sub, preemptible);
+	return rc;
+}
+
 /* Each call deals with one present entry at least, so that a preempted walk gets on. */
 static int validate_upper(struct page_info *pg, struct domain *d, int level, bool preemptible)
 {
 	pte_t *pt = page_to_virt(pg);
-	unsigned int i;
+	unsigned int i = done_get(pg);
 	bool progress = false;
-	int rc = 0;
+	int rc = revalidate_last(pg, level, i, preemptible);
 
-	for (i = done_get(pg); i < PT_ENTRIES; i++) {
+	if (rc)
+		return rc;
+	for (; i < PT_ENTRIES; i++) {
 		if (level == 4 && unlikely(hv_l4_slot(i))) {
 			/* Whatever the guest left there must not be seen through a linear slot. */
 			if (pt[i])

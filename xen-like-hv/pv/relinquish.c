@@ -73,8 +73,10 @@ int pv_relinquish_memory(struct domain *d)
 		return rc;
 	/* The first page stays at the head until it is dealt with: a preempted one is found again. */
 	while ((pg = domain_page_first(d)) != NULL) {
-		if (++n % 16 == 0 && preempt_wanted())
+		if (++n % 16 == 0 && preempt_wanted()) {
+			put_page(pg);
 			return -ERESTART_HC;
+		}
 		rc = drop_page(pg);
 		if (!rc)
 			domain_page_retire(d, pg);

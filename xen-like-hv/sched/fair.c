@@ -70,9 +70,9 @@ void fair_enqueue(struct run_queue *rq, struct vcpu *v, bool wakeup, s_time_t no
 {
 	s_time_t lead = v->sched.vtime, most = weighted(v, SLICE_MAX);
 
-	/* While it slept the others went on: what it had too much is forgotten with time. */
-	if (wakeup && lead > 0)
-		lead = max((s_time_t)0, lead - (now - v->sched.runstate_entry));
+	/* What it had too much is forgotten while it sleeps, and some credit lets it run at once. */
+	if (wakeup && lead > -WAKEUP_CREDIT)
+		lead = max(lead - (now - v->sched.runstate_entry), -WAKEUP_CREDIT);
 	lead = min(lead, most);
 	lead = max(lead, -SLICE_MAX);
 	v->sched.vtime = rq->clock + lead;

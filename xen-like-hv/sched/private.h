@@ -8,6 +8,7 @@
 #define SLICE_MAX MILLISECS(6)
 #define SLICE_MIN MILLISECS(2)
 #define SLICE_ROUND MILLISECS(24)    /* all that wait should have had a turn by then */
+#define WAKEUP_CREDIT MILLISECS(3)
 #define WAKEUP_GRANULARITY MICROSECS(500)
 #define BALANCE_PERIOD MILLISECS(30)
 #define CAP_PERIOD MILLISECS(30)

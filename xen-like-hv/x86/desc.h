@@ -50,7 +50,7 @@ static inline struct cpu_info *cpu_info_of(unsigned int cpu)
  * A CPU's stacks and descriptor page (boot CPU: static ones), then its use
  * through the direct map: works before any root has a descriptor window.
  * The IST stacks are laid out like the main one, a cpu_info of their own at the
- * top, so that smp_cpu() and current work on them. 0 or -ENOMEM.
+ * top, so that smp_cpu() works on them; current there is NULL. 0 or -ENOMEM.
  */
 int gdt_alloc_cpu(unsigned int cpu);
 void gdt_load_early(unsigned int cpu);

@@ -126,7 +126,7 @@ static void flush_mask(cpumask_t mask, uint64_t va)
 	__atomic_store_n(&flush_pending, mask, __ATOMIC_RELEASE);
 	smp_send_ipi_mask(mask, ipi_tlb_vector);
 	while (__atomic_load_n(&flush_pending, __ATOMIC_ACQUIRE))
-		barrier();
+		cpu_relax();
 	spin_unlock(&flush_lock);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "build/build.h"
 #include "domain/private.h"
+#include "store/client.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include <stdio.h>
@@ -137,12 +138,24 @@ static int fill_domain(struct pvctl *ctx, uint32_t domid, const struct create_pl
 	return rc ? rc : commit(ctx, domid, p, err);
 }
 
+/* The daemon learns the UUID with the commit only, so /vm/UUID is ours to remove. */
+static void undo(struct pvctl *ctx, uint32_t domid, const struct create_plan *p)
+{
+	struct pvctl_error why;
+	char vm[48];
+
+	if (domain_remove(ctx, domid, &why))
+		log_msg(&ctx->log, LOG_ERROR, "domain %u could not be removed again: %s", domid, why.msg);
+	snprintf(vm, sizeof(vm), "/vm/%s", p->uuid_text);
+	if (store_rm(ctx->t, vm, &why))
+		log_msg(&ctx->log, LOG_DEBUG, "%s", why.msg);
+}
+
 int pvctl_domain_create(struct pvctl *ctx, const struct pvctl_config *config, const struct pvctl_create_opts *opts,
                         uint32_t *ret_domid, struct pvctl_error *err)
 {
 	struct pvctl_create_opts o;
 	struct create_plan p;
-	struct pvctl_error later;
 	uint32_t domid;
 	int rc;
 
@@ -159,8 +172,8 @@ int pvctl_domain_create(struct pvctl *ctx, const struct pvctl_config *config, co
 	rc = fill_domain(ctx, domid, &p, err);
 	if (!rc && !o.paused)
 		rc = hv_domain_unpause(ctx->t, domid, err);
-	if (rc && domain_remove(ctx, domid, &later))
-		log_msg(&ctx->log, LOG_ERROR, "domain %u could not be removed again: %s", domid, later.msg);
+	if (rc)
+		undo(ctx, domid, &p);
 	plan_free(&p);
 	if (rc)
 		return rc;

@@ -63,18 +63,18 @@ static int check_cmdline(const char *key, const char *value, struct pvctl_error 
 
 static int check_action(const char *key, const char *value, struct pvctl_error *err)
 {
-	static const char *const can[] = { "destroy", "restart", "rename-restart", "preserve" };
-	static const char *const later[] = { "coredump-destroy", "coredump-restart", "soft-reset" };
+	static const char *const can[] = { "destroy", "restart", "rename-restart", "preserve", "coredump-destroy",
+	                                   "coredump-restart" };
 	unsigned int i;
 
 	for (i = 0; i < sizeof(can) / sizeof(can[0]); i++)
 		if (strcmp(value, can[i]) == 0)
 			return 0;
-	for (i = 0; i < sizeof(later) / sizeof(later[0]); i++)
-		if (strcmp(value, later[i]) == 0)
-			return not_yet(key, value, err);
+	if (strcmp(value, "soft-reset") == 0)
+		return not_yet(key, value, err);
 	return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB,
-	               "%s=\"%.60s\": must be destroy, restart, rename-restart or preserve", key, value);
+	               "%s=\"%.40s\": must be destroy, restart, rename-restart, preserve, coredump-destroy or "
+	               "coredump-restart", key, value);
 }
 
 static int check_type(const char *key, const char *value, struct pvctl_error *err)

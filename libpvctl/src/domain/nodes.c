@@ -14,10 +14,8 @@
 #include <time.h>
 
 struct home {
-	struct transport *t;
-	struct pvctl_error *err;
+	struct store_batch batch;
 	char base[32];
-	int rc;                  /* the first failure; later calls then do nothing */
 };
 
 static void put(struct home *h, const char *node, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
@@ -36,30 +34,37 @@ static void put(struct home *h, const char *node, const char *fmt, ...)
 	va_list ap;
 	int n;
 
-	if (h->rc)
-		return;
 	va_start(ap, fmt);
 	n = vsnprintf(value, sizeof(value), fmt, ap);
 	va_end(ap);
 	path_of(h, node, path);
-	h->rc = store_write(h->t, path, value, n < (int)sizeof(value) ? (size_t)n : sizeof(value) - 1, h->err);
+	store_batch_write(&h->batch, path, value, n < (int)sizeof(value) ? (size_t)n : sizeof(value) - 1);
 }
 
-/* An empty directory; whose "n" owner may write: 0 leaves it to the guest to read only. */
+/* An empty directory. owner 0: domain 0's, and reader may read it. */
 static void dir(struct home *h, const char *node, uint32_t owner, uint32_t reader)
 {
 	char path[200], perms[32];
 	int n;
 
-	if (h->rc)
-		return;
 	path_of(h, node, path);
-	h->rc = store_mkdir(h->t, path, h->err);
 	n = snprintf(perms, sizeof(perms), "n%u", owner) + 1;
 	if (!owner)
 		n += snprintf(perms + n, sizeof(perms) - (size_t)n, "r%u", reader) + 1;
-	if (!h->rc)
-		h->rc = store_set_perms(h->t, path, perms, (size_t)n, h->err);
+	store_batch_mkdir(&h->batch, path, perms, (size_t)n);
+}
+
+static void home_init(struct home *h, struct pvctl *ctx, uint32_t domid, struct pvctl_error *err)
+{
+	store_batch_init(&h->batch, ctx->t, err);
+	snprintf(h->base, sizeof(h->base), "/local/domain/%u", domid);
+}
+
+static int home_end(struct home *h, uint32_t domid)
+{
+	int rc = store_batch_end(&h->batch);
+
+	return rc ? err_wrap(h->batch.err, rc, "domain %u: its store nodes", domid) : 0;
 }
 
 static void put_vm(struct home *h, uint32_t domid, const struct create_plan *p)
@@ -68,6 +73,7 @@ static void put_vm(struct home *h, uint32_t domid, const struct create_plan *p)
 	char vm[48], node[96];
 
 	snprintf(vm, sizeof(vm), "/vm/%s", p->uuid_text);
+	put(h, "vm", "%s", vm);
 	dir(h, vm, 0, domid);
 #define VM(tail) (snprintf(node, sizeof(node), "%s/%s", vm, tail), node)
 	put(h, VM("uuid"), "%s", p->uuid_text);
@@ -79,7 +85,6 @@ static void put_vm(struct home *h, uint32_t domid, const struct create_plan *p)
 	put(h, VM("image/cmdline"), "%s", p->cmdline);
 	put(h, VM("start_time"), "%lld", (long long)time(NULL));
 #undef VM
-	put(h, "vm", "%s", vm);
 }
 
 /* Linux announces in control/feature-* what it listens to, and empties
@@ -98,11 +103,11 @@ static void put_writable(struct home *h, uint32_t domid)
 
 int nodes_make(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, struct pvctl_error *err)
 {
-	struct home h = { .t = ctx->t, .err = err };
+	struct home h;
 	char node[40];
 	unsigned int i;
 
-	snprintf(h.base, sizeof(h.base), "/local/domain/%u", domid);
+	home_init(&h, ctx, domid, err);
 	dir(&h, "", 0, domid);
 	put_vm(&h, domid, p);
 	put(&h, "name", "%s", p->name);
@@ -120,15 +125,15 @@ int nodes_make(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, s
 	put_writable(&h, domid);
 	snprintf(node, sizeof(node), "/libxl/%u/type", domid);
 	put(&h, node, "pv");
-	return h.rc ? err_wrap(err, h.rc, "domain %u: its store nodes", domid) : 0;
+	return home_end(&h, domid);
 }
 
 int nodes_rings(struct pvctl *ctx, uint32_t domid, uint64_t store_mfn, uint32_t store_port,
                 uint64_t console_mfn, uint32_t console_port, struct pvctl_error *err)
 {
-	struct home h = { .t = ctx->t, .err = err };
+	struct home h;
 
-	snprintf(h.base, sizeof(h.base), "/local/domain/%u", domid);
+	home_init(&h, ctx, domid, err);
 	put(&h, "store/ring-ref", "%llu", (unsigned long long)store_mfn);
 	put(&h, "store/port", "%u", store_port);
 	put(&h, "console/ring-ref", "%llu", (unsigned long long)console_mfn);
@@ -136,5 +141,5 @@ int nodes_rings(struct pvctl *ctx, uint32_t domid, uint64_t store_mfn, uint32_t 
 	put(&h, "console/limit", "1048576");
 	put(&h, "console/type", "xenconsoled");
 	put(&h, "console/output", "pty");
-	return h.rc ? err_wrap(err, h.rc, "domain %u: its store nodes", domid) : 0;
+	return home_end(&h, domid);
 }

@@ -9,11 +9,26 @@
 
 int store_read(struct transport *t, const char *path, char **ret, size_t *ret_len, struct pvctl_error *err);
 int store_write(struct transport *t, const char *path, const void *value, size_t len, struct pvctl_error *err);
-int store_writef(struct transport *t, const char *path, struct pvctl_error *err, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
-int store_mkdir(struct transport *t, const char *path, struct pvctl_error *err);
 int store_rm(struct transport *t, const char *path, struct pvctl_error *err); /* -ENOENT: was not there */
-/* perms: one string of NUL-terminated words, "n0\0r5\0", len with the last NUL. */
-int store_set_perms(struct transport *t, const char *path, const char *perms, size_t len, struct pvctl_error *err);
+
+/*
+ * Many changes in few round trips. Each is added, and carried out then or
+ * later; the first failure is kept in rc and *err, and later ones are nothing.
+ * store_batch_end carries out the rest, frees, and gives rc.
+ */
+#define STORE_BATCH_MAX 64u
+struct store_batch {
+	struct transport *t;
+	struct pvctl_error *err;
+	int rc;
+	unsigned int n;
+	size_t len, start[STORE_BATCH_MAX + 1];
+	uint8_t bytes[TRANSPORT_BATCH_BYTES];
+};
+void store_batch_init(struct store_batch *b, struct transport *t, struct pvctl_error *err);
+void store_batch_write(struct store_batch *b, const char *path, const void *value, size_t len);
+/* An empty node; perms: NUL-terminated words, "n0\0r5\0", len with the last NUL. */
+void store_batch_mkdir(struct store_batch *b, const char *path, const char *perms, size_t len);
+int store_batch_end(struct store_batch *b);
 
 #endif

@@ -69,8 +69,9 @@ static int send_request(struct hosted *h, uint32_t type, const struct iovec *bod
 	return rc ? lost(h, rc, "request", err) : 0;
 }
 
-/* The header of the answer to the last request; a refusal's text is consumed. */
-static int recv_header(struct hosted *h, uint32_t type, struct proto_header *hdr, int *ret_fd, struct pvctl_error *err)
+/* The header of the answer to request id; a refusal's text is consumed. */
+static int recv_header(struct hosted *h, uint32_t type, uint32_t id, struct proto_header *hdr, int *ret_fd,
+                       struct pvctl_error *err)
 {
 	char text[200] = "";
 	uint8_t rest[256];
@@ -80,7 +81,7 @@ static int recv_header(struct hosted *h, uint32_t type, struct proto_header *hdr
 	rc = wire_recv(h->sock, hdr, sizeof(*hdr), ret_fd);
 	if (rc)
 		return lost(h, rc, "answer", err);
-	if (hdr->id != h->next_id || hdr->type != (type | PROTO_REPLY) || hdr->len > PROTO_MAX_BODY || hdr->code > 0)
+	if (hdr->id != id || hdr->type != (type | PROTO_REPLY) || hdr->len > PROTO_MAX_BODY || hdr->code > 0)
 		return lost(h, -EPROTO, "answer", err);
 	if (hdr->code == 0)
 		return 0;
@@ -95,6 +96,24 @@ static int recv_header(struct hosted *h, uint32_t type, struct proto_header *hdr
 	return err_set(err, err_fold(hdr->code), PVCTL_ORIGIN_DAEMON, "%s", text[0] ? text : "pvctld refused a request");
 }
 
+/* An answer's body behind its header, malloc'd, with a NUL behind it. */
+static int recv_body(struct hosted *h, const struct proto_header *hdr, uint8_t **ret, struct pvctl_error *err)
+{
+	CLEANUP_FREE uint8_t *got = malloc((size_t)hdr->len + 1);
+	int rc;
+
+	if (!got) {
+		h->broken = true;
+		return err_nomem(err);
+	}
+	rc = wire_recv(h->sock, got, hdr->len, NULL);
+	if (rc)
+		return lost(h, rc, "answer", err);
+	got[hdr->len] = '\0';
+	*ret = TAKE_PTR(got);
+	return 0;
+}
+
 static int hosted_request(struct transport *t, uint32_t type, const void *body, size_t len,
                           void **ret_body, size_t *ret_len, int *ret_fd, struct pvctl_error *err)
 {
@@ -107,18 +126,12 @@ static int hosted_request(struct transport *t, uint32_t type, const void *body, 
 
 	rc = send_request(h, type, &v, len ? 1 : 0, err);
 	if (!rc)
-		rc = recv_header(h, type, &hdr, &fd, err);
+		rc = recv_header(h, type, h->next_id, &hdr, &fd, err);
 	if (rc)
 		return rc;
-	got = malloc((size_t)hdr.len + 1);
-	if (!got) {
-		h->broken = true;
-		return err_nomem(err);
-	}
-	rc = wire_recv(h->sock, got, hdr.len, NULL);
+	rc = recv_body(h, &hdr, &got, err);
 	if (rc)
-		return lost(h, rc, "answer", err);
-	got[hdr.len] = '\0';
+		return rc;
 	if (ret_fd && fd < 0)
 		return err_set(err, -EPROTO, PVCTL_ORIGIN_DAEMON, "pvctld sent no file descriptor");
 	if (ret_len)
@@ -128,6 +141,58 @@ static int hosted_request(struct transport *t, uint32_t type, const void *body, 
 	if (ret_fd)
 		*ret_fd = TAKE_FD(fd);
 	return 0;
+}
+
+static int send_batch(struct hosted *h, uint32_t type, const struct iovec *bodies, unsigned int n,
+                      struct pvctl_error *err)
+{
+	CLEANUP_BUF struct buf b = { 0 };
+	struct proto_header hdr = { .type = type };
+	struct iovec v;
+	unsigned int i;
+	int rc;
+
+	if (h->broken)
+		return err_set(err, -EIO, PVCTL_ORIGIN_DAEMON, "the connection to pvctld is broken");
+	for (i = 0; i < n; i++) {
+		hdr.id = h->next_id + 1 + i;
+		hdr.len = (uint32_t)bodies[i].iov_len;
+		if (buf_add(&b, &hdr, sizeof(hdr)) || buf_add(&b, bodies[i].iov_base, bodies[i].iov_len))
+			return err_nomem(err);
+	}
+	h->next_id += n;
+	v = (struct iovec){ b.data, b.len };
+	rc = wire_send(h->sock, &v, 1, -1);
+	return rc ? lost(h, rc, "request", err) : 0;
+}
+
+static int hosted_batch(struct transport *t, uint32_t type, const struct iovec *bodies, unsigned int n,
+                        int (*reply)(void *data, unsigned int i, const void *body, size_t len, struct pvctl_error *err),
+                        void *data, struct pvctl_error *err)
+{
+	struct hosted *h = hosted_of(t);
+	struct proto_header hdr;
+	struct pvctl_error e;
+	uint32_t first = h->next_id + 1;
+	unsigned int i;
+	int rc, ret;
+
+	ret = send_batch(h, type, bodies, n, err);
+	for (i = 0; i < n && !h->broken; i++) {
+		CLEANUP_FREE uint8_t *got = NULL;
+
+		rc = recv_header(h, type, first + i, &hdr, NULL, &e);
+		if (!rc)
+			rc = recv_body(h, &hdr, &got, &e);
+		if (!rc)
+			rc = reply(data, i, got, hdr.len, &e);
+		if (!rc || ret)
+			continue;
+		ret = rc;
+		if (err)
+			*err = e;
+	}
+	return ret;
 }
 
 static int64_t hosted_hypercall(struct transport *t, uint32_t op, uint64_t *args, size_t used, struct pvctl_error *err)
@@ -144,7 +209,7 @@ static int64_t hosted_hypercall(struct transport *t, uint32_t op, uint64_t *args
 	memcpy(call.args, args, 5 * sizeof(*args));
 	rc = send_request(h, PROTO_HYPERCALL, v, used ? 2 : 1, err);
 	if (!rc)
-		rc = recv_header(h, PROTO_HYPERCALL, &hdr, NULL, err);
+		rc = recv_header(h, PROTO_HYPERCALL, h->next_id, &hdr, NULL, err);
 	/* The caller tells a transport's failure from the hypervisor's by err. */
 	if (rc)
 		return -EIO;
@@ -235,6 +300,7 @@ static const struct transport_ops hosted_ops = {
 	.map = hosted_map,
 	.write_mem = hosted_write_mem,
 	.request = hosted_request,
+	.batch = hosted_batch,
 	.close = hosted_close,
 };
 

@@ -164,6 +164,31 @@ static int mock_write_mem(struct transport *t, uint64_t paddr, const void *src, 
 	return 0;
 }
 
+static int mock_batch(struct transport *t, uint32_t type, const struct iovec *bodies, unsigned int n,
+                      int (*reply)(void *data, unsigned int i, const void *body, size_t len, struct pvctl_error *err),
+                      void *data, struct pvctl_error *err)
+{
+	struct pvctl_error e;
+	unsigned int i;
+	int rc, ret = 0;
+	size_t len;
+
+	for (i = 0; i < n; i++) {
+		void *body = NULL;
+
+		rc = mock_request(t, type, bodies[i].iov_base, bodies[i].iov_len, &body, &len, NULL, &e);
+		if (!rc)
+			rc = reply(data, i, body, len, &e);
+		free(body);
+		if (!rc || ret)
+			continue;
+		ret = rc;
+		if (err)
+			*err = e;
+	}
+	return ret;
+}
+
 static void mock_close(struct transport *t)
 {
 	struct mock *m = mock_of(t);
@@ -185,6 +210,7 @@ static const struct transport_ops mock_ops = {
 	.map = mock_map,
 	.write_mem = mock_write_mem,
 	.request = mock_request,
+	.batch = mock_batch,
 	.close = mock_close,
 };
 

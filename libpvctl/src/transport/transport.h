@@ -14,6 +14,10 @@
 #include "libpvctl.h"
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
+
+/* The answers must fit the socket's buffers while nobody reads them. */
+#define TRANSPORT_BATCH_BYTES 16384u
 
 struct transport;
 struct transport_ops {
@@ -27,6 +31,11 @@ struct transport_ops {
 	/* A request to domain 0's services (proto.h): reply body is malloc'd; up to one fd. 0 or -errno with *err. */
 	int (*request)(struct transport *, uint32_t type, const void *body, size_t len,
 	               void **ret_body, size_t *ret_len, int *ret_fd, struct pvctl_error *err);
+	/* n such requests sent at once, together at most TRANSPORT_BATCH_BYTES. All are carried out; reply() sees each
+	 * answer's body in order. What is returned is the first failure, a refusal or what reply() said. */
+	int (*batch)(struct transport *, uint32_t type, const struct iovec *bodies, unsigned int n,
+	             int (*reply)(void *data, unsigned int i, const void *body, size_t len, struct pvctl_error *err),
+	             void *data, struct pvctl_error *err);
 	void (*close)(struct transport *);
 };
 struct transport {

@@ -6,21 +6,21 @@ const char test_name[] = "evtchn";
 
 static bool pending(uint32_t port)
 {
-	return READ_ONCE(shared_info.evtchn_pending[port / 64]) >> port % 64 & 1;
+	return READ_ONCE(shared.info.evtchn_pending[port / 64]) >> port % 64 & 1;
 }
 
 static void clear(uint32_t port)
 {
-	__atomic_and_fetch(&shared_info.evtchn_pending[port / 64], ~(1ul << port % 64), __ATOMIC_SEQ_CST);
+	__atomic_and_fetch(&shared.info.evtchn_pending[port / 64], ~(1ul << port % 64), __ATOMIC_SEQ_CST);
 	my_vcpu_info()->evtchn_pending_sel = 0;
 }
 
 static void set_mask(uint32_t port, bool on)
 {
 	if (on)
-		__atomic_or_fetch(&shared_info.evtchn_mask[port / 64], 1ul << port % 64, __ATOMIC_SEQ_CST);
+		__atomic_or_fetch(&shared.info.evtchn_mask[port / 64], 1ul << port % 64, __ATOMIC_SEQ_CST);
 	else
-		__atomic_and_fetch(&shared_info.evtchn_mask[port / 64], ~(1ul << port % 64), __ATOMIC_SEQ_CST);
+		__atomic_and_fetch(&shared.info.evtchn_mask[port / 64], ~(1ul << port % 64), __ATOMIC_SEQ_CST);
 }
 
 static long send(uint32_t port)

@@ -72,8 +72,9 @@ int snprintf(char *buf, size_t size, const char *fmt, ...) __attribute__((format
 int vsnprintf(char *buf, size_t size, const char *fmt, __builtin_va_list ap);
 
 extern struct start_info *start_info;
-extern struct shared_info shared_info; /* a page of ours that the real one is mapped at */
-static inline struct vcpu_info *my_vcpu_info(void) { return &shared_info.vcpu_info[0]; }
+/* A page of ours that the real one is mapped over. */
+extern union shared_page { struct shared_info info; uint8_t bytes[PAGE_SIZE]; } shared;
+static inline struct vcpu_info *my_vcpu_info(void) { return &shared.info.vcpu_info[0]; }
 
 /* Traps. */
 struct regs {

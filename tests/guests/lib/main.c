@@ -3,9 +3,7 @@
 #include "guest.h"
 
 struct start_info *start_info;
-struct shared_info shared_info page_aligned;
-_Static_assert(sizeof(struct shared_info) <= 4096, "one page");
-static char shared_info_tail[4096 - sizeof(struct shared_info)] __attribute__((used));
+union shared_page shared page_aligned;
 
 enum { SUCCESS, SKIP, ERROR, FAILURE };
 static const char *const verdicts[] = { "SUCCESS", "SKIP", "ERROR", "FAILURE" };
@@ -106,7 +104,7 @@ void guest_start(struct start_info *si)
 {
 	start_info = si;
 	trap_setup(0);
-	if (map_page(&shared_info, si->shared_info | PTE_RW) != 0)
+	if (map_page(&shared, si->shared_info | PTE_RW) != 0)
 		test_error("shared_info cannot be mapped");
 	else
 		test_main();

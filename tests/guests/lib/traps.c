@@ -31,9 +31,9 @@ void trap_entry(struct regs *regs)
 		guest_longjmp(&trap_jmp);
 	}
 	if (in_trap) { /* by the report of the first: no console */
-		char line[80];
-		int n = snprintf(line, sizeof(line), "TEST RESULT: ERROR %s: trap %lu at %#lx in a trap\n", test_name,
-				 regs->vector, regs->rip);
+		char line[120];
+		int n = snprintf(line, sizeof(line), "TEST RESULT: ERROR %s: trap %lu at %#lx cr2 %#lx in a trap\n", test_name,
+				 regs->vector, regs->rip, my_vcpu_info()->arch.cr2);
 
 		hc_console_io(CONSOLEIO_write, n, line);
 		hc_sched_op(SCHEDOP_shutdown, &(struct sched_shutdown){ .reason = SHUTDOWN_crash });

@@ -18,17 +18,19 @@ static uint64_t pte(const void *va, uint64_t flags)
 	return va_to_mfn(va) << PAGE_SHIFT | flags;
 }
 
-/* A page table in use can be seen, not written. */
+/* A page table in use can be seen. A store into it is refused, or done as a checked update. */
 static void live_tables(void)
 {
 	uint64_t *l4 = (uint64_t *)start_info->pt_base, *l1 = pte_of(data, 1);
 
-	EXPECT_TRAP(14, WRITE_ONCE(l4[0], 0));
+	EXPECT_TRAP(14, WRITE_ONCE(l4[0], 0xfee00000 | PTE_RW));
+	EXPECT_TRAP(14, WRITE_ONCE(l4[256], l4[511]));
+	EXPECT_TRAP(14, WRITE_ONCE(l1[0], 0x200000 | PTE_RW));
 	EXPECT_ERROR(map_page(scratch, l4_mfn() << PAGE_SHIFT | PTE_RW));
 	EXPECT_ERROR(map_page(scratch, pte((void *)((uint64_t)l1 & ~4095ul), PTE_RW)));
 	EXPECT(map_page(scratch, l4_mfn() << PAGE_SHIFT | PTE_RO), 0);
 	CHECK(scratch[511] == l4[511], "a read-only view of the L4 differs");
-	EXPECT_TRAP(14, WRITE_ONCE(scratch[0], 1));
+	EXPECT_TRAP(14, WRITE_ONCE(scratch[0], 0xfee00000 | PTE_RW));
 	EXPECT(map_page(scratch, pte(scratch, PTE_RW)), 0);
 }
 
@@ -118,8 +120,6 @@ static void foreign(void)
 	u.ptr = 0x200000;
 	EXPECT_ERROR(hc_mmu_update(&u, 1, NULL, DOMID_SELF));
 	u.ptr = ~0ul & ~7ul;
-	EXPECT_ERROR(hc_mmu_update(&u, 1, NULL, DOMID_SELF));
-	u.ptr = va_to_ma(data) | 3;
 	EXPECT_ERROR(hc_mmu_update(&u, 1, NULL, DOMID_SELF));
 }
 

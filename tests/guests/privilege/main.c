@@ -57,7 +57,7 @@ static void others(void)
 	struct gnttab_dump_table gd = { .dom = DOMID_SELF };
 	struct physdev_set_iopl iopl = { .iopl = 4 };
 	domid_t dom0 = 0;
-	uint64_t frame = va_to_mfn(&shared_info), list[1] = { 0 };
+	uint64_t frame = va_to_mfn(&shared), list[1] = { 0 };
 
 	(void)frame;
 	set_xen_guest_handle(res.extent_start, list);

@@ -35,12 +35,12 @@ static uint32_t timer_port;
 
 static bool timer_pending(void)
 {
-	return READ_ONCE(shared_info.evtchn_pending[timer_port / 64]) >> timer_port % 64 & 1;
+	return READ_ONCE(shared.info.evtchn_pending[timer_port / 64]) >> timer_port % 64 & 1;
 }
 
 static void timer_clear(void)
 {
-	__atomic_and_fetch(&shared_info.evtchn_pending[timer_port / 64], ~(1ul << timer_port % 64), __ATOMIC_SEQ_CST);
+	__atomic_and_fetch(&shared.info.evtchn_pending[timer_port / 64], ~(1ul << timer_port % 64), __ATOMIC_SEQ_CST);
 	my_vcpu_info()->evtchn_pending_sel = 0;
 	my_vcpu_info()->evtchn_upcall_pending = 0;
 }
@@ -67,8 +67,8 @@ static void clock(void)
 		if (i % 1000 == 0)
 			hc_sched_op(SCHEDOP_yield, NULL);
 	}
-	CHECK(shared_info.wc_sec != 0, "no wall clock");
-	CHECK(!(shared_info.wc_version & 1), "wc_version %u", shared_info.wc_version);
+	CHECK(shared.info.wc_sec != 0, "no wall clock");
+	CHECK(!(shared.info.wc_version & 1), "wc_version %u", shared.info.wc_version);
 }
 
 static void timers(void)
@@ -80,7 +80,7 @@ static void timers(void)
 
 	EXPECT(hc_event_channel_op(EVTCHNOP_bind_virq, &bv), 0);
 	timer_port = bv.port;
-	__atomic_and_fetch(&shared_info.evtchn_mask[timer_port / 64], ~(1ul << timer_port % 64), __ATOMIC_SEQ_CST);
+	__atomic_and_fetch(&shared.info.evtchn_mask[timer_port / 64], ~(1ul << timer_port % 64), __ATOMIC_SEQ_CST);
 	EXPECT(hc_vcpu_op(VCPUOP_stop_periodic_timer, 0, NULL), 0);
 	timer_clear();
 

@@ -73,8 +73,7 @@ void test_main(void)
 	CHECK(!(fi.submap & 1u << XENFEAT_auto_translated_physmap), "features say auto-translated");
 	CHECK(!(fi.submap & 1u << XENFEAT_dom0), "features say domain 0");
 	fi.submap_idx = 1000;
-	hc_version(XENVER_get_features, &fi);
-	CHECK(fi.submap == 0 || fi.submap_idx != 1000, "features of submap 1000: %#x", fi.submap);
+	CHECK(hc_version(XENVER_get_features, &fi) != 0 || fi.submap == 0, "features of submap 1000: %#x", fi.submap);
 	EXPECT(hc_version(XENVER_extraversion, HV_START + 0x1000), -EFAULT);
 	EXPECT(hc_version(XENVER_extraversion, NULL), -EFAULT);
 	EXPECT_ERROR(hc_version(9999, NULL));

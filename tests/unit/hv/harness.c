@@ -40,9 +40,28 @@ cpumask_t tlb_flush_filter(cpumask_t mask, uint32_t stamp)
 	return left;
 }
 
+static spinlock_t irq_off[8];
+unsigned long irq_save(void)
+{
+	spin_lock(&irq_off[smp_cpu()]);
+	return 0;
+}
+void irq_restore(unsigned long f) { spin_unlock(&irq_off[smp_cpu()]); }
+
+static void interrupt(unsigned int cpu)
+{
+	if (cpu == smp_cpu())
+		return;
+	spin_lock(&irq_off[cpu]);
+	spin_unlock(&irq_off[cpu]);
+}
+
 void flush_tlb_mask(cpumask_t mask)
 {
 	__atomic_add_fetch(&flushes, 1, __ATOMIC_SEQ_CST);
+	for (unsigned int i = 0; i < 8; i++)
+		if (mask >> i & 1)
+			interrupt(i);
 	for (unsigned int i = 0; i < 8; i++)
 		if (mask >> i & 1)
 			__atomic_store_n(&cpu_flushed[i], __atomic_add_fetch(&clock_now, 1, __ATOMIC_SEQ_CST),
@@ -415,6 +434,10 @@ void destroy_domain(struct domain *d, uint64_t foreign)
 	d->is_dying = DOMDYING_dying;
 	while (pv_relinquish_memory(d))
 		;
+	for (i = 0; d->tot_pages != foreign && i < SHIM_FRAMES; i++)
+		if (frames[i].owner == d->domid + 1)
+			fprintf(stderr, "frame %u left: count %016lx type %016lx\n", i, frames[i].count_info,
+				frames[i].type_info);
 	BUG_ON(d->tot_pages != foreign || d->page_list);
 	BUG_ON(!foreign && d->refcnt != 1);
 	for_each_vcpu (d, v, i) {

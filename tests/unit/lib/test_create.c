@@ -18,7 +18,7 @@ static char dir[64], kernel[100], ramdisk[100];
 
 static void setup(void)
 {
-	struct pvctl_open_opts o = { sizeof(o) };
+	struct pvctl_open_opts o = { .size = sizeof(o) };
 	uint8_t rd[10000];
 	struct iovec v = { rd, sizeof(rd) };
 	size_t len;
@@ -127,7 +127,7 @@ END_TEST
 START_TEST(test_create_fails)
 {
 	enum mock_failure how = _i ? MOCK_FAIL_TRANSPORT : MOCK_FAIL_HV;
-	struct pvctl_create_opts o = { sizeof(o), .paused = 1 };
+	struct pvctl_create_opts o = { .size = sizeof(o), .paused = 1 };
 	uint64_t before = mock_free_pages(t);
 	struct pvctl_config *c = config("web1");
 	unsigned int n, total, failures = 0;

@@ -129,10 +129,8 @@ static void pack(enum compression c, const uint8_t *p, size_t n, struct buf *b)
 	default:
 		lzma_lzma_preset(&o, 1);
 		buf_reserve(b, len);
-		if (c == COMPRESSION_XZ)
-			lzma_easy_encoder(&z, 1, LZMA_CHECK_CRC32);
-		else
-			lzma_alone_encoder(&z, &o);
+		ck_assert_int_eq(c == COMPRESSION_XZ ? lzma_easy_encoder(&z, 1, LZMA_CHECK_CRC32) : lzma_alone_encoder(&z, &o),
+		                 LZMA_OK);
 		z.next_in = p;
 		z.avail_in = n;
 		z.next_out = b->data;

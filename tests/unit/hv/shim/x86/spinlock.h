@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Locks without interrupts to mask. */
+/* Locks for threads that play CPUs. */
 #ifndef X86_SPINLOCK_H
 #define X86_SPINLOCK_H
 #include "lib/types.h"
@@ -8,8 +8,9 @@ typedef struct { volatile uint32_t next, owner; } spinlock_t;
 #define SPINLOCK_INIT { 0, 0 }
 static inline void spin_lock_init(spinlock_t *l) { l->next = l->owner = 0; }
 static inline void cpu_relax(void) { __asm__ volatile("pause" ::: "memory"); }
-static inline unsigned long irq_save(void) { return 0; }
-static inline void irq_restore(unsigned long f) { (void)f; }
+/* "Interrupts off" is a lock of the CPU's, which a flush of its TLB waits for. */
+unsigned long irq_save(void);
+void irq_restore(unsigned long f);
 static inline void spin_lock(spinlock_t *l)
 {
 	uint32_t ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_SEQ_CST);

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: MIT
+# Unit tests of the hypervisor's direct paging: its files, compiled for the host
+# against tests/unit/hv/shim, where arrays stand for machine memory.
+
+HVUNIT_HV := mm/page_ref mm/domain_pages $(addprefix pv/,page_type page_type_levels pt_entry mmu_update va_mapping \
+	mmuext root root_fast ldt descriptors grant_pte m2p relinquish ro_fault ro_emul ro_exec reservation \
+	reservation_query reservation_exchange)
+HVUNIT_SRC := $(HVUNIT_HV:%=xen-like-hv/%.c) $(wildcard tests/unit/hv/*.c)
+HVUNIT_OBJ := $(HVUNIT_SRC:%.c=$(O)/hvunit/%.o)
+HVUNIT_CFLAGS := -std=gnu11 -O2 -g $(WARN) -Wno-missing-prototypes -Itests/unit/hv/shim -Itests/unit/hv -Ixen-like-hv \
+	-D__XEN_TOOLS__ -D__XEN_INTERFACE_VERSION__=0x00040e00 -fno-strict-aliasing -fno-builtin -pthread $(EXTRA_CFLAGS)
+
+$(O)/hvunit/%.o: %.c
+	$(call say,TESTCC,$<)mkdir -p $(@D) && $(CC) $(HVUNIT_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(O)/tests/unit/hv-mmu: $(HVUNIT_OBJ)
+	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(EXTRA_CFLAGS) $(EXTRA_LDFLAGS) -pthread -o $@ $^ $(shell pkg-config --libs check)
+
+hv-unit: $(O)/tests/unit/hv-mmu
+.PHONY: hv-unit

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+#include <check.h>
+#include <stdlib.h>
+
+Suite *suite_page_type(void);
+Suite *suite_mmu_random(void);
+Suite *suite_ro_emul(void);
+
+int main(void)
+{
+	SRunner *r = srunner_create(suite_page_type());
+	int failed;
+
+	srunner_add_suite(r, suite_ro_emul());
+	srunner_add_suite(r, suite_mmu_random());
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
