@@ -26,8 +26,7 @@ struct option_def {
 	char letter;          /* 0: none */
 	const char *name;     /* without --; NULL: none */
 	const char *arg;      /* name of the argument; NULL: takes none */
-	const char *help;     /* NULL: taken for xl's sake, has no effect */
-	bool hidden;          /* for our own scripts */
+	const char *help;     /* NULL: taken for xl's sake, has no effect; "": for our own scripts, not shown */
 };
 #define OPTIONS_MAX 16
 

@@ -8,7 +8,7 @@
 static void dump(const char *command, const struct option_def *o)
 {
 	for (; o && (o->letter || o->name); o++) {
-		if (o->hidden)
+		if (o->help && !o->help[0])
 			continue;
 		printf("%s\t", command);
 		if (o->letter)
@@ -34,7 +34,7 @@ static int dump_all(void)
 enum { OPT_LONG, OPT_DUMP };
 static const struct option_def options[] = {
 	[OPT_LONG] = { 0, "long", NULL, NULL },
-	[OPT_DUMP] = { 0, "dump-options", NULL, NULL, .hidden = true },
+	[OPT_DUMP] = { 0, "dump-options", NULL, "" },
 	{ 0 }
 };
 

@@ -54,7 +54,7 @@ void command_print_help(FILE *out, const struct command *cmd)
 	fprintf(out, "Usage: pvctl [-vNftT] %s%s%s%s\n\n%s.\n\nOptions:\n", name, is_end(options) ? "" : " [options]",
 		cmd->args[0] ? " " : "", cmd->args, cmd->summary);
 	for (const struct option_def *o = options; !is_end(o); o++)
-		if (!o->hidden)
+		if (!o->help || o->help[0])
 			print_option(out, o);
 	for (const struct option_def *o = common; !is_end(o); o++)
 		print_option(out, o);

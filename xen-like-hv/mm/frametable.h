@@ -50,6 +50,7 @@ struct page_info {
 /* A table that is not validated: its entries below this index hold their references. */
 #define PGT_done_shift  32
 #define PGT_done_mask   (0x3ffULL << PGT_done_shift)
+#define PGT_undo        (1ULL << 42) /* partial: validation failed, what it took is to be given back */
 
 #define PGF_dirty       1u /* free but not scrubbed */
 #define PGF_head        2u /* head of a free chunk on a free list */

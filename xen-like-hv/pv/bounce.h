@@ -33,6 +33,7 @@ bool pv_retry_guest_access(void);
 /* toggle_guest_mode, which wants no interrupt while it changes the loaded root. */
 void pv_toggle_mode(struct vcpu *v);
 
+/* m2p_strict would hide the table from user mode; that is not done, so it is refused. */
 #define PV_VM_ASSIST_KNOWN \
 	((1UL << VMASST_TYPE_4gb_segments) | (1UL << VMASST_TYPE_4gb_segments_notify) | \
 	 (1UL << VMASST_TYPE_writable_pagetables) | (1UL << VMASST_TYPE_pae_extended_cr3) | \

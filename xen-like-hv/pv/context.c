@@ -51,7 +51,7 @@ static void load_selectors(struct vcpu *v)
 	LOAD_SELECTOR("fs", v->pv.fs, ok);
 	LOAD_SELECTOR("gs", v->pv.gs, ok);
 	if (!ok)
-		v->pv.nmi_pending |= PENDING_FAILSAFE;
+		__atomic_or_fetch(&v->pv.nmi_pending, PENDING_FAILSAFE, __ATOMIC_SEQ_CST);
 }
 
 static void save_bases(struct vcpu *v)

@@ -5,11 +5,17 @@
 #include "sched/softirq.h"
 #include "x86/spinlock.h"
 
+/* Another vCPU may send an NMI at any time. */
+static void clear_pending(struct vcpu *v, unsigned int what)
+{
+	__atomic_and_fetch(&v->pv.nmi_pending, (uint8_t)~what, __ATOMIC_SEQ_CST);
+}
+
 static void deliver_nmi(struct vcpu *v)
 {
 	const struct trap_info *ti = &v->pv.traps[TRAP_nmi];
 
-	v->pv.nmi_pending &= ~PENDING_NMI;
+	clear_pending(v, PENDING_NMI);
 	if (ti->address == 0)
 		return;
 	v->pv.in_nmi = 1;
@@ -32,7 +38,7 @@ static void deliver_bad_selectors(struct vcpu *v)
 {
 	const uint16_t sel[4] = { v->pv.ds, v->pv.es, v->pv.fs, v->pv.gs };
 
-	v->pv.nmi_pending &= ~PENDING_FAILSAFE;
+	clear_pending(v, PENDING_FAILSAFE);
 	deliver_failsafe(v, sel);
 }
 

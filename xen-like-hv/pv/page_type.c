@@ -78,7 +78,9 @@ static int work_validate(struct page_info *pg, bool preemptible, bool have_ref)
 {
 	int rc;
 
-	if ((pg->type_info & PGT_type_mask) == PGT_seg_desc)
+	if (unlikely(pg->type_info & PGT_undo))
+		rc = -EINVAL;
+	else if ((pg->type_info & PGT_type_mask) == PGT_seg_desc)
 		rc = seg_desc_validate(pg);
 	else
 		rc = table_validate(pg, preemptible);
@@ -94,10 +96,13 @@ static int work_validate(struct page_info *pg, bool preemptible, bool have_ref)
 		publish_partial(pg, have_ref);
 		return rc;
 	}
-	if (is_table(pg->type_info) && table_devalidate(pg, preemptible) == -ERESTART_HC)
+	if (is_table(pg->type_info) && table_devalidate(pg, preemptible) == -ERESTART_HC) {
+		/* The error is told when nothing of the attempt is left. */
+		publish(pg, pg->type_info | PGT_undo);
 		publish_partial(pg, have_ref);
-	else
-		publish_free(pg, have_ref);
+		return -ERESTART_HC;
+	}
+	publish_free(pg, have_ref);
 	return rc;
 }
 
@@ -156,15 +161,20 @@ int get_page_type(struct page_info *pg, uint64_t type, bool preemptible)
 				continue;
 			return (nx & PGT_validated) ? 0 : first_use(pg, x, type, preemptible);
 		} else if (x & PGT_partial) {
-			if (same != type && (uint32_t)x != 1)
+			/*
+			 * An orphan of another type goes first. That takes long, and may
+			 * need the lock of a table which a caller that cannot be preempted
+			 * holds.
+			 */
+			if (same != type && (!preemptible || (uint32_t)x != 1))
 				return -EBUSY;
 			if (!cmpxchg_u64(&pg->type_info, &x, x & ~PGT_partial))
 				continue;
 			if (same == type)
 				return work_validate(pg, preemptible, true);
-			rc = work_drop(pg, preemptible);
+			rc = work_drop(pg, true);
 			if (rc)
-				return preemptible ? rc : -EBUSY;
+				return rc;
 			x = READ_ONCE(pg->type_info);
 		} else if (same != type) {
 			return -EBUSY;

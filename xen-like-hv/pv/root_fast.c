@@ -18,6 +18,8 @@
 #include "pv/mmu_private.h"
 
 #define PTE_AD (PTE_A | PTE_D)
+/* In the kernel's entries of an opened root: the hardware ignores it, a guest's entry cannot have it. */
+#define PTE_OPENED (1UL << 62)
 
 static bool differ(pte_t a, pte_t b)
 {
@@ -76,7 +78,7 @@ static bool collect_slot(struct vcpu *v, unsigned int slot)
 	if (v->pv.fast_nr == FAST_SLOTS_MAX)
 		return false;
 	v->pv.fast_slot[v->pv.fast_nr] = (uint16_t)slot;
-	v->pv.fast_kernel[v->pv.fast_nr] = k;
+	v->pv.fast_kernel[v->pv.fast_nr] = k | PTE_OPENED;
 	v->pv.fast_user[v->pv.fast_nr] = u;
 	v->pv.fast_nr++;
 	return true;
@@ -129,7 +131,7 @@ static int find_slot(const struct vcpu *v, unsigned int slot)
 void root_store_high(struct vcpu *v, unsigned int slot, bool user, pte_t val)
 {
 	int i = find_slot(v, slot);
-	pte_t *p = &v->pv.root_user[slot], old, cur;
+	pte_t *p = &v->pv.root_user[slot], cur;
 
 	/* The list is made anew with the next base; closing goes on with this one. */
 	v->pv.fast_root = v->pv.fast_list_ok = 0;
@@ -140,12 +142,13 @@ void root_store_high(struct vcpu *v, unsigned int slot, bool user, pte_t val)
 			WRITE_ONCE(*p, val);
 		return;
 	}
-	old = user ? v->pv.fast_user[i] : v->pv.fast_kernel[i];
+	if (!user)
+		val |= PTE_OPENED;
 	WRITE_ONCE(*(user ? &v->pv.fast_user[i] : &v->pv.fast_kernel[i]), val);
 	if (v != current)
 		flush_tlb_mask(v->domain->dirty_cpus & 1ULL << v->processor);
-	/* Listed slots differ: the old entry is found there only if its side is the one shown now. */
+	/* It can only be closed now, by itself, with the new entries. Does it show the one that changed? */
 	cur = READ_ONCE(*p);
-	while (!((cur ^ old) & ~PTE_AD) && !cmpxchg_u64(p, &cur, val))
+	while (!(cur & PTE_OPENED) == user && !cmpxchg_u64(p, &cur, val))
 		;
 }

@@ -91,8 +91,8 @@ static bool host_begin(struct run_queue *rq)
 	flags = spin_lock_irqsave(&rq->lock);
 	rq->host_start = NOW();
 	ok = rq_host_allowed(rq, rq->host_start);
+	rq->host_wanted = !ok;
 	if (ok) {
-		rq->host_wanted = false;
 		rq->host_running = true;
 		if (rq->nr)
 			rq_limit_slice(rq, rq->host_start + HOST_SLICE);
@@ -129,7 +129,7 @@ static bool do_host_work(struct run_queue *rq)
 	return true;
 }
 
-static void spin(s_time_t ns)
+static void spin(struct run_queue *rq, s_time_t ns)
 {
 	s_time_t end = NOW() + ns;
 
@@ -137,6 +137,11 @@ static void spin(s_time_t ns)
 	while (!has_work() && NOW() < end)
 		cpu_relax();
 	watch_end();
+	/* What came without a doorbell must not wait until this CPU is idle again. */
+	if (host_request_free())
+		WRITE_ONCE(rq->host_wanted, true);
+	if (host_sends())
+		softirq_raise(EVENT_SEND_SOFTIRQ);
 }
 
 static void halt(void)
@@ -174,6 +179,9 @@ void idle_loop(void)
 		first_time_here(rq);
 	irq_enable();
 	for (;;) {
+		/* First, or they would preempt domain 0's call before it has done anything. */
+		if (softirqs_pending())
+			do_softirq();
 		if (host_sends())
 			evtchn_send_host_bits();
 		if (do_host_work(rq))
@@ -181,11 +189,9 @@ void idle_loop(void)
 		/* vCPUs that came while domain 0 had the CPU did not interrupt it. */
 		if (READ_ONCE(rq->nr))
 			softirq_raise(SCHEDULE_SOFTIRQ);
-		if (softirqs_pending())
-			do_softirq();
 		if (has_work())
 			continue;
-		spin(spin_ns);
+		spin(rq, spin_ns);
 		spin_ns = SPIN_NS;
 		if (!has_work())
 			halt();

@@ -363,7 +363,12 @@ static void tally_root(struct vcpu *v, const uint64_t *root, const struct page_i
 			for (unsigned int k = 0; k < v->pv.fast_nr; k++)
 				if (v->pv.fast_slot[k] == i)
 					want = replaced[k];
-		BUG_ON(((root[i] | want) & PTE_P) && root[i] != want);
+		if (((root[i] | want) & PTE_P) && root[i] != want) {
+			fprintf(stderr, "vcpu %u %s slot %u: %016lx, want %016lx; opened %u, listed %u\n", v->vcpu_id,
+				root == v->pv.root_user ? "user" : "kernel", i, root[i], want, v->pv.root_opened,
+				v->pv.fast_nr);
+			abort();
+		}
 	}
 }
 

@@ -110,7 +110,7 @@ static void one_action(void)
 	}
 }
 
-static void start(unsigned int vcpus)
+static void start(unsigned int vcpus, unsigned int seed)
 {
 	harness_init();
 	d = new_domain(1, vcpus);
@@ -121,6 +121,8 @@ static void start(unsigned int vcpus)
 	pool[PAGES] = new_page(other);
 	pool[PAGES + 1] = mfn_to_page(virt_to_mfn(alloc_hv_page()));
 	preempt_one_in = 3;
+	for (unsigned int i = 0; i < seed; i++)
+		rnd();
 }
 
 static void finish(void)
@@ -133,7 +135,7 @@ static void finish(void)
 
 START_TEST(one_cpu)
 {
-	start(1);
+	start(1, (unsigned int)_i);
 	for (unsigned int i = 0; i < ROUNDS; i++) {
 		one_action();
 		if (i % 16 == 0)
@@ -162,7 +164,7 @@ START_TEST(several_cpus)
 	pthread_t t[4];
 	uintptr_t i;
 
-	start(4);
+	start(4, (unsigned int)_i);
 	for (i = 0; i < 4; i++)
 		ck_assert_int_eq(pthread_create(&t[i], NULL, cpu_thread, (void *)i), 0);
 	for (i = 0; i < 4; i++)
@@ -178,8 +180,8 @@ Suite *suite_mmu_random(void)
 	TCase *t = tcase_create("all");
 
 	tcase_set_timeout(t, 120);
-	tcase_add_test(t, one_cpu);
-	tcase_add_test(t, several_cpus);
+	tcase_add_loop_test(t, one_cpu, 0, 8);
+	tcase_add_loop_test(t, several_cpus, 0, 4);
 	suite_add_tcase(s, t);
 	return s;
 }

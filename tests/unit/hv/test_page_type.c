@@ -6,6 +6,7 @@
 #include <xen/memory.h>
 
 #define RW (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D)
+#define OPENED (1UL << 62) /* how root_fast.c marks the kernel's entries */
 #define RO (PTE_P | PTE_U | PTE_A)
 
 static struct domain *d, *other;
@@ -182,8 +183,8 @@ START_TEST(fast_root_opens_and_closes)
 	ck_assert_uint_eq(v->pv.fast_nr, 2);
 	root_open_kernel(v);
 	audit(d);
-	ck_assert_uint_eq(v->pv.root_user[300], pte_for(l3, RW));
-	ck_assert_uint_eq(v->pv.root_user[511], 0);
+	ck_assert_uint_eq(v->pv.root_user[300], pte_for(l3, RW) | OPENED);
+	ck_assert_uint_eq(v->pv.root_user[511], OPENED);
 	/* A low slot in one root only: not fast until the other follows. */
 	ck_assert_int_eq(set_entry(l4, 7, pte_for(l3, RW)), 0);
 	ck_assert_uint_eq(v->pv.fast_root, 0);
@@ -191,7 +192,7 @@ START_TEST(fast_root_opens_and_closes)
 	ck_assert_uint_eq(v->pv.fast_root, 1);
 	/* While open: a kernel slot that goes away is gone at once, a user's comes with closing. */
 	ck_assert_int_eq(set_entry(l4, 300, 0), 0);
-	ck_assert_uint_eq(v->pv.root_user[300], 0);
+	ck_assert_uint_eq(v->pv.root_user[300], OPENED);
 	ck_assert_int_eq(set_entry(user, 511, 0), 0);
 	ck_assert_uint_eq(v->pv.fast_root, 0);
 	root_close_kernel(v);
@@ -297,6 +298,9 @@ START_TEST(preempted_validation_goes_on)
 	audit(d);
 	preempt_one_in = 0;
 	ck_assert(l2->type_info & PGT_partial);
+	ck_assert_int_eq(set_entry(l2, 0, 4), -EBUSY);
+	ck_assert_int_eq(pin(l2, 2), 0);
+	ck_assert_int_eq(unpin(l2), 0);
 	ck_assert_int_eq(set_entry(l2, 0, 4), 0);
 	ck_assert_uint_eq(types(l2), 0);
 	audit(d);
@@ -305,6 +309,26 @@ START_TEST(preempted_validation_goes_on)
 	ck_assert(get_page(l2, d));
 	ck_assert_int_eq(get_page_type(l2, PGT_l2, true), -ERESTART_HC);
 	put_page(l2);
+}
+END_TEST
+
+START_TEST(failed_validation_leaves_nothing)
+{
+	unsigned int i;
+
+	build();
+	for (i = 0; i < 40; i++) {
+		struct page_info *t = new_page(d);
+
+		page_words(t)[i] = pte_for(data, RW);
+		page_words(l2)[i + 10] = pte_for(t, RW);
+	}
+	page_words(l2)[500] = pte_for(data, RW);
+	preempt_one_in = 1;
+	ck_assert_int_eq(pin(l4, 4), -EINVAL);
+	ck_assert_uint_eq(types(l4) | types(l3) | types(l2) | types(l1) | types(data), 0);
+	ck_assert_int_eq(set_entry(l2, 500, 0), 0);
+	ck_assert_int_eq(pin(l4, 4), 0);
 }
 END_TEST
 
@@ -546,6 +570,7 @@ Suite *suite_page_type(void)
 	tcase_add_test(t, plain_memory_can_be_stored_to);
 	tcase_add_test(t, type_change_flushes_once);
 	tcase_add_test(t, preempted_validation_goes_on);
+	tcase_add_test(t, failed_validation_leaves_nothing);
 	tcase_add_test(t, live_entry_drop_is_deferred);
 	tcase_add_test(t, descriptors);
 	tcase_add_test(t, ldt_on_demand);

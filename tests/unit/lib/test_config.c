@@ -44,7 +44,7 @@ START_TEST(test_keys)
 	ck_assert_int_eq(pvctl_config_set_str(c, "type", "pvh", &err), -ENOSYS);
 	ck_assert_int_eq(pvctl_config_set_str(c, "type", "vm", &err), -EINVAL);
 	ck_assert_int_eq(pvctl_config_set_str(c, "on_crash", "preserve", &err), 0);
-	ck_assert_int_eq(pvctl_config_set_str(c, "on_crash", "coredump-destroy", &err), -ENOSYS);
+	ck_assert_int_eq(pvctl_config_set_str(c, "on_crash", "soft-reset", &err), -ENOSYS);
 	ck_assert_int_eq(pvctl_config_set_str(c, "on_crash", "ignore", &err), -EINVAL);
 	ck_assert_str_eq(pvctl_config_get_str(c, "on_crash"), "preserve");
 	ck_assert_int_eq(pvctl_config_set_str(c, "uuid", "not-a-uuid", &err), -EINVAL);

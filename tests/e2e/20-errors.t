@@ -1,0 +1,76 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Bad input: a clear message, a non-zero exit, nothing left over.
+. "$(dirname "$0")/lib.sh"
+
+refused "list without a node says how to start one" 1 'pvctl node start' pvctl list
+t "node start" pvctl node start --memory 1024
+free0=$(free_pages)
+same_free() { eventually 5 eval "[ \"\$(free_pages)\" = '$free0' ]"; }
+no_domains() { [ "$(pvctl list | wc -l)" -le 2 ]; }
+
+head -c 300000 "$KERNEL" >"$W/short"
+: >"$W/empty"
+head -c 2000000 /dev/urandom >"$W/noise"
+cp "$KERNEL" "$W/corrupt"
+printf 'garbage in the middle of the payload' | dd of="$W/corrupt" bs=1 seek=3000000 conv=notrunc status=none
+mkdir "$W/dir"
+truncate -s 3G "$W/huge"
+# shellcheck disable=SC2016
+for k in short empty noise corrupt dir huge; do
+	sed "s|^kernel=.*|kernel=\"$W/$k\"|" "$(config "k-$k")" >"$W/k.cfg"
+	refused "a kernel that is: $k" '*' "$k|kernel" pvctl create -q -p "$W/k.cfg"
+done
+refused "a kernel that is missing" 3 'no-such-kernel' pvctl create -q -p "$(config missing 'kernel="/no-such-kernel"')"
+refused "a kernel that is no PV kernel" '*' 'busybox|Xen|PV|note' pvctl create -q -p "$(config nopv "kernel=\"$PWD/$O/demo/busybox\"")"
+refused "a ramdisk that is missing" '*' 'no-such-ramdisk' pvctl create -q -p "$(config rd 'ramdisk="/no-such-ramdisk"')"
+refused "a ramdisk larger than the domain" '*' 'ramdisk|memory' pvctl create -q -p "$(config rdbig "ramdisk=\"$W/huge\"")"
+refused "more memory than the node has" '*' 'memory' pvctl create -q -p "$(config mem 'memory=100000')"
+refused "too little memory for the kernel" '*' 'memory' pvctl create -q -p "$(config tiny 'memory=8')"
+refused "0 vCPUs" '*' 'vcpus' pvctl create -q -p "$(config v0 'vcpus=0')"
+refused "10,000 vCPUs" '*' 'vcpus' pvctl create -q -p "$(config v1 'vcpus=10000')"
+refused "no name" '*' 'name' pvctl create -q -p <(sed /^name/d "$(config noname)")
+refused "a config that is a directory" '*' 'dir' pvctl create -q -p "$W/dir"
+refused "a config that is binary" '*' 'noise|line' pvctl create -q -p "$W/noise"
+refused "a config that is not there" '*' 'nothing-here' pvctl create -q -p "$W/nothing-here"
+refused "a misspelt key names the right one" '*' 'memory' pvctl create -q --strict -p "$(config typo 'memroy=64')"
+refused "an error has file, line and a caret" '*' 'bad.cfg:9:.*|\^' pvctl create -q -p "$(config bad 'vcpus = = 2')"
+refused "an unknown domain" '*' 'invalid domain identifier \(rc=-6\)' pvctl destroy nobody
+refused "an unknown command" '*' 'command not implemented' pvctl frobnicate
+refused "a key of xl's that is not supported yet" '*' 'not supported' pvctl create -q -p "$(config disk 'disk=["/dev/null,raw,xvda"]')"
+t "an unsupported subcommand says so by name" eval "pvctl migrate x y 2>&1 | grep -q migrate; ! pvctl migrate x y 2>/dev/null"
+
+t "one domain" pvctl create -q -p "$(config twin)"
+refused "a name that is taken" '*' 'twin' pvctl create -q -p "$(config twin)"
+t "destroy it" pvctl destroy twin
+t "no domain is left of all this" no_domains
+t "no memory is, either" same_free
+
+# Half-built: the client dies in the middle of a create.
+for i in 1 2 3 4 5 6 7 8; do
+	"$PVCTL" create -q -p "$(config "half$i")" >/dev/null 2>&1 &
+	pid=$!
+	sleep "0.0$((i * 9 % 10))"
+	kill -9 $pid 2>/dev/null
+	wait $pid 2>/dev/null
+done
+sleep 0.5
+for i in 1 2 3 4 5 6 7 8; do pvctl destroy "half$i" 2>/dev/null; done
+if eventually 10 no_domains; then ok "clients killed while they create leave nothing"; else not_ok "clients killed while they create leave nothing"; pvctl list; fi
+t "nor do they leak memory" same_free
+
+# A client that sends rubbish to the control socket.
+python3 - "$PVCTL_RUN_DIR/default/control.sock" <<'P'
+import os, socket, sys
+for data in (b"", b"\0", os.urandom(4096), b"\2\0\0\0\xff\xff\xff\xff" + b"\0" * 64, b"\2\0\0\0\x10\0\0\0" + b"\0" * 8):
+    s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])
+    try:
+        s.sendall(data); s.settimeout(0.2); s.recv(100)
+    except OSError:
+        pass
+    s.close()
+P
+t "the daemon survives rubbish on its socket" pvctl list
+t "the socket is its owner's only" eval "[ \"\$(stat -c %a '$PVCTL_RUN_DIR/default')\" = 700 ]"
+t "node stop" pvctl node stop
+done_testing

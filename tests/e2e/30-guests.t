@@ -1,0 +1,33 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The test guests: each asserts part of the ABI, or tries to break out, and says how it went.
+. "$(dirname "$0")/lib.sh"
+
+t "node start" pvctl node start --memory 1024 --cpus 2
+free0=$(free_pages)
+for elf in "$O"/guests/*.elf; do
+	g=$(basename "$elf" .elf)
+	mem=32 vcpus=1
+	[ "$g" = vcpu ] && vcpus=4
+	printf '%s\n' "name=\"$g\"" "kernel=\"$PWD/$elf\"" "memory=$mem" "vcpus=$vcpus" 'on_poweroff="destroy"' 'on_crash="destroy"' >"$W/$g.cfg"
+	if ! pvctl create -q "$W/$g.cfg" >"$W/out" 2>&1; then
+		not_ok "guest $g: create"
+		sed 's/^/#   /' "$W/out"
+		continue
+	fi
+	eventually 60 eval "! pvctl domid $g" || { pvctl destroy "$g"; say "guest $g did not end by itself"; }
+	verdict=$(console_log "$g" | grep -a '^TEST RESULT:' | tail -n 1)
+	case $verdict in
+	*SUCCESS*) ok "guest $g" ;;
+	*SKIP*) skip "guest $g" "${verdict#TEST RESULT: }" ;;
+	*)
+		not_ok "guest $g: ${verdict:-no verdict}"
+		console_log "$g" | tail -n 20 | sed 's/^/#   /'
+		pvctl dmesg | tail -n 10 | sed 's/^/#   /'
+		;;
+	esac
+done
+t "the hypervisor is well after all of them" eval "pvctl info total_memory && ! pvctl dmesg | grep -E 'BUG|panic'"
+t "no memory is lost" eventually 5 eval "[ \"\$(free_pages)\" = '$free0' ]"
+t "no domain is left" eval "[ \$(pvctl list | wc -l) -le 2 ]"
+done_testing

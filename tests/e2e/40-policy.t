@@ -1,0 +1,28 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# on_poweroff, on_reboot, on_crash; consoles of domains that die at once.
+. "$(dirname "$0")/lib.sh"
+STUB=$PWD/$O/guests/version.elf
+
+t "node start" pvctl node start --memory 1024
+guest() { # NAME LINE...: a test guest that powers off within milliseconds
+	local name=$1
+	shift
+	printf '%s\n' "name=\"$name\"" "kernel=\"$STUB\"" 'memory=32' "$@" >"$W/$name.cfg"
+	pvctl create -q "$W/$name.cfg"
+}
+guest d 'on_poweroff="destroy"'
+t "on_poweroff=destroy: it goes" eventually 10 eval "! pvctl domid d"
+t "its console is readable after its death" eval "pvctl console 1 </dev/null | grep -a 'TEST RESULT' || console_log d | grep -a 'TEST RESULT'"
+guest p 'on_poweroff="preserve"'
+t "on_poweroff=preserve: it stays, shut down" eventually 10 eval "pvctl list | grep -qE '^p .* ---s--|^p .* --ps--'"
+t "the JSON list has the reason" eval "pvctl list --json | grep -q poweroff"
+t "and can be destroyed" pvctl destroy p
+guest c 'on_poweroff="coredump-destroy"'
+t "on_poweroff=coredump-destroy: it goes" eventually 20 eval "! pvctl domid c"
+t "and leaves an ELF core" eval "readelf -h $PVCTL_STATE_DIR/default/dump/c-*.core | grep -q CORE"
+guest n 'on_poweroff="rename-restart"'
+t "on_poweroff=rename-restart: the old one is kept under another name" eventually 10 eval "pvctl list | grep -qE '^n-1 '"
+sleep 4
+t "a restart storm ends" eval "[ \$(pvctl list | grep -c '^n') -le 6 ]"
+done_testing
