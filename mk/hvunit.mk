@@ -13,8 +13,8 @@ HVUNIT_CFLAGS := -std=gnu11 -O2 -g $(WARN) -Wno-missing-prototypes -Itests/unit/
 $(O)/hvunit/%.o: %.c
 	$(call say,TESTCC,$<)mkdir -p $(@D) && $(CC) $(HVUNIT_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(O)/tests/unit/hv-mmu: $(HVUNIT_OBJ)
+$(O)/tests/unit/hv/test_mmu: $(HVUNIT_OBJ)
 	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(EXTRA_CFLAGS) $(EXTRA_LDFLAGS) -pthread -o $@ $^ $(shell pkg-config --libs check)
 
-hv-unit: $(O)/tests/unit/hv-mmu
+hv-unit: $(O)/tests/unit/hv/test_mmu
 .PHONY: hv-unit

@@ -81,8 +81,12 @@ static int put_domain(struct pvctl *ctx, const struct vcpu_output *out, const st
 	struct pvctl_error err = { 0 };
 	struct pvctl_vcpu_list *list;
 	const struct pvctl_vcpu_info *v;
-	int rc = pvctl_vcpu_list(ctx, info->domid, &list, &err);
+	int rc;
 
+	/* The host has CPUs, but as domain 0 it has no virtual ones. */
+	if (!info->domid && !info->vcpus_online)
+		return 0;
+	rc = pvctl_vcpu_list(ctx, info->domid, &list, &err);
 	if (rc)
 		return rc == -ESRCH ? 0 : fail("vcpu-list", info->name, &err);
 	for (size_t i = 0; (v = pvctl_vcpu_list_at(list, i)); i++)

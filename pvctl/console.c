@@ -13,11 +13,11 @@
 #include "pvctl/term.h"
 
 #define TYPED_MAX 16384
-/* A domain that has shut down is gone at once, unless its on_* action keeps it. */
-#define KEPT_AFTER_MS 3000
+/* A domain that is kept goes on writing for a moment after it has shut down. */
+#define KEPT_AFTER_MS 1000
 #define RESTART_WITHIN_MS 20000
 
-enum end { END_NONE, END_LEFT, END_GONE, END_KEPT, END_ERROR };
+enum end { END_NONE, END_LEFT, END_GONE, END_KEPT, END_NODE, END_ERROR };
 
 struct session {
 	struct pvctl *ctx;
@@ -25,11 +25,13 @@ struct session {
 	uint32_t domid;
 	char name[128];
 	struct pvctl_events *events; /* NULL: how it ends is not known */
+	bool events_broken;
 	int fd;
 	bool raw, input_open;
-	bool was_shut_down;
+	bool was_shut_down, node_down;
 	int32_t reason;
 	uint64_t shut_down_at;
+	bool kept, restarts;         /* what its on_* action for this reason does */
 	uint32_t restarted_as;       /* 0: not */
 	char typed[TYPED_MAX];
 	size_t n_typed;
@@ -140,20 +142,47 @@ static enum end from_keyboard(struct session *s)
 	return escape ? END_LEFT : END_NONE;
 }
 
+static void learn_action(struct session *s)
+{
+	static const char *const keys[] = { "on_poweroff", "on_reboot", NULL, "on_crash", "on_watchdog" };
+	const char *key = s->reason >= 0 && s->reason < (int32_t)(sizeof(keys) / sizeof(keys[0])) ? keys[s->reason] : NULL;
+	struct pvctl_config *config;
+	const char *action = NULL;
+
+	s->kept = false;
+	s->restarts = s->reason == PVCTL_REASON_REBOOT;
+	/* Gone already: then it was not kept. */
+	if (!key || pvctl_domain_config(s->ctx, s->domid, &config, NULL))
+		return;
+	action = pvctl_config_get_str(config, key);
+	if (action) {
+		s->restarts = strstr(action, "restart");
+		s->kept = !strcmp(action, "preserve") || !strcmp(action, "rename-restart");
+	}
+	pvctl_config_free(config);
+}
+
 static void take_events(struct session *s)
 {
 	struct pvctl_event ev;
 
-	while (s->events && pvctl_events_next(s->events, &ev, NULL) == 1) {
+	int rc = 0;
+
+	while (s->events && !s->events_broken && (rc = pvctl_events_next(s->events, &ev, NULL)) == 1) {
 		if (ev.type == PVCTL_EVENT_SHUTDOWN && ev.domid == s->domid) {
 			s->was_shut_down = true;
 			s->reason = ev.reason;
 			s->shut_down_at = now_ns();
+			learn_action(s);
+		} else if (ev.type == PVCTL_EVENT_NODE_DOWN) {
+			s->node_down = true;
 		} else if (ev.type == PVCTL_EVENT_CREATED && ev.domid != s->domid && s->name[0] &&
 			   !strcmp(ev.name, s->name)) {
 			s->restarted_as = ev.domid;
 		}
 	}
+	/* It would be readable for ever. */
+	s->events_broken = s->events_broken || rc < 0;
 }
 
 static uint64_t ms_since(uint64_t then)
@@ -168,11 +197,11 @@ static enum end pump(struct session *s)
 			{ .fd = s->fd, .events = (short)(POLLIN | (s->n_typed ? POLLOUT : 0)) },
 			/* Not a terminal: what does not fit yet waits in the pipe. */
 			{ .fd = s->input_open && (s->raw || s->n_typed < TYPED_MAX) ? STDIN_FILENO : -1, .events = POLLIN },
-			{ .fd = s->events ? pvctl_events_fd(s->events) : -1, .events = POLLIN },
+			{ .fd = s->events && !s->events_broken ? pvctl_events_fd(s->events) : -1, .events = POLLIN },
 		};
 		enum end end = END_NONE;
 
-		if (poll(p, 3, s->was_shut_down ? 200 : -1) < 0 && errno != EINTR)
+		if (poll(p, 3, s->kept ? 200 : -1) < 0 && errno != EINTR)
 			return END_ERROR;
 		if (interrupted())
 			return END_LEFT;
@@ -184,7 +213,7 @@ static enum end pump(struct session *s)
 			to_domain(s);
 		if (end == END_NONE && p[0].revents & (POLLIN | POLLHUP | POLLERR))
 			end = from_domain(s);
-		if (end == END_NONE && s->was_shut_down && ms_since(s->shut_down_at) > KEPT_AFTER_MS)
+		if (end == END_NONE && s->kept && ms_since(s->shut_down_at) > KEPT_AFTER_MS)
 			end = END_KEPT;
 		if (end != END_NONE)
 			return end;
@@ -192,35 +221,27 @@ static enum end pump(struct session *s)
 }
 
 /* The console may end before the event that says why has come. */
-static void wait_event(struct session *s, uint64_t ms, bool (*enough)(const struct session *))
+static enum end wait_event(struct session *s, uint64_t ms, bool (*enough)(const struct session *))
 {
 	uint64_t since = now_ns();
 
 	take_events(s);
-	while (s->events && !enough(s) && !interrupted() && ms_since(since) < ms) {
-		struct pollfd p = { .fd = pvctl_events_fd(s->events), .events = POLLIN };
+	while (s->events && !s->events_broken && !enough(s) && !interrupted() && ms_since(since) < ms) {
+		struct pollfd p[2] = {
+			{ .fd = pvctl_events_fd(s->events), .events = POLLIN },
+			{ .fd = s->raw ? STDIN_FILENO : -1, .events = POLLIN },
+		};
 
-		poll(&p, 1, 100);
+		poll(p, 2, 100);
 		take_events(s);
+		if (p[1].revents && from_keyboard(s) == END_LEFT)
+			return END_LEFT;
 	}
+	return END_NONE;
 }
 
-static bool knows_reason(const struct session *s) { return s->was_shut_down; }
-static bool is_restarted(const struct session *s) { return s->restarted_as; }
-
-static bool restarts_on_reboot(struct session *s)
-{
-	struct pvctl_config *config;
-	const char *action;
-	bool yes;
-
-	if (pvctl_domain_config(s->ctx, s->domid, &config, NULL))
-		return false;
-	action = pvctl_config_get_str(config, "on_reboot");
-	yes = !action || strstr(action, "restart");
-	pvctl_config_free(config);
-	return yes;
-}
+static bool knows_reason(const struct session *s) { return s->was_shut_down || s->node_down; }
+static bool is_restarted(const struct session *s) { return s->restarted_as || s->node_down; }
 
 static int attach(struct session *s, uint64_t replay)
 {
@@ -252,29 +273,47 @@ static int say_end(const struct session *s, enum end end)
 		say(s, "The console of %s (%u) cannot be shown any longer.", s->name, s->domid);
 		return EXIT_FAILED;
 	}
+	if (end == END_NODE) {
+		say(s, "The node of %s (%u) does not run any longer.", s->name, s->domid);
+		return EXIT_FAILED;
+	}
 	say(s, known ? texts[s->reason] : "%s (%u) has ended.", s->name, s->domid);
 	if (end == END_KEPT && !s->opts->quiet)
 		say(s, "It is kept; `pvctl destroy %s' (%u) removes it.", s->name, s->domid);
 	return known && (s->reason == PVCTL_REASON_CRASH || s->reason == PVCTL_REASON_WATCHDOG) ? EXIT_FAILED : EXIT_OK;
 }
 
+static bool node_lost(struct session *s)
+{
+	struct pvctl_domain_info info;
+	int rc;
+
+	if (s->node_down || s->was_shut_down)
+		return s->node_down;
+	rc = pvctl_domain_get(s->ctx, s->domid, &info, NULL);
+	return rc && rc != -ESRCH;
+}
+
 /* One life of the domain; true: it goes on under another number. */
 static bool one_life(struct session *s, uint64_t replay, int *ret_code)
 {
-	bool follows = restarts_on_reboot(s);
 	enum end end;
 
-	s->was_shut_down = false;
+	s->was_shut_down = s->kept = s->restarts = false;
 	s->restarted_as = 0;
 	s->n_typed = 0;
 	end = pump(s);
 	close(s->fd);
+	s->fd = -1;
 	if (end == END_GONE)
 		wait_event(s, 500, knows_reason);
-	if (end == END_GONE && s->was_shut_down && s->reason == PVCTL_REASON_REBOOT && follows) {
-		say(s, "%s (%u) reboots.", s->name, s->domid);
-		wait_event(s, RESTART_WITHIN_MS, is_restarted);
-		if (s->restarted_as) {
+	if (end == END_GONE && node_lost(s))
+		end = END_NODE;
+	if ((end == END_GONE || end == END_KEPT) && s->was_shut_down && s->restarts) {
+		say(s, "%s (%u) is started again.", s->name, s->domid);
+		if (wait_event(s, RESTART_WITHIN_MS, is_restarted) == END_LEFT)
+			end = END_LEFT;
+		else if (s->restarted_as) {
 			s->domid = s->restarted_as;
 			*ret_code = attach(s, CONSOLE_REPLAY_ALL) ? EXIT_FAILED : EXIT_OK;
 			return *ret_code == EXIT_OK;
@@ -322,7 +361,8 @@ int console_session(struct pvctl *ctx, uint32_t domid, const struct console_opts
 		memcpy(s->name, info.name, sizeof(s->name));
 	s->name[sizeof(s->name) - 1] = '\0';
 	/* Before anything runs, so that its end is not missed. A console without is still a console. */
-	if (pvctl_events_open(ctx, PVCTL_EVENT_SHUTDOWN | PVCTL_EVENT_CREATED, &s->events, NULL))
+	if (pvctl_events_open(ctx, PVCTL_EVENT_SHUTDOWN | PVCTL_EVENT_CREATED | PVCTL_EVENT_NODE_DOWN,
+			      &s->events, NULL))
 		s->events = NULL;
 	if (!attach(s, opts->replay)) {
 		code = start(s);

@@ -189,6 +189,7 @@ static const struct domctl_op ops[] = {
 	[XEN_DOMCTL_settimeoffset] = { settimeoffset, 0 },
 	[XEN_DOMCTL_getvcpuaffinity] = { domctl_getvcpuaffinity, 0 },
 	[XEN_DOMCTL_resumedomain] = { resumedomain, 0 },
+	[XEN_DOMCTL_sendtrigger] = { domctl_sendtrigger, 0 },
 	[XEN_DOMCTL_subscribe] = { subscribe, 0 },
 	[XEN_DOMCTL_set_address_size] = { set_address_size, 0 },
 	[XEN_DOMCTL_get_address_size] = { get_address_size, COPY_BACK },

@@ -2,6 +2,7 @@
 /* Operations on a domain's vCPUs and how they are scheduled. */
 #include "control/private.h"
 #include "mm/heap.h"
+#include "pv/bounce.h"
 #include "pv/trap.h"
 
 static struct vcpu *find_vcpu(struct domain *d, uint32_t id)
@@ -78,6 +79,21 @@ int domctl_getvcpucontext(struct xen_domctl *op, struct domain *d)
 	ret = copy_to_guest(handle_addr(op->u.vcpucontext.ctxt), c, 1);
 	xfree(c);
 	return ret;
+}
+
+/* Of the triggers, a PV guest knows the NMI alone. */
+int domctl_sendtrigger(struct xen_domctl *op, struct domain *d)
+{
+	struct vcpu *v = find_vcpu(d, op->u.sendtrigger.vcpu);
+
+	if (op->u.sendtrigger.trigger != XEN_DOMCTL_SENDTRIGGER_NMI)
+		return -ENOSYS;
+	if (v == NULL || !v->is_initialised)
+		return -ESRCH;
+	__atomic_fetch_or(&v->pv.nmi_pending, PENDING_NMI, __ATOMIC_SEQ_CST);
+	vcpu_unblock(v);
+	vcpu_kick(v);
+	return 0;
 }
 
 int domctl_setvcpuaffinity(struct xen_domctl *op, struct domain *d)

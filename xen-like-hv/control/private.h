@@ -33,6 +33,7 @@ void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info);
 int domctl_max_vcpus(struct xen_domctl *op, struct domain *d);
 int domctl_setvcpucontext(struct xen_domctl *op, struct domain *d);
 int domctl_getvcpucontext(struct xen_domctl *op, struct domain *d);
+int domctl_sendtrigger(struct xen_domctl *op, struct domain *d);
 int domctl_setvcpuaffinity(struct xen_domctl *op, struct domain *d);
 int domctl_getvcpuaffinity(struct xen_domctl *op, struct domain *d);
 int domctl_scheduler_op(struct xen_domctl *op, struct domain *d);

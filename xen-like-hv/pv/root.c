@@ -147,19 +147,33 @@ void pv_root_destroy_vcpu(struct vcpu *v)
 	v->pv.cr3_kernel = v->pv.cr3_user = 0;
 }
 
+/* Unrolled: with each switch of processes this runs for every group of both roots. */
+static void copy_group(uint64_t *dst, const uint64_t *src)
+{
+	WRITE_ONCE(dst[0], src[0]);
+	WRITE_ONCE(dst[1], src[1]);
+	WRITE_ONCE(dst[2], src[2]);
+	WRITE_ONCE(dst[3], src[3]);
+	WRITE_ONCE(dst[4], src[4]);
+	WRITE_ONCE(dst[5], src[5]);
+	WRITE_ONCE(dst[6], src[6]);
+	WRITE_ONCE(dst[7], src[7]);
+}
+
 /* Groups of eight slots: those that the new L4 has, and those to be emptied. */
 static void copy_groups(uint64_t *root, uint64_t *groups, const struct page_info *l4)
 {
+	static const uint64_t empty[8];
 	uint64_t want = l4 ? l4->l4_groups : 0, m;
 	const uint64_t *src = l4 ? page_to_virt(l4) : NULL;
-	unsigned int i;
 
-	for (m = *groups | want; m; m &= m - 1) {
+	for (m = want; m; m &= m - 1) {
 		unsigned int g = (unsigned int)__builtin_ctzll(m) * 8;
 
-		for (i = g; i < g + 8; i++)
-			WRITE_ONCE(root[i], want >> (g / 8) & 1 ? src[i] : 0);
+		copy_group(root + g, src + g);
 	}
+	for (m = *groups & ~want; m; m &= m - 1)
+		copy_group(root + __builtin_ctzll(m) * 8, empty);
 	*groups = want;
 }
 

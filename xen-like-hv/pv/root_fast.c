@@ -69,19 +69,38 @@ void root_fast_off(struct vcpu *v)
 	v->pv.fast_nr = 0;
 }
 
-static bool collect_slot(struct vcpu *v, unsigned int slot)
+/* Nothing differs in a group: the usual case in the user's half. */
+static bool group_same(const pte_t *k, const pte_t *u)
 {
-	pte_t k = v->pv.root_kernel[slot], u = v->pv.root_user[slot];
+	return !(((k[0] ^ u[0]) | (k[1] ^ u[1]) | (k[2] ^ u[2]) | (k[3] ^ u[3]) |
+	          (k[4] ^ u[4]) | (k[5] ^ u[5]) | (k[6] ^ u[6]) | (k[7] ^ u[7])) & ~PTE_AD);
+}
 
-	if (!differ(k, u))
-		return true;
-	if (v->pv.fast_nr == FAST_SLOTS_MAX)
-		return false;
-	v->pv.fast_slot[v->pv.fast_nr] = (uint16_t)slot;
-	v->pv.fast_kernel[v->pv.fast_nr] = k | PTE_OPENED;
-	v->pv.fast_user[v->pv.fast_nr] = u;
-	v->pv.fast_nr++;
+static bool collect_group(struct vcpu *v, unsigned int slot)
+{
+	const pte_t *k = v->pv.root_kernel + slot, *u = v->pv.root_user + slot;
+	unsigned int i, nr = v->pv.fast_nr;
+
+	for (i = 0; i < 8; i++) {
+		if (!differ(k[i], u[i]))
+			continue;
+		if (nr == FAST_SLOTS_MAX)
+			return false;
+		v->pv.fast_slot[nr] = (uint16_t)(slot + i);
+		v->pv.fast_kernel[nr] = k[i];
+		v->pv.fast_user[nr++] = u[i];
+	}
+	v->pv.fast_nr = nr;
 	return true;
+}
+
+static unsigned int count_group(const pte_t *k, const pte_t *u)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < 8; i++)
+		n += differ(k[i], u[i]);
+	return n;
 }
 
 void root_fast_setup(struct vcpu *v)
@@ -93,14 +112,15 @@ void root_fast_setup(struct vcpu *v)
 	if (!v->pv.base || !v->pv.user_base)
 		return;
 	for (; m; m &= m - 1) {
-		unsigned int slot = (unsigned int)__builtin_ctzll(m) * 8, end = slot + 8;
+		unsigned int slot = (unsigned int)__builtin_ctzll(m) * 8;
+		const pte_t *k = v->pv.root_kernel + slot, *u = v->pv.root_user + slot;
 
-		for (; slot < end; slot++) {
-			if (slot >= HV_L4_FIRST)
-				fits = fits && collect_slot(v, slot);
-			else if (differ(v->pv.root_kernel[slot], v->pv.root_user[slot]))
-				v->pv.fast_low_diff++;
-		}
+		if (group_same(k, u))
+			continue;
+		if (slot < HV_L4_FIRST)
+			v->pv.fast_low_diff += count_group(k, u);
+		else
+			fits = fits && collect_group(v, slot);
 	}
 	if (!fits)
 		v->pv.fast_nr = 0;

@@ -31,6 +31,20 @@ void flush_lazy_here(struct run_queue *rq)
 	let_go(v);
 }
 
+/*
+ * From the TLB flush interrupt: an idle CPU that keeps a guest's tables loaded
+ * would be asked again and again; without them it is asked once.
+ */
+bool sched_drop_lazy(void)
+{
+	struct run_queue *rq = &this_cpu(run_queues);
+
+	if (!rq->lazy)
+		return false;
+	flush_lazy_here(rq);
+	return true;
+}
+
 /* For the CPU that waits for v and holds it itself. */
 bool drop_lazy_here(struct vcpu *v)
 {

@@ -70,6 +70,8 @@ void watchdog_destroy(struct domain *d);
 /* Run by each CPU once it is up. Never returns. */
 void idle_loop(void) __noreturn;
 void schedule(void); /* SCHEDULE_SOFTIRQ */
+/* Interrupts off. True: this idle CPU had a guest's tables loaded still; now CR3 is the idle root. */
+bool sched_drop_lazy(void);
 
 /*
  * Context switch hooks, called by sched/context.c on the CPU that switches,

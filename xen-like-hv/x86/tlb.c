@@ -7,6 +7,7 @@
 #include "x86/tlb.h"
 #include "lib/errno.h"
 #include "lib/printk.h"
+#include "sched/sched.h"
 #include "x86/page.h"
 #include "x86/processor.h"
 #include "x86/smp.h"
@@ -105,7 +106,8 @@ void tlb_flush_ipi(void)
 
 	if (!(__atomic_load_n(&flush_pending, __ATOMIC_ACQUIRE) & me))
 		return;
-	flush_here(flush_va);
+	if (!sched_drop_lazy())
+		flush_here(flush_va);
 	__atomic_and_fetch(&flush_pending, ~me, __ATOMIC_RELEASE);
 }
 

@@ -112,8 +112,21 @@ extern void (*event_hook)(void);
 void trap_setup(uint8_t int80_dpl);
 extern char trap_stubs[], event_callback[], failsafe_callback[], syscall_callback[], secondary_start[], hypercall_page[];
 void enter_user(uint64_t rip, uint64_t rsp);
-/* A guest with a second vCPU defines it. */
+
+/*
+ * The second vCPU. A guest that uses it defines secondary_main, which ends in
+ * secondary_end. start_secondary: -ENOENT where there is one vCPU alone.
+ */
 void secondary_main(uint64_t arg);
+void secondary_end(void) __attribute__((noreturn));
+void secondary_context(struct vcpu_guest_context *c, uint64_t arg);
+long start_secondary(uint64_t arg);
+void stop_secondary(void); /* waits until it is down */
+extern volatile bool secondary_stop; /* secondary_main looks at it */
+/* On the second vCPU: a store that may fault and is then left out. */
+void secondary_store(volatile uint64_t *p, uint64_t v);
+extern volatile uint64_t secondary_fixup;
+extern uint64_t secondary_stack[1024];
 
 /* Memory. A virtual address of the image or the initial mapping as machine frame, and back. */
 uint64_t va_to_mfn(const void *va);

@@ -20,6 +20,10 @@ void trap_entry(struct regs *regs)
 			event_hook();
 		return;
 	}
+	if (regs->rsp >= (uint64_t)secondary_stack && regs->rsp < (uint64_t)(secondary_stack + 1024) && secondary_fixup) {
+		regs->rip = secondary_fixup;
+		return;
+	}
 	if (trap_catching) {
 		trap_catching = false;
 		caught.vector = regs->vector;

@@ -5,34 +5,20 @@
 const char test_name[] = "vcpu";
 
 static struct vcpu_guest_context ctx;
-static uint64_t stack[1024] page_aligned;
-static volatile uint64_t alive, counter, stop;
+static uint64_t no_table[512] page_aligned;
+static volatile uint64_t alive, counter;
 
 void secondary_main(uint64_t arg)
 {
 	alive = arg;
-	while (!stop)
+	while (!secondary_stop)
 		__atomic_add_fetch(&counter, 1, __ATOMIC_SEQ_CST);
-	hc_vcpu_op(VCPUOP_down, 1, NULL);
-	for (;;)
-		hc_sched_op(SCHEDOP_block, NULL);
+	secondary_end();
 }
 
 static void fill(void)
 {
-	memset(&ctx, 0, sizeof(ctx));
-	ctx.flags = VGCF_IN_KERNEL;
-	ctx.user_regs.rip = (uint64_t)secondary_start;
-	ctx.user_regs.rsp = (uint64_t)(stack + 1024);
-	ctx.user_regs.rdi = 0x77;
-	ctx.user_regs.rflags = 0x1000;
-	ctx.user_regs.cs = FLAT_KERNEL_CS;
-	ctx.user_regs.ss = FLAT_KERNEL_SS;
-	ctx.kernel_ss = FLAT_KERNEL_SS;
-	ctx.kernel_sp = (uint64_t)(stack + 1024);
-	ctx.event_callback_eip = (uint64_t)event_callback;
-	ctx.failsafe_callback_eip = (uint64_t)failsafe_callback;
-	ctx.ctrlreg[3] = l4_mfn() << PAGE_SHIFT;
+	secondary_context(&ctx, 0x77);
 }
 
 static void bad_contexts(void)
@@ -41,7 +27,7 @@ static void bad_contexts(void)
 	ctx.ctrlreg[3] = 0x200ul << PAGE_SHIFT;
 	EXPECT_ERROR(hc_vcpu_op(VCPUOP_initialise, 1, &ctx));
 	fill();
-	ctx.ctrlreg[3] = va_to_ma(stack) & ~4095ul; /* no L4, and mapped writable */
+	ctx.ctrlreg[3] = va_to_ma(no_table); /* no L4, and mapped writable */
 	EXPECT_ERROR(hc_vcpu_op(VCPUOP_initialise, 1, &ctx));
 	fill();
 	ctx.gdt_ents = 512;
@@ -67,7 +53,6 @@ static void wait_while(bool (*busy)(void), const char *what)
 }
 
 static bool not_alive(void) { return alive != 0x77; }
-static bool still_up(void) { return hc_vcpu_op(VCPUOP_is_up, 1, NULL) == 1; }
 
 static void second(void)
 {
@@ -88,8 +73,7 @@ static void second(void)
 		hc_sched_op(SCHEDOP_yield, NULL);
 	CHECK(counter - before < 1000000, "a vCPU that is down runs");
 	EXPECT(hc_vcpu_op(VCPUOP_up, 1, NULL), 0);
-	stop = 1;
-	wait_while(still_up, "the second vCPU did not go down");
+	stop_secondary();
 }
 
 static void runstate(void)
