@@ -25,6 +25,8 @@ include mk/cli.mk
 -include mk/hvunit.mk
 -include mk/demo.mk
 -include mk/guests.mk
+-include mk/hvunit.mk
+-include mk/hvsched.mk
 -include mk/bench.mk
 -include mk/install.mk
 

@@ -317,6 +317,8 @@ static bool one_life(struct session *s, uint64_t replay, int *ret_code)
 			s->domid = s->restarted_as;
 			*ret_code = attach(s, CONSOLE_REPLAY_ALL) ? EXIT_FAILED : EXIT_OK;
 			return *ret_code == EXIT_OK;
+		} else {
+			say(s, "%s (%u) has not come back; the daemon's log may say why.", s->name, s->domid);
 		}
 	}
 	*ret_code = say_end(s, end);

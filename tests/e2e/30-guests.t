@@ -7,8 +7,7 @@ t "node start" pvctl node start --memory 1024 --cpus 2
 free0=$(free_pages)
 for elf in "$O"/guests/*.elf; do
 	g=$(basename "$elf" .elf)
-	mem=32 vcpus=1
-	[ "$g" = vcpu ] && vcpus=4
+	mem=8 vcpus=2
 	printf '%s\n' "name=\"$g\"" "kernel=\"$PWD/$elf\"" "memory=$mem" "vcpus=$vcpus" 'on_poweroff="destroy"' 'on_crash="destroy"' >"$W/$g.cfg"
 	if ! pvctl create -q "$W/$g.cfg" >"$W/out" 2>&1; then
 		not_ok "guest $g: create"

@@ -8,7 +8,7 @@ t "node start" pvctl node start --memory 1024
 guest() { # NAME LINE...: a test guest that powers off within milliseconds
 	local name=$1
 	shift
-	printf '%s\n' "name=\"$name\"" "kernel=\"$STUB\"" 'memory=32' "$@" >"$W/$name.cfg"
+	printf '%s\n' "name=\"$name\"" "kernel=\"$STUB\"" 'memory=8' "$@" >"$W/$name.cfg"
 	pvctl create -q "$W/$name.cfg"
 }
 guest d 'on_poweroff="destroy"'

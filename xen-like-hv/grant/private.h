@@ -25,9 +25,7 @@
 #include "x86/uaccess.h"
 
 #define GRANT_FRAMES_LIMIT 512u     /* of a domain, whatever the tools ask for */
-#define GRANT_FRAMES_DEFAULT 64u
 #define MAPTRACK_FRAMES_LIMIT 4096u
-#define MAPTRACK_FRAMES_DEFAULT 1024u
 
 #define V1_PER_FRAME (PAGE_SIZE / sizeof(struct grant_entry_v1))
 #define V2_PER_FRAME (PAGE_SIZE / sizeof(union grant_entry_v2))
@@ -77,7 +75,7 @@ struct grant_table {
 	uint32_t release_cursor;
 };
 
-/* table.c; gt->lock held for all but grant_gref_count's snapshot */
+/* table.c; gt->lock is held, but for grant_set_version, which takes it */
 uint32_t grant_nr_refs(const struct grant_table *gt);
 struct active_grant *grant_active(struct grant_table *gt, uint32_t ref);
 struct grant_entry_v1 *grant_v1(struct grant_table *gt, uint32_t ref);

@@ -6,7 +6,6 @@
  */
 #include "grant/private.h"
 #include "mm/page_alloc.h"
-#include "x86/tlb.h"
 
 static uint32_t *entry_word(struct grant_table *gt, uint32_t ref)
 {
@@ -39,8 +38,6 @@ static int hand_over(struct domain *ld, struct domain *rd, uint32_t ref, struct 
 	uint64_t frame = page_to_mfn(pg).m;
 	int ret;
 
-	/* The old owner may have it in TLBs, or in a page table walk's caches: nothing may be left. */
-	flush_tlb_mask(cpu_online_map);
 	spin_lock(&gt->lock);
 	if (gt->version == 1 && frame > UINT32_MAX) {
 		ret = GNTST_address_too_big;
@@ -72,7 +69,7 @@ static int transfer(const struct gnttab_transfer *op)
 			put_domain(rd);
 		return GNTST_bad_domain;
 	}
-	/* Hypervisor pages shared with the guest are not its to give. */
+	/* Hypervisor pages shared with the guest are not its to give. The steal flushes ld's TLB entries. */
 	if ((READ_ONCE(pg->count_info) & PGC_hv) || domain_page_steal(ld, pg) != 0) {
 		put_domain(rd);
 		return GNTST_bad_page;
@@ -80,7 +77,7 @@ static int transfer(const struct gnttab_transfer *op)
 	ret = hand_over(ld, rd, op->ref, pg);
 	/* The page is kept by the caller where that can be done. */
 	if (ret != GNTST_okay && domain_page_assign(ld, pg) != 0)
-		page_free(pg, 0);
+		stolen_page_free(pg);
 	put_domain(rd);
 	return ret;
 }

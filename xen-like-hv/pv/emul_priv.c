@@ -62,7 +62,10 @@ uint64_t pv_fix_cr4(const struct vcpu *v, uint64_t cr4)
 
 	if (!cpu_features.fsgsbase)
 		allowed &= ~CR4_FSGSBASE;
-	if (!cpu_features.xcr0)
+	/* On as the CPU has it: XGETBV works in ring 3, and Linux takes XSAVE only where it finds OSXSAVE set already. */
+	if (cpu_features.xcr0)
+		cr4 |= CR4_OSXSAVE;
+	else
 		allowed &= ~CR4_OSXSAVE;
 	return (cr4 & allowed) | CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT;
 }

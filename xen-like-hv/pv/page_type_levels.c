@@ -12,6 +12,42 @@ static void done_set(struct page_info *pg, unsigned int n)
 	WRITE_ONCE(pg->type_info, (pg->type_info & ~PGT_done_mask) | (uint64_t)n << PGT_done_shift);
 }
 
+/* The first present entry from i on, or PT_ENTRIES. Most of a table is empty: eight at a time. */
+static unsigned int next_present(const pte_t *pt, unsigned int i)
+{
+	for (; i % 8 && i < PT_ENTRIES; i++)
+		if (pt[i] & PTE_P)
+			return i;
+	for (; i < PT_ENTRIES; i += 8) {
+		const pte_t *p = pt + i;
+
+		if (!((p[0] | p[1] | p[2] | p[3] | p[4] | p[5] | p[6] | p[7]) & PTE_P))
+			continue;
+		while (!(pt[i] & PTE_P))
+			i++;
+		return i;
+	}
+	return PT_ENTRIES;
+}
+
+/* One more than the last present entry below n; 0: none. */
+static unsigned int last_present(const pte_t *pt, unsigned int n)
+{
+	for (; n % 8; n--)
+		if (pt[n - 1] & PTE_P)
+			return n;
+	for (; n > 0; n -= 8) {
+		const pte_t *p = pt + n - 8;
+
+		if (!((p[0] | p[1] | p[2] | p[3] | p[4] | p[5] | p[6] | p[7]) & PTE_P))
+			continue;
+		while (!(pt[n - 1] & PTE_P))
+			n--;
+		return n;
+	}
+	return 0;
+}
+
 int l1e_fix(pte_t *e)
 {
 	if (unlikely(*e & ~L1_KNOWN))
@@ -103,11 +139,9 @@ static int validate_l1(struct page_info *pg, struct domain *d)
 	unsigned int i;
 	int rc;
 
-	for (i = 0; i < PT_ENTRIES; i++) {
+	for (i = next_present(pt, 0); i < PT_ENTRIES; i = next_present(pt, i + 1)) {
 		pte_t e = READ_ONCE(pt[i]), was = e;
 
-		if (!(e & PTE_P))
-			continue;
 		rc = l1e_fix(&e);
 		if (!rc)
 			rc = l1e_get(d, e);
@@ -124,11 +158,10 @@ static int validate_l1(struct page_info *pg, struct domain *d)
 static void devalidate_l1(struct page_info *pg)
 {
 	pte_t *pt = page_to_virt(pg);
-	unsigned int i = done_get(pg);
+	unsigned int n = done_get(pg);
 
-	while (i-- > 0)
-		if (pt[i] & PTE_P)
-			l1e_put(pt[i]);
+	while ((n = last_present(pt, n)) > 0)
+		l1e_put(pt[--n]);
 	done_set(pg, 0);
 }
 
@@ -155,8 +188,7 @@ static int revalidate_last(struct page_info *pg, int level, unsigned int done, b
 	struct page_info *sub;
 	int rc;
 
-	if (done == 0 || !(pt[done - 1] & PTE_P) || is_linear(pg, pt[done - 1], level) ||
-	    (level == 4 && hv_l4_slot(done - 1)))
+	if (done == 0 || !(pt[done - 1] & PTE_P) || is_linear(pg, pt[done - 1], level))
 		return 0;
 	sub = mfn_to_page(pte_mfn(pt[done - 1]));
 	if (READ_ONCE(sub->type_info) & PGT_validated)
@@ -177,15 +209,7 @@ static int validate_upper(struct page_info *pg, struct domain *d, int level, boo
 
 	if (rc)
 		return rc;
-	for (; i < PT_ENTRIES; i++) {
-		if (level == 4 && unlikely(hv_l4_slot(i))) {
-			/* Whatever the guest left there must not be seen through a linear slot. */
-			if (pt[i])
-				WRITE_ONCE(pt[i], 0);
-			continue;
-		}
-		if (!(pt[i] & PTE_P))
-			continue;
+	for (i = next_present(pt, i); i < PT_ENTRIES; i = next_present(pt, i + 1)) {
 		rc = preemptible && progress && preempt_wanted() ? -ERESTART_HC :
 								   validate_entry(pg, d, &pt[i], level, preemptible);
 		if (rc)
@@ -205,16 +229,13 @@ static int devalidate_upper(struct page_info *pg, int level, bool preemptible)
 	bool progress = false;
 	int rc = 0;
 
-	while (i > 0) {
-		pte_t e = pt[i - 1];
-
-		if ((e & PTE_P) && !(level == 4 && hv_l4_slot(i - 1))) {
-			rc = preemptible && progress && preempt_wanted() ? -ERESTART_HC :
-									   lne_put(pg, e, level, preemptible, pg->u);
-			if (rc)
-				break;
-			progress = true;
-		}
+	while ((i = last_present(pt, i)) > 0) {
+		rc = preemptible && progress && preempt_wanted() ?
+			     -ERESTART_HC :
+			     lne_put(pg, pt[i - 1], level, preemptible, pg->u);
+		if (rc)
+			break;
+		progress = true;
 		i--;
 	}
 	done_set(pg, i);
@@ -229,8 +250,11 @@ int table_validate(struct page_info *pg, bool preemptible)
 	BUG_ON(!d || level < 1 || level > 4);
 	if (level == 1)
 		return validate_l1(pg, d);
-	if (level == 4 && done_get(pg) == 0)
+	if (level == 4 && done_get(pg) == 0) {
 		pg->l4_groups = 0;
+		/* Whatever the guest left in these must not be seen through a linear slot. */
+		memset((pte_t *)page_to_virt(pg) + HV_L4_FIRST, 0, (HV_L4_LAST - HV_L4_FIRST + 1) * sizeof(pte_t));
+	}
 	return validate_upper(pg, d, level, preemptible);
 }
 

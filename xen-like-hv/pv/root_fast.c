@@ -87,7 +87,7 @@ static bool collect_group(struct vcpu *v, unsigned int slot)
 		if (nr == FAST_SLOTS_MAX)
 			return false;
 		v->pv.fast_slot[nr] = (uint16_t)(slot + i);
-		v->pv.fast_kernel[nr] = k[i];
+		v->pv.fast_kernel[nr] = k[i] | PTE_OPENED; /* root_store_high tells by it who is shown */
 		v->pv.fast_user[nr++] = u[i];
 	}
 	v->pv.fast_nr = nr;
