@@ -22,7 +22,6 @@ include mk/lib.mk
 include mk/daemon.mk
 include mk/cli.mk
 -include mk/tests.mk
--include mk/hvunit.mk
 -include mk/demo.mk
 -include mk/guests.mk
 -include mk/hvunit.mk

@@ -9,7 +9,8 @@
 #define TEXT(n, maxlen, fb, h) { .name = n, .kind = CFG_KIND_STRING, .max = maxlen, .fallback = fb, .help = h }
 #define PATH(n, h) { .name = n, .kind = CFG_KIND_PATH, .max = 3000, .help = h }
 #define NUMBER(n, lo, hi, fb, h) { .name = n, .kind = CFG_KIND_NUMBER, .min = lo, .max = hi, .fallback = fb, .help = h }
-#define CHOICE(n, c, l, fb, h) { .name = n, .kind = CFG_KIND_CHOICE, .choices = c, .later = l, .fallback = fb, .help = h }
+#define CHOICE(n, c, l, fb, h) \
+	{ .name = n, .kind = CFG_KIND_CHOICE, .choices = c, .later = l, .fallback = fb, .help = h }
 #define ACTION(n, fb, h) \
 	CHOICE(n, "destroy restart rename-restart preserve", "coredump-destroy coredump-restart soft-reset", fb, h)
 #define LATER(n, k, h) { .name = n, .kind = CFG_KIND_##k, .status = CFG_STATUS_LATER, .help = h }

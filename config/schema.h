@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What is known of each key: drives validation, `pvctl config keys`, the check of the man page and the fuzz dictionary. */
+/*
+ * What is known of each key: drives validation, `pvctl config keys', the check of
+ * the man page and the fuzz dictionary.
+ */
 #ifndef CONFIG_SCHEMA_H
 #define CONFIG_SCHEMA_H
 

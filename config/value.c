@@ -115,7 +115,8 @@ static int store_append(struct cfg_file *file, struct cfg_setting *old, struct c
 	return 0;
 }
 
-int file_store(struct cfg_file *file, struct cfg_setting *setting, bool append, unsigned int flags, struct cfg_diag *diag)
+int file_store(struct cfg_file *file, struct cfg_setting *setting, bool append, unsigned int flags,
+	       struct cfg_diag *diag)
 {
 	struct cfg_setting *old = (struct cfg_setting *)cfg_find(file, setting->key), *more;
 

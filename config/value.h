@@ -10,6 +10,7 @@ void setting_fini(struct cfg_setting *setting);
 int value_append(struct cfg_value *list, struct cfg_value *item);
 int file_add_source(struct cfg_file *file, const char *text, size_t len, const char *name);
 /* Takes what setting holds on success. */
-int file_store(struct cfg_file *file, struct cfg_setting *setting, bool append, unsigned int flags, struct cfg_diag *diag);
+int file_store(struct cfg_file *file, struct cfg_setting *setting, bool append, unsigned int flags,
+	       struct cfg_diag *diag);
 
 #endif

@@ -7,8 +7,8 @@ SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-fr
 T_CFLAGS = $(LIB_CFLAGS) -I. -Wno-missing-prototypes $(shell pkg-config --cflags check)
 T_LIBS = $(LIB_LIBS) $(shell pkg-config --libs check libseccomp)
 
-UNIT_SRC := $(filter-out $(wildcard tests/unit/hv*/*.c),$(wildcard tests/unit/*/test_*.c))
-UNIT_BIN := $(UNIT_SRC:%.c=$(O)/%)
+UNIT_SRC := $(filter-out $(wildcard tests/unit/hv*/*.c tests/unit/config/*.c),$(wildcard tests/unit/*/test_*.c))
+UNIT_BIN := $(UNIT_SRC:%.c=$(O)/%) $(O)/tests/unit_config
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BIN := $(FUZZ_SRC:%.c=$(O)/%)
 
@@ -24,7 +24,7 @@ $(O)/tests/unit/%: tests/unit/%.c $(O)/tests/pvctld.a $(O)/libpvcfg.a $(O)/libpv
 $(O)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(O)/tests/pvctld.a $(O)/libpvcfg.a $(O)/libpvctl.a
 	$(call say,FUZZ,$<)mkdir -p $(@D) && $(CC) $(T_CFLAGS) $(EXTRA_LDFLAGS) -o $@ $^ $(T_LIBS)
 
-unit: $(UNIT_BIN) $(FUZZ_BIN)
+unit: $(UNIT_BIN) $(FUZZ_BIN) $(O)/tests/cfgdump
 
 # The same, sanitized.
 unit-san:

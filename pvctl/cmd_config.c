@@ -103,7 +103,8 @@ static int keys_run(const struct command *cmd, const struct parsed *in)
 }
 
 const struct command cmd_config_check = {
-	.group = "config", .name = "check", .args = "FILE [KEY=VALUE ...]", .summary = "Check a config file, and change nothing",
+	.group = "config", .name = "check", .args = "FILE [KEY=VALUE ...]",
+	.summary = "Check a config file, and change nothing",
 	.example = "  pvctl config check --strict web1.cfg",
 	.options = check_options, .args_min = 1, .args_max = -1, .run = check_run,
 };

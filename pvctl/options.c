@@ -42,7 +42,8 @@ static void print_option(FILE *out, const struct option_def *o)
 		n += snprintf(left + n, sizeof(left) - (size_t)n, "--%s", o->name);
 	if (o->arg)
 		snprintf(left + n, sizeof(left) - (size_t)n, " %s", o->arg);
-	fprintf(out, strlen(left) > 26 ? "  %s\n%29s%s\n" : "  %-26s%s%s\n", left, " ", o->help ? o->help : "accepted; has no effect");
+	fprintf(out, strlen(left) > 26 ? "  %s\n%29s%s\n" : "  %-26s%s%s\n", left, " ",
+		o->help ? o->help : "accepted; has no effect");
 }
 
 void command_print_help(FILE *out, const struct command *cmd)
@@ -51,8 +52,8 @@ void command_print_help(FILE *out, const struct command *cmd)
 	char name[64];
 
 	command_full_name(cmd, name, sizeof(name));
-	fprintf(out, "Usage: pvctl [-vNftT] %s%s%s%s\n\n%s.\n\nOptions:\n", name, is_end(options) ? "" : " [options]",
-		cmd->args[0] ? " " : "", cmd->args, cmd->summary);
+	fprintf(out, "Usage: pvctl [-vNftT] %s%s%s%s\n\n%s.\n\nOptions:\n", name,
+		is_end(options) ? "" : " [options]", cmd->args[0] ? " " : "", cmd->args, cmd->summary);
 	for (const struct option_def *o = options; !is_end(o); o++)
 		if (!o->help || o->help[0])
 			print_option(out, o);

@@ -3,7 +3,8 @@
  * The two hot paths of a system call of a guest's user process: into the guest
  * kernel, and back by the iret hypercall. Both run with interrupts off and
  * touch the entry stack's page, the vCPU, its vcpu_info, the guest's kernel
- * stack, and its user root where the kernel can run on that (pv/root_fast.c). What is not plain goes to C: syscall_slow, hypercall_entry.
+ * stack, and its user root where the kernel can run on that (pv/root_fast.c).
+ * What is not plain goes to C: syscall_slow, hypercall_entry.
  *
  * Softirqs are not looked at: none is raised here, and other CPUs send an
  * interrupt with theirs, which comes as soon as the guest runs.

@@ -52,8 +52,8 @@ void pv_crash_current(const char *why)
 	softirq_raise(SCHEDULE_SOFTIRQ);
 }
 
-static unsigned int frame_words(struct vcpu *v, const struct cpu_user_regs *regs, uint64_t *w, unsigned int flags,
-				uint32_t error_code, const uint16_t sel[4])
+static unsigned int frame_words(struct vcpu *v, const struct cpu_user_regs *regs, uint64_t *w,
+				unsigned int flags, uint32_t error_code, const uint16_t sel[4])
 {
 	bool masked = READ_ONCE(v->vcpu_info->evtchn_upcall_mask) != 0;
 	unsigned int n = 0;

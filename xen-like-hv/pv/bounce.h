@@ -73,7 +73,7 @@ void pv_failed_iret(struct cpu_user_regs *regs);
 /* callback.c: v's handlers, checked. */
 int pv_register_callback(struct vcpu *v, unsigned int type, unsigned int flags, uint64_t address);
 
-/* emul_decode.c: what a guest may see in CR4, and changes of it. */
+/* emul_priv.c: CR4 as a guest sees it, of what it asked for. */
 uint64_t pv_fix_cr4(const struct vcpu *v, uint64_t cr4);
 #define CR0_GUEST 0x80050033UL /* PG AM WP NE ET MP PE; TS comes and goes */
 #endif

@@ -59,7 +59,8 @@ bool pv_emulate_io_short(struct cpu_user_regs *regs)
 	unsigned int opcode;
 	uint16_t code;
 
-	if (!current->pv.kernel_mode || regs->cs != FLAT_KERNEL_CS || (regs->rflags & FLAGS_TF) || !fetch2(regs->rip, &code))
+	if (!current->pv.kernel_mode || regs->cs != FLAT_KERNEL_CS || (regs->rflags & FLAGS_TF) ||
+	    !fetch2(regs->rip, &code))
 		return false;
 	opcode = code & 0xff;
 	if ((opcode & 0xf4) != 0xe4)

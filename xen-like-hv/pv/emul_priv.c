@@ -54,7 +54,8 @@ static bool write_cr0_guest(struct vcpu *v, uint64_t val)
 }
 
 /* The toggles that a guest sees; the CPU's own CR4 stays the hypervisor's. */
-#define CR4_GUEST_TOGGLES (CR4_TSD | CR4_DE | CR4_PGE | CR4_MCE | CR4_FSGSBASE | CR4_OSXSAVE | CR4_OSFXSR | CR4_OSXMMEXCPT)
+#define CR4_GUEST_TOGGLES \
+	(CR4_TSD | CR4_DE | CR4_PGE | CR4_MCE | CR4_FSGSBASE | CR4_OSXSAVE | CR4_OSFXSR | CR4_OSXMMEXCPT)
 
 uint64_t pv_fix_cr4(const struct vcpu *v, uint64_t cr4)
 {

@@ -41,10 +41,23 @@ static void save(struct xsave_area *x)
 		__asm__ volatile("fxsave64 (%0)" :: "r"(x) : "memory");
 }
 
+/*
+ * AMD's CPUs load the x87 error pointers only with an exception pending: make
+ * them ours first, or a guest could read where another one computed.
+ */
+static void forget_error_pointers(void)
+{
+	static const uint32_t zero;
+
+	if (cpu_features.vendor[0] == 'A' || cpu_features.vendor[0] == 'H')
+		__asm__ volatile("fnclex; ffree %%st(7); fildl %0" :: "m"(zero));
+}
+
 static void restore(const struct xsave_area *x)
 {
 	uint64_t m = cpu_features.xcr0;
 
+	forget_error_pointers();
 	if (m)
 		__asm__ volatile("xrstor64 (%0)" :: "r"(x), "a"((uint32_t)m), "d"((uint32_t)(m >> 32)) : "memory");
 	else

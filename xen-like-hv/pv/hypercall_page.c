@@ -4,7 +4,10 @@
 
 #define ENTRY_SIZE 32
 
-/* 128 stubs: call page + number * 32. The one for iret builds the head of struct iret_context, and never returns. */
+/*
+ * 128 stubs: call page + number * 32. The one for iret builds the head of
+ * struct iret_context, and never returns.
+ */
 void pv_fill_hypercall_page(void *page)
 {
 	static const uint8_t plain[] = {

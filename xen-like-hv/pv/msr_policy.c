@@ -5,6 +5,7 @@
  */
 #include "lib/errno.h"
 #include "pv/bounce.h"
+#include "pv/mmu.h"
 #include "x86/msr.h"
 #include "x86/processor.h"
 
@@ -12,19 +13,13 @@
 #define MSR_EBL_CR_POWERON 0x2a
 #define MSR_FEATURE_CONTROL 0x3a
 #define MSR_UCODE_REV 0x8b
-#define MSR_MTRR_CAP 0xfe
-#define MSR_ARCH_CAPABILITIES 0x10a
 #define MSR_MCG_CAP 0x179
 #define MSR_MCG_STATUS 0x17a
 #define MSR_MISC_ENABLE 0x1a0
-#define MSR_MTRR_FIRST 0x200
-#define MSR_MTRR_LAST 0x26f
-#define MSR_MTRR_DEF_TYPE 0x2ff
 #define MSR_MC0_CTL 0x400
 #define MSR_MC_LAST 0x47f
 #define MSR_K8_SYSCFG 0xc0010010
 #define MSR_K8_HWCR 0xc0010015
-#define MSR_AMD_PATCHLEVEL 0x8b
 #define MSR_AMD_DE_CFG 0xc0011029
 #define MSR_FAM10H_MMIO 0xc0010058
 #define MSR_K8_TSEG_ADDR 0xc0010112
@@ -32,6 +27,8 @@
 #define MSR_K7_PERFCTR_LAST 0xc0010007
 #define MSR_F15_PERF_FIRST 0xc0010200
 #define MSR_F15_PERF_LAST 0xc001020b
+
+#define MSR_HYPERCALL_PAGE 0x40000000 /* CPUID 0x40000002.ebx */
 
 #define PAT_XEN 0x050100070406UL /* WB WT UC- UC WC WP UC UC: the public headers' order */
 #define MISC_ENABLE_FAST_STRINGS (1UL << 0)
@@ -63,7 +60,9 @@ static bool read_segment_base(const struct vcpu *v, uint32_t msr, uint64_t *val)
 	if (!in(msr, MSR_FS_BASE, MSR_KERNEL_GS_BASE))
 		return false;
 	if (v != current)
-		*val = msr == MSR_FS_BASE ? v->pv.fs_base : msr == MSR_GS_BASE ? v->pv.gs_base_kernel : v->pv.gs_base_user;
+		*val = msr == MSR_FS_BASE   ? v->pv.fs_base
+		       : msr == MSR_GS_BASE ? v->pv.gs_base_kernel
+					    : v->pv.gs_base_user;
 	else
 		*val = msr == MSR_FS_BASE ? cpu_get_fs_base() : msr == MSR_GS_BASE ? cpu_get_gs_base() : rdmsr(msr);
 	return true;
@@ -191,11 +190,28 @@ static bool write_ignored(uint32_t msr, uint64_t val)
 	return in(msr, MSR_MC0_CTL, MSR_MC_LAST) || (is_amd() && in(msr, MSR_K7_PERFCTR_FIRST, MSR_K7_PERFCTR_LAST));
 }
 
+/* The frame in the upper bits, which page of one in the lower 12. */
+static int write_hypercall_page(struct vcpu *v, uint64_t val)
+{
+	struct page_info *pg;
+
+	if ((val & ~PAGE_MASK) || !mfn_valid(mfn(val >> PAGE_SHIFT)))
+		return -EPERM;
+	pg = mfn_to_page(mfn(val >> PAGE_SHIFT));
+	if (get_page_and_type(pg, v->domain, PGT_writable) != 0)
+		return -EPERM;
+	pv_fill_hypercall_page(page_to_virt(pg));
+	put_page_and_type(pg);
+	return 0;
+}
+
 int pv_wrmsr(struct vcpu *v, uint32_t msr, uint64_t val)
 {
 	if (in(msr, MSR_FS_BASE, MSR_KERNEL_GS_BASE))
 		return write_segment_base(v, msr, val);
 	if (msr == MSR_TSC_AUX)
 		return write_tsc_aux(v, val);
+	if (msr == MSR_HYPERCALL_PAGE)
+		return write_hypercall_page(v, val);
 	return write_ignored(msr, val) ? 0 : -EPERM;
 }

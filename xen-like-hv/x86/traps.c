@@ -17,10 +17,10 @@
 
 #define GP_IDT 2u /* bit of the error code: an IDT entry's number */
 
-void show_regs(const struct cpu_user_regs *regs)
-{
-	void (*out)(const char *fmt, ...) __attribute__((format(printf, 1, 2))) = guest_mode(regs) ? gprintk : printk;
+typedef void (*print_fn)(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+static void dump_regs(print_fn out, const struct cpu_user_regs *regs)
+{
 	out("cpu%u vector %u error %04x rip %04x:%016lx rflags %08lx\n", smp_cpu(), regs->entry_vector & 0xff,
 	    regs->error_code, regs->cs, regs->rip, regs->rflags);
 	out("rsp %04x:%016lx cr2 %016lx cr3 %016lx\n", regs->ss, regs->rsp, read_cr2(), read_cr3());
@@ -28,6 +28,11 @@ void show_regs(const struct cpu_user_regs *regs)
 	out("rsi %016lx rdi %016lx rbp %016lx r8  %016lx\n", regs->rsi, regs->rdi, regs->rbp, regs->r8);
 	out("r9  %016lx r10 %016lx r11 %016lx r12 %016lx\n", regs->r9, regs->r10, regs->r11, regs->r12);
 	out("r13 %016lx r14 %016lx r15 %016lx\n", regs->r13, regs->r14, regs->r15);
+}
+
+void show_regs(const struct cpu_user_regs *regs)
+{
+	dump_regs(guest_mode(regs) ? gprintk : printk, regs);
 }
 
 static bool in_ldt_window(uint64_t addr)
@@ -174,6 +179,7 @@ void do_nmi(struct cpu_user_regs *regs)
 void do_fatal(struct cpu_user_regs *regs)
 {
 	printk("%s\n", regs->entry_vector == TRAP_double_fault ? "double fault" : "machine check");
-	show_regs(regs);
+	/* On a stack of its own, where there is no current. */
+	dump_regs(printk, regs);
 	BUG();
 }

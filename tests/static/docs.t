@@ -1,0 +1,36 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Man pages name every command, option, key and library call; what is public is what the map says.
+cd "$(dirname "$0")/../.." || exit 1
+O=${O:-build}
+n=0 bad=0
+t() {
+	n=$((n + 1))
+	local what=$1 out
+	shift
+	if out=$("$@" 2>&1); then echo "ok $n - $what"; else echo "not ok $n - $what"; printf '%s\n' "$out" | head -n 20 | sed 's/^/#   /'; bad=1; fi
+}
+exported() { nm -D --defined-only "$O/libpvctl.so.0" | sed -n 's/.* [TB] \(pvctl_[a-z_]*\).*/\1/p' | sort; }
+declared() { grep -oE 'pvctl_[a-z_]+\(' libpvctl/include/libpvctl.h | tr -d '(' | sort -u; }
+same() { diff <(exported) <(declared); }
+header_alone() { # each of the hypervisor's headers compiles by itself
+	local h rc=0
+	for h in xen-like-hv/*/*.h; do
+		case $h in */asm_offsets.h) continue ;; esac
+		echo "#include \"${h#xen-like-hv/}\"" | ${CC:-gcc} -std=gnu11 -ffreestanding -nostdinc -isystem "$(${CC:-gcc} -print-file-name=include)" \
+			-isystem "$O/hvinc" -Ixen-like-hv -I"$O/xen-like-hv" -D__XEN_TOOLS__ -D__XEN_INTERFACE_VERSION__=0x00040e00 -fPIE \
+			-mgeneral-regs-only -Wall -Werror -fsyntax-only -x c - || { echo "$h"; rc=1; }
+	done
+	return $rc
+}
+public() { echo '#include <libpvctl.h>' | "$@" -Ilibpvctl/include -pedantic -Wall -Wextra -Werror -fsyntax-only -; }
+t "man pages" man/check.sh "$O/pvctl/pvctl" "$O/san/tests/cfgdump"
+t "libpvctl.so exports what libpvctl.h declares" same
+t "headers of the hypervisor stand alone" header_alone
+t "libpvctl.h is C99" public ${CC:-gcc} -std=c99 -x c
+t "libpvctl.h is C17" public ${CC:-gcc} -std=c17 -x c
+command -v g++ >/dev/null && t "libpvctl.h is C++11" public g++ -std=c++11 -x c++
+t "pvctl and config include nothing of the library's inside" eval '! grep -rnE "#include \"(libpvctl/src|pvctld|xen-like-hv)" pvctl config'
+t "libpvctl includes nothing of the daemon's" eval '! grep -rnE "#include \"pvctld" libpvctl'
+echo "1..$n"
+exit $bad
