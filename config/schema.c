@@ -12,7 +12,7 @@
 #define CHOICE(n, c, l, fb, h) \
 	{ .name = n, .kind = CFG_KIND_CHOICE, .choices = c, .later = l, .fallback = fb, .help = h }
 #define ACTION(n, fb, h) \
-	CHOICE(n, "destroy restart rename-restart preserve", "coredump-destroy coredump-restart soft-reset", fb, h)
+	CHOICE(n, "destroy restart rename-restart preserve coredump-destroy coredump-restart", "soft-reset", fb, h)
 #define LATER(n, k, h) { .name = n, .kind = CFG_KIND_##k, .status = CFG_STATUS_LATER, .help = h }
 #define IGNORED(n, h) { .name = n, .kind = CFG_KIND_ANY, .status = CFG_STATUS_IGNORED, .help = h }
 #define HVM(n) IGNORED(n, "for HVM guests only")
