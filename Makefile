@@ -19,6 +19,7 @@ USER_CFLAGS := -std=gnu11 -O2 -g $(WARN) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -f
 all:
 include mk/hv.mk
 include mk/lib.mk
+include mk/bootloader.mk
 include mk/daemon.mk
 include mk/cli.mk
 -include mk/tests.mk
@@ -27,6 +28,7 @@ include mk/cli.mk
 -include mk/hvunit.mk
 -include mk/hvsched.mk
 -include mk/bench.mk
+-include mk/stress.mk
 -include mk/install.mk
 
 clean:

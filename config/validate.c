@@ -134,7 +134,11 @@ static void check_supported(const struct check *c, const struct cfg_key *key, co
 {
 	const struct cfg_value *v = &s->value;
 
-	if (key->kind == CFG_KIND_TEXTS) {
+	if (key->kind == CFG_KIND_LIST && v->type != CFG_LIST) {
+		report(c, CFG_ERROR, v->pos, NULL, "`%s' is a list", key->name);
+		return;
+	}
+	if (key->kind == CFG_KIND_TEXTS || key->kind == CFG_KIND_LIST) {
 		check_texts(c, key, v);
 		return;
 	}

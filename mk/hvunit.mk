@@ -19,3 +19,10 @@ $(O)/tests/unit/hv/test_mmu: $(HVUNIT_OBJ)
 
 hv-unit: $(O)/tests/unit/hv/test_mmu
 .PHONY: hv-unit
+
+# The frame allocator, on the same shim.
+HVMM_OBJ := $(patsubst %.c,$(O)/hvunit/%.o,$(addprefix xen-like-hv/mm/,page_alloc.c buddy.c page_dirty.c) tests/unit/hv_mm/test_page_alloc.c)
+$(O)/tests/unit/hv_mm/test_page_alloc: $(HVMM_OBJ)
+	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(EXTRA_CFLAGS) $(EXTRA_LDFLAGS) -pthread -o $@ $^ $(shell pkg-config --libs check)
+
+hv-unit: $(O)/tests/unit/hv_mm/test_page_alloc

@@ -74,6 +74,9 @@ struct pvctl *node_open_or_start(void);
 int node_start_reported(const struct pvctl_node_start_opts *opts, struct pvctl_error *err);
 /* 0 or an exit code; a message has been printed. */
 int domain_resolve(struct pvctl *ctx, const char *arg, uint32_t *ret_domid);
+/* Opens the node, finds the domain that the first argument names, calls with the second (or NULL), reports: an exit code. */
+int on_domain(const struct command *cmd, const struct parsed *in,
+	      int (*call)(struct pvctl *, uint32_t, const char *, struct pvctl_error *));
 /* For messages: the name, else the number as given. Static buffer. */
 const char *domain_label(struct pvctl *ctx, uint32_t domid);
 /* "pvctl: what subject: message" on stderr; returns EXIT_FAILED. */

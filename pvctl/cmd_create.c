@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "pvctl/cmd.h"
 #include "pvctl/commands.h"
@@ -93,45 +91,14 @@ static int stay(struct pvctl *ctx, uint32_t domid)
 	return !rc && (reason == PVCTL_REASON_CRASH || reason == PVCTL_REASON_WATCHDOG) ? EXIT_FAILED : EXIT_OK;
 }
 
-/* The daemon reads the files again when the domain restarts, from another directory than ours. */
-static int make_absolute(struct pvctl_config *config, const char *key)
-{
-	const char *path = pvctl_config_get_str(config, key);
-	struct pvctl_error err = { 0 };
-	char *cwd, *full;
-	int rc;
-
-	if (!path || path[0] == '/')
-		return 0;
-	cwd = getcwd(NULL, 0);
-	if (!cwd || asprintf(&full, "%s/%s", cwd, path) < 0)
-		full = NULL;
-	free(cwd);
-	if (!full) {
-		say_error("the current directory is not known: %s", strerror(errno));
-		return exit_code_of(-EIO);
-	}
-	rc = pvctl_config_set_str(config, key, full, &err);
-	free(full);
-	if (!rc)
-		return 0;
-	fail("create", key, &err);
-	return exit_code_of(rc);
-}
-
-static int create_on_node(struct pvctl_config *config, const struct parsed *in)
+static int create_on_node(const struct pvctl_config *config, const struct parsed *in)
 {
 	struct console_opts console = { .escape = CONSOLE_ESCAPE, .replay = CONSOLE_REPLAY_ALL };
 	bool with_console = in->count[OPT_CONSOLE], paused = in->count[OPT_PAUSED];
-	int rc = make_absolute(config, "kernel");
-	struct pvctl *ctx;
+	struct pvctl *ctx = node_open_or_start();
 	uint32_t domid;
+	int rc;
 
-	if (!rc)
-		rc = make_absolute(config, "ramdisk");
-	if (rc)
-		return rc;
-	ctx = node_open_or_start();
 	if (!ctx)
 		return exit_code_of(-EIO);
 	rc = create_domain(ctx, config, paused || with_console, &domid);

@@ -5,9 +5,8 @@
 #include "pvctl/cmd.h"
 #include "pvctl/commands.h"
 
-/* Opens the node, finds the domain, calls, reports. */
-static int on_domain(const struct command *cmd, const struct parsed *in,
-		     int (*call)(struct pvctl *, uint32_t, const char *, struct pvctl_error *))
+int on_domain(const struct command *cmd, const struct parsed *in,
+	      int (*call)(struct pvctl *, uint32_t, const char *, struct pvctl_error *))
 {
 	struct pvctl_error err = { 0 };
 	struct pvctl *ctx = node_open();

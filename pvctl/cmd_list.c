@@ -94,11 +94,13 @@ static void state_letters(const struct pvctl_domain_info *info, char ret[7])
 	ret[6] = '\0';
 }
 
-static void print_table(const struct selection *s, bool verbose)
+static void print_table(const struct selection *s, bool verbose, bool claims)
 {
 	printf("Name                                        ID   Mem VCPUs\tState\tTime(s)");
 	if (verbose)
 		printf("   UUID                            Reason-Code\tSecurity Label");
+	if (claims)
+		printf("  Claimed");
 	putchar('\n');
 	for (size_t i = 0; i < s->n; i++) {
 		const struct pvctl_domain_info *info = s->info[i];
@@ -117,6 +119,8 @@ static void print_table(const struct selection *s, bool verbose)
 				printf(" %8s", "-");
 			printf(" %16s", "-");
 		}
+		if (claims)
+			printf(" %5lu", (unsigned long)(info->outstanding_bytes / MIB));
 		putchar('\n');
 	}
 }
@@ -201,7 +205,7 @@ static int list_run(const struct command *cmd, const struct parsed *in)
 	else if (!rc && in->count[OPT_JSON])
 		rc = print_json(&s);
 	else if (!rc)
-		print_table(&s, in->count[OPT_VERBOSE]);
+		print_table(&s, in->count[OPT_VERBOSE], false);
 	selection_fini(&s);
 	pvctl_close(ctx);
 	return rc;
@@ -238,6 +242,34 @@ static int vm_list_run(const struct command *cmd, const struct parsed *in)
 	return rc;
 }
 
+enum { CLAIMS_OPT_JSON };
+static const struct option_def claims_options[] = {
+	[CLAIMS_OPT_JSON] = { 0, "json", NULL, "as JSON; the claim is outstanding_bytes" },
+	{ 0 }
+};
+
+static int claims_run(const struct command *cmd, const struct parsed *in)
+{
+	struct pvctl *ctx = node_open();
+	struct selection s;
+	int rc;
+
+	if (!ctx)
+		return EXIT_FAILED;
+	rc = select_domains(ctx, in, &s);
+	if (!rc && in->count[CLAIMS_OPT_JSON])
+		rc = print_json(&s);
+	else if (!rc)
+		print_table(&s, false, true);
+	selection_fini(&s);
+	pvctl_close(ctx);
+	return rc;
+}
+
+const struct command cmd_claims = {
+	.name = "claims", .args = "", .summary = "List domains with the memory that is set aside for them",
+	.example = "  pvctl claims", .options = claims_options, .args_min = 0, .args_max = 0, .run = claims_run,
+};
 const struct command cmd_list = {
 	.name = "list", .args = "[DOMAIN ...]", .summary = "List domains and their state",
 	.example = "  pvctl list\n  pvctl list --json web1",

@@ -96,10 +96,10 @@ const char *command_group(const char *word)
 static bool known_to_xl(const char *word)
 {
 	static const char *const names[] = {
-		"save", "restore", "migrate", "migrate-receive", "suspend", "resume", "dump-core", "mem-set", "mem-max",
-		"vcpu-set", "vcpu-pin", "top", "block-attach", "block-detach", "block-list", "network-attach",
-		"network-detach", "network-list", "channel-list", "sysrq", "config-update", "claims", "vncviewer",
-		"debug-keys", "set-parameters", "sched-credit", "sched-credit2", "cpupool-list", "pci-attach",
+		"save", "restore", "migrate", "migrate-receive", "suspend", "resume", "dump-core", 
+		"top", "block-attach", "block-detach", "block-list", "network-attach",
+		"network-detach", "network-list", "channel-list", "config-update", "vncviewer",
+		"set-parameters", "cpupool-list", "pci-attach",
 		"pci-detach", "pci-list", "trigger", "cd-insert", "cd-eject", "usb-list", "devd",
 	};
 

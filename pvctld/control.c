@@ -104,6 +104,20 @@ static void resume(void *data)
 		conn_want(c);
 }
 
+/* A flood of connections that ask nothing must not keep out those who do: the oldest of them goes. */
+static bool make_room(struct control *ctl)
+{
+	list_for_safe(p, &ctl->conns) {
+		struct ctl_conn *c = list_entry(p, struct ctl_conn, link);
+
+		if (c->served || c->busy)
+			continue;
+		conn_free(c);
+		return true;
+	}
+	return false;
+}
+
 static void reply(struct ctl_conn *c, int code, const void *body, size_t len, int fd)
 {
 	struct proto_header h = { .type = c->head.type | PROTO_REPLY, .len = (uint32_t)len, .id = c->head.id,
@@ -117,6 +131,7 @@ static void reply(struct ctl_conn *c, int code, const void *body, size_t len, in
 		c->out_fd = fd;
 	}
 	c->busy = false;
+	c->served = true;
 	free(c->body);
 	c->body = NULL;
 	c->head_have = c->body_have = 0;
@@ -202,7 +217,7 @@ static void on_accept(void *data, uint32_t events)
 
 	if (fd < 0)
 		return;
-	c = ctl->nr < MAX_CONNS && rundir_peer_is_us(fd) ? calloc(1, sizeof(*c)) : NULL;
+	c = rundir_peer_is_us(fd) && (ctl->nr < MAX_CONNS || make_room(ctl)) ? calloc(1, sizeof(*c)) : NULL;
 	if (!c) {
 		close(fd);
 		return;

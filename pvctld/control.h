@@ -30,6 +30,7 @@ struct ctl_conn {
 	int out_fd;                   /* goes with the next byte; -1: none */
 	bool busy;                    /* a request is being worked on: none is read */
 	bool gone;                    /* the client left while busy */
+	bool served;                  /* a request of it was answered */
 	struct loop_task resume;
 	struct mbox_call call;
 	uint64_t call_handle;         /* args[0] as it was asked */
@@ -54,6 +55,10 @@ void request_handle(struct ctl_conn *c);
 void request_conn_closed(struct ctl_conn *c);
 /* requests_hv.c */
 void request_hypercall(struct ctl_conn *c);
+/* requests_disk.c */
+void request_disk_attach(struct ctl_conn *c);
+void request_disk_detach(struct ctl_conn *c);
+void request_disks(struct ctl_conn *c);
 /* requests_store.c */
 void request_store(struct ctl_conn *c);
 

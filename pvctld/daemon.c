@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The daemon's life around its loop: what is set up when the hypervisor is ready, and the ways it ends. */
 #include "pvctld/daemon.h"
+#include "pvctld/block/block.h"
 #include "pvctld/console/console.h"
 #include "pvctld/control.h"
 #include "pvctld/domains.h"
 #include "pvctld/events.h"
+#include "pvctld/giveback.h"
 #include "pvctld/log.h"
 #include "pvctld/policy.h"
 #include "pvctld/stop.h"
@@ -65,6 +67,7 @@ void daemon_init(struct daemon *d)
 	list_init(&d->children);
 	loop_task_init(&d->down_task, on_down, d);
 	loop_timer_init(&d->exit_timer, linger_over, d);
+	giveback_init(d);
 }
 
 int daemon_serve(struct daemon *d, struct pvctl_error *err)
@@ -83,8 +86,10 @@ void daemon_finish(struct daemon *d)
 {
 	d->node.down = d->mbox.down = true;
 	if (d->loop.epfd >= 0) {
+		giveback_fini(d);
 		policy_fini(d);
 		dom_free_all(d);
+		block_fini(d);
 		console_free_dead(d);
 		events_close(d);
 		control_detach(d);

@@ -36,6 +36,7 @@ struct daemon {
 	struct mailbox mbox;
 	struct evtchn evtchn;
 	struct store *store;
+	struct block *block;      /* NULL until the first disk */
 
 	struct list domains;      /* struct dom */
 	struct list dead_consoles;
@@ -48,7 +49,7 @@ struct daemon {
 	struct control *control;
 	struct store_sock *store_sock;
 	struct stop *stop;        /* not NULL: the node is being stopped */
-	struct loop_timer exit_timer, watchdog;
+	struct loop_timer exit_timer, watchdog, giveback;
 	struct loop_task policy_task, down_task;
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The two shared pages that every domain has: its console's and its store's. */
+#include "pvctld/block/block.h"
 #include "pvctld/console/console.h"
 #include "pvctld/daemon.h"
 #include "pvctld/domains.h"
@@ -7,6 +8,7 @@
 #include "pvctld/log.h"
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <uuid/uuid.h>
 #include <xen/xen.h>
@@ -121,6 +123,41 @@ void dom_write_names(struct dom *dom)
 	(void)store_write(s, path, dom->name, strlen(dom->name));
 }
 
+/* Another domain's, which the first one took in vain. */
+static bool vm_in_use(const struct dom *dom, const char *vm)
+{
+	char other[64];
+
+	list_for(p, &dom->d->domains) {
+		const struct dom *o = list_entry(p, struct dom, link);
+
+		if (o == dom || o->forgotten || uuid_is_null(o->uuid))
+			continue;
+		vm_path(o, other);
+		if (!strcmp(vm, other))
+			return true;
+	}
+	return false;
+}
+
+/* Before the commit the node alone tells the UUID: a client may have died between its writes and that. */
+static void remove_vm(struct dom *dom)
+{
+	struct store *s = dom->d->store;
+	char path[64], *vm;
+
+	snprintf(path, sizeof(path), "/local/domain/%u/vm", dom->domid);
+	vm = store_read(s, path, NULL);
+	/* The guest may not write that node, but a local client may; other values are not ours to act upon. */
+	if (vm && !strncmp(vm, "/vm/", 4) && strlen(vm) == 4 + 36 && !strchr(vm + 4, '/') && !vm_in_use(dom, vm))
+		(void)store_rm(s, vm);
+	free(vm);
+	if (!uuid_is_null(dom->uuid)) {
+		vm_path(dom, path);
+		(void)store_rm(s, path);
+	}
+}
+
 void dom_forget(struct dom *dom)
 {
 	struct store *s = dom->d->store;
@@ -132,16 +169,14 @@ void dom_forget(struct dom *dom)
 	if (dom->console)
 		console_stop(dom->console);
 	store_link_stop(&dom->store);
+	block_domain_gone(dom->d, dom->domid);
 	unmap(dom, &dom->console_ring);
 	unmap(dom, &dom->store_ring);
+	remove_vm(dom);
 	snprintf(path, sizeof(path), "/local/domain/%u", dom->domid);
 	(void)store_rm(s, path);
 	snprintf(path, sizeof(path), "/libxl/%u", dom->domid);
 	(void)store_rm(s, path);
-	if (!uuid_is_null(dom->uuid)) {
-		vm_path(dom, path);
-		(void)store_rm(s, path);
-	}
 	/* Last, so that who watches @releaseDomain finds the nodes gone. */
 	store_domain_released(s, dom->domid);
 }

@@ -5,6 +5,7 @@
 #include "pvctld/console/console.h"
 #include "pvctld/daemon.h"
 #include "pvctld/events.h"
+#include "pvctld/giveback.h"
 #include "pvctld/hvcall.h"
 #include "pvctld/log.h"
 #include "pvctld/policy.h"
@@ -227,6 +228,7 @@ void dom_gone(struct dom *dom)
 	list_del(&dom->link);
 	free(dom->config);
 	free(dom);
+	giveback_soon(d);
 }
 
 static void killed(struct mbox_call *call, int64_t ret, bool down)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The node's memory and doorbells, and the life of its QEMU as the loop sees it. */
 #include "pvctld/daemon.h"
+#include "pvctld/giveback.h"
 #include "pvctld/hvlog.h"
 #include "pvctld/log.h"
 #include <errno.h>
@@ -205,6 +206,8 @@ static void on_watchdog(void *data)
 
 	check_state(d);
 	hvlog_copy(d);
+	/* What guests gave up themselves. */
+	giveback_soon(d);
 	if (!d->node.down)
 		loop_timer_set(&d->loop, &d->watchdog, WATCHDOG_NS);
 }

@@ -136,6 +136,14 @@ static void argf(struct args *a, const char *fmt, ...)
 	va_end(ap);
 }
 
+/* Translated code: QEMU's own choice is a gigabyte, which it fills over time. */
+static unsigned long long code_buffer_mib(const struct node *n)
+{
+	unsigned long long mib = n->ram_bytes >> 24;
+
+	return mib < 64 ? 64 : mib > 512 ? 512 : mib;
+}
+
 static void build_machine(struct daemon *d, struct args *a, int iv_fd)
 {
 	const struct node *n = &d->node;
@@ -144,7 +152,10 @@ static void build_machine(struct daemon *d, struct args *a, int iv_fd)
 	arg(a, "-M");
 	arg(a, "q35,memory-backend=ram,max-ram-below-4g=2G");
 	arg(a, "-accel");
-	arg(a, kvm ? "kvm" : d->opt.icount ? "tcg,thread=single" : "tcg,thread=multi");
+	if (kvm)
+		arg(a, "kvm");
+	else
+		argf(a, "tcg,thread=%s,tb-size=%llu", d->opt.icount ? "single" : "multi", code_buffer_mib(n));
 	arg(a, "-cpu");
 	/* SMAP: QEMU's emulation faults on what Linux does early. LA57: PV guests have four levels. */
 	arg(a, kvm ? "host" : "max,-smap,-la57");

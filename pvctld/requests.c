@@ -65,12 +65,13 @@ static void hello(struct ctl_conn *c)
 static void commit(struct ctl_conn *c)
 {
 	const struct proto_commit *b = BODY(c, struct proto_commit);
-	const char *json = (const char *)c->body + sizeof(*b);
 	struct pvctl_error e;
+	const char *json;
 	struct dom *dom;
 
 	if (!b)
 		return;
+	json = (const char *)c->body + sizeof(*b);
 	dom = dom_or_refuse(c, b->domid);
 	if (!dom)
 		return;
@@ -222,6 +223,8 @@ void request_handle(struct ctl_conn *c)
 		[PROTO_NODE_INFO] = node_info, [PROTO_NODE_STOP] = stop_request, [PROTO_INTRODUCE] = introduce,
 		[PROTO_FORGET] = forget, [PROTO_STORE] = request_store, [PROTO_RENAME] = rename_domain,
 		[PROTO_DOMAINS] = domains,
+		[PROTO_DISK_ATTACH] = request_disk_attach, [PROTO_DISK_DETACH] = request_disk_detach,
+		[PROTO_DISKS] = request_disks,
 	};
 	uint32_t type = c->head.type;
 

@@ -27,7 +27,7 @@ struct client {
 	struct store_conn *conn;
 	struct fifo in, out;
 	struct loop_task work;
-	bool broken;
+	bool broken, served;
 };
 
 static void client_free(struct client *c)
@@ -46,10 +46,25 @@ static void client_free(struct client *c)
 	free(c);
 }
 
+/* As for control.sock: a client that was never answered makes room for another. */
+static bool make_room(struct store_sock *s)
+{
+	list_for_safe(p, &s->clients) {
+		struct client *c = list_entry(p, struct client, link);
+
+		if (c->served)
+			continue;
+		client_free(c);
+		return true;
+	}
+	return false;
+}
+
 static void on_output(void *data, const void *bytes, size_t len)
 {
 	struct client *c = data;
 
+	c->served = true;
 	if (c->out.len + len > MAX_BACKLOG || !fifo_append(&c->out, bytes, len))
 		c->broken = true;
 	loop_task_post(&c->s->d->loop, &c->work);
@@ -133,7 +148,7 @@ static void on_accept(void *data, uint32_t events)
 
 	if (fd < 0)
 		return;
-	c = s->nr < MAX_CLIENTS && rundir_peer_is_us(fd) ? calloc(1, sizeof(*c)) : NULL;
+	c = rundir_peer_is_us(fd) && (s->nr < MAX_CLIENTS || make_room(s)) ? calloc(1, sizeof(*c)) : NULL;
 	if (!c) {
 		close(fd);
 		return;

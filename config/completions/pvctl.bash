@@ -30,6 +30,7 @@ _pvctl_argument()
 	*DOMAIN*) _pvctl_domains ;;
 	*FILE*) _pvctl_files ;;
 	NODE | '[NODE]') _pvctl_words < <("${pvctl[@]}" node list 2>/dev/null | awk 'NR > 1 { print $1 }') ;;
+	'VCPU|all') _pvctl_words <<<all ;;
 	'[COMMAND]') _pvctl_words < <(cut -f1 <<<"$dump" | cut -d' ' -f1 | sort -u) ;;
 	'[FIELD]') _pvctl_words < <("${pvctl[@]}" info 2>/dev/null | sed -n 's/^\([a-z_]*\) *: .*/\1/p') ;;
 	esac

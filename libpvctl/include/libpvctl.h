@@ -15,7 +15,8 @@
  * Fork: in the child only pvctl_close is allowed on an inherited context. All
  * file descriptors are close-on-exec. The library never prints, exits, starts
  * threads, touches signals or forks, but for pvctl_node_start, which starts the
- * daemon because that is what it is for.
+ * daemon because that is what it is for, and what reads a guest's disk
+ * (pvctl_boot_open, and pvctl_domain_create with "bootloader").
  */
 #ifndef LIBPVCTL_H
 #define LIBPVCTL_H
@@ -98,7 +99,7 @@ PVCTL_API const char *pvctl_version(void);
 /* ---- what a domain should be ---- */
 /*
  * Keys are those of pvctl.cfg(5): name uuid memory maxmem (MiB) vcpus maxvcpus
- * kernel ramdisk cmdline root extra on_poweroff on_reboot on_crash on_watchdog cpus cpu_weight cap
+ * kernel ramdisk cmdline root extra on_poweroff on_reboot on_crash on_watchdog cpus cpus_soft cpu_weight cap disk
  * max_event_channels max_grant_frames max_maptrack_frames max_grant_version type. Setting checks the
  * value's form and range at once (-EINVAL with the key in the message; -ENOENT:
  * no such key; -ENOSYS: a key of xl's that is not supported yet).
@@ -110,6 +111,8 @@ PVCTL_API int pvctl_config_set_int(struct pvctl_config *, const char *key, int64
 PVCTL_API int pvctl_config_set_list(struct pvctl_config *, const char *key, const char *const *values, size_t n, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API const char *pvctl_config_get_str(const struct pvctl_config *, const char *key); /* borrowed; NULL: not set */
 PVCTL_API int pvctl_config_get_int(const struct pvctl_config *, const char *key, int64_t *ret) PVCTL_CHECK;
+/* The i-th text of a list; borrowed; NULL: there is none. */
+PVCTL_API const char *pvctl_config_get_item(const struct pvctl_config *, const char *key, size_t i);
 PVCTL_API int pvctl_config_to_json(const struct pvctl_config *, char **ret_text, struct pvctl_error *err) PVCTL_CHECK; /* free with pvctl_free */
 PVCTL_API int pvctl_config_from_json(const char *text, struct pvctl_config **ret, struct pvctl_error *err) PVCTL_CHECK;
 /* Everything that can be checked without side effects: required keys, files, kernel format, sizes. ctx may be NULL. */
@@ -137,6 +140,7 @@ struct pvctl_domain_info {
 struct pvctl_create_opts { size_t size; uint32_t paused; };
 struct pvctl_destroy_opts { size_t size; uint64_t unique_id; }; /* 0: whichever has the domid */
 
+/* Relative names of files are the caller's; they are kept as absolute ones, since the daemon reads them again at a restart. */
 PVCTL_API int pvctl_domain_create(struct pvctl *, const struct pvctl_config *, const struct pvctl_create_opts *, uint32_t *ret_domid, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_domain_destroy(struct pvctl *, uint32_t domid, const struct pvctl_destroy_opts *, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_domain_pause(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
@@ -165,6 +169,51 @@ PVCTL_API int pvctl_vcpu_list(struct pvctl *, uint32_t domid, struct pvctl_vcpu_
 PVCTL_API size_t pvctl_vcpu_list_count(const struct pvctl_vcpu_list *);
 PVCTL_API const struct pvctl_vcpu_info *pvctl_vcpu_list_at(const struct pvctl_vcpu_list *, size_t i);
 PVCTL_API void pvctl_vcpu_list_free(struct pvctl_vcpu_list *);
+
+/* ---- changing a running domain; -EINVAL: domain 0, or out of range; -ESRCH: it has shut down ---- */
+/*
+ * Asks the guest to have so much memory (whole KiB are counted, at least 1 MiB)
+ * and limits it to that. Returns when it was asked: memory_bytes of
+ * pvctl_domain_get moves as the guest follows. -EINVAL: more than maxmem;
+ * -ENOMEM: the node does not have what is missing.
+ */
+PVCTL_API int pvctl_domain_set_memory_target(struct pvctl *, uint32_t domid, uint64_t bytes, struct pvctl_error *err) PVCTL_CHECK;
+/* The limit alone, until the next target is set. -EINVAL: less than the target. */
+PVCTL_API int pvctl_domain_set_memory_max(struct pvctl *, uint32_t domid, uint64_t bytes, struct pvctl_error *err) PVCTL_CHECK;
+/* Asks the guest to use vCPUs 0 .. count - 1. -EINVAL: 0, or more than maxvcpus. */
+PVCTL_API int pvctl_domain_set_vcpus(struct pvctl *, uint32_t domid, uint32_t count, struct pvctl_error *err) PVCTL_CHECK;
+/* Where a vCPU may run (hard) and should run (soft), a bit for each CPU; NULL: as it is. -EINVAL: no such vCPU, or none of the node's CPUs. */
+PVCTL_API int pvctl_vcpu_set_affinity(struct pvctl *, uint32_t domid, uint32_t vcpu, const uint64_t *hard, const uint64_t *soft, struct pvctl_error *err) PVCTL_CHECK;
+/* "all", "0-3,^1", "node:0" as a mask. -EINVAL: no such list, or an empty one. */
+PVCTL_API int pvctl_cpus_parse(const char *text, uint64_t *ret_mask, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API int pvctl_domain_get_sched(struct pvctl *, uint32_t domid, uint32_t *ret_weight, uint32_t *ret_cap_percent, struct pvctl_error *err) PVCTL_CHECK;
+/* Weight 1 to 65535, cap in percent of one CPU (0: none, at most 100 for each vCPU); -1: as it is. */
+PVCTL_API int pvctl_domain_set_sched(struct pvctl *, uint32_t domid, int32_t weight, int32_t cap_percent, struct pvctl_error *err) PVCTL_CHECK;
+/* A magic SysRq letter for the guest's kernel, which may have it switched off. */
+PVCTL_API int pvctl_domain_sysrq(struct pvctl *, uint32_t domid, char letter, struct pvctl_error *err) PVCTL_CHECK;
+
+/* ---- disks ---- */
+struct pvctl_disk_info {
+	uint32_t domid, vdev;    /* vdev: the number that the guest knows it by */
+	uint32_t state;          /* of the handshake with the guest, as xen/io/xenbus.h has it; 4: connected */
+	uint32_t readonly, cdrom;
+	int32_t event_channel, ring_ref; /* -1: not connected */
+	uint32_t pad;
+	uint64_t bytes;
+	char name[24];           /* "xvda" */
+	char backend_path[80];
+	char target[256];        /* cut off where it is longer */
+};
+struct pvctl_disk_detach_opts { size_t size; uint32_t force, timeout_ms; }; /* 0 ms: 10 s */
+struct pvctl_disk_list;
+/* spec: as in the key disk of pvctl.cfg(5). A restart of the domain keeps the disk. -EBUSY: another has it; -EEXIST: the vdev is taken. */
+PVCTL_API int pvctl_disk_attach(struct pvctl *, uint32_t domid, const char *spec, struct pvctl_error *err) PVCTL_CHECK;
+/* vdev: a name or a number. Waits until the guest has let go; -ETIMEDOUT: it has not yet. */
+PVCTL_API int pvctl_disk_detach(struct pvctl *, uint32_t domid, const char *vdev, const struct pvctl_disk_detach_opts *, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API int pvctl_disk_list(struct pvctl *, uint32_t domid, struct pvctl_disk_list **ret, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API size_t pvctl_disk_list_count(const struct pvctl_disk_list *);
+PVCTL_API const struct pvctl_disk_info *pvctl_disk_list_at(const struct pvctl_disk_list *, size_t i);
+PVCTL_API void pvctl_disk_list_free(struct pvctl_disk_list *);
 
 /* ---- console ---- */
 /*
@@ -203,11 +252,40 @@ struct pvctl_host_info {
 PVCTL_API int pvctl_host_get(struct pvctl *, struct pvctl_host_info *ret, struct pvctl_error *err) PVCTL_CHECK;
 /* The hypervisor's log so far, NUL-terminated; free with pvctl_free. */
 PVCTL_API int pvctl_host_dmesg(struct pvctl *, int clear, char **ret_text, struct pvctl_error *err) PVCTL_CHECK;
+/* Up to 64 letters; what they say goes to the hypervisor's log. "h" lists them. */
+PVCTL_API int pvctl_host_debug_keys(struct pvctl *, const char *keys, struct pvctl_error *err) PVCTL_CHECK;
 
 /* ---- the store ---- */
 PVCTL_API int pvctl_store_read(struct pvctl *, const char *path, char **ret_value, size_t *ret_len, struct pvctl_error *err) PVCTL_CHECK; /* free with pvctl_free */
 PVCTL_API int pvctl_store_write(struct pvctl *, const char *path, const void *value, size_t len, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_store_rm(struct pvctl *, const char *path, struct pvctl_error *err) PVCTL_CHECK;
+
+/* ---- what a disk would boot ---- */
+/*
+ * The boot menu of a guest's disk (a raw file or a block device), and a kernel
+ * and ramdisk from it. The disk is read by a helper process in a sandbox
+ * (pvctl-bootloader): forked here, and gone when the call returns.
+ */
+struct pvctl_boot;
+struct pvctl_boot_opts {
+	size_t size;
+	const char *entry;       /* a number from 0 on, an id, a title, or GRUB's "a>b"; NULL: what boots by itself */
+	uint32_t timeout_ms;     /* 0: 30 s */
+	uint32_t list_only;      /* 1: read the menu, and no kernel */
+};
+struct pvctl_boot_entry { const char *title, *id, *kernel, *ramdisk, *cmdline; }; /* borrowed; id and ramdisk may be NULL */
+struct pvctl_boot_info {
+	uint32_t default_entry;
+	int32_t chosen;          /* -1: list_only */
+	uint32_t partition;      /* of the menu; 0: the whole disk */
+	const char *config;      /* the menu's file there */
+	int kernel_fd, ramdisk_fd; /* memory files that nobody can change; borrowed; -1: none */
+};
+PVCTL_API int pvctl_boot_open(const char *disk, const struct pvctl_boot_opts *opts, struct pvctl_boot **ret, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API void pvctl_boot_get(const struct pvctl_boot *, struct pvctl_boot_info *ret);
+PVCTL_API size_t pvctl_boot_entry_count(const struct pvctl_boot *);
+PVCTL_API const struct pvctl_boot_entry *pvctl_boot_entry_at(const struct pvctl_boot *, size_t i); /* NULL past the end */
+PVCTL_API void pvctl_boot_free(struct pvctl_boot *);
 
 #ifdef __cplusplus
 }

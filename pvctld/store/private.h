@@ -99,6 +99,7 @@ struct store {
 	struct node *root;
 	uint64_t gen;
 	struct watch *watches;
+	struct store_watch *own_watches;
 	struct store_conn *conns;
 	const struct store_host_ops *host_ops;
 	void *host_data;

@@ -16,14 +16,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* libpvctl's own store client has functions of these names, and both are linked into the daemon. */
-#define store_read xstore_read
-#define store_write xstore_write
-#define store_writef xstore_writef
-#define store_mkdir xstore_mkdir
-#define store_rm xstore_rm
-#define store_set_perms xstore_set_perms
-
 struct store;
 struct store_conn;
 
@@ -68,4 +60,17 @@ int store_rm(struct store *s, const char *path);  /* with all below it; 0 when i
 char *store_read(struct store *s, const char *path, size_t *ret_len);
 /* perms as the wire has them: "n5" "r0"...; the first names the owner. */
 int store_set_perms(struct store *s, const char *path, const char *const *perms, unsigned int n);
+/*
+ * Tells the daemon itself of changes at or below a path, and of its removal with
+ * something above it. fn must not call into the store: it notes and returns.
+ * The owner keeps the struct and the path until store_unwatch.
+ */
+struct store_watch {
+	struct store_watch *next;
+	const char *path;
+	void (*fn)(void *data);
+	void *data;
+};
+void store_watch(struct store *s, struct store_watch *w);
+void store_unwatch(struct store *s, struct store_watch *w); /* harmless for one that is not set */
 #endif

@@ -83,8 +83,31 @@ static bool may_see(struct store *s, struct store_conn *c, const char *path, str
 	return perm_of(n, c->domid) & PERM_READ;
 }
 
+void store_watch(struct store *s, struct store_watch *w)
+{
+	w->next = s->own_watches;
+	s->own_watches = w;
+}
+
+void store_unwatch(struct store *s, struct store_watch *w)
+{
+	for (struct store_watch **p = &s->own_watches; *p; p = &(*p)->next)
+		if (*p == w) {
+			*p = w->next;
+			return;
+		}
+}
+
+static void fire_own(struct store *s, const char *path, bool removed)
+{
+	for (struct store_watch *w = s->own_watches; w; w = w->next)
+		if (path_is_below(path, w->path) || (removed && path_is_below(w->path, path)))
+			w->fn(w->data);
+}
+
 void watch_fire(struct store *s, const char *path, struct node *removed)
 {
+	fire_own(s, path, removed != NULL);
 	for (struct watch *w = s->watches; w; w = w->next) {
 		struct node *gone = removed;
 		const char *report = path;

@@ -5,6 +5,7 @@
 
 refused "list without a node says how to start one" 1 'pvctl node start' pvctl list
 t "node start" pvctl node start --memory 1024
+t "a domain to warm up" warm_up
 free0=$(free_pages)
 same_free() { eventually 5 eval "[ \"\$(free_pages)\" = '$free0' ]"; }
 no_domains() { [ "$(pvctl list | wc -l)" -le 2 ]; }
@@ -22,7 +23,7 @@ for k in short empty noise corrupt dir huge; do
 	refused "a kernel that is: $k" '*' "$k|kernel" pvctl create -q -p "$W/k.cfg"
 done
 refused "a kernel that is missing" 3 'no-such-kernel' pvctl create -q -p "$(config missing 'kernel="/no-such-kernel"')"
-refused "a kernel that is no PV kernel" '*' 'busybox|Xen|PV|note' pvctl create -q -p "$(config nopv "kernel=\"$PWD/$O/demo/busybox\"")"
+refused "a kernel that is no PV kernel" '*' 'busybox|Xen|PV|note' pvctl create -q -p "$(config nopv "kernel=\"$O/demo/busybox\"")"
 refused "a ramdisk that is missing" '*' 'no-such-ramdisk' pvctl create -q -p "$(config rd 'ramdisk="/no-such-ramdisk"')"
 refused "a ramdisk larger than the domain" '*' 'ramdisk|memory' pvctl create -q -p "$(config rdbig "ramdisk=\"$W/huge\"")"
 refused "more memory than the node has" '*' 'memory' pvctl create -q -p "$(config mem 'memory=100000')"
@@ -37,7 +38,7 @@ refused "a misspelt key names the right one" '*' 'memory' pvctl create -q --stri
 refused "an error has file, line and a caret" '*' 'bad.cfg:9:.*|\^' pvctl create -q -p "$(config bad 'vcpus = = 2')"
 refused "an unknown domain" '*' 'invalid domain identifier \(rc=-6\)' pvctl destroy nobody
 refused "an unknown command" '*' 'command not implemented' pvctl frobnicate
-refused "a key of xl's that is not supported yet" '*' 'not supported' pvctl create -q -p "$(config disk 'disk=["/dev/null,raw,xvda"]')"
+refused "a key of xl's that is not supported yet" '*' 'not supported' pvctl create -q -p "$(config vif 'vif=["bridge=br0"]')"
 t "an unsupported subcommand says so by name" eval "pvctl migrate x y 2>&1 | grep -q migrate; ! pvctl migrate x y 2>/dev/null"
 
 t "one domain" pvctl create -q -p "$(config twin)"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # on_poweroff, on_reboot, on_crash; consoles of domains that die at once.
 . "$(dirname "$0")/lib.sh"
-STUB=$PWD/$O/guests/version.elf
+STUB=$O/guests/version.elf
 
 t "node start" pvctl node start --memory 1024
 guest() { # NAME LINE...: a test guest that powers off within milliseconds

@@ -93,6 +93,7 @@ static int physinfo(struct xen_sysctl *op)
 	p->capabilities = XEN_SYSCTL_PHYSCAP_pv | XEN_SYSCTL_PHYSCAP_gnttab_v1 | XEN_SYSCTL_PHYSCAP_gnttab_v2;
 	p->total_pages = node_shared->nr_pages;
 	p->free_pages = free_pages_total();
+	p->scrub_pages = dirty_pages_total();
 	p->outstanding_pages = claimed_pages_total();
 	p->max_mfn = max_page - 1;
 	hw_caps(p->hw_cap);

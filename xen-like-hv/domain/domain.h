@@ -78,6 +78,7 @@ struct domain {
 	spinlock_t page_lock;           /* page list and the counts below */
 	uint32_t page_list;             /* first frame, 0: none */
 	uint64_t tot_pages, max_pages, outstanding_pages, xenheap_pages;
+	uint64_t memmap_pages;          /* end of its memory map; 0: max_pages */
 	uint32_t relinquish_state;      /* control/domain_destroy.c */
 	volatile cpumask_t dirty_cpus;  /* CPUs that may hold TLB entries of it */
 

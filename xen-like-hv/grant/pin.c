@@ -110,8 +110,9 @@ void grant_put_frame(mfn_t frame, bool readonly)
 		put_page_and_type(pg);
 }
 
+/* *marked: the entry is one to be mapped, and may need its marks taken back after an error. */
 static int acquire_locked(struct domain *rd, uint32_t ref, const struct domain *ld, bool readonly, bool whole,
-			  struct active_grant *act)
+			  struct active_grant *act, bool *marked)
 {
 	struct grant_table *gt = rd->grant;
 	bool first = !pinned(act);
@@ -121,10 +122,12 @@ static int acquire_locked(struct domain *rd, uint32_t ref, const struct domain *
 	if (!first && act->domid != ld->domid)
 		return GNTST_general_error;
 	if (first || (!readonly && act->writers == 0)) {
+		*marked = gt->version == 2;
 		ret = gt->version == 2 ? mark_v2(grant_v2(gt, ref), grant_status(gt, ref), ld->domid, readonly, &word)
 				       : mark_v1(grant_v1(gt, ref), ld->domid, readonly);
 		if (ret != GNTST_okay)
 			return ret;
+		*marked = true;
 	}
 	if (first) {
 		ret = read_entry(gt, ref, word, act);
@@ -142,6 +145,7 @@ int grant_acquire(struct domain *rd, uint32_t ref, const struct domain *ld, bool
 {
 	struct grant_table *gt = rd->grant;
 	struct active_grant *act;
+	bool marked = false;
 	int ret;
 
 	if (gt == NULL)
@@ -152,7 +156,7 @@ int grant_acquire(struct domain *rd, uint32_t ref, const struct domain *ld, bool
 		return GNTST_bad_gntref;
 	}
 	act = grant_active(gt, ref);
-	ret = acquire_locked(rd, ref, ld, readonly, whole, act);
+	ret = acquire_locked(rd, ref, ld, readonly, whole, act, &marked);
 	if (ret == GNTST_okay) {
 		if (!pinned(act) && ref >= GNTTAB_NR_RESERVED_ENTRIES)
 			gt->nr_pinned++;
@@ -161,7 +165,7 @@ int grant_acquire(struct domain *rd, uint32_t ref, const struct domain *ld, bool
 		else
 			act->writers++;
 		*use = (struct grant_use){ act->frame, act->start, act->length };
-	} else {
+	} else if (marked) {
 		unmark(gt, ref, act);
 	}
 	spin_unlock(&gt->lock);

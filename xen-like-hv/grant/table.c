@@ -197,14 +197,9 @@ int grant_set_version(struct domain *d, uint32_t version)
 		goto out;
 	for (i = 0; i < gt->nr_frames; i++)
 		memset(gt->shared[i], 0, PAGE_SIZE);
-	for (i = 0; i < gt->nr_status; i++) {
-		if (version == 2)
-			memset(gt->status[i], 0, PAGE_SIZE);
-		else
-			unshare_hv_page(gt->status[i]);
-	}
-	if (version != 2)
-		gt->nr_status = 0;
+	/* They stay with version 1: the guest may keep those mapped, and would get new ones each time. */
+	for (i = 0; i < gt->nr_status; i++)
+		memset(gt->status[i], 0, PAGE_SIZE);
 	gt->version = version;
 	if (gt->nr_frames != 0)
 		restore_reserved(gt, reserved);

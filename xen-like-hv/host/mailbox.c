@@ -6,6 +6,7 @@
 #include "grant/grant.h"
 #include "lib/errno.h"
 #include "lib/printk.h"
+#include "mm/page_host.h"
 #include "sched/softirq.h"
 #include "x86/processor.h"
 #include "x86/smp.h"
@@ -42,6 +43,19 @@ void node_shutdown(void)
 	}
 }
 
+static long dirty_op(uint32_t op, const unsigned long a[6])
+{
+	struct node_pages *pages;
+
+	if (a[1] > NODE_SHARED_SIZE)
+		return -E2BIG;
+	pages = host_arena(a[0], a[1] * sizeof(*pages));
+	if (!pages)
+		return -EFAULT;
+	return op == NODE_OP_DIRTY_TAKE ? (long)dirty_take(pages, (unsigned int)a[1]) :
+					  dirty_done(pages, (unsigned int)a[1]);
+}
+
 static long run_call(uint32_t op, const unsigned long a[6])
 {
 	if (op == NODE_OP_SHUTDOWN)
@@ -49,8 +63,11 @@ static long run_call(uint32_t op, const unsigned long a[6])
 	if (op == NODE_OP_RESET_HOST) {
 		evtchn_reset_host(host_domain);
 		grant_reset_host(host_domain);
+		dirty_reset_host();
 		return 0;
 	}
+	if (op == NODE_OP_DIRTY_TAKE || op == NODE_OP_DIRTY_DONE)
+		return dirty_op(op, a);
 	if (op >= NR_HYPERCALLS || !hypercall_table[op])
 		return -ENOSYS;
 	return hypercall_table[op](a[0], a[1], a[2], a[3], a[4]);

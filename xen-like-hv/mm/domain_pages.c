@@ -4,7 +4,7 @@
  *
  * A domain's list is linked both ways through frame numbers, head in
  * d->page_list. A page leaves it when its last reference goes; while its domain
- * is taken apart it waits for that on d->pv.relinquished_list.
+ * is taken apart it goes from list to list (pv/relinquish.c).
  */
 #include "domain/domain.h"
 #include "lib/errno.h"
@@ -33,6 +33,8 @@ static void list_del(struct domain *d, struct page_info *pg)
 		nr_page(pg->prev)->next = pg->next;
 	else if (d->page_list == nr)
 		d->page_list = pg->next;
+	else if (d->pv.unpinned_list == nr)
+		d->pv.unpinned_list = pg->next;
 	else if (d->pv.relinquished_list == nr)
 		d->pv.relinquished_list = pg->next;
 	else
@@ -137,8 +139,6 @@ struct page_info *domain_page_alloc(struct domain *d, unsigned int order, unsign
 		p->l4_groups = 0;
 		p->prev = i ? first + (uint32_t)i - 1 : 0;
 		p->next = first + (uint32_t)i + 1;
-		/* Last: from here on get_page succeeds. */
-		__atomic_store_n(&p->count_info, PGC_allocated | 1, __ATOMIC_RELEASE);
 	}
 	spin_lock(&d->page_lock);
 	pg[n - 1].next = d->page_list;
@@ -146,6 +146,12 @@ struct page_info *domain_page_alloc(struct domain *d, unsigned int order, unsign
 		nr_page(d->page_list)->prev = first + (uint32_t)n - 1;
 	d->page_list = first;
 	spin_unlock(&d->page_lock);
+	/*
+	 * Last: from here on get_page succeeds, also for a vCPU of d that guessed the
+	 * frame and gives it back at once, off the list.
+	 */
+	for (i = 0; i < n; i++)
+		__atomic_store_n(&pg[i].count_info, PGC_allocated | 1, __ATOMIC_RELEASE);
 	return pg;
 }
 
@@ -154,7 +160,7 @@ static void forget_page(struct page_info *pg)
 {
 	pg->type_info = 0;
 	pg->owner = 0;
-	pg->flags = 0;
+	pg->flags &= PGF_exec;
 	pg->l4_groups = 0;
 	pg->u = tlb_clock_now();
 }
@@ -164,9 +170,8 @@ static void release_hv_page(struct domain *d, struct page_info *pg)
 	bool last;
 
 	forget_page(pg);
-	pg->count_info = 0;
 	/* Not free_hv_page: guests had it mapped. */
-	page_free(pg, 0);
+	page_free(pg);
 	spin_lock(&d->page_lock);
 	d->xenheap_pages--;
 	last = account_last(d);
@@ -194,7 +199,7 @@ void domain_page_release(struct page_info *pg)
 	d->tot_pages--;
 	last = account_last(d);
 	spin_unlock(&d->page_lock);
-	page_free(pg, 0);
+	page_free(pg);
 	if (last)
 		put_domain(d);
 }
@@ -229,7 +234,7 @@ int domain_page_steal(struct domain *d, struct page_info *pg)
 	return rc;
 }
 
-void stolen_page_free(struct page_info *pg) { page_free(pg, 0); }
+void stolen_page_free(struct page_info *pg) { page_free(pg); }
 
 int domain_page_assign(struct domain *d, struct page_info *pg)
 {
@@ -238,7 +243,7 @@ int domain_page_assign(struct domain *d, struct page_info *pg)
 	if (rc)
 		return rc;
 	pg->type_info = 0;
-	pg->flags = 0;
+	pg->flags &= PGF_exec;
 	pg->l4_groups = 0;
 	pg->owner = (uint16_t)(d->domid + 1);
 	spin_lock(&d->page_lock);
@@ -248,30 +253,88 @@ int domain_page_assign(struct domain *d, struct page_info *pg)
 	return 0;
 }
 
-struct page_info *domain_page_first(struct domain *d)
-{
-	for (;;) {
-		struct page_info *pg = NULL;
-		bool held = false;
+#define DROP_BATCH 256u
+#define DROP_RUNS 16u
 
-		spin_lock(&d->page_lock);
-		if (d->page_list) {
-			pg = nr_page(d->page_list);
-			held = get_page(pg, d);
-		}
-		spin_unlock(&d->page_lock);
-		if (!pg || held)
-			return pg;
-		/* Another CPU put the last reference and is about to take it off the list. */
-		cpu_relax();
-	}
+/* Neighbouring frames, to be freed together. */
+struct run {
+	uint32_t first, n;
+	bool code;
+};
+
+/* Lists go up or down through memory, as their pages were added one by one or in chunks. */
+static bool run_extend(struct run *r, uint32_t nr, bool code)
+{
+	if (r->code != code || (nr != r->first + r->n && nr + 1 != r->first))
+		return false;
+	r->first = min(r->first, nr);
+	r->n++;
+	return true;
 }
 
-void domain_page_retire(struct domain *d, struct page_info *pg)
+/* The head of *from, when no reference but its owner's is left; false: it stays. */
+static bool drop_plain(uint32_t *from, struct run *runs, unsigned int *nr_runs)
+{
+	struct page_info *pg = nr_page(*from);
+	uint64_t x = PGC_allocated | 1;
+	uint32_t nr = *from;
+	bool code;
+
+	/* As for any type a reference is held, none is left, either. */
+	if (READ_ONCE(pg->count_info) != x ||
+	    !__atomic_compare_exchange_n(&pg->count_info, &x, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		return false;
+	code = pg->flags & PGF_exec;
+	*from = pg->next;
+	if (pg->next)
+		nr_page(pg->next)->prev = 0;
+	if (*nr_runs == 0 || !run_extend(&runs[*nr_runs - 1], nr, code))
+		runs[(*nr_runs)++] = (struct run){ nr, 1, code };
+	return true;
+}
+
+struct page_info *domain_pages_drop(struct domain *d, uint32_t *from, uint32_t *to, bool *more)
+{
+	struct run runs[DROP_RUNS];
+	struct page_info *pg = NULL;
+	unsigned int nr_runs = 0, i;
+	uint64_t dropped = 0;
+	bool last;
+
+	spin_lock(&d->page_lock);
+	for (i = 0; i < DROP_BATCH && nr_runs < DROP_RUNS && *from; i++) {
+		if (drop_plain(from, runs, &nr_runs)) {
+			dropped++;
+			continue;
+		}
+		pg = nr_page(*from);
+		if (to && !(READ_ONCE(pg->type_info) & (PGT_pinned | PGT_partial))) {
+			list_del(d, pg);
+			list_add(to, pg);
+			pg = NULL;
+			continue;
+		}
+		/* Fails when another CPU put the last reference and is about to take it off the list. */
+		if (!get_page(pg, d))
+			pg = NULL;
+		break;
+	}
+	*more = *from != 0;
+	d->tot_pages -= dropped;
+	last = dropped && account_last(d);
+	spin_unlock(&d->page_lock);
+	for (i = 0; i < nr_runs; i++)
+		page_free_run(nr_page(runs[i].first), runs[i].n, runs[i].code);
+	if (last)
+		put_domain(d);
+	return pg;
+}
+
+void domain_page_move(struct domain *d, struct page_info *pg, uint32_t *to)
 {
 	spin_lock(&d->page_lock);
 	list_del(d, pg);
-	list_add(&d->pv.relinquished_list, pg);
+	list_add(to, pg);
 	spin_unlock(&d->page_lock);
 }
 

@@ -52,9 +52,11 @@ struct page_info {
 #define PGT_done_mask   (0x3ffULL << PGT_done_shift)
 #define PGT_undo        (1ULL << 42) /* partial: validation failed, what it took is to be given back */
 
-#define PGF_dirty       1u /* free but not scrubbed */
+#define PGF_dirty       1u /* head of a free chunk that is not scrubbed */
 #define PGF_head        2u /* head of a free chunk on a free list */
 #define PGF_xenshare    4u /* hypervisor page that a guest may map (shared_info, grant frame, M2P) */
+#define PGF_exec        8u /* was mapped executable since it was allocated; kept until it is zeroed */
+#define PGF_out         16u /* head of a free chunk that the host is making zero */
 
 #define frame_table ((struct page_info *)FRAMETABLE_VIRT)
 extern uint64_t max_page; /* frames are < max_page */
@@ -69,6 +71,12 @@ bool __must_check get_page(struct page_info *pg, struct domain *d);
 void put_page(struct page_info *pg);
 /* A further reference to a page on which the caller holds one: false only on overflow. */
 bool __must_check get_page_known(struct page_info *pg);
+/* Before an entry that allows execution is stored; the caller holds a reference. */
+static inline void page_note_exec(struct page_info *pg)
+{
+	if (!(READ_ONCE(pg->flags) & PGF_exec))
+		__atomic_fetch_or(&pg->flags, PGF_exec, __ATOMIC_RELAXED);
+}
 struct domain *page_owner(const struct page_info *pg); /* NULL: none; no reference taken */
 /* mm/domain_pages.c tells page_ref.c who is behind pg->owner: a domain from its first page to its last. */
 int page_owner_enter(struct domain *d);

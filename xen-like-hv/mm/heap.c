@@ -151,7 +151,7 @@ static void *alloc_large(size_t size)
 
 static void free_large(struct page_info *pg)
 {
-	heap_put(pg, pg->u, 0);
+	heap_put(pg, pg->u);
 }
 
 void *xzalloc_bytes(size_t size, size_t align)

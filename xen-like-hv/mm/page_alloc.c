@@ -4,22 +4,22 @@
  * used is not on its lists: each range of it is a pair of frame numbers, off
  * which chunks are carved when the lists have none that fits. So neither the
  * RAM nor its page_info is touched before it is needed.
+ *
+ * What guests had is freed as it is: another CPU's TLB may know it until the
+ * flush that comes before its next use, and what is stored there by then must
+ * be zeroed as well. Zeroing waits until after that flush (mm/page_dirty.c), and
+ * is mostly left to the host. The hypervisor's own pages are zeroed at once.
  */
 #include "mm/page_alloc.h"
 #include "boot/boot.h"
 #include "domain/domain.h"
 #include "lib/errno.h"
 #include "lib/printk.h"
+#include "mm/buddy.h"
 #include "mm/memmap.h"
 #include "mm/private.h"
 #include "x86/page.h"
-#include "x86/spinlock.h"
 #include "x86/tlb.h"
-
-#define NR_ZONES 2
-#define ZONE_LOW 0
-#define ZONE_HIGH 1
-#define FRAME_4G (1UL << (32 - PAGE_SHIFT))
 
 /* Frames [next, end) never handed out. */
 struct virgin {
@@ -29,98 +29,12 @@ struct virgin {
 static bool ram_dirty; /* the firmware left traces: scrub what is carved */
 
 static struct {
-	uint32_t head[MAX_ORDER + 1];   /* first chunk of each order, 0: none */
 	struct virgin virgin[MEMMAP_MAX];
 	unsigned int nr_virgin;
 } zones[NR_ZONES];
 
-/* Protects the lists, the counts below and the page_info of free chunks' heads. */
-static spinlock_t heap_lock = SPINLOCK_INIT;
+/* Under heap_lock. All that nobody owns: never used, clean, dirty, at the host. */
 static uint64_t free_pages, claimed_pages;
-
-static unsigned int zone_of(uint64_t m)
-{
-	return m < FRAME_4G ? ZONE_LOW : ZONE_HIGH;
-}
-
-static struct page_info *page_at(uint64_t m)
-{
-	return mfn_to_page(mfn(m));
-}
-
-static void list_add(uint64_t m, unsigned int order, uint32_t stamp)
-{
-	uint32_t *head = &zones[zone_of(m)].head[order];
-	struct page_info *pg = page_at(m);
-
-	pg->count_info = pg->type_info = 0;
-	pg->owner = 0;
-	pg->order = (uint8_t)order;
-	pg->flags = PGF_head;
-	pg->u = stamp;
-	pg->prev = 0;
-	pg->next = *head;
-	if (*head)
-		page_at(*head)->prev = (uint32_t)m;
-	*head = (uint32_t)m;
-}
-
-static void list_del(uint64_t m)
-{
-	struct page_info *pg = page_at(m);
-
-	if (pg->prev)
-		page_at(pg->prev)->next = pg->next;
-	else
-		zones[zone_of(m)].head[pg->order] = pg->next;
-	if (pg->next)
-		page_at(pg->next)->prev = pg->prev;
-	pg->next = pg->prev = 0;
-	pg->flags = 0;
-}
-
-/* The later of two times; 0 is "no flush needed". Distances stay far below half the range. */
-static uint32_t later(uint32_t a, uint32_t b)
-{
-	if (!a || !b)
-		return a | b;
-	return (int32_t)(a - b) > 0 ? a : b;
-}
-
-static void insert_chunk(uint64_t m, unsigned int order, uint32_t stamp)
-{
-	while (order < MAX_ORDER) {
-		uint64_t buddy = m ^ (1UL << order);
-		struct page_info *b;
-
-		if (buddy >= max_page || zone_of(buddy) != zone_of(m))
-			break;
-		b = page_at(buddy);
-		if (!(b->flags & PGF_head) || b->order != order)
-			break;
-		stamp = later(stamp, b->u);
-		list_del(buddy);
-		m &= ~(1UL << order);
-		order++;
-	}
-	list_add(m, order, stamp);
-}
-
-static uint64_t take_from_lists(unsigned int zone, unsigned int order, uint32_t *stamp)
-{
-	for (unsigned int o = order; o <= MAX_ORDER; o++) {
-		uint64_t m = zones[zone].head[o];
-
-		if (!m)
-			continue;
-		*stamp = page_at(m)->u;
-		list_del(m);
-		while (o-- > order)
-			list_add(m + (1UL << o), o, *stamp);
-		return m;
-	}
-	return 0;
-}
 
 /* What lies before an aligned chunk goes to the lists: at most one chunk an order. */
 static uint64_t carve(unsigned int zone, unsigned int order)
@@ -136,7 +50,7 @@ static uint64_t carve(unsigned int zone, unsigned int order)
 		while (v->next < m) {
 			unsigned int o = (unsigned int)__builtin_ctzl(v->next);
 
-			insert_chunk(v->next, o, 0);
+			buddy_insert(v->next, o, CHUNK_clean, 0);
 			v->next += 1UL << o;
 		}
 		v->next += size;
@@ -145,73 +59,112 @@ static uint64_t carve(unsigned int zone, unsigned int order)
 	return 0;
 }
 
-static uint64_t take(unsigned int order, unsigned int flags, uint32_t *stamp)
+/* What reads as zero first; among that, what was used before: the host may back that RAM already. */
+static uint64_t take(unsigned int order, unsigned int flags, enum chunk_kind *kind, uint32_t *stamp)
 {
-	int zone = flags & ALLOC_BELOW_4G ? ZONE_LOW : ZONE_HIGH;
+	int first = flags & ALLOC_BELOW_4G ? ZONE_LOW : ZONE_HIGH;
 
 	*stamp = 0;
-	/* What was used before first: the host backs that RAM already. */
-	for (int z = zone; z >= 0; z--) {
-		uint64_t m = take_from_lists((unsigned int)z, order, stamp);
+	for (*kind = CHUNK_clean; *kind < NR_CHUNK_KINDS; ++*kind)
+		for (int z = first; z >= 0; z--) {
+			uint64_t m = buddy_take((unsigned int)z, *kind, order, stamp);
 
-		if (!m)
-			m = carve((unsigned int)z, order);
-		if (m)
-			return m;
-	}
+			if (!m && *kind == CHUNK_clean)
+				m = carve((unsigned int)z, order);
+			if (m) {
+				free_pages -= 1UL << order;
+				return m;
+			}
+		}
 	return 0;
+}
+
+static uint64_t take_locked(unsigned int order, unsigned int flags, enum chunk_kind *kind, uint32_t *stamp)
+{
+	unsigned long irq = spin_lock_irqsave(&heap_lock);
+	uint64_t m = take(order, flags, kind, stamp);
+
+	spin_unlock_irqrestore(&heap_lock, irq);
+	return m;
+}
+
+void flush_stale(uint32_t stamp)
+{
+	cpumask_t stale = stamp ? tlb_flush_filter(cpu_online_map, stamp) : 0;
+
+	if (stale)
+		flush_tlb_mask(stale);
 }
 
 struct page_info *page_alloc(unsigned int order, unsigned int flags)
 {
-	uint64_t m, lock_flags;
 	struct page_info *pg;
-	cpumask_t stale;
+	enum chunk_kind kind;
 	uint32_t stamp;
+	uint64_t m;
 
 	if (order > MAX_ORDER)
 		return NULL;
-	lock_flags = spin_lock_irqsave(&heap_lock);
-	m = take(order, flags, &stamp);
-	if (m)
-		free_pages -= 1UL << order;
-	spin_unlock_irqrestore(&heap_lock, lock_flags);
+	m = take_locked(order, flags, &kind, &stamp);
+	if (!m && dirty_consolidate(order))
+		m = take_locked(order, flags, &kind, &stamp);
 	if (!m)
 		return NULL;
 	pg = page_at(m);
-	if (unlikely(ram_dirty))
+	/* In this order: who could still store there must be gone when it is zeroed. */
+	flush_stale(stamp);
+	if (unlikely(kind != CHUNK_clean || ram_dirty))
 		memset(page_to_virt(pg), 0, PAGE_SIZE << order);
-	if (stamp) {
-		stale = tlb_flush_filter(cpu_online_map, stamp);
-		if (stale)
-			flush_tlb_mask(stale);
-	}
 	/* For chunks that were never used this is the first touch of their page_info: only where it matters. */
 	if (pg->u)
 		pg->u = 0;
 	return pg;
 }
 
-void heap_put(struct page_info *pg, unsigned int order, uint32_t stamp)
+static void insert_run(uint64_t m, uint64_t n, enum chunk_kind kind, uint32_t stamp)
 {
-	uint64_t m = page_to_mfn(pg).m, size = 1UL << order;
-	unsigned long flags;
+	unsigned long flags = spin_lock_irqsave(&heap_lock);
 
-	BUG_ON(!mfn_valid(mfn(m)) || (m & (size - 1)) || pg->flags & PGF_head);
-	memset(page_to_virt(pg), 0, size << PAGE_SHIFT);
-	/* Zero means "never used" in all but a head. */
-	memset(pg, 0, size * sizeof(*pg));
-	flags = spin_lock_irqsave(&heap_lock);
-	insert_chunk(m, order, stamp);
-	free_pages += size;
+	free_pages += n;
+	while (n > 0) {
+		unsigned int order = min((unsigned int)__builtin_ctzl(m), 63u - (unsigned int)__builtin_clzl(n));
+
+		order = min(order, (unsigned int)MAX_ORDER);
+		buddy_insert(m, order, kind, stamp);
+		m += 1UL << order;
+		n -= 1UL << order;
+	}
 	spin_unlock_irqrestore(&heap_lock, flags);
 }
 
-void page_free(struct page_info *pg, unsigned int order)
+void heap_put(struct page_info *pg, unsigned int order)
 {
+	uint64_t m = page_to_mfn(pg).m, size = 1UL << order;
+
+	BUG_ON(!mfn_valid(mfn(m)) || (m & (size - 1)) || pg->flags & (PGF_head | PGF_out));
+	memset(page_to_virt(pg), 0, size << PAGE_SHIFT);
+	/* Zero means "never used" in all but a head. */
+	memset(pg, 0, size * sizeof(*pg));
+	insert_run(m, size, CHUNK_clean, 0);
+}
+
+void page_free_run(struct page_info *pg, uint64_t n, bool code)
+{
+	uint64_t m = page_to_mfn(pg).m;
 	uint32_t now = tlb_clock_now();
 
-	heap_put(pg, order, now ? now : 1);
+	BUG_ON(!mfn_valid(mfn(m)) || !mfn_valid(mfn(m + n - 1)));
+	for (uint64_t i = 0; i < n; i++) {
+		BUG_ON(pg[i].flags & (PGF_head | PGF_out) || pg[i].count_info);
+		pg[i] = (struct page_info){ 0 };
+	}
+	insert_run(m, n, code ? CHUNK_code : CHUNK_dirty, now ? now : 1);
+}
+
+void page_free(struct page_info *pg)
+{
+	pg->count_info = 0;
+	page_free_run(pg, 1, pg->flags & PGF_exec);
 }
 
 uint64_t free_pages_total(void)
@@ -243,9 +196,9 @@ void free_hv_page(void *va)
 	pg = mfn_to_page(virt_to_mfn(va));
 	/* Unless a guest could map it (share_hv_page_with_guest), no guest's TLB entry can be left. */
 	if (pg->count_info & PGC_allocated)
-		page_free(pg, 0);
+		page_free(pg);
 	else
-		heap_put(pg, 0, 0);
+		heap_put(pg, 0);
 }
 
 int domain_claim_pages(struct domain *d, uint64_t pages)

@@ -2,8 +2,8 @@
 /*
  * Machine frames, in buddy chunks of order 0..18.
  *
- * page_alloc gives frames that read as zero (scrubbed when freed, or never
- * used), stale TLB entries already flushed. Domain pages go through
+ * page_alloc gives frames that read as zero (never used, or scrubbed by the
+ * hypervisor or the host), stale TLB entries already flushed. Domain pages go through
  * domain_page_* below, which keep the owner's accounts.
  */
 #ifndef MM_PAGE_ALLOC_H
@@ -15,9 +15,13 @@
 #define ALLOC_BELOW_4G 1u
 
 struct page_info *page_alloc(unsigned int order, unsigned int flags); /* NULL: none left */
-void page_free(struct page_info *pg, unsigned int order);             /* scrubs */
+/* What guests could map, unscrubbed: the scrubbing comes before its next use. */
+void page_free(struct page_info *pg);
+/* The same for n frames, count_info 0; code: PGF_exec is set on some of them. */
+void page_free_run(struct page_info *pg, uint64_t n, bool code);
 void page_alloc_init(void);  /* boot: takes what memmap.h has left */
 uint64_t free_pages_total(void);
+uint64_t dirty_pages_total(void); /* of those: not scrubbed yet */
 uint64_t claimed_pages_total(void);
 /*
  * Sets aside pages for a domain yet to be built (XENMEM_claim_pages): what it
@@ -36,7 +40,7 @@ void free_hv_page(void *va);
  * -E2BIG (over max_pages).
  */
 struct page_info *domain_page_alloc(struct domain *d, unsigned int order, unsigned int flags, int *err);
-/* Called by put_page when the last reference went: scrubs, accounts, frees. */
+/* Called by put_page when the last reference went: accounts, frees. */
 void domain_page_release(struct page_info *pg);
 /* Takes an owned page from d when only PGC_allocated's reference is left (exchange, transfer): 0 or -EBUSY. */
 int domain_page_steal(struct domain *d, struct page_info *pg);
@@ -44,9 +48,16 @@ int domain_page_steal(struct domain *d, struct page_info *pg);
 int domain_page_steal_noflush(struct domain *d, struct page_info *pg);
 /* A page stolen and not wanted any more. */
 void stolen_page_free(struct page_info *pg);
-/* Teardown: d's first page, with a reference; NULL: none. Retired, it waits on another list for the last put. */
-struct page_info *domain_page_first(struct domain *d);
-void domain_page_retire(struct domain *d, struct page_info *pg);
+/*
+ * Teardown: a batch of the pages on the list *from. Those that nothing but their
+ * owner refers to are freed. Of the others, those that need no work before their
+ * references can go (neither pinned nor partial) move to the list *to; the first
+ * that does is returned, with a reference, still on its list. to NULL: all do.
+ * NULL: the batch is over; *more: the list is not.
+ */
+struct page_info *domain_pages_drop(struct domain *d, uint32_t *from, uint32_t *to, bool *more);
+/* From the list on which it is to another; the caller holds a reference. */
+void domain_page_move(struct domain *d, struct page_info *pg, uint32_t *to);
 /* Gives a stolen or new page to d: 0 or -E2BIG / -EINVAL (dying). */
 int domain_page_assign(struct domain *d, struct page_info *pg);
 /* A hypervisor page that d's guest may map writable or read-only (shared_info,

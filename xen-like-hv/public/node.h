@@ -42,6 +42,17 @@
 #define NODE_OP_RESET_HOST  0x1000u /* close all of domain 0's ports, drop all its
                                      * grant mappings: a new daemon takes over */
 #define NODE_OP_SHUTDOWN    0x1001u /* stop every CPU and leave QEMU (exit code 33) */
+/*
+ * Free memory that still has its last owner's contents, for the host to punch
+ * out of the RAM file: args are a guest handle to struct node_pages[] and how
+ * many. TAKE fills in chunks that are the host's until it gives them back
+ * (DONE, each as it was taken), and returns their number, 0 when nothing is
+ * dirty. DONE promises that they read as zero; 0, or -EINVAL at one that is not
+ * out. RESET_HOST takes all back as they are. What is out cannot be allocated:
+ * a host gives it back before it does anything else.
+ */
+#define NODE_OP_DIRTY_TAKE  0x1002u
+#define NODE_OP_DIRTY_DONE  0x1003u
 
 /*
  * One hypercall of domain 0. Guest handles (pointers) in args and inside
@@ -57,6 +68,10 @@ struct node_mailbox {
 	uint32_t op;         /* host */
 	uint64_t args[6];    /* host; the hypervisor when it answers AGAIN */
 	int64_t ret;         /* hypervisor */
+};
+
+struct node_pages {
+	uint64_t mfn, nr_pages;
 };
 
 struct node_shared {

@@ -39,6 +39,9 @@ void pv_toggle_mode(struct vcpu *v);
 	 (1UL << VMASST_TYPE_writable_pagetables) | (1UL << VMASST_TYPE_pae_extended_cr3) | \
 	 (1UL << VMASST_TYPE_architectural_iopl) | (1UL << VMASST_TYPE_runstate_update_flag))
 
+/* context.c: by way of what the CPU is known to hold; the switch to another vCPU relies on that. */
+void cpu_set_tsc_aux(uint64_t val);
+
 /* stack_segment.c. They act on the CPU: v is current, or being switched. -EINVAL: not canonical. */
 uint64_t cpu_get_fs_base(void);
 void cpu_set_fs_base(uint64_t base);

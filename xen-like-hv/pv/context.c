@@ -80,21 +80,25 @@ void pv_ctxt_switch_from(struct vcpu *v)
 	fpu_switch_from(v);
 }
 
+void cpu_set_tsc_aux(uint64_t val)
+{
+	if (this_cpu(tsc_aux_loaded) == val)
+		return;
+	this_cpu(tsc_aux_loaded) = val;
+	wrmsr(MSR_TSC_AUX, val);
+}
+
 /* v's root and descriptor tables are loaded already. */
 void pv_ctxt_switch_to(struct vcpu *v)
 {
-	unsigned int cpu = smp_cpu();
-
 	if (is_idle_vcpu(v))
 		return;
 	load_selectors(v);
 	load_bases(v);
 	debugreg_switch_to(v);
 	fpu_switch_to(v);
-	if (cpu_features.rdtscp && tsc_aux_loaded[cpu] != v->pv.tsc_aux) {
-		tsc_aux_loaded[cpu] = v->pv.tsc_aux;
-		wrmsr(MSR_TSC_AUX, v->pv.tsc_aux);
-	}
+	if (cpu_features.rdtscp)
+		cpu_set_tsc_aux(v->pv.tsc_aux);
 	pv_update_fast_paths(v);
 }
 

@@ -108,8 +108,11 @@ int pv_grant_unmap_pte(struct vcpu *v, uint64_t host_addr, bool contains_pte, mf
 	if (!lock_places(d, at.l1, from.l1))
 		return -EINVAL;
 	old = *place_entry(&at);
-	/* A guest may have taken write access off itself. */
-	found = (old & PTE_P) && pte_mfn(old).m == frame.m && !(readonly && (old & PTE_W)) &&
+	/*
+	 * With the access that was granted, no more and no less: given back by way of
+	 * a read-only entry, a writable handle would leave its own entry behind.
+	 */
+	found = (old & PTE_P) && pte_mfn(old).m == frame.m && !(old & PTE_W) == readonly &&
 		(!new_addr || place_entry(&from) != place_entry(&at));
 	if (found) {
 		if (new_addr) {
@@ -122,10 +125,12 @@ int pv_grant_unmap_pte(struct vcpu *v, uint64_t host_addr, bool contains_pte, mf
 	unlock_places(at.l1, from.l1);
 	if (!found)
 		return -EINVAL;
-	if (contains_pte || new_addr)
-		flush_tlb_mask(d->dirty_cpus);
-	else
-		flush_tlb_va_mask(d->dirty_cpus, host_addr);
+	/*
+	 * All addresses: the L1 may be seen at several, and other entries for the
+	 * frame may be gone without a flush. The owner, who does with the frame as it
+	 * likes from now on, flushes its own CPUs alone.
+	 */
+	flush_tlb_mask(d->dirty_cpus);
 	l1e_put(old);
 	return 0;
 }

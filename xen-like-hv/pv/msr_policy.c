@@ -156,7 +156,7 @@ static int write_tsc_aux(struct vcpu *v, uint64_t val)
 		return -EPERM;
 	v->pv.tsc_aux = val;
 	if (v == current)
-		wrmsr(MSR_TSC_AUX, val);
+		cpu_set_tsc_aux(val);
 	return 0;
 }
 

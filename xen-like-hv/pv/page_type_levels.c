@@ -74,6 +74,8 @@ int l1e_get(struct domain *fd, pte_t e)
 	pg = mfn_to_page(pte_mfn(e));
 	if (unlikely(!get_page(pg, fd)))
 		return -EINVAL;
+	if (!(e & PTE_NX))
+		page_note_exec(pg);
 	if (!(e & PTE_W))
 		return 0;
 	rc = get_page_type(pg, PGT_writable, false);

@@ -34,6 +34,8 @@ static int change_access(pte_t *p, pte_t old, pte_t val, struct pt_write *w)
 	struct page_info *pg = mfn_to_page(pte_mfn(old));
 	int rc;
 
+	if (!(val & PTE_NX))
+		page_note_exec(pg);
 	if (!((old ^ val) & PTE_W))
 		return entry_store(p, val, w);
 	if (val & PTE_W) {

@@ -68,6 +68,8 @@ static long machphys_mfn_list(unsigned long arg)
 
 static long memory_map(unsigned long arg)
 {
+	const struct domain *d = current->domain;
+	uint64_t pages = READ_ONCE(d->memmap_pages) ? d->memmap_pages : READ_ONCE(d->max_pages);
 	struct e820_entry e = { .addr = 0, .type = E820_RAM };
 	struct xen_memory_map map;
 
@@ -76,11 +78,43 @@ static long memory_map(unsigned long arg)
 	if (map.nr_entries < 1 || !handle_addr(map.buffer))
 		return -EINVAL;
 	/* All that it may ever have: ballooning up needs page structures for it from the start. */
-	e.size = min(current->domain->max_pages, max_page) << PAGE_SHIFT;
+	e.size = min(pages, max_page) << PAGE_SHIFT;
 	if (copy_to_guest(handle_addr(map.buffer), &e, 1))
 		return -EFAULT;
 	map.nr_entries = 1;
 	return copy_to_guest(arg, &map, 1);
+}
+
+/*
+ * max_pages is what it may have now; the map goes up to what it may ever have.
+ * One range of RAM from 0 is all that a domain without hardware can have.
+ */
+static long set_memory_map(unsigned long arg)
+{
+	struct xen_foreign_memory_map fmap;
+	struct e820_entry e;
+	struct domain *d;
+	int rc;
+
+	if (!is_host_domain(current->domain))
+		return -EPERM;
+	if (copy_from_guest(&fmap, arg, 1))
+		return -EFAULT;
+	if (fmap.map.nr_entries != 1)
+		return -EINVAL;
+	if (copy_from_guest(&e, handle_addr(fmap.map.buffer), 1))
+		return -EFAULT;
+	if (e.addr != 0 || e.type != E820_RAM || e.size < PAGE_SIZE)
+		return -EINVAL;
+	rc = resolve_domain_arg(fmap.domid, &d);
+	if (rc)
+		return rc;
+	if (is_host_domain(d))
+		rc = -EINVAL;
+	else
+		WRITE_ONCE(d->memmap_pages, e.size >> PAGE_SHIFT);
+	release_domain_arg(d);
+	return rc;
 }
 
 long memory_query(unsigned int op, unsigned long arg)
@@ -98,8 +132,9 @@ long memory_query(unsigned int op, unsigned long arg)
 		return machphys_mfn_list(arg);
 	case XENMEM_memory_map:
 		return memory_map(arg);
-	case XENMEM_machine_memory_map:
 	case XENMEM_set_memory_map:
+		return set_memory_map(arg);
+	case XENMEM_machine_memory_map:
 		return is_host_domain(current->domain) ? -ENOSYS : -EPERM;
 	default:
 		/* Among them those for translated guests: add_to_physmap and the like. */

@@ -18,7 +18,11 @@
 #include "pv/mmu_private.h"
 
 #define PTE_AD (PTE_A | PTE_D)
-/* In the kernel's entries of an opened root: the hardware ignores it, a guest's entry cannot have it. */
+/*
+ * In the kernel's entries of an opened root: the hardware ignores it, and a
+ * guest's entry that is present cannot have it. One that is not may hold
+ * anything: the listed slots get zero for it.
+ */
 #define PTE_OPENED (1UL << 62)
 
 static bool differ(pte_t a, pte_t b)
@@ -78,7 +82,8 @@ static bool group_same(const pte_t *k, const pte_t *u)
 
 static bool collect_group(struct vcpu *v, unsigned int slot)
 {
-	const pte_t *k = v->pv.root_kernel + slot, *u = v->pv.root_user + slot;
+	const pte_t *k = v->pv.root_kernel + slot;
+	pte_t *u = v->pv.root_user + slot;
 	unsigned int i, nr = v->pv.fast_nr;
 
 	for (i = 0; i < 8; i++) {
@@ -86,6 +91,8 @@ static bool collect_group(struct vcpu *v, unsigned int slot)
 			continue;
 		if (nr == FAST_SLOTS_MAX)
 			return false;
+		if (!(u[i] & PTE_P))
+			WRITE_ONCE(u[i], 0);
 		v->pv.fast_slot[nr] = (uint16_t)(slot + i);
 		v->pv.fast_kernel[nr] = k[i] | PTE_OPENED; /* root_store_high tells by it who is shown */
 		v->pv.fast_user[nr++] = u[i];
@@ -153,6 +160,8 @@ void root_store_high(struct vcpu *v, unsigned int slot, bool user, pte_t val)
 	int i = find_slot(v, slot);
 	pte_t *p = &v->pv.root_user[slot], cur;
 
+	if (!(val & PTE_P))
+		val = 0;
 	/* The list is made anew with the next base; closing goes on with this one. */
 	v->pv.fast_root = v->pv.fast_list_ok = 0;
 	if (!user)

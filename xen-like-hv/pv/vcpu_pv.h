@@ -68,7 +68,8 @@ struct pv_vcpu {
 
 struct pv_domain {
 	uint64_t vm_assist;                 /* VMASST_TYPE_* bits */
-	uint32_t relinquished_list;         /* frames given up by a dying domain, still referenced */
+	/* Of a dying domain: frames no longer pinned; those given up that others still refer to. */
+	uint32_t unpinned_list, relinquished_list;
 	uint64_t hypercall_page_done;
 };
 #endif

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Everything about a new domain that can be known before anything is done. */
 #include "build/build.h"
+#include "device/disk.h"
+#include "domain/plan_boot.h"
 #include "domain/private.h"
+#include "util/cleanup.h"
 #include "util/err.h"
 #include "util/fd.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -40,7 +44,7 @@ static int plan_sizes(struct create_plan *p, struct pvctl_error *err)
 		return missing("name", err);
 	if (!memory)
 		return missing("memory", err);
-	if (!pvctl_config_get_str(c, "kernel"))
+	if (!pvctl_config_get_str(c, "kernel") && !pvctl_config_get_str(c, "bootloader"))
 		return missing("kernel", err);
 	p->memory_mib = (uint64_t)memory;
 	p->maxmem_mib = (uint64_t)config_int_or(c, "maxmem", memory);
@@ -66,6 +70,24 @@ static int plan_uuid(struct create_plan *p, struct pvctl_error *err)
 	return pvctl_config_set_str(p->config, "uuid", p->uuid_text, err);
 }
 
+/* The daemon reads the files again when the domain restarts, from another directory than the caller's. */
+static int plan_path(struct create_plan *p, const char *key, struct pvctl_error *err)
+{
+	const char *path = pvctl_config_get_str(p->config, key);
+	CLEANUP_FREE char *cwd = NULL, *full = NULL;
+
+	if (!path || path[0] == '/')
+		return 0;
+	cwd = getcwd(NULL, 0);
+	if (!cwd)
+		return err_os(err, errno, "the current directory, for %s=\"%.100s\"", key, path);
+	if (asprintf(&full, "%s/%s", strcmp(cwd, "/") ? cwd : "", path) < 0) {
+		full = NULL;
+		return err_nomem(err);
+	}
+	return pvctl_config_set_str(p->config, key, full, err);
+}
+
 static int plan_images(struct pvctl *ctx, struct create_plan *p, struct pvctl_error *err)
 {
 	const char *ramdisk = pvctl_config_get_str(p->config, "ramdisk");
@@ -75,10 +97,12 @@ static int plan_images(struct pvctl *ctx, struct create_plan *p, struct pvctl_er
 	p->cmdline = config_cmdline(p->config);
 	if (!p->cmdline)
 		return err_nomem(err);
-	rc = start_info_check_cmdline(p->cmdline, err);
+	rc = pvctl_config_get_str(p->config, "kernel") ? 0 : boot_plan(p, ctx ? &ctx->log : NULL, err);
+	if (!rc)
+		rc = start_info_check_cmdline(p->cmdline, err);
 	if (!rc && ramdisk)
 		rc = fd_open_file("ramdisk", ramdisk, RAMDISK_MAX, &p->ramdisk_fd, &p->ramdisk_bytes, err);
-	if (!rc)
+	if (!rc && pvctl_config_get_str(p->config, "kernel"))
 		rc = kernel_open(pvctl_config_get_str(p->config, "kernel"), ctx ? &ctx->log : NULL, &p->kernel, err);
 	if (rc)
 		return rc;
@@ -103,6 +127,24 @@ static int check_name_free(struct pvctl *ctx, const struct create_plan *p, struc
 	return rc;
 }
 
+/* A random one needs no look. */
+static int check_uuid_free(struct pvctl *ctx, const struct create_plan *p, struct pvctl_error *err)
+{
+	const struct pvctl_domain_info *info;
+	struct pvctl_domain_list *list;
+	int rc = pvctl_domain_list(ctx, &list, err);
+	size_t i;
+
+	if (rc)
+		return rc;
+	for (i = 0; !rc && (info = pvctl_domain_list_at(list, i)); i++)
+		if (memcmp(info->uuid, p->uuid, sizeof(p->uuid)) == 0 && info->state != PVCTL_STATE_DYING)
+			rc = err_set(err, -EEXIST, PVCTL_ORIGIN_LIB, "uuid=\"%s\": domain %u has this UUID already",
+			             p->uuid_text, info->domid);
+	pvctl_domain_list_free(list);
+	return rc;
+}
+
 static int check_node(struct pvctl *ctx, const struct create_plan *p, struct pvctl_error *err)
 {
 	uint64_t need = p->nr_pages + OVERHEAD_PAGES + OVERHEAD_VCPU_PAGES * p->maxvcpus, have, online;
@@ -120,8 +162,9 @@ static int check_node(struct pvctl *ctx, const struct create_plan *p, struct pvc
 		               (unsigned long long)info.total_pages >> 8);
 	online = info.nr_cpus >= 64 ? ~0ull : (1ull << info.nr_cpus) - 1;
 	for (v = 0; v < p->maxvcpus; v++)
-		if (!(config_affinity(p->config, v) & online))
-			return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "cpus: vCPU %u gets none of the node's %u CPUs", v, info.nr_cpus);
+		if (!(config_affinity(p->config, "cpus", v) & online) || !(config_affinity(p->config, "cpus_soft", v) & online))
+			return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s: vCPU %u gets none of the node's %u CPUs",
+			               config_affinity(p->config, "cpus", v) & online ? "cpus_soft" : "cpus", v, info.nr_cpus);
 	return 0;
 }
 
@@ -137,8 +180,16 @@ int plan_make(struct pvctl *ctx, const struct pvctl_config *c, struct create_pla
 		rc = plan_sizes(&p, err);
 	if (!rc)
 		rc = plan_uuid(&p, err);
+	if (!rc)
+		rc = plan_path(&p, "kernel", err);
+	if (!rc)
+		rc = plan_path(&p, "ramdisk", err);
+	if (!rc)
+		rc = disk_plan(p.config, err);
 	if (!rc && ctx)
 		rc = check_name_free(ctx, &p, err);
+	if (!rc && ctx && pvctl_config_get_str(c, "uuid"))
+		rc = check_uuid_free(ctx, &p, err);
 	if (!rc)
 		rc = plan_images(ctx, &p, err);
 	if (!rc && ctx)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define MAX_LIST 64
+#define MAX_DEVICES 256
 
 int pvctl_config_new(struct pvctl_config **ret, struct pvctl_error *err)
 {
@@ -117,6 +118,8 @@ int pvctl_config_set_str(struct pvctl_config *c, const char *key, const char *va
 	k = &config_keys[i];
 	if (k->type == CONFIG_INT)
 		return set_number_text(c, i, value, err);
+	if (k->type == CONFIG_LIST)
+		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s: a list is expected, [\"...\"]", key);
 	if (k->type == CONFIG_CPUS) {
 		rc = cpulist_parse(value, &mask, err);
 		if (rc)
@@ -135,26 +138,36 @@ int pvctl_config_set_str(struct pvctl_config *c, const char *key, const char *va
 	return 0;
 }
 
+static int check_list(const struct config_key *k, const char *const *values, size_t n, struct pvctl_error *err)
+{
+	uint64_t mask;
+	int rc = 0;
+
+	if (k->type != CONFIG_CPUS && k->type != CONFIG_LIST)
+		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s: one value is expected, not a list", k->name);
+	if (n < (k->type == CONFIG_CPUS) || n > (k->type == CONFIG_CPUS ? MAX_LIST : MAX_DEVICES))
+		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s: a list of %zu items; 1 to %d are allowed", k->name, n,
+		               k->type == CONFIG_CPUS ? MAX_LIST : MAX_DEVICES);
+	if (k->type == CONFIG_LIST)
+		return k->check_list(k->name, values, n, err);
+	for (size_t j = 0; j < n && !rc; j++)
+		rc = cpulist_parse(values[j], &mask, err);
+	return rc ? err_wrap(err, rc, "%s", k->name) : 0;
+}
+
 int pvctl_config_set_list(struct pvctl_config *c, const char *key, const char *const *values, size_t n,
                           struct pvctl_error *err)
 {
 	int rc, i = config_find(key, err);
-	uint64_t mask;
 	char **list;
 	size_t j;
 
 	if (i < 0)
 		return i;
-	if (config_keys[i].type != CONFIG_CPUS)
-		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s: one value is expected, not a list", key);
-	if (n < 1 || n > MAX_LIST)
-		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s: a list of %zu items; 1 to %d are allowed", key, n, MAX_LIST);
-	for (j = 0; j < n; j++) {
-		rc = cpulist_parse(values[j], &mask, err);
-		if (rc)
-			return err_wrap(err, rc, "%s", key);
-	}
-	list = calloc(n, sizeof(*list));
+	rc = check_list(&config_keys[i], values, n, err);
+	if (rc)
+		return rc;
+	list = calloc(n + 1, sizeof(*list));
 	if (!list)
 		return err_nomem(err);
 	for (j = 0; j < n; j++) {
@@ -176,6 +189,13 @@ const char *pvctl_config_get_str(const struct pvctl_config *c, const char *key)
 	const struct config_value *v = config_value(c, key);
 
 	return v ? v->str : NULL;
+}
+
+const char *pvctl_config_get_item(const struct pvctl_config *c, const char *key, size_t i)
+{
+	const struct config_value *v = config_value(c, key);
+
+	return v && i < v->n ? v->list[i] : NULL;
 }
 
 int pvctl_config_get_int(const struct pvctl_config *c, const char *key, int64_t *ret)
@@ -239,9 +259,9 @@ char *config_cmdline(const struct pvctl_config *c)
 	return text;
 }
 
-uint64_t config_affinity(const struct pvctl_config *c, unsigned int vcpu)
+uint64_t config_affinity(const struct pvctl_config *c, const char *key, unsigned int vcpu)
 {
-	const struct config_value *v = config_value(c, "cpus");
+	const struct config_value *v = config_value(c, key);
 	const char *text = !v ? NULL : v->str ? v->str : vcpu < v->n ? v->list[vcpu] : NULL;
 	uint64_t mask;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "build/build.h"
+#include "device/disk.h"
 #include "domain/private.h"
 #include "store/client.h"
 #include "util/cleanup.h"
@@ -30,14 +31,16 @@ static int place_vcpus(struct pvctl *ctx, uint32_t domid, const struct create_pl
 {
 	bool sched = config_value(p->config, "cpu_weight") || config_value(p->config, "cap");
 	uint32_t sched_id;
+	uint64_t hard, soft;
 	unsigned int v;
-	uint64_t mask;
 	int rc = 0;
 
 	for (v = 0; v < p->maxvcpus && !rc; v++) {
-		mask = config_affinity(p->config, v);
-		if (mask != ~0ull)
-			rc = hv_vcpu_set_affinity(ctx->t, domid, v, mask, err);
+		hard = config_affinity(p->config, "cpus", v);
+		soft = config_affinity(p->config, "cpus_soft", v);
+		if (hard != ~0ull || soft != ~0ull)
+			rc = hv_vcpu_set_affinity(ctx->t, domid, v, hard != ~0ull ? &hard : NULL,
+			                          soft != ~0ull ? &soft : NULL, err);
 	}
 	if (rc || !sched)
 		return rc;
@@ -63,7 +66,10 @@ static int set_limits(struct pvctl *ctx, uint32_t domid, const struct create_pla
 
 	rc = hv_domain_max_vcpus(ctx->t, domid, p->maxvcpus, err);
 	if (!rc)
-		rc = hv_domain_max_mem(ctx->t, domid, p->maxmem_mib << 10, err);
+		rc = hv_domain_max_mem(ctx->t, domid, p->memory_mib << 10, err);
+	/* The guest makes room for maxmem at boot, but has it only when it is given it. */
+	if (!rc)
+		rc = hv_memory_map(ctx->t, domid, p->maxmem_mib << 20, err);
 	if (!rc)
 		rc = place_vcpus(ctx, domid, p, err);
 	if (rc)
@@ -135,19 +141,24 @@ static int fill_domain(struct pvctl *ctx, uint32_t domid, const struct create_pl
 	intro.store_gfn = built.store_mfn;
 	intro.console_gfn = built.console_mfn;
 	rc = ctx_request(ctx, PROTO_INTRODUCE, &intro, sizeof(intro), err);
+	if (!rc)
+		rc = disk_attach_all(ctx, domid, p->config, err);
 	return rc ? rc : commit(ctx, domid, p, err);
 }
 
-/* The daemon learns the UUID with the commit only, so /vm/UUID is ours to remove. */
-static void undo(struct pvctl *ctx, uint32_t domid, const struct create_plan *p)
+/* The daemon removes what /local/domain/N/vm points to; had that write failed, the others would be left behind. */
+static void undo(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, int why_rc)
 {
 	struct pvctl_error why;
 	char vm[48];
 
 	if (domain_remove(ctx, domid, &why))
 		log_msg(&ctx->log, LOG_ERROR, "domain %u could not be removed again: %s", domid, why.msg);
+	/* Somebody was faster with the same name or UUID: then it is his. */
+	if (why_rc == -EEXIST)
+		return;
 	snprintf(vm, sizeof(vm), "/vm/%s", p->uuid_text);
-	if (store_rm(ctx->t, vm, &why))
+	if (store_client_rm(ctx->t, vm, &why))
 		log_msg(&ctx->log, LOG_DEBUG, "%s", why.msg);
 }
 
@@ -173,7 +184,7 @@ int pvctl_domain_create(struct pvctl *ctx, const struct pvctl_config *config, co
 	if (!rc && !o.paused)
 		rc = hv_domain_unpause(ctx->t, domid, err);
 	if (rc)
-		undo(ctx, domid, &p);
+		undo(ctx, domid, &p, rc);
 	plan_free(&p);
 	if (rc)
 		return rc;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of configuration keys: one row each, with its form and range. */
+#include "device/disk.h"
+#include "domain/plan_boot.h"
 #include "domain/private.h"
 #include "util/err.h"
 #include <string.h>
@@ -98,6 +100,8 @@ const struct config_key config_keys[CONFIG_KEYS + 1] = {
 	INT("vcpus", 1, 32),
 	INT("maxvcpus", 1, 32),
 	STR("kernel", check_path),
+	STR("bootloader", boot_check_name),
+	{ .name = "bootloader_args", .type = CONFIG_LIST, .check_list = boot_check_args },
 	STR("ramdisk", check_path),
 	STR("cmdline", check_cmdline),
 	STR("root", check_cmdline),
@@ -107,6 +111,8 @@ const struct config_key config_keys[CONFIG_KEYS + 1] = {
 	STR("on_crash", check_action),
 	STR("on_watchdog", check_action),
 	{ .name = "cpus", .type = CONFIG_CPUS },
+	{ .name = "cpus_soft", .type = CONFIG_CPUS },
+	{ .name = "disk", .type = CONFIG_LIST, .check_list = disk_check_list },
 	INT("cpu_weight", 1, 65535),
 	INT("cap", 0, 3200),
 	INT("max_event_channels", 8, 131071),
@@ -117,9 +123,9 @@ const struct config_key config_keys[CONFIG_KEYS + 1] = {
 
 /* A typo deserves another answer than a key that xl knows. */
 static const char *const xl_keys[] = {
-	"acpi", "altp2m", "arm_cpuid", "bios", "blkdev_start", "bootloader", "bootloader_args", "builder", "channel",
-	"claim_mode", "console", "coreid", "cpuid", "cpus_soft", "cpupool", "device_model_args",
-	"device_model_override", "device_model_version", "device_tree", "disable_migrate", "disk", "dm_restrict",
+	"acpi", "altp2m", "arm_cpuid", "bios", "blkdev_start", "builder", "channel",
+	"claim_mode", "console", "coreid", "cpuid", "cpupool", "device_model_args",
+	"device_model_override", "device_model_version", "device_tree", "disable_migrate", "dm_restrict",
 	"driver_domain", "dtdev", "e820_host", "exec_profile", "extratime", "firmware", "firmware_override", "gfx_passthru",
 	"gic_version", "hap", "hdtype", "init_seclabel", "iomem", "ioports", "irqs", "keymap", "latency", "localtime",
 	"max_xenstore_quota", "mca_caps", "monitor", "msr_relaxed", "nestedhvm", "nographic", "nomigrate", "on_soft_reset",

@@ -11,7 +11,7 @@
 #define LOOK_EVERY_MS 500
 #define PROGRESS_MS 100
 
-static int refuse_host(uint32_t domid, const char *what, struct pvctl_error *err)
+int refuse_host(uint32_t domid, const char *what, struct pvctl_error *err)
 {
 	if (domid != 0)
 		return 0;
@@ -42,7 +42,7 @@ static int listens(struct pvctl *ctx, uint32_t domid, const char *what, struct p
 	int rc;
 
 	snprintf(path, sizeof(path), "/local/domain/%u/control/feature-%s", domid, feature);
-	rc = store_read(ctx->t, path, &value, &len, err);
+	rc = store_client_read(ctx->t, path, &value, &len, err);
 	if (rc && rc != -ENOENT)
 		return rc;
 	if (rc || len != 1 || value[0] != '1')
@@ -69,7 +69,7 @@ int pvctl_domain_request(struct pvctl *ctx, uint32_t domid, const char *what, st
 	if (rc)
 		return rc;
 	snprintf(path, sizeof(path), "/local/domain/%u/control/shutdown", domid);
-	return store_write(ctx->t, path, what, strlen(what), err);
+	return store_client_write(ctx->t, path, what, strlen(what), err);
 }
 
 /* 1: it is over, with *ret_reason; 0: not yet. */

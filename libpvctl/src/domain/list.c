@@ -35,6 +35,20 @@ static uint32_t state_of(uint32_t flags)
 	return flags & FLAG_BLOCKED && !(flags & FLAG_RUNNING) ? PVCTL_STATE_BLOCKED : PVCTL_STATE_RUNNING;
 }
 
+/* The host as domain 0: it runs, has no vCPUs of the node's, and its limit of memory is "none". */
+static void fill_host(const struct xen_domctl_getdomaininfo *d, struct pvctl_domain_info *ret)
+{
+	if (!ret->name[0])
+		strcpy(ret->name, "Domain-0");
+	if (d->max_pages >= UINT32_MAX)
+		ret->max_memory_bytes = ret->memory_bytes;
+	if (d->nr_online_vcpus)
+		return;
+	ret->vcpus_max = 0;
+	ret->flags |= FLAG_RUNNING;
+	ret->state = state_of(ret->flags);
+}
+
 void domain_info_fill(const struct xen_domctl_getdomaininfo *d, const struct proto_domain_row *row,
                       struct pvctl_domain_info *ret)
 {
@@ -48,7 +62,6 @@ void domain_info_fill(const struct xen_domctl_getdomaininfo *d, const struct pro
 	ret->state = state_of(ret->flags);
 	ret->cpu_ns = d->cpu_time;
 	ret->memory_bytes = d->tot_pages << PAGE_SHIFT;
-	/* Domain 0's limit may be "none". */
 	ret->max_memory_bytes = d->max_pages >> (64 - PAGE_SHIFT) ? ~0ull : d->max_pages << PAGE_SHIFT;
 	ret->outstanding_bytes = d->outstanding_pages << PAGE_SHIFT;
 	ret->vcpus_online = d->nr_online_vcpus;
@@ -58,8 +71,8 @@ void domain_info_fill(const struct xen_domctl_getdomaininfo *d, const struct pro
 		ret->created_unix_ns = row->created_unix_ns;
 		memcpy(ret->name, row->name, sizeof(ret->name));
 	}
-	if (d->domain == 0 && !ret->name[0])
-		strcpy(ret->name, "Domain-0");
+	if (d->domain == 0)
+		fill_host(d, ret);
 }
 
 int pvctl_domain_get(struct pvctl *ctx, uint32_t domid, struct pvctl_domain_info *ret, struct pvctl_error *err)

@@ -42,19 +42,20 @@ const struct proto_domain_row *rows_by_name(const struct rows *r, const char *na
 void rows_free(struct rows *r);
 
 /* config.c */
-enum config_type { CONFIG_INT, CONFIG_STR, CONFIG_CPUS };
+enum config_type { CONFIG_INT, CONFIG_STR, CONFIG_CPUS, CONFIG_LIST };
 struct config_key {
 	const char *name;
 	enum config_type type;
 	int64_t min, max;                                                  /* CONFIG_INT */
 	int (*check)(const char *key, const char *value, struct pvctl_error *err); /* CONFIG_STR; may be NULL */
+	int (*check_list)(const char *key, const char *const *values, size_t n, struct pvctl_error *err); /* CONFIG_LIST */
 };
-#define CONFIG_KEYS 23
+#define CONFIG_KEYS 27
 struct config_value {
 	bool set;
 	int64_t num;
 	char *str;               /* owned */
-	char **list;             /* CONFIG_CPUS given as a list; owned, with its strings */
+	char **list;             /* CONFIG_LIST, or CONFIG_CPUS given as a list; owned, with its strings */
 	size_t n;
 };
 struct pvctl_config {
@@ -68,8 +69,8 @@ const struct config_value *config_value(const struct pvctl_config *c, const char
 int config_copy(const struct pvctl_config *c, struct pvctl_config **ret, struct pvctl_error *err);
 /* cmdline, or root= and extra put together; malloc'd, "" when nothing is set. */
 char *config_cmdline(const struct pvctl_config *c);
-/* The hard affinity of a vCPU: ~0 when none was asked for. */
-uint64_t config_affinity(const struct pvctl_config *c, unsigned int vcpu);
+/* The affinity of a vCPU by "cpus" (hard) or "cpus_soft": ~0 when none was asked for. */
+uint64_t config_affinity(const struct pvctl_config *c, const char *key, unsigned int vcpu);
 
 /* cpulist.c: "0-3,^1", "all", "node:0" */
 int cpulist_parse(const char *text, uint64_t *ret, struct pvctl_error *err);
@@ -97,6 +98,9 @@ void plan_free(struct create_plan *p);
 int nodes_make(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, struct pvctl_error *err);
 int nodes_rings(struct pvctl *ctx, uint32_t domid, uint64_t store_mfn, uint32_t store_port,
                 uint64_t console_mfn, uint32_t console_port, struct pvctl_error *err);
+
+/* lifecycle.c: -EINVAL when it is domain 0 */
+int refuse_host(uint32_t domid, const char *what, struct pvctl_error *err);
 
 /* destroy.c: without asking who it is */
 int domain_remove(struct pvctl *ctx, uint32_t domid, struct pvctl_error *err);

@@ -94,7 +94,7 @@ int pvctl_store_read(struct pvctl *ctx, const char *path, char **ret_value, size
 {
 	size_t len;
 	char *value;
-	int rc = store_read(ctx->t, path, &value, &len, err);
+	int rc = store_client_read(ctx->t, path, &value, &len, err);
 
 	if (rc)
 		return rc;
@@ -106,10 +106,10 @@ int pvctl_store_read(struct pvctl *ctx, const char *path, char **ret_value, size
 
 int pvctl_store_write(struct pvctl *ctx, const char *path, const void *value, size_t len, struct pvctl_error *err)
 {
-	return store_write(ctx->t, path, value, len, err);
+	return store_client_write(ctx->t, path, value, len, err);
 }
 
 int pvctl_store_rm(struct pvctl *ctx, const char *path, struct pvctl_error *err)
 {
-	return store_rm(ctx->t, path, err);
+	return store_client_rm(ctx->t, path, err);
 }

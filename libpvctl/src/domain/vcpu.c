@@ -24,7 +24,6 @@ static int fill(struct pvctl *ctx, uint32_t domid, uint32_t vcpu, uint64_t onlin
 	ret->running = v.running;
 	ret->cpu = v.cpu;
 	ret->cpu_ns = v.cpu_time;
-	/* Domain 0's vCPU is none the scheduler knows. */
 	if (hv_vcpu_get_affinity(ctx->t, domid, vcpu, &ret->hard_affinity, &ret->soft_affinity, &ignored))
 		ret->hard_affinity = ret->soft_affinity = ~0ull;
 	ret->hard_affinity &= online;
@@ -48,6 +47,9 @@ int pvctl_vcpu_list(struct pvctl *ctx, uint32_t domid, struct pvctl_vcpu_list **
 		return rc;
 	online = phys.nr_cpus >= 64 ? ~0ull : (1ull << phys.nr_cpus) - 1;
 	n = d.max_vcpu_id == XEN_INVALID_MAX_VCPU_ID ? 0 : d.max_vcpu_id + 1;
+	/* A hosted node's domain 0 has one that stands for the host and never runs. */
+	if (domid == 0 && d.nr_online_vcpus == 0)
+		n = 0;
 	if (n > 8192)
 		return err_set(err, -EPROTO, PVCTL_ORIGIN_HV, "domain %u: %u vCPUs make no sense", domid, n);
 	list = malloc(sizeof(*list) + n * sizeof(list->info[0]));

@@ -43,7 +43,9 @@ int hv_vcpu_set_context(struct transport *t, uint32_t domid, uint32_t vcpu, cons
                         struct pvctl_error *err);
 int hv_vcpu_info(struct transport *t, uint32_t domid, uint32_t vcpu, struct xen_domctl_getvcpuinfo *ret,
                  struct pvctl_error *err);
-int hv_vcpu_set_affinity(struct transport *t, uint32_t domid, uint32_t vcpu, uint64_t hard, struct pvctl_error *err);
+/* NULL: as it is */
+int hv_vcpu_set_affinity(struct transport *t, uint32_t domid, uint32_t vcpu, const uint64_t *hard, const uint64_t *soft,
+                         struct pvctl_error *err);
 int hv_vcpu_get_affinity(struct transport *t, uint32_t domid, uint32_t vcpu, uint64_t *ret_hard, uint64_t *ret_soft,
                          struct pvctl_error *err);
 
@@ -53,6 +55,7 @@ int hv_physinfo(struct transport *t, struct xen_sysctl_physinfo *ret, struct pvc
 int hv_domain_list(struct transport *t, uint32_t first, struct xen_domctl_getdomaininfo *ret, uint32_t max,
                    struct pvctl_error *err);
 int hv_cpu_idle(struct transport *t, uint64_t *ret_idle_ns, uint32_t max, uint32_t *ret_n, struct pvctl_error *err);
+int hv_debug_keys(struct transport *t, const char *keys, uint32_t n, struct pvctl_error *err);
 int hv_sched_id(struct transport *t, uint32_t *ret, struct pvctl_error *err);
 /* A piece of the log from *index on into buf: its length; *index moves on. */
 int hv_console_read(struct transport *t, bool clear, uint32_t *index, char *buf, uint32_t len, struct pvctl_error *err);
@@ -63,6 +66,8 @@ int hv_populate(struct transport *t, uint32_t domid, unsigned int order, const u
                 uint32_t n, struct pvctl_error *err);
 uint32_t hv_populate_max(const struct transport *t); /* extents of one call */
 int hv_claim(struct transport *t, uint32_t domid, uint64_t pages, struct pvctl_error *err); /* 0 pages: ends it */
+/* Where the domain's memory map ends: the most it may ever have, whatever its limit is now. */
+int hv_memory_map(struct transport *t, uint32_t domid, uint64_t bytes, struct pvctl_error *err);
 int hv_pin_l4(struct transport *t, uint32_t domid, uint64_t mfn, struct pvctl_error *err);
 int hv_evtchn_alloc_unbound(struct transport *t, uint32_t domid, uint32_t remote, uint32_t *ret_port,
                             struct pvctl_error *err);

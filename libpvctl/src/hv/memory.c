@@ -55,6 +55,28 @@ int hv_claim(struct transport *t, uint32_t domid, uint64_t pages, struct pvctl_e
 	return ret < 0 ? err_hv(err, ret, "domain %u: reserving its memory", domid) : 0;
 }
 
+#define E820_RAM 1u
+
+int hv_memory_map(struct transport *t, uint32_t domid, uint64_t bytes, struct pvctl_error *err)
+{
+	struct { uint64_t addr, size; uint32_t type; } __attribute__((packed)) e = { .size = bytes, .type = E820_RAM };
+	struct xen_foreign_memory_map map = { .domid = (domid_t)domid, .map.nr_entries = 1 };
+	uint64_t args[6] = { XENMEM_set_memory_map, arena_handle(t, t->arena) };
+	void *table = hv_arena(t, HV_TABLE_OFFSET, 1, sizeof(e));
+	bool broken;
+	int64_t ret;
+
+	if (!table)
+		return err_nomem(err);
+	memcpy(table, &e, sizeof(e));
+	HV_SET_HANDLE(t, map.map.buffer, table);
+	memcpy(t->arena, &map, sizeof(map));
+	ret = hv_call(t, __HYPERVISOR_memory_op, args, HV_TABLE_OFFSET + sizeof(e), &broken, err);
+	if (broken)
+		return err_fold(ret);
+	return ret < 0 ? err_hv(err, ret, "domain %u: setting its memory map", domid) : 0;
+}
+
 int hv_pin_l4(struct transport *t, uint32_t domid, uint64_t mfn, struct pvctl_error *err)
 {
 	struct mmuext_op op = { .cmd = MMUEXT_PIN_L4_TABLE, .arg1.mfn = mfn };

@@ -70,6 +70,18 @@ int hv_cpu_idle(struct transport *t, uint64_t *ret_idle_ns, uint32_t max, uint32
 	return 0;
 }
 
+int hv_debug_keys(struct transport *t, const char *keys, uint32_t n, struct pvctl_error *err)
+{
+	struct xen_sysctl op = { .u.debug_keys.nr_keys = n };
+	char *table = hv_arena(t, HV_TABLE_OFFSET, n, 1);
+
+	if (!table)
+		return err_nomem(err);
+	memcpy(table, keys, n);
+	HV_SET_HANDLE(t, op.u.debug_keys.keys, table);
+	return sysctl(t, XEN_SYSCTL_debug_keys, &op, n, "sending debug keys", err);
+}
+
 int hv_sched_id(struct transport *t, uint32_t *ret, struct pvctl_error *err)
 {
 	struct xen_sysctl op = { 0 };

@@ -39,13 +39,15 @@ static uint64_t *affinity_maps(struct transport *t, struct xen_domctl *op)
 	return maps;
 }
 
-int hv_vcpu_set_affinity(struct transport *t, uint32_t domid, uint32_t vcpu, uint64_t hard, struct pvctl_error *err)
+int hv_vcpu_set_affinity(struct transport *t, uint32_t domid, uint32_t vcpu, const uint64_t *hard, const uint64_t *soft,
+                         struct pvctl_error *err)
 {
-	struct xen_domctl op = { .u.vcpuaffinity = { .vcpu = vcpu, .flags = XEN_VCPUAFFINITY_HARD } };
+	struct xen_domctl op = { .u.vcpuaffinity = { .vcpu = vcpu,
+		.flags = (hard ? XEN_VCPUAFFINITY_HARD : 0) | (soft ? XEN_VCPUAFFINITY_SOFT : 0) } };
 	uint64_t *maps = affinity_maps(t, &op);
 
-	maps[0] = hard;
-	maps[1] = 0;
+	maps[0] = hard ? *hard : 0;
+	maps[1] = soft ? *soft : 0;
 	return hv_domctl_simple(t, XEN_DOMCTL_setvcpuaffinity, domid, &op, 2 * sizeof(*maps),
 	                        "setting a vCPU's affinity", err);
 }

@@ -120,21 +120,38 @@ static int open_with_cache(int fd, uint64_t size, const char *dir, const struct 
 	return 0;
 }
 
-int kernel_open(const char *path, const struct log *log, struct kernel_image *ret, struct pvctl_error *err)
+static int open_any(int fd, uint64_t size, const char *name, const struct log *log, struct kernel_image *ret,
+                    struct pvctl_error *err)
 {
-	CLEANUP_CLOSE int fd = -1;
 	struct pvctl_error why;
-	uint64_t size = 0;
 	char dir[300];
 	bool cached;
 	int rc;
 
-	rc = fd_open_file("kernel", path, KERNEL_MAX_FILE, &fd, &size, err);
-	if (rc)
-		return rc;
 	cached = !paths_cache_dir(dir, sizeof(dir), &why) && !paths_make(dir, &why);
 	if (!cached)
 		log_msg(log, LOG_WARN, "no kernel cache: %s", why.msg);
 	rc = open_with_cache(fd, size, cached ? dir : NULL, log, ret, err);
-	return rc ? err_wrap(err, rc, "kernel %s", path) : 0;
+	return rc ? err_wrap(err, rc, "kernel %s", name) : 0;
+}
+
+int kernel_open(const char *path, const struct log *log, struct kernel_image *ret, struct pvctl_error *err)
+{
+	CLEANUP_CLOSE int fd = -1;
+	uint64_t size = 0;
+	int rc;
+
+	rc = fd_open_file("kernel", path, KERNEL_MAX_FILE, &fd, &size, err);
+	return rc ? rc : open_any(fd, size, path, log, ret, err);
+}
+
+int kernel_open_fd(int fd, const char *name, const struct log *log, struct kernel_image *ret, struct pvctl_error *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_os(err, errno, "kernel %s", name);
+	if (st.st_size <= 0 || (uint64_t)st.st_size > KERNEL_MAX_FILE)
+		return err_set(err, -EINVAL, PVCTL_ORIGIN_IMAGE, "kernel %s: its size cannot be", name);
+	return open_any(fd, (uint64_t)st.st_size, name, log, ret, err);
 }

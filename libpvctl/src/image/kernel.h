@@ -21,6 +21,8 @@ struct kernel_image {
 /* From a packed or plain image in memory; takes nothing from p, which may be freed but for a plain ELF file. Pure. */
 int kernel_unpack(const uint8_t *p, size_t len, struct kernel_image *ret, struct pvctl_error *err);
 int kernel_open(const char *path, const struct log *log, struct kernel_image *ret, struct pvctl_error *err);
+/* Closes nothing. name is for messages. */
+int kernel_open_fd(int fd, const char *name, const struct log *log, struct kernel_image *ret, struct pvctl_error *err);
 void kernel_close(struct kernel_image *k);
 
 #endif

@@ -93,17 +93,17 @@ static int ask(struct transport *t, uint32_t type, const char *path, const void 
 	return 0;
 }
 
-int store_read(struct transport *t, const char *path, char **ret, size_t *ret_len, struct pvctl_error *err)
+int store_client_read(struct transport *t, const char *path, char **ret, size_t *ret_len, struct pvctl_error *err)
 {
 	return ask(t, XS_READ, path, NULL, 0, ret, ret_len, err);
 }
 
-int store_write(struct transport *t, const char *path, const void *value, size_t len, struct pvctl_error *err)
+int store_client_write(struct transport *t, const char *path, const void *value, size_t len, struct pvctl_error *err)
 {
 	return ask(t, XS_WRITE, path, value, len, NULL, NULL, err);
 }
 
-int store_rm(struct transport *t, const char *path, struct pvctl_error *err)
+int store_client_rm(struct transport *t, const char *path, struct pvctl_error *err)
 {
 	return ask(t, XS_RM, path, NULL, 0, NULL, NULL, err);
 }

@@ -7,9 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-int store_read(struct transport *t, const char *path, char **ret, size_t *ret_len, struct pvctl_error *err);
-int store_write(struct transport *t, const char *path, const void *value, size_t len, struct pvctl_error *err);
-int store_rm(struct transport *t, const char *path, struct pvctl_error *err); /* -ENOENT: was not there */
+int store_client_read(struct transport *t, const char *path, char **ret, size_t *ret_len, struct pvctl_error *err);
+int store_client_write(struct transport *t, const char *path, const void *value, size_t len, struct pvctl_error *err);
+int store_client_rm(struct transport *t, const char *path, struct pvctl_error *err); /* -ENOENT: was not there */
 
 /*
  * Many changes in few round trips. Each is added, and carried out then or

@@ -26,6 +26,7 @@ static int64_t create(struct mock *m, struct xen_domctl *op)
 	d->unique_id = ++m->next_unique;
 	memcpy(d->handle, op->u.createdomain.handle, sizeof(d->handle));
 	d->max_vcpus = op->u.createdomain.max_vcpus;
+	d->weight = 256;
 	d->shared_info_mfn = mock_alloc(m, id, 0);
 	d->grant_mfn = mock_alloc(m, id, 0);
 	op->domain = (domid_t)id;
@@ -72,12 +73,28 @@ static int64_t affinity(struct mock *m, struct mock_domain *d, struct xen_domctl
 
 	if (v >= 32 || !hard || !soft)
 		return -EINVAL;
-	if (set) {
-		d->affinity[v] = *hard;
-	} else {
+	if (!set) {
 		*hard = d->affinity[v] ? d->affinity[v] : ~0ull;
-		*soft = ~0ull;
+		*soft = d->soft[v] ? d->soft[v] : ~0ull;
 	}
+	if (set && op->u.vcpuaffinity.flags & XEN_VCPUAFFINITY_HARD)
+		d->affinity[v] = *hard;
+	if (set && op->u.vcpuaffinity.flags & XEN_VCPUAFFINITY_SOFT)
+		d->soft[v] = *soft;
+	return 0;
+}
+
+static int64_t sched(struct mock_domain *d, struct xen_domctl_scheduler_op *s)
+{
+	if (s->cmd == XEN_DOMCTL_SCHEDOP_getinfo) {
+		s->u.credit.weight = d->weight;
+		s->u.credit.cap = d->cap;
+		return 0;
+	}
+	if (s->u.credit.weight)
+		d->weight = s->u.credit.weight;
+	if (s->u.credit.cap != UINT16_MAX)
+		d->cap = s->u.credit.cap;
 	return 0;
 }
 
@@ -124,9 +141,7 @@ int64_t mock_domctl(struct mock *m, const uint64_t *args)
 	case XEN_DOMCTL_getvcpuaffinity:
 		return affinity(m, d, op, op->cmd == XEN_DOMCTL_setvcpuaffinity);
 	case XEN_DOMCTL_scheduler_op:
-		d->weight = op->u.scheduler_op.u.credit.weight;
-		d->cap = op->u.scheduler_op.u.credit.cap;
-		return 0;
+		return sched(d, &op->u.scheduler_op);
 	default:
 		return -ENOSYS;
 	}
@@ -188,6 +203,8 @@ int64_t mock_sysctl(struct mock *m, const uint64_t *args)
 	case XEN_SYSCTL_getcpuinfo:
 		op->u.getcpuinfo.nr_cpus = 4;
 		return 0;
+	case XEN_SYSCTL_debug_keys:
+		return mock_arena(m, HANDLE(op->u.debug_keys.keys), op->u.debug_keys.nr_keys) ? 0 : -EFAULT;
 	case XEN_SYSCTL_readconsole:
 		return read_console(m, &op->u.readconsole);
 	default:
@@ -214,11 +231,26 @@ static int64_t populate(struct mock *m, struct mock_domain *d, struct xen_memory
 	return (int64_t)i;
 }
 
+static int64_t set_memory_map(struct mock *m, const struct xen_foreign_memory_map *map)
+{
+	struct mock_domain *d = map ? mock_domain(m, map->domid) : NULL;
+	struct { uint64_t addr, size; uint32_t type; } __attribute__((packed)) *e;
+
+	e = d ? mock_arena(m, HANDLE(map->map.buffer), sizeof(*e)) : NULL;
+	if (!e || map->map.nr_entries != 1 || e->addr || e->type != 1)
+		return -EINVAL;
+	d->map_bytes = e->size;
+	return 0;
+}
+
 int64_t mock_memory_op(struct mock *m, const uint64_t *args)
 {
 	struct xen_memory_reservation *r = mock_arena(m, args[1], sizeof(*r));
-	struct mock_domain *d = r ? mock_domain(m, r->domid) : NULL;
+	struct mock_domain *d;
 
+	if (args[0] == XENMEM_set_memory_map)
+		return set_memory_map(m, mock_arena(m, args[1], sizeof(struct xen_foreign_memory_map)));
+	d = r ? mock_domain(m, r->domid) : NULL;
 	if (!d)
 		return -ESRCH;
 	switch (args[0]) {

@@ -12,7 +12,7 @@ struct mock_domain {
 	bool used, committed, introduced, pinned, has_context, paused, shut_down;
 	uint32_t reason, max_vcpus, ports;
 	uint64_t max_pages, tot_pages, claim;
-	uint64_t shared_info_mfn, grant_mfn, affinity[32];
+	uint64_t shared_info_mfn, grant_mfn, affinity[32], soft[32], map_bytes;
 	uint16_t weight, cap;
 	uint8_t handle[16];
 	char name[128];

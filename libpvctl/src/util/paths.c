@@ -3,6 +3,7 @@
 #include "util/err.h"
 #include <dlfcn.h>
 #include <pwd.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,6 +143,14 @@ static int try_tool(const char *dir, const char *sub, const char *tool, char *bu
 	return stat(buf, &st) == 0 && S_ISREG(st.st_mode) ? 0 : -ENOENT;
 }
 
+/* Above a program in /tmp/x/bin anybody may put files: whose they are must be as good as the program's own owner. */
+static bool trusted(const char *dir, const char *file)
+{
+	struct stat d, f;
+
+	return stat(dir, &d) == 0 && stat(file, &f) == 0 && (f.st_uid == d.st_uid || f.st_uid == 0 || f.st_uid == geteuid());
+}
+
 /* A build tree is recognized by the hypervisor's image, which is never
  * installed beside a program. */
 static int try_build_tree(const char *dir, const char *tool, char *buf, size_t len)
@@ -154,9 +163,21 @@ static int try_build_tree(const char *dir, const char *tool, char *buf, size_t l
 		if (snprintf(top, sizeof(top), "%s%s", dir, up[i]) >= (int)sizeof(top) ||
 		    try_tool(top, "", "xen-like-hv.elf", buf, len))
 			continue;
-		return try_tool(top, "", tool, buf, len) && try_tool(top, "/pvctld", tool, buf, len) ? -ENOENT : 0;
+		if (try_tool(top, "", tool, buf, len) && try_tool(top, "/pvctld", tool, buf, len))
+			return -ENOENT;
+		return trusted(dir, buf) ? 0 : -ENOENT;
 	}
 	return -ENOENT;
+}
+
+/* dir is bin or lib of an installation (lib/x86_64-linux-gnu, too), wherever that was moved to; or in a build tree. */
+static int try_around(const char *dir, const char *tool, char *buf, size_t len)
+{
+	if (!try_tool(dir, "/../libexec/pvctl", tool, buf, len) && trusted(dir, buf))
+		return 0;
+	if (!try_tool(dir, "/../../libexec/pvctl", tool, buf, len) && trusted(dir, buf))
+		return 0;
+	return try_build_tree(dir, tool, buf, len);
 }
 
 int paths_find_tool(const char *tool, char *buf, size_t len)
@@ -172,14 +193,14 @@ int paths_find_tool(const char *tool, char *buf, size_t len)
 	if (n > 0) {
 		dir[n] = '\0';
 		*strrchr(dir, '/') = '\0';
-		if (!try_build_tree(dir, tool, buf, len))
+		if (!try_around(dir, tool, buf, len))
 			return 0;
 	}
 	/* A binding's interpreter is elsewhere: then the library tells. */
 	if (dladdr((void *)(uintptr_t)paths_find_tool, &info) && info.dli_fname && strchr(info.dli_fname, '/') &&
 	    snprintf(dir, sizeof(dir), "%s", info.dli_fname) < (int)sizeof(dir)) {
 		*strrchr(dir, '/') = '\0';
-		if (!try_build_tree(dir, tool, buf, len))
+		if (!try_around(dir, tool, buf, len))
 			return 0;
 	}
 	return try_tool(PVCTL_PREFIX "/libexec/pvctl", "", tool, buf, len);

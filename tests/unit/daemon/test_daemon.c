@@ -200,6 +200,75 @@ START_TEST(uncommitted_domains_go_with_their_builder)
 }
 END_TEST
 
+static int store_write_as_client(int fd, const char *path, const char *value)
+{
+	struct { struct xsd_sockmsg h; char body[200]; } m = { .h.type = XS_WRITE }, answer;
+	size_t n = strlen(path) + 1;
+
+	m.h.len = (uint32_t)(n + strlen(value));
+	memcpy(m.body, path, n);
+	memcpy(m.body + n, value, strlen(value));
+	return ask(fd, PROTO_STORE, &m, sizeof(m.h) + m.h.len, &answer, sizeof(answer.h) + 3, NULL);
+}
+
+static int store_read_as_client(int fd, const char *path, uint32_t type, size_t len)
+{
+	struct { struct xsd_sockmsg h; char body[200]; } m = { .h.type = XS_READ, .h.len = (uint32_t)strlen(path) + 1 }, answer;
+	int rc;
+
+	memcpy(m.body, path, m.h.len);
+	rc = ask(fd, PROTO_STORE, &m, sizeof(m.h) + m.h.len, &answer, sizeof(answer.h) + len, NULL);
+	return rc ? rc : answer.h.type == type ? 0 : -1;
+}
+
+#define SOME_UUID "61000000-0000-0000-0000-000000000001"
+
+START_TEST(store_nodes_go_with_their_builder)
+{
+	int fd = dial(d.control_path), second = dial(d.control_path);
+	uint32_t id = 0, a;
+
+	/* Domain 1 is whole; its UUID begins with 'a'. */
+	a = build(second, "a", "{\"name\":\"a\"}");
+	ck_assert_int_eq(store_write_as_client(second, "/vm/61000000-0000-0000-0000-000000000000/name", "a"), 0);
+	ck_assert_int_eq(domctl(fd, XEN_DOMCTL_createdomain, &id), 0);
+	ck_assert_uint_eq(id, 2);
+	ck_assert_int_eq(store_write_as_client(fd, "/local/domain/2/vm", "/vm/" SOME_UUID), 0);
+	ck_assert_int_eq(store_write_as_client(fd, "/vm/" SOME_UUID "/name", "half"), 0);
+	close(fd);
+	ck_assert(within(is_gone, id));
+	ck_assert_int_eq(store_read_as_client(second, "/vm/" SOME_UUID, XS_ERROR, sizeof("ENOENT")), 0);
+
+	/* One that claims to be another's takes nothing with it. */
+	fd = dial(d.control_path);
+	ck_assert_int_eq(domctl(fd, XEN_DOMCTL_createdomain, &id), 0);
+	ck_assert_int_eq(store_write_as_client(fd, "/local/domain/2/vm", "/vm/61000000-0000-0000-0000-000000000000"), 0);
+	close(fd);
+	ck_assert(within(is_gone, id));
+	ck_assert_int_eq(store_read_as_client(second, "/vm/61000000-0000-0000-0000-000000000000/name", XS_READ, 1), 0);
+	ck_assert_int_eq(domctl(second, XEN_DOMCTL_destroydomain, &a), 0);
+}
+END_TEST
+
+START_TEST(crowd)
+{
+	struct proto_header h = { .type = PROTO_HYPERCALL, .len = 1000 };
+	static int fds[700];
+	int old = dial(d.control_path), fresh;
+
+	ck_assert_int_eq(ask(old, PROTO_DOMAINS, NULL, 0, NULL, 0, NULL), 0);
+	for (unsigned int i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+		fds[i] = dial(d.control_path);
+		ck_assert_int_gt(write(fds[i], &h, i % sizeof(h) + 1), 0);
+	}
+	/* Who was served before stays, and who comes is served. */
+	ck_assert_int_eq(ask(old, PROTO_DOMAINS, NULL, 0, NULL, 0, NULL), 0);
+	fresh = dial(d.control_path);
+	ck_assert_int_eq(ask(fresh, PROTO_DOMAINS, NULL, 0, NULL, 0, NULL), 0);
+	ck_assert_int_eq(ask(old, PROTO_DOMAINS, NULL, 0, NULL, 0, NULL), 0);
+}
+END_TEST
+
 START_TEST(committed_domains_stay)
 {
 	int fd = dial(d.control_path), second = dial(d.control_path);
@@ -469,6 +538,8 @@ int main(int argc, char **argv)
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_set_timeout(c, 30);
 	tcase_add_test(c, uncommitted_domains_go_with_their_builder);
+	tcase_add_test(c, store_nodes_go_with_their_builder);
+	tcase_add_test(c, crowd);
 	tcase_add_test(c, committed_domains_stay);
 	tcase_add_test(c, console);
 	tcase_add_test(c, guest_store);

@@ -18,7 +18,7 @@ uint64_t *m2p_rw = m2p_array;
 paddr_t m2p_paddr;
 uint64_t m2p_bytes = 2 << 20;
 void *cpu_gdt_page[NR_CPUS];
-unsigned int preempt_one_in, flushes;
+unsigned int preempt_one_in, flushes, code_freed;
 
 /* --- what other parts of the hypervisor do --- */
 
@@ -101,11 +101,14 @@ struct page_info *page_alloc(unsigned int order, unsigned int flags)
 	return ret;
 }
 
-void page_free(struct page_info *pg, unsigned int order)
+void page_free_run(struct page_info *pg, uint64_t n, bool code)
 {
-	uint64_t n = 1ULL << order, m = page_to_mfn(pg).m;
+	uint64_t m = page_to_mfn(pg).m;
 
-	BUG_ON(pg->count_info || pg->owner);
+	for (uint64_t i = 0; i < n; i++) {
+		BUG_ON(pg[i].count_info || !!(pg[i].flags & PGF_exec) != code);
+		code_freed += code;
+	}
 	memset(page_to_virt(pg), 0, n * PAGE_SIZE);
 	memset(pg, 0, n * sizeof(*pg));
 	spin_lock(&heap_lock);
@@ -114,6 +117,13 @@ void page_free(struct page_info *pg, unsigned int order)
 		in_use[m + i] = 0;
 	}
 	spin_unlock(&heap_lock);
+}
+
+void page_free(struct page_info *pg)
+{
+	BUG_ON(pg->owner);
+	pg->count_info = 0;
+	page_free_run(pg, 1, pg->flags & PGF_exec);
 }
 
 void *alloc_hv_page(void)
@@ -131,7 +141,7 @@ void free_hv_page(void *va)
 	if (!va)
 		return;
 	mfn_to_page(virt_to_mfn(va))->count_info = 0;
-	page_free(mfn_to_page(virt_to_mfn(va)), 0);
+	page_free(mfn_to_page(virt_to_mfn(va)));
 }
 
 uint64_t free_pages_total(void) { return free_frames(); }
@@ -446,7 +456,7 @@ void destroy_domain(struct domain *d, uint64_t foreign)
 		if (frames[i].owner == d->domid + 1)
 			fprintf(stderr, "frame %u left: count %016lx type %016lx\n", i, frames[i].count_info,
 				frames[i].type_info);
-	BUG_ON(d->tot_pages != foreign || d->page_list);
+	BUG_ON(d->tot_pages != foreign || d->page_list || d->pv.unpinned_list);
 	BUG_ON(!foreign && d->refcnt != 1);
 	for_each_vcpu (d, v, i) {
 		BUG_ON(v->partial_page);

@@ -8,6 +8,7 @@ extern unsigned int preempt_one_in;      /* 0: never; n: each check with a chanc
 extern unsigned int flushes;             /* flush_tlb_mask and flush_tlb_va_mask calls so far */
 
 void harness_init(void);
+extern unsigned int code_freed;          /* frames freed that were mapped executable */
 struct domain *new_domain(domid_t id, unsigned int vcpus);
 void run_as(struct vcpu *v, unsigned int cpu); /* the calling thread becomes a CPU that runs v */
 struct page_info *new_page(struct domain *d);

@@ -427,6 +427,12 @@ START_TEST(grant_entries)
 	/* No copies. */
 	ck_assert_int_eq(call_update_va(0xa000, m.m << PAGE_SHIFT | RO, 0), -EINVAL);
 	ck_assert_int_eq(pv_grant_unmap_pte(v, 0x8000, false, page_to_mfn(mine), false, 0), -EINVAL);
+	/* A writable mapping does not end with a read-only entry: its own may be elsewhere. */
+	ck_assert_int_eq(pv_grant_unmap_pte(v, 0x8000, false, m, false, 0), -EINVAL);
+	ck_assert_int_eq(call_update_va(0x8000, 0, 0), 0);
+	ck_assert_uint_eq(refs(foreign), 2);
+	ck_assert_int_eq(pv_grant_map_pte(v, 0x8000, false, m, false, 0), 0);
+	ck_assert_int_eq(pv_grant_unmap_pte(v, 0x8000, false, m, true, 0), -EINVAL);
 	ck_assert_int_eq(pv_grant_unmap_pte(v, 0x8000, false, m, false, 0), 0);
 	ck_assert_uint_eq(refs(foreign), 2);
 	ck_assert_int_eq(pv_grant_map_pte(v, (page_to_mfn(l1).m << PAGE_SHIFT) + 4, true, m, true, 0), -EINVAL);
@@ -490,6 +496,62 @@ START_TEST(reservations)
 	r.extent_order = 0;
 	r.nr_extents = 4;
 	ck_assert_int_eq(do_memory_op(XENMEM_increase_reservation, (unsigned long)&r), 2);
+}
+END_TEST
+
+START_TEST(executable_frames_are_known)
+{
+	struct page_info *a = new_page(d), *b = new_page(d), *c = new_page(d);
+
+	build();
+	page_words(l1)[0] = pte_for(data, RW | PTE_NX);
+	page_words(l1)[1] = pte_for(l1, RO | PTE_NX);
+	page_words(l1)[2] = pte_for(a, RO);
+	page_words(l1)[3] = pte_for(b, RW | PTE_NX);
+	page_words(l1)[4] = pte_for(c, RO | PTE_NX);
+	ck_assert_int_eq(pin(l4, 4), 0);
+	ck_assert_uint_eq(a->flags, PGF_exec);
+	ck_assert_uint_eq(b->flags | c->flags | data->flags | l1->flags, 0);
+	/* The right to execute comes later; with another change and without. */
+	ck_assert_int_eq(set_entry(l1, 3, pte_for(b, RO)), 0);
+	ck_assert_int_eq(set_entry(l1, 4, pte_for(c, RO)), 0);
+	ck_assert_uint_eq(b->flags, PGF_exec);
+	ck_assert_uint_eq(c->flags, PGF_exec);
+	/* It is not forgotten with the last mapping, nor when another domain gets the frame. */
+	for (unsigned int i = 2; i < 5; i++)
+		ck_assert_int_eq(set_entry(l1, i, 0), 0);
+	ck_assert_int_eq(domain_page_steal(d, a), 0);
+	ck_assert_int_eq(domain_page_assign(other, a), 0);
+	ck_assert_uint_eq(a->flags, PGF_exec);
+	code_freed = 0;
+	destroy_domain(other, 0);
+	ck_assert_uint_eq(code_freed, 1);
+	other = new_domain(2, 1);
+}
+END_TEST
+
+START_TEST(teardown_of_many)
+{
+	struct domain *t = new_domain(3, 1);
+	struct page_info *held[2];
+	int err;
+
+	for (int i = 0; i < 700; i++)
+		new_page(t);
+	ck_assert_ptr_nonnull(domain_page_alloc(t, 9, 0, &err));
+	for (int i = 0; i < 2; i++) {
+		held[i] = new_page(t);
+		ck_assert(get_page(held[i], t));
+		new_page(t);
+	}
+	preempt_one_in = 3;
+	destroy_domain(t, 2);
+	ck_assert_uint_eq(t->tot_pages, 2);
+	put_page(held[1]);
+	put_page(held[0]);
+	ck_assert_uint_eq(t->tot_pages, 0);
+	ck_assert_uint_eq(t->refcnt, 1);
+	preempt_one_in = 0;
 }
 END_TEST
 
@@ -578,6 +640,8 @@ Suite *suite_page_type(void)
 	tcase_add_test(t, pages_others_hold_outlive_the_domain);
 	tcase_add_test(t, reservations);
 	tcase_add_test(t, exchange);
+	tcase_add_test(t, executable_frames_are_known);
+	tcase_add_test(t, teardown_of_many);
 	tcase_add_test(t, shared_hypervisor_pages);
 	suite_add_tcase(s, t);
 	return s;

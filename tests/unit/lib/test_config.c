@@ -40,7 +40,7 @@ START_TEST(test_keys)
 	ck_assert_int_eq(pvctl_config_set_int(c, "vcpus", 0, &err), -EINVAL);
 	ck_assert_int_eq(pvctl_config_set_int(c, "kernel", 1, &err), -EINVAL);
 	ck_assert_int_eq(pvctl_config_set_str(c, "memroy", "1", &err), -ENOENT);
-	ck_assert_int_eq(pvctl_config_set_str(c, "disk", "x", &err), -ENOSYS);
+	ck_assert_int_eq(pvctl_config_set_str(c, "vif", "x", &err), -ENOSYS);
 	ck_assert_int_eq(pvctl_config_set_str(c, "type", "pvh", &err), -ENOSYS);
 	ck_assert_int_eq(pvctl_config_set_str(c, "type", "vm", &err), -EINVAL);
 	ck_assert_int_eq(pvctl_config_set_str(c, "on_crash", "preserve", &err), 0);
@@ -109,13 +109,13 @@ START_TEST(test_cpulist)
 	}
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		ck_assert_msg(cpulist_parse(bad[i], &mask, &err) == -EINVAL, "%s", bad[i]);
-	ck_assert_uint_eq(config_affinity(c, 0), ~0ull);
+	ck_assert_uint_eq(config_affinity(c, "cpus", 0), ~0ull);
 	ck_assert_int_eq(pvctl_config_set_list(c, "cpus", list, 2, &err), 0);
-	ck_assert_uint_eq(config_affinity(c, 0), 1);
-	ck_assert_uint_eq(config_affinity(c, 1), 6);
-	ck_assert_uint_eq(config_affinity(c, 2), ~0ull);
+	ck_assert_uint_eq(config_affinity(c, "cpus", 0), 1);
+	ck_assert_uint_eq(config_affinity(c, "cpus", 1), 6);
+	ck_assert_uint_eq(config_affinity(c, "cpus", 2), ~0ull);
 	ck_assert_int_eq(pvctl_config_set_int(c, "cpus", 3, &err), 0);
-	ck_assert_uint_eq(config_affinity(c, 2), 8);
+	ck_assert_uint_eq(config_affinity(c, "cpus", 2), 8);
 	ck_assert_int_eq(pvctl_config_set_list(c, "memory", list, 2, &err), -EINVAL);
 }
 END_TEST
@@ -136,7 +136,7 @@ START_TEST(test_json)
 	ck_assert_str_eq(pvctl_config_get_str(d, "extra"), "a=\"b\" \\ \xc3\xa4");
 	ck_assert_int_eq(pvctl_config_get_int(d, "memory", &v), 0);
 	ck_assert_int_eq(v, 300);
-	ck_assert_uint_eq(config_affinity(d, 0), 1);
+	ck_assert_uint_eq(config_affinity(d, "cpus", 0), 1);
 	ck_assert_int_eq(pvctl_config_to_json(d, &b, &err), 0);
 	ck_assert_str_eq(a, b);
 	pvctl_free(a);

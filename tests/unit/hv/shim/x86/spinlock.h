@@ -18,4 +18,15 @@ static inline void spin_lock(spinlock_t *l)
 		cpu_relax();
 }
 static inline void spin_unlock(spinlock_t *l) { __atomic_fetch_add(&l->owner, 1, __ATOMIC_SEQ_CST); }
+static inline unsigned long spin_lock_irqsave(spinlock_t *l)
+{
+	unsigned long f = irq_save();
+	spin_lock(l);
+	return f;
+}
+static inline void spin_unlock_irqrestore(spinlock_t *l, unsigned long f)
+{
+	spin_unlock(l);
+	irq_restore(f);
+}
 #endif

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+#include "device/disk.h"
+#include "device/disk_spec.h"
+#include "util/buf.h"
+#include "util/cleanup.h"
+#include "util/err.h"
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SECTOR 512
+#define POLL_MS 50
+
+struct pvctl_disk_list {
+	struct pvctl_disk_info *row;
+	size_t n;
+};
+
+int disk_check_list(const char *key, const char *const *values, size_t n, struct pvctl_error *err)
+{
+	uint32_t *vdev = calloc(n + 1, sizeof(*vdev));
+	struct disk_spec s;
+	int rc = 0;
+
+	if (!vdev)
+		return err_nomem(err);
+	for (size_t i = 0; i < n && !rc; i++) {
+		rc = disk_spec_parse(values[i], &s, err);
+		vdev[i] = s.vdev;
+		for (size_t k = 0; k < i && !rc; k++)
+			if (vdev[k] == s.vdev)
+				rc = err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s: two are named %s", key, s.vdev_name);
+	}
+	free(vdev);
+	return rc;
+}
+
+static int make_absolute(struct disk_spec *s, struct pvctl_error *err)
+{
+	CLEANUP_FREE char *cwd = NULL, *full = NULL;
+
+	if (s->target[0] == '/')
+		return 0;
+	cwd = getcwd(NULL, 0);
+	if (!cwd)
+		return err_os(err, errno, "the current directory, for disk \"%.100s\"", s->target);
+	if (asprintf(&full, "%s/%s", strcmp(cwd, "/") ? cwd : "", s->target) < 0) {
+		full = NULL;
+		return err_nomem(err);
+	}
+	if (strlen(full) > DISK_TARGET_MAX)
+		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "disk \"%.100s\": the path is too long", s->target);
+	strcpy(s->target, full);
+	return 0;
+}
+
+/* What the daemon would refuse later, when a domain would have to be undone. */
+static int check_target(const struct disk_spec *s, struct pvctl_error *err)
+{
+	int fd = open(s->target, (s->readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+	off_t size;
+	int rc = 0;
+
+	if (fd < 0)
+		return err_os(err, errno, "disk \"%.150s\"", s->target);
+	size = lseek(fd, 0, SEEK_END);
+	if (fstat(fd, &st) || (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)))
+		rc = err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "disk \"%.150s\" is neither a file nor a block device", s->target);
+	else if (size <= 0 || size % SECTOR)
+		rc = err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "disk \"%.150s\": its size, %lld, is not a multiple of %d",
+		             s->target, (long long)size, SECTOR);
+	close(fd);
+	return rc;
+}
+
+/* spec: any form; text: ours, which the daemon takes. */
+static int plan_one(const char *spec, char text[DISK_SPEC_MAX + 1], struct pvctl_error *err)
+{
+	struct disk_spec s;
+	int rc = disk_spec_parse(spec, &s, err);
+
+	rc = rc ? rc : make_absolute(&s, err);
+	rc = rc ? rc : check_target(&s, err);
+	if (!rc)
+		disk_spec_format(&s, text);
+	return rc;
+}
+
+int disk_plan(struct pvctl_config *c, struct pvctl_error *err)
+{
+	char text[DISK_SPEC_MAX + 1], **list;
+	size_t n = 0;
+	int rc = 0;
+
+	while (pvctl_config_get_item(c, "disk", n))
+		n++;
+	if (!n)
+		return 0;
+	list = calloc(n, sizeof(*list));
+	if (!list)
+		return err_nomem(err);
+	for (size_t i = 0; i < n && !rc; i++) {
+		rc = plan_one(pvctl_config_get_item(c, "disk", i), text, err);
+		if (!rc && !(list[i] = strdup(text)))
+			rc = err_nomem(err);
+	}
+	if (!rc)
+		rc = pvctl_config_set_list(c, "disk", (const char *const *)list, n, err);
+	for (size_t i = 0; i < n; i++)
+		free(list[i]);
+	free(list);
+	return rc;
+}
+
+static int attach(struct pvctl *ctx, uint32_t domid, const char *text, struct pvctl_error *err)
+{
+	CLEANUP_BUF struct buf body = { 0 };
+	struct proto_disk d = { .domid = domid };
+
+	if (buf_add(&body, &d, sizeof(d)) || buf_add(&body, text, strlen(text)))
+		return err_nomem(err);
+	return ctx_request(ctx, PROTO_DISK_ATTACH, body.data, body.len, err);
+}
+
+int disk_attach_all(struct pvctl *ctx, uint32_t domid, const struct pvctl_config *c, struct pvctl_error *err)
+{
+	const char *item;
+	int rc = 0;
+
+	for (size_t i = 0; !rc && (item = pvctl_config_get_item(c, "disk", i)); i++)
+		rc = attach(ctx, domid, item, err);
+	return rc;
+}
+
+int pvctl_disk_attach(struct pvctl *ctx, uint32_t domid, const char *spec, struct pvctl_error *err)
+{
+	char text[DISK_SPEC_MAX + 1];
+	int rc = plan_one(spec, text, err);
+
+	return rc ? rc : attach(ctx, domid, text, err);
+}
+
+int pvctl_disk_list(struct pvctl *ctx, uint32_t domid, struct pvctl_disk_list **ret, struct pvctl_error *err)
+{
+	struct proto_domid req = { .domid = domid };
+	struct pvctl_disk_list *l = calloc(1, sizeof(*l));
+	void *body = NULL;
+	size_t len = 0;
+	int rc;
+
+	if (!l)
+		return err_nomem(err);
+	rc = ctx->t->ops->request(ctx->t, PROTO_DISKS, &req, sizeof(req), &body, &len, NULL, err);
+	if (!rc && len % sizeof(*l->row)) {
+		free(body);
+		rc = err_set(err, -EPROTO, PVCTL_ORIGIN_DAEMON, "a list of disks of %zu bytes", len);
+	}
+	if (rc) {
+		free(l);
+		return rc;
+	}
+	l->row = body;
+	l->n = len / sizeof(*l->row);
+	*ret = l;
+	return 0;
+}
+
+size_t pvctl_disk_list_count(const struct pvctl_disk_list *l)
+{
+	return l->n;
+}
+
+const struct pvctl_disk_info *pvctl_disk_list_at(const struct pvctl_disk_list *l, size_t i)
+{
+	return i < l->n ? &l->row[i] : NULL;
+}
+
+void pvctl_disk_list_free(struct pvctl_disk_list *l)
+{
+	if (!l)
+		return;
+	free(l->row);
+	free(l);
+}
+
+/* Name or number, as block-list shows them. */
+static int find(struct pvctl *ctx, uint32_t domid, uint32_t vdev, bool *ret_there, struct pvctl_error *err)
+{
+	struct pvctl_disk_list *l;
+	int rc = pvctl_disk_list(ctx, domid, &l, err);
+
+	if (rc)
+		return rc;
+	*ret_there = false;
+	for (size_t i = 0; i < l->n; i++)
+		*ret_there |= l->row[i].vdev == vdev;
+	pvctl_disk_list_free(l);
+	return 0;
+}
+
+static int wait_gone(struct pvctl *ctx, uint32_t domid, uint32_t vdev, uint32_t timeout_ms, struct pvctl_error *err)
+{
+	const struct timespec pause = { 0, POLL_MS * 1000000l };
+	uint64_t until = ctx_now_ns() + timeout_ms * 1000000ull;
+	bool there;
+	int rc;
+
+	for (;;) {
+		rc = find(ctx, domid, vdev, &there, err);
+		if (rc || !there)
+			return rc;
+		if (ctx_now_ns() > until)
+			return err_set(err, -ETIMEDOUT, PVCTL_ORIGIN_LIB,
+			               "domain %u does not let go of the disk: it may be in use (it can be forced)", domid);
+		nanosleep(&pause, NULL);
+	}
+}
+
+int pvctl_disk_detach(struct pvctl *ctx, uint32_t domid, const char *vdev, const struct pvctl_disk_detach_opts *opts,
+                      struct pvctl_error *err)
+{
+	struct pvctl_disk_detach_opts o;
+	struct proto_disk d = { .domid = domid };
+	int rc = opts_load(&o, sizeof(o), opts, err);
+
+	if (rc)
+		return rc;
+	if (disk_vdev_parse(vdev, &d.vdev))
+		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "\"%.40s\" does not name a disk: xvda or 51712 would", vdev);
+	d.force = o.force != 0;
+	rc = ctx_request(ctx, PROTO_DISK_DETACH, &d, sizeof(d), err);
+	return rc ? rc : wait_gone(ctx, domid, d.vdev, o.timeout_ms ? o.timeout_ms : 10000, err);
+}

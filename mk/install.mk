@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+# make install PREFIX=/usr/local DESTDIR=: the programs find what belongs to them beside themselves, so that a
+# prefix may be moved. LIBDIR, MANDIR and so on may be set.
+
+BINDIR ?= $(PREFIX)/bin
+LIBDIR ?= $(PREFIX)/lib
+LIBEXECDIR ?= $(PREFIX)/libexec/pvctl
+INCLUDEDIR ?= $(PREFIX)/include
+MANDIR ?= $(PREFIX)/share/man
+DOCDIR ?= $(PREFIX)/share/doc/pvctl
+COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
+INSTALL ?= install
+
+INSTALL_MAN := $(wildcard man/*.[1-8])
+INSTALL_DOC := $(wildcard README.md CHANGES.md LICENSE)
+INSTALL_EXAMPLES := $(wildcard config/examples/*.cfg)
+D = $(DESTDIR)
+
+install: all
+	$(Q)$(INSTALL) -d $(D)$(BINDIR) $(D)$(LIBDIR)/pkgconfig $(D)$(LIBEXECDIR) $(D)$(INCLUDEDIR) $(D)$(DOCDIR)/examples $(D)$(COMPLETIONDIR)
+	$(Q)$(INSTALL) -m 755 $(O)/pvctl/pvctl $(D)$(BINDIR)/pvctl
+	$(Q)$(INSTALL) -m 755 $(O)/pvctld/pvctld $(D)$(LIBEXECDIR)/pvctld
+	$(Q)$(INSTALL) -m 755 $(O)/pvctl-bootloader $(D)$(LIBEXECDIR)/pvctl-bootloader
+	$(Q)$(INSTALL) -m 644 $(O)/xen-like-hv.elf $(D)$(LIBEXECDIR)/xen-like-hv.elf
+	$(Q)$(if $(BOOT_SRC),$(INSTALL) -m 755 $(O)/pvctl-bootloader $(D)$(LIBEXECDIR)/pvctl-bootloader)
+	$(Q)$(INSTALL) -m 755 $(LIB_SO) $(D)$(LIBDIR)/libpvctl.so.0
+	$(Q)ln -sfn libpvctl.so.0 $(D)$(LIBDIR)/libpvctl.so
+	$(Q)$(INSTALL) -m 644 $(O)/libpvctl.a $(D)$(LIBDIR)/libpvctl.a
+	$(Q)$(INSTALL) -m 644 libpvctl/include/libpvctl.h $(D)$(INCLUDEDIR)/libpvctl.h
+	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+		-e 's|@VERSION@|$(VERSION)|' libpvctl/libpvctl.pc.in > $(D)$(LIBDIR)/pkgconfig/libpvctl.pc
+	$(Q)for f in $(INSTALL_MAN); do s=$(D)$(MANDIR)/man$${f##*.}; \
+		$(INSTALL) -d $$s && $(INSTALL) -m 644 $$f $$s || exit 1; done
+	$(Q)$(INSTALL) -m 644 config/completions/pvctl.bash $(D)$(COMPLETIONDIR)/pvctl
+	$(Q)$(INSTALL) -m 644 $(INSTALL_DOC) $(D)$(DOCDIR)
+	$(Q)$(INSTALL) -m 644 $(INSTALL_EXAMPLES) $(D)$(DOCDIR)/examples
+
+# Directories that others may use, too, stay.
+uninstall:
+	$(Q)rm -f $(D)$(BINDIR)/pvctl $(D)$(LIBDIR)/libpvctl.so.0 $(D)$(LIBDIR)/libpvctl.so $(D)$(LIBDIR)/libpvctl.a \
+		$(D)$(INCLUDEDIR)/libpvctl.h $(D)$(LIBDIR)/pkgconfig/libpvctl.pc $(D)$(COMPLETIONDIR)/pvctl \
+		$(foreach f,$(INSTALL_MAN),$(D)$(MANDIR)/man$(patsubst .%,%,$(suffix $(f)))/$(notdir $(f)))
+	$(Q)rm -f $(D)$(LIBEXECDIR)/pvctl-bootloader $(D)$(LIBEXECDIR)/pvctld $(D)$(LIBEXECDIR)/pvctl-bootloader $(D)$(LIBEXECDIR)/xen-like-hv.elf
+	$(Q)rm -f $(addprefix $(D)$(DOCDIR)/,$(INSTALL_DOC)) $(addprefix $(D)$(DOCDIR)/examples/,$(notdir $(INSTALL_EXAMPLES)))
+	-$(Q)rmdir $(D)$(LIBEXECDIR) $(D)$(DOCDIR)/examples $(D)$(DOCDIR) 2>/dev/null || true
+.PHONY: install uninstall

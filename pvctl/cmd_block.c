@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* pvctl block-attach, block-detach, block-list */
+#include <errno.h>
+#include <string.h>
+
+#include "pvctl/cmd.h"
+#include "pvctl/commands.h"
+#include "pvctl/json.h"
+
+static int run_attach(const struct command *cmd, const struct parsed *in)
+{
+	struct pvctl_error err = { 0 };
+	struct pvctl *ctx = node_open();
+	char spec[4096];
+	size_t len = 0;
+	uint32_t domid;
+	int rc;
+
+	if (!ctx)
+		return EXIT_FAILED;
+	rc = domain_resolve(ctx, in->argv[0], &domid);
+	/* As xl has it, the parts of a specification may come as words. */
+	for (int i = 1; i < in->argc && !rc; i++) {
+		int n = snprintf(spec + len, sizeof(spec) - len, "%s%s", i > 1 ? "," : "", in->argv[i]);
+
+		if (n < 0 || (size_t)n >= sizeof(spec) - len) {
+			say_error("the disk's specification is too long");
+			rc = EXIT_FAILED;
+		}
+		len += (size_t)n;
+	}
+	if (!rc && pvctl_disk_attach(ctx, domid, spec, &err))
+		rc = fail("block-attach", in->argv[0], &err);
+	pvctl_close(ctx);
+	return rc;
+}
+
+const struct command cmd_block_attach = {
+	.name = "block-attach", .args = "DOMAIN SPEC...", .summary = "Give a disk to a running domain",
+	.example = "pvctl block-attach web1 /srv/data.img,raw,xvdb,rw\n",
+	.args_min = 2, .args_max = -1, .run = run_attach,
+};
+
+enum { OPT_FORCE };
+static const struct option_def detach_options[] = {
+	[OPT_FORCE] = { 0, "force", NULL, "do not wait for the guest to let go of it" },
+	{ 0 }
+};
+
+static int run_detach(const struct command *cmd, const struct parsed *in)
+{
+	struct pvctl_disk_detach_opts o = { .size = sizeof(o), .force = in->count[OPT_FORCE] > 0 || globals.force };
+	struct pvctl_error err = { 0 };
+	struct pvctl *ctx = node_open();
+	uint32_t domid;
+	int rc;
+
+	if (!ctx)
+		return EXIT_FAILED;
+	rc = domain_resolve(ctx, in->argv[0], &domid);
+	if (!rc && pvctl_disk_detach(ctx, domid, in->argv[1], &o, &err))
+		rc = fail("block-detach", in->argv[1], &err);
+	pvctl_close(ctx);
+	return rc;
+}
+
+const struct command cmd_block_detach = {
+	.name = "block-detach", .args = "DOMAIN VDEV", .summary = "Take a disk away from a running domain",
+	.example = "pvctl block-detach web1 xvdb\n",
+	.options = detach_options, .args_min = 2, .args_max = 2, .run = run_detach,
+};
+
+enum { OPT_JSON };
+static const struct option_def list_options[] = {
+	[OPT_JSON] = { 0, "json", NULL, "the table as JSON" },
+	{ 0 }
+};
+
+static void disk_json(struct json *j, const struct pvctl_disk_info *d)
+{
+	json_map(j, NULL);
+	json_u64(j, "domid", d->domid);
+	json_u64(j, "vdev", d->vdev);
+	json_str(j, "name", d->name);
+	json_u64(j, "state", d->state);
+	json_bool(j, "readonly", d->readonly);
+	json_bool(j, "cdrom", d->cdrom);
+	json_u64(j, "bytes", d->bytes);
+	json_str(j, "target", d->target);
+	json_str(j, "backend_path", d->backend_path);
+	json_end_map(j);
+}
+
+static void disk_line(const struct pvctl_disk_info *d)
+{
+	printf("%-5u %-3d %-6u %-5u %-6d %-8d %-30s\n", d->vdev, 0, d->domid, d->state, d->event_channel, d->ring_ref,
+	       d->backend_path);
+}
+
+static int list_of(struct pvctl *ctx, const char *arg, struct json *j)
+{
+	struct pvctl_error err = { 0 };
+	struct pvctl_disk_list *l;
+	uint32_t domid;
+	int rc = domain_resolve(ctx, arg, &domid);
+
+	if (rc)
+		return rc;
+	if (pvctl_disk_list(ctx, domid, &l, &err))
+		return fail("block-list", arg, &err);
+	for (size_t i = 0; i < pvctl_disk_list_count(l); i++) {
+		if (j)
+			disk_json(j, pvctl_disk_list_at(l, i));
+		else
+			disk_line(pvctl_disk_list_at(l, i));
+	}
+	pvctl_disk_list_free(l);
+	return 0;
+}
+
+static int run_list(const struct command *cmd, const struct parsed *in)
+{
+	struct pvctl *ctx = node_open();
+	struct json *j = NULL;
+	int rc = 0;
+
+	if (!ctx)
+		return EXIT_FAILED;
+	if (in->count[OPT_JSON]) {
+		j = json_open(true);
+		if (!j) {
+			pvctl_close(ctx);
+			return EXIT_FAILED;
+		}
+		json_listing(j, "disks");
+	} else {
+		printf("%-5s %-3s %-6s %-5s %-6s %-8s %-30s\n", "Vdev", "BE", "handle", "state", "evt-ch", "ring-ref",
+		       "BE-path");
+	}
+	for (int i = 0; i < in->argc && !rc; i++)
+		rc = list_of(ctx, in->argv[i], j);
+	pvctl_close(ctx);
+	if (j && !rc) {
+		json_end_listing(j);
+		return json_close(j);
+	}
+	json_free(j);
+	return rc;
+}
+
+const struct command cmd_block_list = {
+	.name = "block-list", .args = "DOMAIN...", .summary = "Show the disks of domains",
+	.example = "pvctl block-list web1\n",
+	.options = list_options, .args_min = 1, .args_max = -1, .run = run_list,
+};

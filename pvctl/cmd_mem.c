@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* mem-set, mem-max and sysrq: one value for one domain. */
+#include <errno.h>
+#include <string.h>
+
+#include "pvctl/cmd.h"
+#include "pvctl/commands.h"
+
+static int bad_value(struct pvctl_error *err, const char *what, const char *text)
+{
+	snprintf(err->msg, sizeof(err->msg), "invalid %s: %.100s", what, text);
+	return err->code = -EINVAL;
+}
+
+static int call_mem_set(struct pvctl *ctx, uint32_t domid, const char *text, struct pvctl_error *err)
+{
+	uint64_t bytes;
+
+	return parse_size(text, &bytes) ? bad_value(err, "memory size", text)
+					: pvctl_domain_set_memory_target(ctx, domid, bytes, err);
+}
+
+static int mem_set_run(const struct command *cmd, const struct parsed *in)
+{
+	return on_domain(cmd, in, call_mem_set);
+}
+
+static int call_mem_max(struct pvctl *ctx, uint32_t domid, const char *text, struct pvctl_error *err)
+{
+	uint64_t bytes;
+
+	return parse_size(text, &bytes) ? bad_value(err, "memory size", text)
+					: pvctl_domain_set_memory_max(ctx, domid, bytes, err);
+}
+
+static int mem_max_run(const struct command *cmd, const struct parsed *in)
+{
+	return on_domain(cmd, in, call_mem_max);
+}
+
+static int call_sysrq(struct pvctl *ctx, uint32_t domid, const char *text, struct pvctl_error *err)
+{
+	return strlen(text) != 1 ? bad_value(err, "sysrq", text) : pvctl_domain_sysrq(ctx, domid, text[0], err);
+}
+
+static int sysrq_run(const struct command *cmd, const struct parsed *in)
+{
+	return on_domain(cmd, in, call_sysrq);
+}
+
+static int debug_keys_run(const struct command *cmd, const struct parsed *in)
+{
+	struct pvctl_error err = { 0 };
+	struct pvctl *ctx = node_open();
+	int rc;
+
+	if (!ctx)
+		return EXIT_FAILED;
+	rc = pvctl_host_debug_keys(ctx, in->argv[0], &err) ? fail(cmd->name, NULL, &err) : EXIT_OK;
+	pvctl_close(ctx);
+	return rc;
+}
+
+const struct command cmd_mem_set = {
+	.name = "mem-set", .args = "DOMAIN MEM", .summary = "Have a domain shrink or grow to so much memory (MiB, or with b k m g t)",
+	.example = "  pvctl mem-set web1 512\n  pvctl mem-set web1 2g", .args_min = 2, .args_max = 2, .run = mem_set_run,
+};
+const struct command cmd_mem_max = {
+	.name = "mem-max", .args = "DOMAIN MEM", .summary = "Set the most memory a domain may take now (MiB, or with b k m g t)",
+	.example = "  pvctl mem-max web1 1g", .args_min = 2, .args_max = 2, .run = mem_max_run,
+};
+const struct command cmd_sysrq = {
+	.name = "sysrq", .args = "DOMAIN LETTER", .summary = "Send a magic SysRq to a domain's kernel",
+	.example = "  pvctl sysrq web1 t", .args_min = 2, .args_max = 2, .run = sysrq_run,
+};
+const struct command cmd_debug_keys = {
+	.name = "debug-keys", .args = "KEYS", .summary = "Have the hypervisor log what it knows; h lists the keys",
+	.example = "  pvctl debug-keys q && pvctl dmesg", .args_min = 1, .args_max = 1, .run = debug_keys_run,
+};

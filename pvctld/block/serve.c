@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of a request: a copy out of the ring, checked; the guest's pages
+ * mapped (persistent grants) or its bytes copied; the pool; the answer.
+ */
+#include "pvctld/block/vbd.h"
+#include "pvctld/log.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROUND 32u /* requests of one ring before others are looked at */
+
+struct blk_io {
+	struct blk_job job;
+	struct vbd_ring *ring;
+	struct blk_request req;
+	struct iovec iov[BLK_MAX_SEGMENTS];
+	struct blk_page *page[BLK_MAX_SEGMENTS];
+	unsigned int nr_pages;
+	uint8_t *bounce; /* the data, one segment behind the other; NULL: in the guest's pages */
+};
+
+static void free_io(struct blk_io *io)
+{
+	free(io->bounce);
+	free(io);
+}
+
+void vbd_drop_held(struct vbd_ring *r)
+{
+	if (r->held)
+		free_io(r->held);
+	r->held = NULL;
+}
+
+static void answer(struct vbd_ring *r, const struct blk_request *q, int status)
+{
+	blk_ring_respond(&r->ring, q->id, q->wire_op, (int16_t)status);
+}
+
+static int copy_data(struct blk_io *io, bool to_guest)
+{
+	struct vbd *v = io->ring->vbd;
+	struct blk_copy c[BLK_MAX_SEGMENTS];
+	uint8_t *at = io->bounce;
+
+	for (unsigned int i = 0; i < io->req.nr_segments; i++) {
+		const struct blk_segment *s = &io->req.segment[i];
+		uint16_t len = (uint16_t)((s->last - s->first + 1u) * BLK_SECTOR);
+
+		c[i] = (struct blk_copy){ s->ref, (uint16_t)(s->first * BLK_SECTOR), len, at };
+		at += len;
+	}
+	return blk_copy(v->d, v->domid, c, io->req.nr_segments, to_guest);
+}
+
+static void done(struct blk_job *job)
+{
+	struct blk_io *io = (struct blk_io *)(void *)((char *)job - offsetof(struct blk_io, job));
+	struct vbd_ring *r = io->ring;
+	struct vbd *v = r->vbd;
+	int status = job->result == -EOPNOTSUPP ? BLKIF_RSP_EOPNOTSUPP : job->result ? BLKIF_RSP_ERROR : BLKIF_RSP_OKAY;
+
+	if (!status && io->bounce && io->req.op == BLKIF_OP_READ && v->up == VBD_UP && copy_data(io, true))
+		status = BLKIF_RSP_ERROR;
+	if (job->result && job->result != -EOPNOTSUPP)
+		log_guest(v->domid, "disk %s: %s", v->spec.vdev_name, strerror(-job->result));
+	blk_table_put(&v->table, io->page, io->nr_pages);
+	v->inflight--;
+	if (v->up == VBD_UP) {
+		answer(r, &io->req, status);
+		/* Of all rings: another may wait for what has become free. */
+		for (unsigned int i = 0; i < v->nr_rings; i++)
+			loop_task_post(&v->d->loop, &v->ring[i].task);
+	} else if (!v->inflight) {
+		vbd_let_go(v);
+		loop_task_post(&v->d->loop, &v->step);
+	}
+	free_io(io);
+}
+
+/* Segments that lie in pages of the guest's. */
+static int fetch_segments(struct vbd *v, struct blk_request *q)
+{
+	uint8_t page[4096];
+	int rc = 0;
+
+	for (unsigned int i = 0; i < q->nr_indirect && !rc; i++) {
+		if (v->persistent) {
+			struct blk_page *p;
+
+			rc = blk_table_get(&v->table, &q->indirect[i], 1, &p);
+			if (rc)
+				break;
+			memcpy(page, p->at, sizeof(page));
+			blk_table_put(&v->table, &p, 1);
+		} else {
+			struct blk_copy c = { q->indirect[i], 0, sizeof(page), page };
+
+			rc = blk_copy(v->d, v->domid, &c, 1, false);
+		}
+		if (!rc)
+			blk_request_indirect(q, i, page);
+	}
+	if (!rc)
+		q->nr_indirect = 0;
+	return rc;
+}
+
+static int use_pages(struct blk_io *io)
+{
+	uint32_t refs[BLK_MAX_SEGMENTS];
+	int rc;
+
+	for (unsigned int i = 0; i < io->req.nr_segments; i++)
+		refs[i] = io->req.segment[i].ref;
+	rc = blk_table_get(&io->ring->vbd->table, refs, io->req.nr_segments, io->page);
+	if (rc)
+		return rc;
+	io->nr_pages = io->req.nr_segments;
+	for (unsigned int i = 0; i < io->nr_pages; i++) {
+		const struct blk_segment *s = &io->req.segment[i];
+
+		io->iov[i].iov_base = io->page[i]->at + s->first * BLK_SECTOR;
+		io->iov[i].iov_len = (s->last - s->first + 1u) * BLK_SECTOR;
+	}
+	io->job.niov = (int)io->nr_pages;
+	return 0;
+}
+
+static int use_bounce(struct blk_io *io)
+{
+	size_t len = (size_t)io->req.nr_sectors * BLK_SECTOR;
+
+	io->bounce = malloc(len);
+	if (!io->bounce)
+		return -ENOMEM;
+	io->iov[0] = (struct iovec){ io->bounce, len };
+	io->job.niov = 1;
+	return io->req.op == BLKIF_OP_READ ? 0 : copy_data(io, false);
+}
+
+static void fill_job(struct blk_io *io)
+{
+	struct vbd *v = io->ring->vbd;
+	struct blk_job *j = &io->job;
+
+	j->fd = v->fd;
+	j->is_device = v->is_device;
+	j->offset = io->req.sector * BLK_SECTOR;
+	j->len = io->req.nr_sectors * BLK_SECTOR;
+	j->iov = io->iov;
+	j->flush = io->req.op == BLKIF_OP_FLUSH_DISKCACHE;
+	j->done = done;
+	if (io->req.op == BLKIF_OP_READ)
+		j->kind = BLK_JOB_READ;
+	else if (io->req.op == BLKIF_OP_DISCARD)
+		j->kind = BLK_JOB_DISCARD;
+	else
+		j->kind = io->req.nr_sectors ? BLK_JOB_WRITE : BLK_JOB_FLUSH;
+}
+
+/* Status to answer with; 0: it is under way. -EAGAIN: later. */
+static int start(struct blk_io *io)
+{
+	struct vbd *v = io->ring->vbd;
+	int rc = fetch_segments(v, &io->req);
+
+	if (rc)
+		return rc == -EAGAIN ? rc : BLKIF_RSP_ERROR;
+	rc = blk_request_check(&io->req, v->sectors, v->spec.readonly);
+	if (!rc && io->req.op == BLKIF_OP_DISCARD && (!v->can_discard || !io->req.nr_sectors))
+		return v->can_discard ? BLKIF_RSP_ERROR : BLKIF_RSP_EOPNOTSUPP;
+	if (rc)
+		return rc;
+	fill_job(io);
+	if (io->req.nr_segments)
+		rc = v->persistent ? use_pages(io) : use_bounce(io);
+	if (rc)
+		return rc == -EAGAIN ? rc : BLKIF_RSP_ERROR;
+	v->inflight++;
+	blk_pool_submit(v->pool, &io->job);
+	return 0;
+}
+
+/* False: it waits for a completion. */
+static bool begin(struct vbd_ring *r, struct blk_io *io)
+{
+	int status = start(io);
+
+	r->held = NULL;
+	if (!status)
+		return true;
+	/* BLKIF_RSP_ERROR is -1, BLKIF_RSP_EOPNOTSUPP -2: no errno of ours has these here. */
+	if (status == -EAGAIN && r->vbd->inflight) {
+		r->held = io;
+		return false;
+	}
+	answer(r, &io->req, status == -EAGAIN ? BLKIF_RSP_ERROR : status);
+	free_io(io);
+	return true;
+}
+
+/* False: the ring makes no sense, or there is no memory. */
+static bool take_one(struct vbd_ring *r, const union blkif_sring_entry *e)
+{
+	struct blk_io *io = calloc(1, sizeof(*io));
+	int status;
+
+	if (!io)
+		return false;
+	io->ring = r;
+	status = blk_request_parse(e, &io->req);
+	if (status) {
+		answer(r, &io->req, status);
+		free_io(io);
+	} else {
+		(void)begin(r, io);
+	}
+	return true;
+}
+
+static void give_up(struct vbd *v, const char *why)
+{
+	log_guest(v->domid, "disk %s disconnected: %s", v->spec.vdev_name, why);
+	vbd_set_state(v, XenbusStateClosing);
+	vbd_disconnect(v);
+	loop_task_post(&v->d->loop, &v->step);
+}
+
+/* 1: nothing is left to do now; 0: more; negative: the connection cannot go on. */
+static int take_some(struct vbd_ring *r)
+{
+	union blkif_sring_entry e;
+	int rc;
+
+	if (r->held && !begin(r, r->held))
+		return 1;
+	for (unsigned int i = 0; i < ROUND; i++) {
+		if (r->held || r->vbd->inflight >= VBD_MAX_INFLIGHT)
+			return 1; /* a completion carries on */
+		rc = blk_ring_take(&r->ring, &e);
+		if (rc < 0)
+			return rc;
+		if (!rc && blk_ring_idle(&r->ring))
+			return 1;
+		if (rc && !take_one(r, &e))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+void vbd_serve(void *data)
+{
+	struct vbd_ring *r = data;
+	struct vbd *v = r->vbd;
+	int rc;
+
+	if (v->up != VBD_UP)
+		return;
+	rc = take_some(r);
+	if (rc < 0) {
+		give_up(v, rc == -ENOMEM ? "no memory" : "impossible ring indices");
+		return;
+	}
+	if (blk_ring_push(&r->ring))
+		evtchn_send(v->d, r->port);
+	if (!rc)
+		loop_task_post(&v->d->loop, &r->task);
+}

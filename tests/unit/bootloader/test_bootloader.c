@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+/* The boot config parsers and the partition tables, from text and sectors made here. */
+#include "libpvctl/src/bootloader/menu.h"
+#include "libpvctl/src/bootloader/partitions.h"
+
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct file { const char *path, *text; };
+
+static int load(void *data, const char *path, char **ret_text, size_t *ret_len)
+{
+	const struct file *f;
+
+	for (f = data; f->path; f++) {
+		if (strcmp(f->path, path) != 0)
+			continue;
+		*ret_text = strdup(f->text);
+		*ret_len = strlen(f->text);
+		return 0;
+	}
+	return -ENOENT;
+}
+
+static bool exists(void *data, const char *path)
+{
+	const struct file *f;
+
+	for (f = data; f->path; f++)
+		if (strcmp(f->path, path) == 0)
+			return true;
+	return false;
+}
+
+static int list(void *data, const char *dir, int (*each)(void *arg, const char *name), void *arg)
+{
+	const struct file *f;
+	size_t n = strlen(dir);
+	int rc = 0;
+
+	for (f = data; f->path && !rc; f++)
+		if (strncmp(f->path, dir, n) == 0 && f->path[n] == '/')
+			rc = each(arg, f->path + n + 1);
+	return rc;
+}
+
+static struct file no_files[] = { { 0 } };
+
+static int grub(const char *text, struct file *f, struct boot_menu *m)
+{
+	struct boot_files files = { load, exists, list, f ? f : no_files, 0 };
+
+	memset(m, 0, sizeof(*m));
+	return grubcfg_parse(text, strlen(text), "/boot/grub", &files, m);
+}
+
+static const struct boot_node *at(const struct boot_menu *m, unsigned int flat)
+{
+	int i = menu_at(m, flat);
+
+	ck_assert_int_ge(i, 0);
+	return &m->node[i];
+}
+
+START_TEST(grub_variables)
+{
+	struct boot_menu m;
+
+	ck_assert_int_eq(grub("set k=6.1\nset opts=\"a b\"\nfunction f { x=\"${1}\"; }\nf done\n"
+	                      "menuentry \"Linux $k\" --id one {\n linux /vmlinuz-${k} root=/dev/xvda1 $opts '$k' \"q r\" $x\n"
+	                      " initrd /a.img (hd0,gpt2)/b-$k.img\n}\n", NULL, &m), 0);
+	ck_assert_uint_eq(menu_count(&m), 1);
+	ck_assert_str_eq(at(&m, 0)->title, "Linux 6.1");
+	ck_assert_str_eq(at(&m, 0)->id, "one");
+	ck_assert_str_eq(at(&m, 0)->kernel, "/vmlinuz-6.1");
+	ck_assert_str_eq(at(&m, 0)->cmdline, "root=/dev/xvda1 a b $k \"q r\" done");
+	ck_assert_uint_eq(at(&m, 0)->n_initrd, 2);
+	ck_assert_str_eq(at(&m, 0)->initrd[1], "/b-6.1.img");
+	menu_free(&m);
+}
+END_TEST
+
+#define ENTRY(t) "menuentry '" t "' --id " t "-id { linux /" t " }\n"
+#define MENU ENTRY("a") "submenu 'more' --id more { " ENTRY("b") ENTRY("c") "}\n" ENTRY("d")
+
+START_TEST(grub_default)
+{
+	static const struct { const char *set; unsigned int want; } t[] = {
+		{ "0", 0 }, { "1", 1 }, { "1>1", 2 }, { "2", 3 }, { "more>c", 2 }, { "more-id>c", 0 }, { "more>c-id", 2 },
+		{ "d-id", 3 }, { "c", 2 }, { "99", 0 }, { "1>99", 0 }, { ">", 0 }, { "nothing", 0 },
+	};
+	char text[1000];
+	struct boot_menu m;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		snprintf(text, sizeof(text), "set default=\"%s\"\n%s", t[i].set, MENU);
+		ck_assert_int_eq(grub(text, NULL, &m), 0);
+		ck_assert_uint_eq(menu_count(&m), 4);
+		ck_assert_msg(menu_default(&m) == t[i].want, "%s: %u", t[i].set, menu_default(&m));
+		menu_free(&m);
+	}
+}
+END_TEST
+
+START_TEST(grub_saved_entry)
+{
+	struct file f[] = { { "/boot/grub/grubenv", "# GRUB Environment Block\nsaved_entry=more>b\n#########" }, { 0 } };
+	struct boot_menu m;
+
+	ck_assert_int_eq(grub("if [ -s $prefix/grubenv ]; then\n load_env\nfi\nset default=\"${saved_entry}\"\n" MENU, f, &m), 0);
+	ck_assert_uint_eq(menu_default(&m), 1);
+	ck_assert_int_eq(menu_pick(&m, "d"), 3);
+	ck_assert_int_eq(menu_pick(&m, "more>c"), 2);
+	ck_assert_int_eq(menu_pick(&m, "3"), 3);
+	ck_assert_int_eq(menu_pick(&m, "4"), -ENOENT);
+	menu_free(&m);
+}
+END_TEST
+
+START_TEST(grub_branches)
+{
+	struct boot_menu m;
+
+	ck_assert_int_eq(grub("if [ x$no = xy -o -z \"$no\" ]; then if false; then " ENTRY("no1") "elif true; then " ENTRY("yes1")
+	                      "else " ENTRY("no2") "fi; else " ENTRY("no3") "fi\nif ! true; then " ENTRY("no4") "fi\n"
+	                      "for i in 1 2; do menuentry \"loop $i\" { linux /k$i; }; done\n"
+	                      "n=1\nwhile [ $n = 1 ]; do n=2; done\n" ENTRY("end"), NULL, &m), 0);
+	ck_assert_uint_eq(menu_count(&m), 4);
+	ck_assert_str_eq(at(&m, 0)->title, "yes1");
+	ck_assert_str_eq(at(&m, 2)->title, "loop 2");
+	ck_assert_str_eq(at(&m, 2)->kernel, "/k2");
+	menu_free(&m);
+}
+END_TEST
+
+START_TEST(grub_bls_and_source)
+{
+	struct file f[] = {
+		{ "/boot/loader/entries/f-6.2.9.conf", "title Fedora 6.2.9\nlinux /vmlinuz-6.2.9\noptions root=x $kernelopts\n" },
+		{ "/boot/loader/entries/f-6.2.10.conf", "title Fedora 6.2.10\nlinux /vmlinuz-6.2.10\ninitrd /i1 /i2\noptions a\noptions b\n" },
+		{ "/boot/grub/custom.cfg", "menuentry custom { linux /custom; }\n" }, { 0 },
+	};
+	struct boot_menu m;
+
+	ck_assert_int_eq(grub("set kernelopts=\"ro quiet\"\nblscfg\nif [ -f ${config_directory}/custom.cfg ]; then\n"
+	                      "source ${config_directory}/custom.cfg; fi\nset default=f-6.2.9\n", f, &m), 0);
+	ck_assert_uint_eq(menu_count(&m), 3);
+	ck_assert_str_eq(at(&m, 0)->kernel, "/vmlinuz-6.2.10");
+	ck_assert_str_eq(at(&m, 0)->cmdline, "a b");
+	ck_assert_str_eq(at(&m, 1)->cmdline, "root=x ro quiet");
+	ck_assert_str_eq(at(&m, 2)->kernel, "/custom");
+	ck_assert_uint_eq(menu_default(&m), 1);
+	menu_free(&m);
+}
+END_TEST
+
+START_TEST(grub_endless)
+{
+	static const char *const bad[] = {
+		"while true; do x=1; done\n" ENTRY("a"), "function f { f; }\nf\n", "source /boot/grub/self\n",
+		"until false; do menuentry a { linux /a; }; done\n", "for i in", "menuentry a {", "if true; then", "'", "\"$",
+		"menuentry a { menuentry b { linux /b } }", "${", "function", "function x", "}", "fi", "! ! !",
+	};
+	struct file f[] = { { "/boot/grub/self", "source /boot/grub/self\n" }, { 0 } };
+	struct boot_menu m;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		(void)grub(bad[i], f, &m);
+		menu_free(&m);
+	}
+	ck_assert_int_eq(grub(bad[0], f, &m), -E2BIG);
+	menu_free(&m);
+	ck_assert_int_eq(grub(bad[1], f, &m), -E2BIG);
+	menu_free(&m);
+}
+END_TEST
+
+START_TEST(syslinux)
+{
+	static const char text[] = "DEFAULT two\nTIMEOUT 50\nLABEL one\n MENU LABEL ^First\n KERNEL vmlinuz\n APPEND initrd=a.img,b.img ro\n"
+		"LABEL two\n LINUX /vmlinuz2\n INITRD /c.img\nINCLUDE more.conf\nLABEL menu\n KERNEL menu.c32\n";
+	struct file f[] = { { "/extlinux/more.conf", "label three\nkernel mboot.c32\nappend xen.gz x --- vmlinuz ro --- i.img\nINCLUDE more.conf\n" }, { 0 } };
+	struct boot_files files = { load, exists, list, f, 0 };
+	struct boot_menu m = { 0 };
+
+	/* The endless inclusion ends with an error. */
+	ck_assert_int_eq(syslinux_parse(text, strlen(text), "/extlinux", &files, &m), -E2BIG);
+	menu_free(&m);
+	f[0].text = "label three\nkernel mboot.c32\nappend xen.gz x --- vmlinuz ro --- i.img\n";
+	files.loaded = 0;
+	ck_assert_int_eq(syslinux_parse(text, strlen(text), "/extlinux", &files, &m), 0);
+	ck_assert_uint_eq(menu_count(&m), 3);
+	ck_assert_str_eq(at(&m, 0)->title, "First");
+	ck_assert_str_eq(at(&m, 0)->kernel, "/extlinux/vmlinuz");
+	ck_assert_str_eq(at(&m, 0)->cmdline, "ro");
+	ck_assert_uint_eq(at(&m, 0)->n_initrd, 2);
+	ck_assert_str_eq(at(&m, 2)->kernel, "/extlinux/vmlinuz");
+	ck_assert_str_eq(at(&m, 2)->cmdline, "ro");
+	ck_assert_str_eq(at(&m, 2)->initrd[0], "/extlinux/i.img");
+	ck_assert_uint_eq(menu_default(&m), 1);
+	menu_free(&m);
+}
+END_TEST
+
+START_TEST(legacy)
+{
+	static const char text[] = "default=1\ntimeout 5\ntitle One\n root (hd0,0)\n kernel /vmlinuz ro\n initrd /i\n"
+		"title Xen\n kernel /boot/xen.gz dom0_mem=1\n module /boot/vmlinuz root=/dev/sda1 ro\n module /boot/initrd\ntitle none\n";
+	struct boot_menu m = { 0 };
+
+	ck_assert_int_eq(legacy_parse(text, strlen(text), &m), 0);
+	ck_assert_uint_eq(menu_count(&m), 2);
+	ck_assert_str_eq(at(&m, 0)->root, "hd0,0");
+	ck_assert_str_eq(at(&m, 1)->kernel, "/boot/vmlinuz");
+	ck_assert_str_eq(at(&m, 1)->cmdline, "root=/dev/sda1 ro");
+	ck_assert_str_eq(at(&m, 1)->initrd[0], "/boot/initrd");
+	ck_assert_uint_eq(menu_default(&m), 1);
+	menu_free(&m);
+}
+END_TEST
+
+/* ---- partitions ---- */
+static uint8_t disk[64 << 10];
+
+static int read_disk(void *data, uint64_t offset, void *buf, size_t len)
+{
+	ck_assert_uint_le(offset, sizeof(disk));
+	ck_assert_uint_le(len, sizeof(disk) - offset);
+	memcpy(buf, disk + offset, len);
+	return 0;
+}
+
+static void put(unsigned int sector, unsigned int slot, uint8_t type, uint32_t first, uint32_t count)
+{
+	uint8_t *e = disk + sector * 512 + 446 + 16 * slot;
+
+	e[4] = type;
+	memcpy(e + 8, &first, 4);
+	memcpy(e + 12, &count, 4);
+	disk[sector * 512 + 510] = 0x55;
+	disk[sector * 512 + 511] = 0xaa;
+}
+
+START_TEST(mbr_logical)
+{
+	struct part_source src = { read_disk, NULL, sizeof(disk) };
+	struct partition p[PARTITIONS_MAX];
+	unsigned int n;
+
+	memset(disk, 0, sizeof(disk));
+	ck_assert_int_eq(partitions_read(&src, p, &n), PART_NONE);
+	put(0, 0, 0x83, 2, 10);
+	put(0, 1, 0x05, 20, 100);
+	put(20, 0, 0x83, 1, 5);
+	put(20, 1, 0x05, 10, 20);
+	put(30, 0, 0x83, 1, 0xffffffff);
+	ck_assert_int_eq(partitions_read(&src, p, &n), PART_MBR);
+	ck_assert_uint_eq(n, 3);
+	ck_assert_uint_eq(p[1].number, 5);
+	ck_assert_uint_eq(p[1].offset, 21 * 512);
+	ck_assert_uint_eq(p[2].number, 6);
+	ck_assert_uint_eq(p[2].bytes, sizeof(disk) - 31 * 512);
+	/* A chain that goes round. */
+	put(30, 1, 0x05, 10, 20);
+	ck_assert_int_eq(partitions_read(&src, p, &n), PART_MBR);
+	ck_assert_uint_le(n, 64);
+}
+END_TEST
+
+START_TEST(gpt)
+{
+	struct part_source src = { read_disk, NULL, sizeof(disk) };
+	struct partition p[PARTITIONS_MAX];
+	uint32_t count = 0xffffffff, size = 128;
+	uint64_t v;
+	unsigned int n;
+
+	memset(disk, 0, sizeof(disk));
+	put(0, 0, 0xee, 1, 127);
+	memcpy(disk + 512, "EFI PART", 8);
+	v = 2;
+	memcpy(disk + 512 + 72, &v, 8);
+	memcpy(disk + 512 + 80, &count, 4);
+	memcpy(disk + 512 + 84, &size, 4);
+	disk[1024 + 128] = 1;
+	v = 40;
+	memcpy(disk + 1024 + 128 + 32, &v, 8);
+	v = 59;
+	memcpy(disk + 1024 + 128 + 40, &v, 8);
+	ck_assert_int_eq(partitions_read(&src, p, &n), PART_GPT);
+	ck_assert_uint_eq(n, 1);
+	ck_assert_uint_eq(p[0].number, 2);
+	ck_assert_uint_eq(p[0].offset, 40 * 512);
+	ck_assert_uint_eq(p[0].bytes, 20 * 512);
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = { grub_variables, grub_default, grub_saved_entry, grub_branches,
+		grub_bls_and_source, grub_endless, syslinux, legacy, mbr_logical, gpt };
+	Suite *s = suite_create("bootloader");
+	TCase *t = tcase_create("bootloader");
+	SRunner *r;
+	unsigned int i;
+	int failed;
+
+	for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
+		tcase_add_test(t, tests[i]);
+	tcase_set_timeout(t, 60);
+	suite_add_tcase(s, t);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed != 0;
+}

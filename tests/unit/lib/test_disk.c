@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* xl's disk syntax. */
+#include "device/disk_spec.h"
+#include <check.h>
+#include <errno.h>
+#include <string.h>
+
+static struct disk_spec s;
+static struct pvctl_error err;
+
+static int parse(const char *text)
+{
+	memset(&err, 0, sizeof(err));
+	return disk_spec_parse(text, &s, &err);
+}
+
+static void good(const char *text, const char *target, const char *vdev, bool readonly)
+{
+	struct disk_spec again;
+	char out[DISK_SPEC_MAX + 1];
+
+	ck_assert_msg(!parse(text), "%s: %s", text, err.msg);
+	ck_assert_str_eq(s.target, target);
+	ck_assert_str_eq(s.vdev_name, vdev);
+	ck_assert_int_eq(s.readonly, readonly);
+	disk_spec_format(&s, out);
+	ck_assert_int_eq(disk_spec_parse(out, &again, NULL), 0);
+	ck_assert_mem_eq(&s, &again, sizeof(s));
+}
+
+static void bad(const char *text, int code, const char *word)
+{
+	ck_assert_int_eq(parse(text), code);
+	ck_assert_msg(strstr(err.msg, word) != NULL, "%s: %s", text, err.msg);
+}
+
+START_TEST(forms)
+{
+	good("/dev/vg/guest-volume,,xvda", "/dev/vg/guest-volume", "xvda", false);
+	good("/dev/vg/guest-volume,raw,xvda,rw", "/dev/vg/guest-volume", "xvda", false);
+	good("format=raw, vdev=xvda, access=rw, target=/dev/vg/guest-volume", "/dev/vg/guest-volume", "xvda", false);
+	good("raw:/dev/vg/guest-volume,xvda,w", "/dev/vg/guest-volume", "xvda", false);
+	good("phy:/dev/vg/a,sda,r", "/dev/vg/a", "sda", true);
+	good("tap:aio:/a,xvda,w", "/a", "xvda", false);
+	good("/a.iso,,hdc,cdrom", "/a.iso", "hdc", true);
+	good("/a,raw,xvda,ro,direct-io-safe,no-discard", "/a", "xvda", true);
+	ck_assert(s.direct_io_safe && s.no_discard);
+	good("vdev=d0p3,target=/a,b,c=d", "/a,b,c=d", "d0p3", false);
+	good("vdev=xvda1,backendtype=qdisk,backend=0,specification=xen,/a", "/a", "xvda1", false);
+}
+END_TEST
+
+START_TEST(refusals)
+{
+	bad("", -EINVAL, "vdev");
+	bad("/a", -EINVAL, "vdev");
+	bad("/a,raw,xvda,rw,/b", -EINVAL, "too many positional");
+	bad("/a,raw,xvda,rw,target=/b", -EINVAL, "target respecified");
+	bad("/a,raw,xvda,rw,access=rw", -EINVAL, "access respecified");
+	bad("/a,qcow2,xvda", -ENOSYS, "qcow2");
+	bad("qcow:/a,xvda", -ENOSYS, "qcow");
+	bad("/a,vmdk,xvda", -EINVAL, "vmdk");
+	bad("/a,raw,xvda,x", -EINVAL, "access");
+	bad("/a,raw,vda", -EINVAL, "vdev");
+	bad("http:/a,xvda", -EINVAL, "prefix");
+	bad("nbd:/a,xvda", -ENOSYS, "nbd");
+	bad("/a,raw,xvda,script=x", -ENOSYS, "script");
+	bad("/a,raw,xvda,shade=red", -EINVAL, "unknown parameter");
+	bad("/a,raw,xvda,backend=disks", -ENOSYS, "backend");
+	bad(",raw,hdc,cdrom", -ENOSYS, "empty drive");
+	bad("/a,raw,hdc,rw,cdrom", -EINVAL, "read-only");
+	bad("/a\n,raw,hdc", -EINVAL, "control");
+}
+END_TEST
+
+START_TEST(vdevs)
+{
+	static const struct { const char *name; uint32_t n; } want[] = {
+		{ "xvda", 51712 }, { "xvdb", 51728 }, { "xvda1", 51713 }, { "xvdp15", 51967 }, { "xvdq", 1u << 28 | 16 << 8 },
+		{ "xvdaa", 1u << 28 | 26 << 8 }, { "xvda16", 1u << 28 | 16 }, { "sda", 2048 }, { "sdb2", 2066 },
+		{ "hda", 768 }, { "hdb1", 833 }, { "hdc", 5632 }, { "hdd", 5696 }, { "d0", 51712 }, { "d2p3", 51747 },
+		{ "51712", 51712 }, { "0xca00", 51712 },
+	};
+	static const char *const wrong[] = { "", "xvd", "xvdA", "xvda0", "xvda01", "sdq", "hde", "xvda256", "d", "dp1", "d0p",
+		"d01", "12x", "0", "99999999999", "xvdzzzzzzzz", "xvda1p", "sda16" };
+	uint32_t n;
+
+	for (unsigned int i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+		ck_assert_msg(!disk_vdev_parse(want[i].name, &n), "%s", want[i].name);
+		ck_assert_uint_eq(n, want[i].n);
+	}
+	for (unsigned int i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		ck_assert_msg(disk_vdev_parse(wrong[i], &n) == -EINVAL, "%s", wrong[i]);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("disk");
+	TCase *c = tcase_create("all");
+	SRunner *r = srunner_create(suite);
+	int failed;
+
+	tcase_add_test(c, forms);
+	tcase_add_test(c, refusals);
+	tcase_add_test(c, vdevs);
+	suite_add_tcase(suite, c);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? 1 : 0;
+}
