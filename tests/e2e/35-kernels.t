@@ -28,7 +28,8 @@ boots() { # NAME WHAT: starts and shuts down
 }
 
 t "node start" pvctl node start --memory 2048 --cpus 2
-free0=$(free_pages)
+warm_up
+free0=$(free_bytes)
 
 # xz payload, the largest configuration
 if fetch "$(depends_on linux-image-amd64)" 'boot/vmlinuz-*' generic; then
@@ -70,6 +71,6 @@ else
 	skip "the kernel as ELF" "no lz4 here, or another payload"
 fi
 
-t "no memory is lost" eventually 10 eval "[ \"\$(free_pages)\" = '$free0' ]"
+t "no memory is lost" eventually 10 eval "[ \"\$(free_bytes)\" = '$free0' ]"
 t "the hypervisor is well" eval "! pvctl dmesg | grep -E 'BUG|panic'"
 done_testing

@@ -67,6 +67,6 @@ t "with its disk" grep -q "$(sum "$W/a.img")" "$W/sums"
 WAIT=2 guest disks 'while :; do dd if=/dev/zero of=/dev/xvda bs=1M conv=notrunc; done >/dev/null 2>&1 &' >/dev/null
 t "destroyed while it writes" pvctl destroy disks
 t "its disk is free again" eval "pvctl create -q -p '$(config again "disk=[\"$W/a.img,,xvda\"]")' && pvctl destroy again"
-t "nothing of it is left in the store" eval "! pvctl store-read /local/domain/0/backend/vbd/$((id + 1)) 2>/dev/null"
+t "nothing of it is left in the store" eval "! pvctl store read /local/domain/0/backend/vbd/$((id + 1)) 2>/dev/null"
 t "node stop" pvctl node stop
 done_testing

@@ -7,7 +7,7 @@ STRESS=$O/stress/initrd.gz
 STUB=$O/guests/shutdown.elf
 cpu_ns() { pvctl list --json | python3 -c 'import json,sys; d=json.load(sys.stdin); d=d.get("domains",d) if isinstance(d,dict) else d; print([x["cpu_ns"] for x in d if x["name"]==sys.argv[1]][0])' "$1"; }
 well() { ! pvctl dmesg | grep -E 'BUG|panic|watchdog'; }
-same_free() { eventually 10 eval "[ \"\$(free_pages)\" = '$free0' ]"; }
+same_free() { eventually 10 eval "[ \"\$(free_bytes)\" = '$free0' ]"; }
 stub() { # NAME REASON LINE...: the test guest that goes down for a reason
 	local name=$1 reason=$2
 	shift 2
@@ -17,7 +17,8 @@ stub() { # NAME REASON LINE...: the test guest that goes down for a reason
 say_in() { { sleep 0.5; printf '%s\n' "$2"; sleep "${3:-2}"; } | timeout 30 "$PVCTL" console "$1" 2>/dev/null; }
 
 t "node start" pvctl node start --memory 3072 --cpus 2
-free0=$(free_pages)
+warm_up
+free0=$(free_bytes)
 
 # --- all at once, on 1, 2 and 4 vCPUs ---
 for v in 1 2 4; do

@@ -37,6 +37,7 @@ static int missing(const char *key, struct pvctl_error *err)
 static int plan_sizes(struct create_plan *p, struct pvctl_error *err)
 {
 	const struct pvctl_config *c = p->config;
+	const char *boot = pvctl_config_get_str(c, "bootloader");
 	int64_t memory = config_int_or(c, "memory", 0);
 
 	p->name = pvctl_config_get_str(c, "name");
@@ -44,7 +45,7 @@ static int plan_sizes(struct create_plan *p, struct pvctl_error *err)
 		return missing("name", err);
 	if (!memory)
 		return missing("memory", err);
-	if (!pvctl_config_get_str(c, "kernel") && !pvctl_config_get_str(c, "bootloader"))
+	if (!pvctl_config_get_str(c, "kernel") && (!boot || !boot[0]))
 		return missing("kernel", err);
 	p->memory_mib = (uint64_t)memory;
 	p->maxmem_mib = (uint64_t)config_int_or(c, "maxmem", memory);

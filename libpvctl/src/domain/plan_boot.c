@@ -13,6 +13,8 @@ int boot_check_name(const char *key, const char *value, struct pvctl_error *err)
 {
 	const char *slash = strrchr(value, '/');
 
+	if (!value[0]) /* none */
+		return 0;
 	if (strcmp(slash ? slash + 1 : value, "pygrub") == 0 || strcmp(value, "pvctl") == 0)
 		return 0;
 	return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s=\"%.60s\": must be pygrub or pvctl", key, value);

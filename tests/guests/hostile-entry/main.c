@@ -260,20 +260,13 @@ void test_main(void)
 	map_low();
 	EXPECT(hc_stack_switch(FLAT_KERNEL_SS, kernel_stack + 512), 0);
 	EXPECT(ext(MMUEXT_NEW_USER_BASEPTR, l4_mfn()), 0);
-	printk("snippets\n");
 	user_snippets();
-	printk("irets\n");
 	bad_irets();
-	printk("far\n");
 	far_returns();
-	printk("segments\n");
 	segment_registers();
-	printk("vectors\n");
 	every_vector();
-	printk("debug\n");
 	delayed_debug();
 	watched_copies();
-	printk("steps\n");
 	stepped();
 	bases();
 }

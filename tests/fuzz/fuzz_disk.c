@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* A disk's specification: what is accepted must come back the same. */
+#include "device/disk_spec.h"
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct disk_spec one, two;
+	char *text = malloc(size + 1), again[DISK_SPEC_MAX + 1];
+	struct pvctl_error err = { 0 };
+	int rc;
+
+	if (!text)
+		return 0;
+	if (size)
+		memcpy(text, data, size);
+	text[size] = '\0';
+	rc = disk_spec_parse(text, &one, &err);
+	if (rc && (!err.msg[0] || rc > 0))
+		abort();
+	if (!rc) {
+		disk_spec_format(&one, again);
+		if (disk_spec_parse(again, &two, &err) || memcmp(&one, &two, sizeof(one)))
+			abort();
+	}
+	free(text);
+	return 0;
+}
