@@ -54,7 +54,6 @@ static const struct cfg_key keys[] = {
 	{ .name = "builder", .kind = CFG_KIND_CHOICE, .status = CFG_STATUS_OLD, .choices = "generic linux", .later = "hvm",
 	  .help = "old form of type=\"pv\"" },
 
-	LATER("disk", LIST, "virtual disks"),
 	LATER("vif", LIST, "network interfaces"),
 	LATER("bootloader_restrict", BOOL, "sandbox for the bootloader"),
 	LATER("bootloader_user", STRING, "user for the bootloader"),
