@@ -3,7 +3,7 @@
 # Disks of a stock Linux guest: raw files on the host, read, written, attached and taken away.
 . "$(dirname "$0")/lib.sh"
 
-MODULE=${MODULE:-$PWD/$O/demo/modules/xen-blkfront.ko}
+MODULE=${MODULE:-$O/demo/modules/xen-blkfront.ko}
 if [ ! -s "$MODULE" ]; then
 	skip "disks" "there is no xen-blkfront.ko for the guest's kernel"
 	done_testing
