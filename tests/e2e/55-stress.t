@@ -5,9 +5,13 @@
 . "$(dirname "$0")/lib.sh"
 STRESS=$O/stress/initrd.gz
 STUB=$O/guests/shutdown.elf
-cpu_ns() { pvctl list --json | python3 -c 'import json,sys; d=json.load(sys.stdin); d=d.get("domains",d) if isinstance(d,dict) else d; print([x["cpu_ns"] for x in d if x["name"]==sys.argv[1]][0])' "$1"; }
+# cpu_ns NAME...: of one and the same moment
+cpu_ns() { pvctl list --json | python3 -c 'import json,sys; d=json.load(sys.stdin); d=d.get("domains",d) if isinstance(d,dict) else d; n={x["name"]: x["cpu_ns"] for x in d}; print(*[n[a] for a in sys.argv[1:]])' "$@"; }
 well() { ! pvctl dmesg | grep -E 'BUG|panic|watchdog'; }
-same_free() { eventually 10 eval "[ \"\$(free_bytes)\" = '$free0' ]" || { echo "$(free_bytes), not $free0"; pvctl list; false; }; }
+# The hypervisor's heap keeps an empty page of each of its sizes, and what lives on may lie on one page or two: less
+# than 16 pages. What follows ends domains more often than that.
+near() { local now; now=$(free_bytes) && [ $((free0 - now)) -lt 65536 ] && [ $((now - free0)) -lt 65536 ]; }
+same_free() { eventually 10 near || { echo "$(free_bytes), not $free0"; pvctl list; false; }; }
 stub() { # NAME REASON LINE...: the test guest that goes down for a reason
 	local name=$1 reason=$2
 	shift 2
@@ -36,8 +40,9 @@ done
 # --- time ---
 host=$(date -u +%s)
 guest=$(say_in s2 'echo at=$(date -u +%s)' 6 | tr -d '\r' | sed -n 's/^at=\([0-9]*\)$/\1/p' | tail -n 1)
+# The node is told the time as QEMU starts: it is behind by as long as that took.
 say "wall clock: ${guest:-none} in the guest, $host here"
-t "the guest's wall clock is the host's" [ "$((${guest:-0} - host))" -ge -1 ] && t "nor is it ahead" [ "$((guest - host))" -le 8 ]
+t "the guest's wall clock is the host's" [ "$((${guest:-0} - host))" -ge -3 ] && t "nor is it ahead" [ "$((guest - host))" -le 8 ]
 pvctl pause s2
 sleep 5
 t "unpause" pvctl unpause s2
@@ -45,7 +50,7 @@ say_in s2 'pvstress clock 5; pvstress mem 2; echo bad=$(dmesg | grep -cE "rcu.*s
 guest=$(sed -n 's/^at=\([0-9]*\)$/\1/p' "$W/after" | tail -n 1)
 t "after a pause it goes on" grep -q 'pvstress: mem ok' "$W/after"
 t "and has not noticed" grep -qx 'bad=0' "$W/after"
-t "its clock is right again" eval "d=\$((\$(date -u +%s) - ${guest:-0})); [ \$d -ge -1 ] && [ \$d -le 12 ]"
+t "its clock is right again" eval "d=\$((\$(date -u +%s) - ${guest:-0})); [ \$d -ge -1 ] && [ \$d -le 15 ]"
 
 # --- a crash asked for ---
 sed 's/^name=.*/name="boom"/' "$(config boom 'on_crash="restart"' 'cmdline="console=hvc0 quiet run=echo+c+>/proc/sysrq-trigger"')" >"$W/b.cfg"
@@ -75,9 +80,11 @@ stub heavy 8 'cpus="1"' 'cpu_weight=512'
 stub light 8 'cpus="1"' 'cpu_weight=256'
 t "vcpu-list shows where they may run" eval "pvctl vcpu-list | grep -qE '^half +[0-9]+ +0 +0 .* 0 / all' && pvctl vcpu-list | grep -qE '^heavy +[0-9]+ +0 +1 .* 1 / all'"
 sleep 1
-a=$(cpu_ns half) b=$(cpu_ns heavy) c=$(cpu_ns light) at=$(date +%s%N)
+read -r a0 b0 c0 <<<"$(cpu_ns half heavy light)"
+at=$(date +%s%N)
 sleep 4
-a=$(($(cpu_ns half) - a)) b=$(($(cpu_ns heavy) - b)) c=$(($(cpu_ns light) - c)) at=$(($(date +%s%N) - at))
+read -r a b c <<<"$(cpu_ns half heavy light)"
+at=$(($(date +%s%N) - at)) a=$((a - a0)) b=$((b - b0)) c=$((c - c0))
 say "cap=25: $((a * 100 / at)) % of a CPU; weights 512 and 256: $((b * 100 / at)) % and $((c * 100 / at)) %"
 t "cap=25 gives about a quarter of a CPU" [ $((a * 100 / at)) -ge 10 ] && t "nor more" [ $((a * 100 / at)) -le 40 ]
 t "twice the weight, about twice the time" [ $((b * 10)) -ge $((c * 14)) ] && t "nor much more" [ $((b * 10)) -le $((c * 30)) ]
