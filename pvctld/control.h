@@ -55,10 +55,10 @@ void request_handle(struct ctl_conn *c);
 void request_conn_closed(struct ctl_conn *c);
 /* requests_hv.c */
 void request_hypercall(struct ctl_conn *c);
-/* requests_disk.c */
-void request_disk_attach(struct ctl_conn *c);
-void request_disk_detach(struct ctl_conn *c);
-void request_disks(struct ctl_conn *c);
+/* requests_device.c */
+void request_device_attach(struct ctl_conn *c);
+void request_device_detach(struct ctl_conn *c);
+void request_devices(struct ctl_conn *c);
 /* requests_store.c */
 void request_store(struct ctl_conn *c);
 

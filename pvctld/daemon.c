@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The daemon's life around its loop: what is set up when the hypervisor is ready, and the ways it ends. */
 #include "pvctld/daemon.h"
-#include "pvctld/block/block.h"
+#include "pvctld/backend/device.h"
 #include "pvctld/console/console.h"
 #include "pvctld/control.h"
 #include "pvctld/domains.h"
@@ -61,6 +61,7 @@ void daemon_init(struct daemon *d)
 	d->loop.epfd = -1;
 	node_init(&d->node);
 	list_init(&d->domains);
+	list_init(&d->devices);
 	list_init(&d->dead_consoles);
 	list_init(&d->subscribers);
 	list_init(&d->restarts);
@@ -89,7 +90,7 @@ void daemon_finish(struct daemon *d)
 		giveback_fini(d);
 		policy_fini(d);
 		dom_free_all(d);
-		block_fini(d);
+		devices_fini(d);
 		console_free_dead(d);
 		events_close(d);
 		control_detach(d);

@@ -36,7 +36,8 @@ struct daemon {
 	struct mailbox mbox;
 	struct evtchn evtchn;
 	struct store *store;
-	struct block *block;      /* NULL until the first disk */
+	struct list devices;      /* struct xenbus_dev */
+	struct blk_pool *disk_pool; /* NULL until the first disk */
 
 	struct list domains;      /* struct dom */
 	struct list dead_consoles;

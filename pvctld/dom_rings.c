@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The two shared pages that every domain has: its console's and its store's. */
-#include "pvctld/block/block.h"
+#include "pvctld/backend/device.h"
 #include "pvctld/console/console.h"
 #include "pvctld/daemon.h"
 #include "pvctld/domains.h"
@@ -169,7 +169,7 @@ void dom_forget(struct dom *dom)
 	if (dom->console)
 		console_stop(dom->console);
 	store_link_stop(&dom->store);
-	block_domain_gone(dom->d, dom->domid);
+	devices_domain_gone(dom->d, dom->domid);
 	unmap(dom, &dom->console_ring);
 	unmap(dom, &dom->store_ring);
 	remove_vm(dom);

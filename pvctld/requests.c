@@ -223,8 +223,8 @@ void request_handle(struct ctl_conn *c)
 		[PROTO_NODE_INFO] = node_info, [PROTO_NODE_STOP] = stop_request, [PROTO_INTRODUCE] = introduce,
 		[PROTO_FORGET] = forget, [PROTO_STORE] = request_store, [PROTO_RENAME] = rename_domain,
 		[PROTO_DOMAINS] = domains,
-		[PROTO_DISK_ATTACH] = request_disk_attach, [PROTO_DISK_DETACH] = request_disk_detach,
-		[PROTO_DISKS] = request_disks,
+		[PROTO_DEVICE_ATTACH] = request_device_attach, [PROTO_DEVICE_DETACH] = request_device_detach,
+		[PROTO_DEVICES] = request_devices,
 	};
 	uint32_t type = c->head.type;
 

@@ -4,6 +4,7 @@
 #include "pvctld/log.h"
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void on_event(void *data)
@@ -11,7 +12,7 @@ static void on_event(void *data)
 	struct vbd_ring *r = data;
 
 	/* Not at once: a guest that rings all the time gets one turn per round. */
-	loop_task_post(&r->vbd->d->loop, &r->task);
+	loop_task_post(&r->vbd->x.d->loop, &r->task);
 }
 
 static int read_refs(struct vbd *v, const char *dir, unsigned int order, uint32_t refs[BLK_MAX_PAGES])
@@ -21,12 +22,12 @@ static int read_refs(struct vbd *v, const char *dir, unsigned int order, uint32_
 
 	if (!order) {
 		snprintf(node, sizeof(node), "%sring-ref", dir);
-		if (!vbd_read_u32(v, node, &refs[0]))
+		if (!xenbus_read_u32(&v->x, node, &refs[0]))
 			return 0;
 	}
 	for (unsigned int i = 0; i < 1u << order && !rc; i++) {
 		snprintf(node, sizeof(node), "%sring-ref%u", dir, i);
-		rc = vbd_read_u32(v, node, &refs[i]);
+		rc = xenbus_read_u32(&v->x, node, &refs[i]);
 	}
 	return rc;
 }
@@ -38,8 +39,8 @@ static int start_ring(struct vbd *v, struct vbd_ring *r, const char *dir, unsign
 	int rc = read_refs(v, dir, order, refs);
 
 	snprintf(node, sizeof(node), "%sevent-channel", dir);
-	rc = rc ? rc : vbd_read_u32(v, node, &remote);
-	rc = rc ? rc : blk_window_map(v->d, v->domid, refs, 1u << order, &r->window);
+	rc = rc ? rc : xenbus_read_u32(&v->x, node, &remote);
+	rc = rc ? rc : gnt_window_map(v->x.d, v->x.domid, refs, 1u << order, &r->window);
 	if (rc)
 		return rc;
 	r->vbd = v;
@@ -48,9 +49,9 @@ static int start_ring(struct vbd *v, struct vbd_ring *r, const char *dir, unsign
 	r->held = NULL;
 	loop_task_init(&r->task, vbd_serve, r);
 	blk_ring_init(&r->ring, r->window.at, r->window.pages);
-	rc = evtchn_bind_interdomain(v->d, v->domid, remote, on_event, r, &r->port);
+	rc = evtchn_bind_interdomain(v->x.d, v->x.domid, remote, on_event, r, &r->port);
 	if (rc)
-		blk_window_unmap(v->d, &r->window);
+		gnt_window_unmap(v->x.d, &r->window);
 	return rc;
 }
 
@@ -69,25 +70,46 @@ static int start_rings(struct vbd *v, uint32_t queues, uint32_t order)
 	return 0;
 }
 
-int vbd_connect(struct vbd *v)
+static bool protocol_ok(struct vbd *v)
+{
+	char *text = xenbus_read(&v->x, "protocol");
+	bool ok = !text || !strcmp(text, "x86_64-abi");
+
+	free(text);
+	return ok;
+}
+
+static void close_rings(struct vbd *v)
+{
+	for (unsigned int i = 0; i < v->nr_rings; i++) {
+		struct vbd_ring *r = &v->ring[i];
+
+		evtchn_close(v->x.d, r->port);
+		r->port = 0;
+		loop_task_cancel(&r->task);
+		vbd_drop_held(r);
+	}
+}
+
+int vbd_connect(struct xenbus_dev *x)
 {
 	uint32_t queues = 1, order = 0, persistent = 0;
+	struct vbd *v = vbd_of(x);
 	int rc;
 
-	(void)vbd_read_u32(v, "multi-queue-num-queues", &queues);
-	(void)vbd_read_u32(v, "ring-page-order", &order);
-	(void)vbd_read_u32(v, "feature-persistent", &persistent);
-	if (!queues || queues > VBD_MAX_RINGS || order > BLK_MAX_ORDER || !vbd_protocol_ok(v)) {
-		log_guest(v->domid, "disk %s: the frontend wants what was not offered", v->spec.vdev_name);
+	(void)xenbus_read_u32(x, "multi-queue-num-queues", &queues);
+	(void)xenbus_read_u32(x, "ring-page-order", &order);
+	(void)xenbus_read_u32(x, "feature-persistent", &persistent);
+	if (!queues || queues > VBD_MAX_RINGS || order > BLK_MAX_ORDER || !protocol_ok(v)) {
+		log_guest(x->domid, "disk %s: the frontend wants what was not offered", x->name);
 		return -EINVAL;
 	}
 	v->persistent = persistent != 0;
-	blk_table_init(&v->table, v->d, v->domid);
+	gnt_table_init(&v->table, x->d, x->domid);
 	rc = start_rings(v, queues, order);
-	v->up = VBD_UP;
 	if (rc) {
-		log_guest(v->domid, "disk %s cannot be connected: %s", v->spec.vdev_name, strerror(-rc));
-		vbd_disconnect(v);
+		close_rings(v);
+		vbd_let_go(v);
 	}
 	return rc;
 }
@@ -95,25 +117,18 @@ int vbd_connect(struct vbd *v)
 void vbd_let_go(struct vbd *v)
 {
 	for (unsigned int i = 0; i < v->nr_rings; i++)
-		blk_window_unmap(v->d, &v->ring[i].window);
+		gnt_window_unmap(v->x.d, &v->ring[i].window);
 	v->nr_rings = 0;
-	blk_table_clear(&v->table);
-	v->up = VBD_DOWN;
+	gnt_table_clear(&v->table);
 }
 
-void vbd_disconnect(struct vbd *v)
+bool vbd_disconnect(struct xenbus_dev *x)
 {
-	if (v->up != VBD_UP)
-		return;
-	v->up = VBD_DRAINING;
-	for (unsigned int i = 0; i < v->nr_rings; i++) {
-		struct vbd_ring *r = &v->ring[i];
+	struct vbd *v = vbd_of(x);
 
-		evtchn_close(v->d, r->port);
-		r->port = 0;
-		loop_task_cancel(&r->task);
-		vbd_drop_held(r);
-	}
-	if (!v->inflight)
-		vbd_let_go(v);
+	close_rings(v);
+	if (v->inflight)
+		return false;
+	vbd_let_go(v);
+	return true;
 }

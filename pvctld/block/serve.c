@@ -16,7 +16,7 @@ struct blk_io {
 	struct vbd_ring *ring;
 	struct blk_request req;
 	struct iovec iov[BLK_MAX_SEGMENTS];
-	struct blk_page *page[BLK_MAX_SEGMENTS];
+	struct gnt_page *page[BLK_MAX_SEGMENTS];
 	unsigned int nr_pages;
 	uint8_t *bounce; /* the data, one segment behind the other; NULL: in the guest's pages */
 };
@@ -42,17 +42,17 @@ static void answer(struct vbd_ring *r, const struct blk_request *q, int status)
 static int copy_data(struct blk_io *io, bool to_guest)
 {
 	struct vbd *v = io->ring->vbd;
-	struct blk_copy c[BLK_MAX_SEGMENTS];
+	struct gnt_copy c[BLK_MAX_SEGMENTS];
 	uint8_t *at = io->bounce;
 
 	for (unsigned int i = 0; i < io->req.nr_segments; i++) {
 		const struct blk_segment *s = &io->req.segment[i];
 		uint16_t len = (uint16_t)((s->last - s->first + 1u) * BLK_SECTOR);
 
-		c[i] = (struct blk_copy){ s->ref, (uint16_t)(s->first * BLK_SECTOR), len, at };
+		c[i] = (struct gnt_copy){ s->ref, (uint16_t)(s->first * BLK_SECTOR), len, at };
 		at += len;
 	}
-	return blk_copy(v->d, v->domid, c, io->req.nr_segments, to_guest);
+	return gnt_copy(v->x.d, v->x.domid, c, io->req.nr_segments, to_guest);
 }
 
 static void done(struct blk_job *job)
@@ -62,20 +62,20 @@ static void done(struct blk_job *job)
 	struct vbd *v = r->vbd;
 	int status = job->result == -EOPNOTSUPP ? BLKIF_RSP_EOPNOTSUPP : job->result ? BLKIF_RSP_ERROR : BLKIF_RSP_OKAY;
 
-	if (!status && io->bounce && io->req.op == BLKIF_OP_READ && v->up == VBD_UP && copy_data(io, true))
+	if (!status && io->bounce && io->req.op == BLKIF_OP_READ && v->x.up == XENBUS_UP && copy_data(io, true))
 		status = BLKIF_RSP_ERROR;
 	if (job->result && job->result != -EOPNOTSUPP)
-		log_guest(v->domid, "disk %s: %s", v->spec.vdev_name, strerror(-job->result));
-	blk_table_put(&v->table, io->page, io->nr_pages);
+		log_guest(v->x.domid, "disk %s: %s", v->x.name, strerror(-job->result));
+	gnt_table_put(&v->table, io->page, io->nr_pages);
 	v->inflight--;
-	if (v->up == VBD_UP) {
+	if (v->x.up == XENBUS_UP) {
 		answer(r, &io->req, status);
 		/* Of all rings: another may wait for what has become free. */
 		for (unsigned int i = 0; i < v->nr_rings; i++)
-			loop_task_post(&v->d->loop, &v->ring[i].task);
+			loop_task_post(&v->x.d->loop, &v->ring[i].task);
 	} else if (!v->inflight) {
 		vbd_let_go(v);
-		loop_task_post(&v->d->loop, &v->step);
+		xenbus_dev_drained(&v->x);
 	}
 	free_io(io);
 }
@@ -88,17 +88,17 @@ static int fetch_segments(struct vbd *v, struct blk_request *q)
 
 	for (unsigned int i = 0; i < q->nr_indirect && !rc; i++) {
 		if (v->persistent) {
-			struct blk_page *p;
+			struct gnt_page *p;
 
-			rc = blk_table_get(&v->table, &q->indirect[i], 1, &p);
+			rc = gnt_table_get(&v->table, &q->indirect[i], 1, &p);
 			if (rc)
 				break;
 			memcpy(page, p->at, sizeof(page));
-			blk_table_put(&v->table, &p, 1);
+			gnt_table_put(&v->table, &p, 1);
 		} else {
-			struct blk_copy c = { q->indirect[i], 0, sizeof(page), page };
+			struct gnt_copy c = { q->indirect[i], 0, sizeof(page), page };
 
-			rc = blk_copy(v->d, v->domid, &c, 1, false);
+			rc = gnt_copy(v->x.d, v->x.domid, &c, 1, false);
 		}
 		if (!rc)
 			blk_request_indirect(q, i, page);
@@ -115,7 +115,7 @@ static int use_pages(struct blk_io *io)
 
 	for (unsigned int i = 0; i < io->req.nr_segments; i++)
 		refs[i] = io->req.segment[i].ref;
-	rc = blk_table_get(&io->ring->vbd->table, refs, io->req.nr_segments, io->page);
+	rc = gnt_table_get(&io->ring->vbd->table, refs, io->req.nr_segments, io->page);
 	if (rc)
 		return rc;
 	io->nr_pages = io->req.nr_segments;
@@ -221,14 +221,6 @@ static bool take_one(struct vbd_ring *r, const union blkif_sring_entry *e)
 	return true;
 }
 
-static void give_up(struct vbd *v, const char *why)
-{
-	log_guest(v->domid, "disk %s disconnected: %s", v->spec.vdev_name, why);
-	vbd_set_state(v, XenbusStateClosing);
-	vbd_disconnect(v);
-	loop_task_post(&v->d->loop, &v->step);
-}
-
 /* 1: nothing is left to do now; 0: more; negative: the connection cannot go on. */
 static int take_some(struct vbd_ring *r)
 {
@@ -257,15 +249,15 @@ void vbd_serve(void *data)
 	struct vbd *v = r->vbd;
 	int rc;
 
-	if (v->up != VBD_UP)
+	if (v->x.up != XENBUS_UP)
 		return;
 	rc = take_some(r);
 	if (rc < 0) {
-		give_up(v, rc == -ENOMEM ? "no memory" : "impossible ring indices");
+		xenbus_dev_fail(&v->x, rc == -ENOMEM ? "no memory" : "impossible ring indices");
 		return;
 	}
 	if (blk_ring_push(&r->ring))
-		evtchn_send(v->d, r->port);
+		evtchn_send(v->x.d, r->port);
 	if (!rc)
-		loop_task_post(&v->d->loop, &r->task);
+		loop_task_post(&v->x.d->loop, &r->task);
 }

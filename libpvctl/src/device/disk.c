@@ -120,11 +120,11 @@ int disk_plan(struct pvctl_config *c, struct pvctl_error *err)
 static int attach(struct pvctl *ctx, uint32_t domid, const char *text, struct pvctl_error *err)
 {
 	CLEANUP_BUF struct buf body = { 0 };
-	struct proto_disk d = { .domid = domid };
+	struct proto_device d = { .domid = domid, .class_id = PROTO_CLASS_DISK };
 
 	if (buf_add(&body, &d, sizeof(d)) || buf_add(&body, text, strlen(text)))
 		return err_nomem(err);
-	return ctx_request(ctx, PROTO_DISK_ATTACH, body.data, body.len, err);
+	return ctx_request(ctx, PROTO_DEVICE_ATTACH, body.data, body.len, err);
 }
 
 int disk_attach_all(struct pvctl *ctx, uint32_t domid, const struct pvctl_config *c, struct pvctl_error *err)
@@ -147,7 +147,7 @@ int pvctl_disk_attach(struct pvctl *ctx, uint32_t domid, const char *spec, struc
 
 int pvctl_disk_list(struct pvctl *ctx, uint32_t domid, struct pvctl_disk_list **ret, struct pvctl_error *err)
 {
-	struct proto_domid req = { .domid = domid };
+	struct proto_device req = { .domid = domid, .class_id = PROTO_CLASS_DISK };
 	struct pvctl_disk_list *l = calloc(1, sizeof(*l));
 	void *body = NULL;
 	size_t len = 0;
@@ -155,7 +155,7 @@ int pvctl_disk_list(struct pvctl *ctx, uint32_t domid, struct pvctl_disk_list **
 
 	if (!l)
 		return err_nomem(err);
-	rc = ctx->t->ops->request(ctx->t, PROTO_DISKS, &req, sizeof(req), &body, &len, NULL, err);
+	rc = ctx->t->ops->request(ctx->t, PROTO_DEVICES, &req, sizeof(req), &body, &len, NULL, err);
 	if (!rc && len % sizeof(*l->row)) {
 		free(body);
 		rc = err_set(err, -EPROTO, PVCTL_ORIGIN_DAEMON, "a list of disks of %zu bytes", len);
@@ -225,14 +225,14 @@ int pvctl_disk_detach(struct pvctl *ctx, uint32_t domid, const char *vdev, const
                       struct pvctl_error *err)
 {
 	struct pvctl_disk_detach_opts o;
-	struct proto_disk d = { .domid = domid };
+	struct proto_device d = { .domid = domid, .class_id = PROTO_CLASS_DISK };
 	int rc = opts_load(&o, sizeof(o), opts, err);
 
 	if (rc)
 		return rc;
-	if (disk_vdev_parse(vdev, &d.vdev))
+	if (disk_vdev_parse(vdev, &d.devid))
 		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "\"%.40s\" does not name a disk: xvda or 51712 would", vdev);
 	d.force = o.force != 0;
-	rc = ctx_request(ctx, PROTO_DISK_DETACH, &d, sizeof(d), err);
-	return rc ? rc : wait_gone(ctx, domid, d.vdev, o.timeout_ms ? o.timeout_ms : 10000, err);
+	rc = ctx_request(ctx, PROTO_DEVICE_DETACH, &d, sizeof(d), err);
+	return rc ? rc : wait_gone(ctx, domid, d.devid, o.timeout_ms ? o.timeout_ms : 10000, err);
 }

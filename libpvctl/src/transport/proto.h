@@ -31,10 +31,11 @@ enum proto_type {
 	PROTO_STORE = 11,      /* an xsd_sockmsg and payload -> the same: a store request inside this connection */
 	PROTO_RENAME = 12,     /* proto_domid + new name */
 	PROTO_DOMAINS = 13,    /* -> proto_domain_row[]: names and times of all domains, for a cheap list */
-	PROTO_DISK_ATTACH = 14, /* proto_disk + spec: while a domain is being built, or in one that runs */
-	PROTO_DISK_DETACH = 15, /* proto_disk: begun when answered */
-	PROTO_DISKS = 16       /* proto_domid -> struct pvctl_disk_info[] */
+	PROTO_DEVICE_ATTACH = 14, /* proto_device + spec: while a domain is being built, or in one that runs */
+	PROTO_DEVICE_DETACH = 15, /* proto_device: begun when answered */
+	PROTO_DEVICES = 16     /* proto_device -> rows of its class: struct pvctl_disk_info[], ... */
 };
+enum proto_class { PROTO_CLASS_DISK, PROTO_CLASS_VIF, PROTO_CLASS_P9, PROTO_CLASS_CHANNEL };
 
 struct proto_header {
 	uint32_t type;
@@ -60,7 +61,7 @@ struct proto_events { uint32_t mask; uint32_t pad; };
 struct proto_domid { uint32_t domid; uint32_t pad; };
 /* Both rings by their reserved grants (GNTTAB_RESERVED_CONSOLE, _XENSTORE); ports are the guest's. */
 struct proto_introduce { uint32_t domid; uint32_t store_port, console_port; uint32_t pad; uint64_t store_gfn, console_gfn; };
-struct proto_disk { uint32_t domid; uint32_t vdev; uint32_t force; uint32_t pad; };
+struct proto_device { uint32_t domid; uint32_t class_id; uint32_t devid; uint32_t force; };
 struct proto_domain_row { uint32_t domid; uint32_t pad; uint64_t unique_id, created_unix_ns; char name[128]; };
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "pvctld/block/grants.h"
+#include "pvctld/backend/grants.h"
 #include "pvctld/daemon.h"
 #include "pvctld/log.h"
 #include <errno.h>
@@ -40,12 +40,12 @@ static void unmap_batch(struct daemon *d, uint32_t domid, const uint32_t *handle
 		       n * sizeof(ops[0]));
 	for (unsigned int i = 0; i < n; i++)
 		if ((rc || ops[i].status != GNTST_okay) && !d->node.down) {
-			log_line("domain %u: a disk's grant cannot be unmapped", domid);
+			log_line("domain %u: a grant cannot be unmapped", domid);
 			break;
 		}
 }
 
-void blk_table_init(struct blk_table *t, struct daemon *d, uint32_t domid)
+void gnt_table_init(struct gnt_table *t, struct daemon *d, uint32_t domid)
 {
 	memset(t, 0, sizeof(*t));
 	t->d = d;
@@ -53,14 +53,14 @@ void blk_table_init(struct blk_table *t, struct daemon *d, uint32_t domid)
 	list_init(&t->lru);
 }
 
-static struct blk_page **chain(struct blk_table *t, uint32_t ref)
+static struct gnt_page **chain(struct gnt_table *t, uint32_t ref)
 {
-	return &t->hash[(ref * 2654435761u) >> 22 & (BLK_TABLE_HASH - 1)];
+	return &t->hash[(ref * 2654435761u) >> 22 & (GNT_TABLE_HASH - 1)];
 }
 
-static struct blk_page *find(struct blk_table *t, uint32_t ref)
+static struct gnt_page *find(struct gnt_table *t, uint32_t ref)
 {
-	struct blk_page *p = *chain(t, ref);
+	struct gnt_page *p = *chain(t, ref);
 
 	while (p && p->ref != ref)
 		p = p->next;
@@ -68,9 +68,9 @@ static struct blk_page *find(struct blk_table *t, uint32_t ref)
 }
 
 /* It is on no list but its chain then. */
-static void drop(struct blk_table *t, struct blk_page *p)
+static void drop(struct gnt_table *t, struct gnt_page *p)
 {
-	struct blk_page **at = chain(t, p->ref);
+	struct gnt_page **at = chain(t, p->ref);
 
 	while (*at != p)
 		at = &(*at)->next;
@@ -81,13 +81,13 @@ static void drop(struct blk_table *t, struct blk_page *p)
 }
 
 /* False: that many are not unused. */
-static bool evict(struct blk_table *t, unsigned int n)
+static bool evict(struct gnt_table *t, unsigned int n)
 {
 	uint32_t handles[MAP_BATCH];
 	unsigned int have = 0;
 
 	while (n && !list_empty(&t->lru)) {
-		struct blk_page *p = list_entry(t->lru.next, struct blk_page, lru);
+		struct gnt_page *p = list_entry(t->lru.next, struct gnt_page, lru);
 
 		handles[have++] = p->handle;
 		drop(t, p);
@@ -101,11 +101,11 @@ static bool evict(struct blk_table *t, unsigned int n)
 	return !n;
 }
 
-static struct blk_page *add(struct blk_table *t, uint32_t ref)
+static struct gnt_page *add(struct gnt_table *t, uint32_t ref)
 {
-	struct blk_page *p;
+	struct gnt_page *p;
 
-	if (t->count >= BLK_TABLE_MAX && !evict(t, t->count - BLK_TABLE_MAX + 1))
+	if (t->count >= GNT_TABLE_MAX && !evict(t, t->count - GNT_TABLE_MAX + 1))
 		return NULL;
 	p = calloc(1, sizeof(*p));
 	if (!p)
@@ -119,17 +119,17 @@ static struct blk_page *add(struct blk_table *t, uint32_t ref)
 }
 
 /* Those of the pages that are new. */
-static int map_new(struct blk_table *t, struct blk_page **pages, unsigned int n)
+static int map_new(struct gnt_table *t, struct gnt_page **pages, unsigned int n)
 {
 	struct gnttab_map_grant_ref ops[MAP_BATCH];
-	struct blk_page *fresh[MAP_BATCH];
+	struct gnt_page *fresh[MAP_BATCH];
 	int ret = 0;
 
 	for (unsigned int i = 0; i < n && !ret;) {
 		unsigned int m = 0;
 
 		for (; i < n && m < MAP_BATCH; i++) {
-			struct blk_page *p = pages[i];
+			struct gnt_page *p = pages[i];
 
 			if (p->at || p->handle == UINT32_MAX)
 				continue;
@@ -156,20 +156,20 @@ static int map_new(struct blk_table *t, struct blk_page **pages, unsigned int n)
 	return ret;
 }
 
-int blk_table_get(struct blk_table *t, const uint32_t *refs, unsigned int n, struct blk_page **ret)
+int gnt_table_get(struct gnt_table *t, const uint32_t *refs, unsigned int n, struct gnt_page **ret)
 {
 	bool fresh = false;
 	int rc = 0;
 
 	for (unsigned int i = 0; i < n; i++) {
-		struct blk_page *p = find(t, refs[i]);
+		struct gnt_page *p = find(t, refs[i]);
 
 		if (!p) {
 			p = add(t, refs[i]);
 			fresh = true;
 		}
 		if (!p) {
-			blk_table_put(t, ret, i);
+			gnt_table_put(t, ret, i);
 			return -EAGAIN;
 		}
 		if (!p->users++)
@@ -179,14 +179,14 @@ int blk_table_get(struct blk_table *t, const uint32_t *refs, unsigned int n, str
 	if (fresh)
 		rc = map_new(t, ret, n);
 	if (rc)
-		blk_table_put(t, ret, n);
+		gnt_table_put(t, ret, n);
 	return rc;
 }
 
-void blk_table_put(struct blk_table *t, struct blk_page *const *pages, unsigned int n)
+void gnt_table_put(struct gnt_table *t, struct gnt_page *const *pages, unsigned int n)
 {
 	for (unsigned int i = 0; i < n; i++) {
-		struct blk_page *p = pages[i];
+		struct gnt_page *p = pages[i];
 
 		if (--p->users)
 			continue;
@@ -197,12 +197,12 @@ void blk_table_put(struct blk_table *t, struct blk_page *const *pages, unsigned 
 	}
 }
 
-void blk_table_clear(struct blk_table *t)
+void gnt_table_clear(struct gnt_table *t)
 {
 	(void)evict(t, t->count);
 }
 
-static int copy_batch(struct daemon *d, uint32_t domid, const struct blk_copy *c, unsigned int n, bool to_guest)
+static int copy_batch(struct daemon *d, uint32_t domid, const struct gnt_copy *c, unsigned int n, bool to_guest)
 {
 	struct gnttab_copy ops[COPY_BATCH];
 	uint64_t first = (d->node.shared->arena_paddr + d->mbox.own_offset + COPY_DATA) >> 12;
@@ -237,7 +237,7 @@ static int copy_batch(struct daemon *d, uint32_t domid, const struct blk_copy *c
 	return 0;
 }
 
-int blk_copy(struct daemon *d, uint32_t domid, const struct blk_copy *c, unsigned int n, bool to_guest)
+int gnt_copy(struct daemon *d, uint32_t domid, const struct gnt_copy *c, unsigned int n, bool to_guest)
 {
 	int rc = 0;
 
@@ -247,7 +247,7 @@ int blk_copy(struct daemon *d, uint32_t domid, const struct blk_copy *c, unsigne
 }
 
 /* The file's pages in a row, wherever they lie in it. */
-static int place(struct daemon *d, struct blk_window *w, const struct gnttab_map_grant_ref *ops)
+static int place(struct daemon *d, struct gnt_window *w, const struct gnttab_map_grant_ref *ops)
 {
 	uint8_t *at = mmap(NULL, w->pages * 4096u, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -266,7 +266,7 @@ static int place(struct daemon *d, struct blk_window *w, const struct gnttab_map
 	return 0;
 }
 
-int blk_window_map(struct daemon *d, uint32_t domid, const uint32_t *refs, unsigned int n, struct blk_window *w)
+int gnt_window_map(struct daemon *d, uint32_t domid, const uint32_t *refs, unsigned int n, struct gnt_window *w)
 {
 	struct gnttab_map_grant_ref ops[16];
 	int rc;
@@ -287,11 +287,11 @@ int blk_window_map(struct daemon *d, uint32_t domid, const uint32_t *refs, unsig
 	if (!rc)
 		rc = place(d, w, ops);
 	if (rc)
-		blk_window_unmap(d, w);
+		gnt_window_unmap(d, w);
 	return rc;
 }
 
-void blk_window_unmap(struct daemon *d, struct blk_window *w)
+void gnt_window_unmap(struct daemon *d, struct gnt_window *w)
 {
 	if (w->at)
 		munmap(w->at, w->pages * 4096u);

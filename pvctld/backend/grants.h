@@ -5,8 +5,8 @@
  * must not be written from here (QEMU's TCG would go on executing the old
  * bytes), so that other grants' contents are copied by the hypervisor.
  */
-#ifndef BLOCK_GRANTS_H
-#define BLOCK_GRANTS_H
+#ifndef BACKEND_GRANTS_H
+#define BACKEND_GRANTS_H
 
 #include "pvctld/list.h"
 #include <stdbool.h>
@@ -15,46 +15,46 @@
 
 struct daemon;
 
-#define BLK_TABLE_MAX 4096u
-#define BLK_TABLE_HASH 1024u
+#define GNT_TABLE_MAX 4096u
+#define GNT_TABLE_HASH 1024u
 
-struct blk_page {
+struct gnt_page {
 	struct list lru;         /* when nobody uses it */
-	struct blk_page *next;   /* of its hash chain */
+	struct gnt_page *next;   /* of its hash chain */
 	uint32_t ref, handle, users;
 	uint8_t *at;             /* NULL: being mapped */
 };
-struct blk_table {
+struct gnt_table {
 	struct daemon *d;
 	uint32_t domid;
 	unsigned int count;
 	struct list lru;
-	struct blk_page *hash[BLK_TABLE_HASH];
+	struct gnt_page *hash[GNT_TABLE_HASH];
 };
 
-void blk_table_init(struct blk_table *t, struct daemon *d, uint32_t domid);
+void gnt_table_init(struct gnt_table *t, struct daemon *d, uint32_t domid);
 /* 0: n pages, each to be put back. -EAGAIN: too many are in use. Other: a grant is bad, none was taken. */
-int blk_table_get(struct blk_table *t, const uint32_t *refs, unsigned int n, struct blk_page **ret);
-void blk_table_put(struct blk_table *t, struct blk_page *const *pages, unsigned int n);
+int gnt_table_get(struct gnt_table *t, const uint32_t *refs, unsigned int n, struct gnt_page **ret);
+void gnt_table_put(struct gnt_table *t, struct gnt_page *const *pages, unsigned int n);
 /* Unmaps all; none is in use any more. */
-void blk_table_clear(struct blk_table *t);
+void gnt_table_clear(struct gnt_table *t);
 
 /* One segment's bytes: offset and len within the granted page. */
-struct blk_copy {
+struct gnt_copy {
 	uint32_t ref;
 	uint16_t offset, len;
 	uint8_t *data;           /* ours */
 };
 /* to_guest: data to the pages, else the other way. 0, -EINVAL (a grant is bad) or what the call returned. */
-int blk_copy(struct daemon *d, uint32_t domid, const struct blk_copy *c, unsigned int n, bool to_guest);
+int gnt_copy(struct daemon *d, uint32_t domid, const struct gnt_copy *c, unsigned int n, bool to_guest);
 
 /* Granted pages side by side in our memory, for a ring. */
-struct blk_window {
+struct gnt_window {
 	unsigned int pages;
 	uint32_t handle[16];
 	void *at;
 };
-int blk_window_map(struct daemon *d, uint32_t domid, const uint32_t *refs, unsigned int n, struct blk_window *ret);
-void blk_window_unmap(struct daemon *d, struct blk_window *w);
+int gnt_window_map(struct daemon *d, uint32_t domid, const uint32_t *refs, unsigned int n, struct gnt_window *ret);
+void gnt_window_unmap(struct daemon *d, struct gnt_window *w);
 
 #endif

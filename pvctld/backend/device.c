@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+#include "pvctld/backend/device.h"
+#include "pvctld/domains.h"
+#include "pvctld/log.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct device_class *const classes[] = {
+	[PROTO_CLASS_DISK] = &block_class,
+};
+#define NR_CLASSES (sizeof(classes) / sizeof(classes[0]))
+
+const struct device_class *device_class(uint32_t n)
+{
+	return n < NR_CLASSES ? classes[n] : NULL;
+}
+
+struct xenbus_dev *device_find(struct daemon *d, const struct device_class *k, uint32_t domid, uint32_t devid)
+{
+	list_for(p, &d->devices) {
+		struct xenbus_dev *x = list_entry(p, struct xenbus_dev, link);
+
+		if (x->ops == k->ops && x->domid == domid && x->devid == devid && !x->gone)
+			return x;
+	}
+	return NULL;
+}
+
+int device_attach(const struct device_class *k, struct dom *dom, const char *spec, struct pvctl_error *err)
+{
+	const char *what = k->ops->what;
+	struct xenbus_dev *x;
+	uint32_t devid;
+	int rc;
+
+	if (dom->forgotten || dom->dying)
+		return fail(err, -ESRCH, "domain %u is being destroyed", dom->domid);
+	rc = k->devid(spec, &devid, err);
+	if (rc)
+		return rc;
+	x = device_find(dom->d, k, dom->domid, devid);
+	if (x)
+		return fail(err, -EEXIST, "domain %u has a %s %s already", dom->domid, what, x->name);
+	if (device_list(dom->d, k, dom->domid, NULL, 0) >= k->max)
+		return fail(err, -E2BIG, "domain %u has %u %ss already", dom->domid, k->max, what);
+	rc = k->create(dom, spec, &x, err);
+	if (rc)
+		return rc;
+	rc = xenbus_dev_start(x, err);
+	if (rc)
+		xenbus_dev_free(x);
+	else
+		list_add_tail(&dom->d->devices, &x->link);
+	return rc;
+}
+
+int device_detach(const struct device_class *k, struct dom *dom, uint32_t devid, bool force, struct pvctl_error *err)
+{
+	struct xenbus_dev *x = device_find(dom->d, k, dom->domid, devid);
+
+	if (!x)
+		return fail(err, -ENOENT, "domain %u has no such %s", dom->domid, k->ops->what);
+	if (force)
+		xenbus_dev_remove(x);
+	else
+		xenbus_dev_detach(x);
+	return 0;
+}
+
+unsigned int device_list(struct daemon *d, const struct device_class *k, uint32_t domid, void *rows, unsigned int max)
+{
+	unsigned int n = 0;
+
+	list_for(p, &d->devices) {
+		const struct xenbus_dev *x = list_entry(p, struct xenbus_dev, link);
+		char *row = rows && n < max ? (char *)rows + n * k->row_size : NULL;
+
+		if (x->ops != k->ops || x->domid != domid || x->gone)
+			continue;
+		n++;
+		if (!row)
+			continue;
+		memset(row, 0, k->row_size);
+		k->row(x, row);
+	}
+	return n;
+}
+
+void devices_domain_gone(struct daemon *d, uint32_t domid)
+{
+	char path[64];
+
+	list_for_safe(p, &d->devices) {
+		struct xenbus_dev *x = list_entry(p, struct xenbus_dev, link);
+
+		if (x->domid != domid || x->gone)
+			continue;
+		snprintf(path, sizeof(path), "/local/domain/0/backend/%s/%u", x->ops->type, domid);
+		xenbus_dev_remove(x);
+		(void)store_rm(d->store, path);
+	}
+}
+
+void devices_fini(struct daemon *d)
+{
+	for (unsigned int i = 0; i < NR_CLASSES; i++)
+		if (classes[i]->quiesce)
+			classes[i]->quiesce(d);
+	list_for_safe(p, &d->devices)
+		xenbus_dev_free(list_entry(p, struct xenbus_dev, link));
+	for (unsigned int i = 0; i < NR_CLASSES; i++)
+		if (classes[i]->fini)
+			classes[i]->fini(d);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* The domains' devices of all kinds: attached, detached, listed, taken away with their domain. */
+#ifndef BACKEND_DEVICE_H
+#define BACKEND_DEVICE_H
+
+#include "libpvctl/src/transport/proto.h"
+#include "pvctld/backend/xenbus.h"
+
+struct dom;
+struct device_class {
+	const char *key;         /* of the configuration: "disk" */
+	size_t row_size;         /* of an answer to PROTO_DEVICES */
+	unsigned int max;        /* of a domain */
+	const struct xenbus_ops *ops;
+	/* What a specification of this kind names: 0 or -errno. */
+	int (*devid)(const char *spec, uint32_t *ret, struct pvctl_error *err);
+	/* A new device with all that it needs of the host, not in the store yet. */
+	int (*create)(struct dom *dom, const char *spec, struct xenbus_dev **ret, struct pvctl_error *err);
+	/* row is zeroed, of row_size. */
+	void (*row)(const struct xenbus_dev *x, void *row);
+	/* Before the devices are freed: waits for all requests. May be NULL. */
+	void (*quiesce)(struct daemon *d);
+	/* After. May be NULL. */
+	void (*fini)(struct daemon *d);
+};
+
+extern const struct device_class block_class;
+
+/* NULL: there is none. */
+const struct device_class *device_class(uint32_t proto_class);
+int device_attach(const struct device_class *k, struct dom *dom, const char *spec, struct pvctl_error *err);
+/* Asks the guest to let go; with force it is not asked. Returns when that has begun. */
+int device_detach(const struct device_class *k, struct dom *dom, uint32_t devid, bool force, struct pvctl_error *err);
+/* NULL: there is none, or it is going. */
+struct xenbus_dev *device_find(struct daemon *d, const struct device_class *k, uint32_t domid, uint32_t devid);
+/* A domain's, as many as max: how many there are. rows may be NULL. */
+unsigned int device_list(struct daemon *d, const struct device_class *k, uint32_t domid, void *rows, unsigned int max);
+/* The domain goes away, and its store nodes with it. Requests under way are waited for, later. */
+void devices_domain_gone(struct daemon *d, uint32_t domid);
+/* At the end. */
+void devices_fini(struct daemon *d);
+
+#endif

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+#include "pvctld/backend/xenbus.h"
+#include "pvctld/log.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static void disconnect(struct xenbus_dev *x)
+{
+	if (x->up != XENBUS_UP)
+		return;
+	x->up = XENBUS_DRAINING;
+	if (x->ops->disconnect(x))
+		x->up = XENBUS_DOWN;
+}
+
+void xenbus_dev_drained(struct xenbus_dev *x)
+{
+	x->up = XENBUS_DOWN;
+	loop_task_post(&x->d->loop, &x->step);
+}
+
+static void set_state(struct xenbus_dev *x, enum xenbus_state state)
+{
+	if (x->gone || x->state == state)
+		return;
+	x->state = state;
+	(void)xenbus_put(x, x->back, "state", "%d", (int)state);
+}
+
+void xenbus_dev_fail(struct xenbus_dev *x, const char *why)
+{
+	log_guest(x->domid, "%s %s disconnected: %s", x->ops->what, x->name, why);
+	set_state(x, XenbusStateClosing);
+	disconnect(x);
+	loop_task_post(&x->d->loop, &x->step);
+}
+
+void xenbus_dev_free(struct xenbus_dev *x)
+{
+	disconnect(x);
+	loop_task_cancel(&x->step);
+	if (x->d->store)
+		store_unwatch(x->d->store, &x->watch);
+	list_del(&x->link);
+	x->ops->free(x);
+}
+
+void xenbus_dev_remove(struct xenbus_dev *x)
+{
+	store_unwatch(x->d->store, &x->watch);
+	if (!x->gone) {
+		(void)store_rm(x->d->store, x->front);
+		(void)store_rm(x->d->store, x->back);
+	}
+	x->gone = true;
+	disconnect(x);
+	if (x->up == XENBUS_DOWN)
+		xenbus_dev_free(x);
+}
+
+void xenbus_dev_detach(struct xenbus_dev *x)
+{
+	x->detaching = true;
+	(void)xenbus_put(x, x->back, "online", "0");
+	loop_task_post(&x->d->loop, &x->step);
+}
+
+/* The frontend started, or starts again: with a new kernel, it may not have said good-bye. */
+static void front_starts(struct xenbus_dev *x)
+{
+	disconnect(x);
+	if (x->up != XENBUS_DOWN)
+		return;
+	if (x->detaching)
+		xenbus_dev_remove(x);
+	else
+		set_state(x, XenbusStateInitWait);
+}
+
+static void connect_it(struct xenbus_dev *x)
+{
+	int rc = x->ops->connect(x);
+
+	if (rc)
+		log_guest(x->domid, "%s %s cannot be connected: %s", x->ops->what, x->name, strerror(-rc));
+	else
+		x->up = XENBUS_UP;
+	set_state(x, rc ? XenbusStateClosing : XenbusStateConnected);
+}
+
+static void front_ready(struct xenbus_dev *x)
+{
+	if (x->detaching && x->up == XENBUS_DOWN)
+		xenbus_dev_remove(x);
+	else if (x->detaching)
+		set_state(x, XenbusStateClosing);
+	else if (x->up == XENBUS_DOWN && x->state == XenbusStateInitWait)
+		connect_it(x);
+}
+
+static void front_closed(struct xenbus_dev *x)
+{
+	disconnect(x);
+	if (x->up != XENBUS_DOWN)
+		return;
+	if (x->detaching)
+		xenbus_dev_remove(x);
+	else
+		set_state(x, XenbusStateClosed);
+}
+
+static enum xenbus_state front_state(struct xenbus_dev *x)
+{
+	uint32_t n;
+
+	return xenbus_read_u32(x, "state", &n) || n > XenbusStateReconfigured ? XenbusStateUnknown
+									      : (enum xenbus_state)n;
+}
+
+/* One step of the handshake; what is under way ends first. */
+static void step(void *data)
+{
+	struct xenbus_dev *x = data;
+
+	if (x->up == XENBUS_DRAINING)
+		return;
+	if (x->gone) {
+		xenbus_dev_remove(x);
+		return;
+	}
+	switch (front_state(x)) {
+	case XenbusStateInitialising:
+	case XenbusStateInitWait:
+		front_starts(x);
+		break;
+	case XenbusStateInitialised:
+	case XenbusStateConnected:
+		front_ready(x);
+		break;
+	case XenbusStateClosing:
+		set_state(x, XenbusStateClosing);
+		break;
+	default:
+		front_closed(x);
+		break;
+	}
+}
+
+static void on_change(void *data)
+{
+	struct xenbus_dev *x = data;
+
+	loop_task_post(&x->d->loop, &x->step);
+}
+
+void xenbus_dev_init(struct xenbus_dev *x, struct daemon *d, const struct xenbus_ops *ops, uint32_t domid,
+		     uint32_t devid, const char *name)
+{
+	memset(x, 0, sizeof(*x));
+	list_init(&x->link);
+	x->d = d;
+	x->ops = ops;
+	x->domid = domid;
+	x->devid = devid;
+	snprintf(x->name, sizeof(x->name), "%s", name);
+	snprintf(x->back, sizeof(x->back), "/local/domain/0/backend/%s/%u/%u", ops->type, domid, devid);
+	snprintf(x->front, sizeof(x->front), "/local/domain/%u/device/%s/%u", domid, ops->type, devid);
+	loop_task_init(&x->step, step, x);
+	x->watch = (struct store_watch){ .path = x->front, .fn = on_change, .data = x };
+}
