@@ -21,6 +21,8 @@ include mk/hv.mk
 include mk/lib.mk
 include mk/bootloader.mk
 include mk/daemon.mk
+include mk/p9.mk
+include mk/usernet.mk
 include mk/cli.mk
 -include mk/tests.mk
 -include mk/demo.mk

@@ -10,7 +10,7 @@ $(B)/pvstub: tests/bench/pvstub.c tests/bench/pvstub.lds
 		ld -nostdlib -T tests/bench/pvstub.lds -z max-page-size=4096 --build-id=none --no-warn-rwx-segments -o $@ $@.o
 $(B)/initrd.gz: $(B)/pvbench tests/bench/init | guest
 	$(call say,CPIO,$@)rm -rf $(B)/root && mkdir -p $(B)/root/bin $(B)/root/proc $(B)/root/sys $(B)/root/dev $(B)/root/tmp && \
-		cp $(DEMO)/busybox $(B)/pvbench $(B)/root/bin/ && cp tests/bench/init $(B)/root/init && chmod 755 $(B)/root/init && \
+		cp $(DEMO)/busybox $(B)/pvbench $(B)/root/bin/ && cp -r $(DEMO)/modules $(B)/root/ && cp tests/bench/init $(B)/root/init && chmod 755 $(B)/root/init && \
 		(cd $(B)/root && find . | LC_ALL=C sort | cpio -o -H newc --quiet -R 0:0) | gzip -9n > $@
 
 bench: all guest $(B)/initrd.gz $(B)/pvstub

@@ -11,4 +11,9 @@ guest: ; $(Q)tools/fetch-guest $(DEMO)
 demo: deps
 	$(Q)$(MAKE) --no-print-directory all guest O=$(O)
 	$(Q)O=$(O) tools/demo
-.PHONY: deps deps-check guest demo
+
+demo-debian:
+	$(Q)tools/install-deps debian
+	$(Q)$(MAKE) --no-print-directory all O=$(O)
+	$(Q)O=$(O) tools/demo-debian
+.PHONY: deps deps-check guest demo demo-debian

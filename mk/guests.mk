@@ -20,6 +20,14 @@ $(O)/guests/%.elf: $(O)/tests/guests/%/main.c.o $(GUEST_LIB) tests/guests/lib/gu
 	$(call say,GUESTLD,$@)mkdir -p $(@D) && $(CC) -nostdlib -static -no-pie -Wl,-T,tests/guests/lib/guest.lds \
 		-Wl,-z,max-page-size=4096 -Wl,--build-id=none -o $@ $(filter %.o,$^)
 
-guests: $(GUEST_ELFS)
+# A guest's other files.
+$(foreach g,$(GUEST_NAMES),$(eval $(O)/guests/$(g).elf: $(patsubst %,$(O)/%.o,$(wildcard tests/guests/$(g)/*.c))))
+
+# Programs for a Linux guest's ramdisk.
+LINUX_PROBES := $(patsubst %.c,$(O)/%,$(wildcard tests/linux/*.c))
+$(O)/tests/linux/%: tests/linux/%.c
+	$(call say,CC,$<)mkdir -p $(@D) && $(CC) -std=gnu11 -O2 -g0 $(WARN) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -static -pthread -o $@ $<
+
+guests: $(GUEST_ELFS) $(LINUX_PROBES)
 .PHONY: guests
 .SECONDARY: $(GUEST_LIB) $(GUEST_NAMES:%=$(O)/tests/guests/%/main.c.o)

@@ -5,7 +5,7 @@
 S := $(O)/san
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 T_CFLAGS = $(LIB_CFLAGS) -I. -Wno-missing-prototypes $(shell pkg-config --cflags check)
-T_LIBS = $(LIB_LIBS) $(shell pkg-config --libs check libseccomp)
+T_LIBS = $(LIB_LIBS) $(DAEMON_LIBS) $(shell pkg-config --libs check)
 
 UNIT_SRC := $(filter-out $(wildcard tests/unit/hv*/*.c tests/unit/config/*.c),$(wildcard tests/unit/*/test_*.c))
 UNIT_BIN := $(UNIT_SRC:%.c=$(O)/%) $(O)/tests/unit_config
@@ -13,7 +13,7 @@ FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BIN := $(FUZZ_SRC:%.c=$(O)/%)
 
 # The daemon without its main.
-DAEMON_TEST_OBJ := $(filter-out $(O)/pvctld/main.o,$(DAEMON_OBJ))
+DAEMON_TEST_OBJ := $(filter-out $(O)/pvctld/main.o,$(DAEMON_OBJ)) $(O)/pvctld/usernet/filter.o
 $(O)/tests/pvctld.a: $(DAEMON_TEST_OBJ)
 	$(call say,AR,$@)mkdir -p $(@D) && rm -f $@ && ar rcs $@ $^
 
@@ -43,7 +43,7 @@ fuzz:
 	$(Q)$(MAKE) --no-print-directory O=$(O)/fuzz CC=clang EXTRA_CFLAGS="-fsanitize=fuzzer-no-link,address,undefined" \
 		EXTRA_LDFLAGS="-fsanitize=address,undefined" WARN="-w" $(O)/fuzz/tests/pvctld.a $(O)/fuzz/libpvcfg.a $(O)/fuzz/libpvctl.a
 	$(Q)for f in $(FUZZ_SRC); do n=$$(basename $$f .c); clang -fsanitize=fuzzer,address,undefined $(LIB_CFLAGS) -w -I. \
-		-o $(O)/fuzz/$$n $$f $(O)/fuzz/tests/pvctld.a $(O)/fuzz/libpvcfg.a $(O)/fuzz/libpvctl.a $(LIB_LIBS) -lseccomp && \
+		-o $(O)/fuzz/$$n $$f $(O)/fuzz/tests/pvctld.a $(O)/fuzz/libpvcfg.a $(O)/fuzz/libpvctl.a $(LIB_LIBS) $(DAEMON_LIBS) && \
 		mkdir -p $(O)/fuzz/corpus-$$n && $(O)/fuzz/$$n -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
 		$(O)/fuzz/corpus-$$n tests/fuzz/corpus/$${n#fuzz_} || exit 1; done
 .PHONY: unit unit-san hv-unit check check-fast fuzz

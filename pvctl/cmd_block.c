@@ -87,7 +87,17 @@ static void disk_json(struct json *j, const struct pvctl_disk_info *d)
 	json_bool(j, "cdrom", d->cdrom);
 	json_u64(j, "bytes", d->bytes);
 	json_str(j, "target", d->target);
+	json_str(j, "format", d->format);
+	json_u64(j, "sector_size", d->sector_size);
 	json_str(j, "backend_path", d->backend_path);
+	json_u64(j, "reads", d->reads);
+	json_u64(j, "writes", d->writes);
+	json_u64(j, "flushes", d->flushes);
+	json_u64(j, "discards", d->discards);
+	json_u64(j, "errors", d->errors);
+	json_u64(j, "read_sectors", d->read_sectors);
+	json_u64(j, "write_sectors", d->write_sectors);
+	json_u64(j, "discard_sectors", d->discard_sectors);
 	json_end_map(j);
 }
 

@@ -2,6 +2,7 @@
 /* bootloader: what a guest's disk would boot. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -9,9 +10,12 @@
 #include "pvctl/commands.h"
 #include "pvctl/json.h"
 
-enum { OPT_ENTRY, OPT_DIR, OPT_ARGS, OPT_TIMEOUT, OPT_JSON };
+enum { OPT_ENTRY, OPT_KERNEL, OPT_RAMDISK, OPT_OFFSET, OPT_DIR, OPT_ARGS, OPT_TIMEOUT, OPT_JSON };
 static const struct option_def options[] = {
 	[OPT_ENTRY] = { 0, "entry", "N|TITLE", "this entry instead of the default: its number, id or title" },
+	[OPT_KERNEL] = { 0, "kernel", "PATH", "this file on the disk; no menu is looked for" },
+	[OPT_RAMDISK] = { 0, "ramdisk", "PATH", "this file on the disk instead of the entry's" },
+	[OPT_OFFSET] = { 0, "offset", "BYTES", "where the file system begins, whatever the partition table says" },
 	[OPT_DIR] = { 0, "output-dir", "DIR", "write its kernel, ramdisk and cmdline into DIR" },
 	[OPT_ARGS] = { 0, "args", "TEXT", "append to the command line" },
 	[OPT_TIMEOUT] = { 0, "timeout", "SECONDS", "give up after this time; default 30" },
@@ -100,6 +104,8 @@ static int print_json(const struct pvctl_boot *b, const struct pvctl_boot_info *
 	json_str(j, "config", info->config);
 	json_u64(j, "partition", info->partition);
 	json_u64(j, "default", info->default_entry);
+	if (info->wait_s >= 0)
+		json_u64(j, "timeout_seconds", (uint64_t)info->wait_s);
 	if (info->chosen >= 0)
 		json_u64(j, "chosen", (uint64_t)info->chosen);
 	json_array(j, "entries");
@@ -129,9 +135,20 @@ static void print_entry(const struct pvctl_boot_entry *e, size_t i, bool mark)
 	printf("      cmdline  %s\n", e->cmdline);
 }
 
+static int parse_offset(const char *text, uint64_t *ret)
+{
+	char *end;
+
+	errno = 0;
+	*ret = strtoull(text, &end, 0);
+	return *end || errno || text[0] < '0' || text[0] > '9' || *ret > INT64_MAX ? -EINVAL : 0;
+}
+
 static int bootloader_run(const struct command *cmd, const struct parsed *in)
 {
-	struct pvctl_boot_opts opts = { .size = sizeof(opts), .entry = in->value[OPT_ENTRY] };
+	struct pvctl_boot_opts opts = {
+		.size = sizeof(opts), .entry = in->value[OPT_ENTRY], .kernel = in->value[OPT_KERNEL], .ramdisk = in->value[OPT_RAMDISK],
+	};
 	const struct pvctl_boot_entry *e;
 	struct pvctl_error err = { 0 };
 	struct pvctl_boot_info info;
@@ -143,6 +160,10 @@ static int bootloader_run(const struct command *cmd, const struct parsed *in)
 		return command_usage(cmd, "--timeout: a number of seconds is needed");
 	if (in->count[OPT_ARGS] && !in->count[OPT_DIR])
 		return command_usage(cmd, "--args: has a meaning with --output-dir only");
+	if (in->count[OPT_OFFSET] && parse_offset(in->value[OPT_OFFSET], &opts.offset_bytes))
+		return command_usage(cmd, "--offset: a number of bytes is needed");
+	if (in->count[OPT_KERNEL] && in->count[OPT_ENTRY])
+		return command_usage(cmd, "--kernel and --entry: only one of them can choose");
 	opts.list_only = !in->count[OPT_ENTRY] && !in->count[OPT_DIR];
 	if (pvctl_boot_open(in->argv[0], &opts, &b, &err))
 		return fail("bootloader", NULL, &err);

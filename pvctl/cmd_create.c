@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "pvctl/bootmenu.h"
 #include "pvctl/cmd.h"
 #include "pvctl/commands.h"
 #include "pvctl/console.h"
@@ -10,7 +11,7 @@
 #include "pvctl/term.h"
 
 enum { OPT_CONSOLE, OPT_PAUSED, OPT_DRY_RUN, OPT_QUIET, OPT_DEBUG, OPT_FILE, OPT_STRICT, OPT_FOREGROUND,
-	OPT_EVENTS, OPT_VNC, OPT_VNC_PASS, OPT_IGNORE_MASKS };
+	OPT_ENTRY, OPT_MENU, OPT_EVENTS, OPT_VNC, OPT_VNC_PASS, OPT_IGNORE_MASKS };
 static const struct option_def options[] = {
 	[OPT_CONSOLE] = { 'c', "console", NULL, "attach to the console before the domain starts" },
 	[OPT_PAUSED] = { 'p', "paused", NULL, "leave it paused" },
@@ -20,6 +21,8 @@ static const struct option_def options[] = {
 	[OPT_FILE] = { 'f', "defconfig", "FILE", "the config file" },
 	[OPT_STRICT] = { 0, "strict", NULL, "refuse unknown and ignored keys" },
 	[OPT_FOREGROUND] = { 'F', "foreground", NULL, "stay until the domain has ended" },
+	[OPT_ENTRY] = { 0, "entry", "N|TITLE", "with bootloader: start this entry of the disk's boot menu, this time" },
+	[OPT_MENU] = { 0, "menu", NULL, "with bootloader: show the disk's boot menu and ask" },
 	[OPT_EVENTS] = { 'e', NULL, NULL, NULL },
 	[OPT_VNC] = { 'V', "vncviewer", NULL, NULL },
 	[OPT_VNC_PASS] = { 'A', "vncviewer-autopass", NULL, NULL },
@@ -59,9 +62,10 @@ static int print_config(const struct pvctl_config *config, FILE *out)
 	return rc;
 }
 
-static int create_domain(struct pvctl *ctx, const struct pvctl_config *config, bool paused, uint32_t *ret_domid)
+static int create_domain(struct pvctl *ctx, const struct pvctl_config *config, bool paused, const char *entry,
+			 uint32_t *ret_domid)
 {
-	struct pvctl_create_opts opts = { .size = sizeof(opts), .paused = paused };
+	struct pvctl_create_opts opts = { .size = sizeof(opts), .paused = paused, .boot_entry = entry };
 	const char *name = pvctl_config_get_str(config, "name");
 	struct pvctl_error err = { 0 };
 	char what[80];
@@ -91,7 +95,26 @@ static int stay(struct pvctl *ctx, uint32_t domid)
 	return !rc && (reason == PVCTL_REASON_CRASH || reason == PVCTL_REASON_WATCHDOG) ? EXIT_FAILED : EXIT_OK;
 }
 
-static int create_on_node(const struct pvctl_config *config, const struct parsed *in)
+/* The entry to start this time: given, chosen in the menu, or "". */
+static int boot_entry(const struct pvctl_config *config, const struct parsed *in, char *buf, size_t size)
+{
+	const char *given = in->value[OPT_ENTRY];
+	const char *boot = pvctl_config_get_str(config, "bootloader");
+
+	buf[0] = '\0';
+	if (!given)
+		return in->count[OPT_MENU] || in->count[OPT_CONSOLE] ? bootmenu_ask(config, in->count[OPT_MENU], buf, size) : EXIT_OK;
+	if (!boot || !boot[0] || pvctl_config_get_str(config, "kernel")) {
+		say_error("create: --entry: the configuration has no bootloader");
+		return exit_code_of(-EINVAL);
+	}
+	if (snprintf(buf, size, "%s", given) < (int)size && given[0])
+		return EXIT_OK;
+	say_error("create: --entry: a number from 0 on, an id or a title is needed");
+	return exit_code_of(-EINVAL);
+}
+
+static int create_on_node(const struct pvctl_config *config, const struct parsed *in, const char *entry)
 {
 	struct console_opts console = { .escape = CONSOLE_ESCAPE, .replay = CONSOLE_REPLAY_ALL };
 	bool with_console = in->count[OPT_CONSOLE], paused = in->count[OPT_PAUSED];
@@ -101,7 +124,7 @@ static int create_on_node(const struct pvctl_config *config, const struct parsed
 
 	if (!ctx)
 		return exit_code_of(-EIO);
-	rc = create_domain(ctx, config, paused || with_console, &domid);
+	rc = create_domain(ctx, config, paused || with_console, entry, &domid);
 	if (!rc && with_console) {
 		console.unpause = !paused;
 		console.quiet = in->count[OPT_QUIET];
@@ -118,6 +141,7 @@ static int create_run(const struct command *cmd, const struct parsed *in)
 	struct load_opts load = { .filename = in->value[OPT_FILE], .overrides = in->argv, .n_overrides = in->argc };
 	bool dry_run = in->count[OPT_DRY_RUN] || globals.dry_run;
 	struct pvctl_config *config;
+	char entry[600];
 	int rc;
 
 	/* As for xl: the first argument without `=' is the file. */
@@ -128,6 +152,8 @@ static int create_run(const struct command *cmd, const struct parsed *in)
 	}
 	if (!load.filename && !load.n_overrides)
 		return command_usage(cmd, "a config file, or KEY=VALUE arguments, are missing");
+	if (in->count[OPT_ENTRY] && in->count[OPT_MENU])
+		return command_usage(cmd, "--entry and --menu: only one of them can choose");
 	load.quiet = in->count[OPT_QUIET];
 	load.strict = in->count[OPT_STRICT];
 	rc = config_load(&load, &config);
@@ -136,7 +162,9 @@ static int create_run(const struct command *cmd, const struct parsed *in)
 	if (dry_run || in->count[OPT_DEBUG])
 		rc = print_config(config, dry_run ? stdout : stderr);
 	if (!rc && !dry_run)
-		rc = create_on_node(config, in);
+		rc = boot_entry(config, in, entry, sizeof(entry));
+	if (!rc && !dry_run)
+		rc = create_on_node(config, in, entry[0] ? entry : NULL);
 	pvctl_config_free(config);
 	return rc;
 }

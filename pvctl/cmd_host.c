@@ -73,6 +73,7 @@ static void machine_fields(struct fields *f, const struct pvctl_host_info *h)
 	field(f, "sharing_freed_memory", "0");
 	field(f, "sharing_used_memory", "0");
 	field(f, "outstanding_claims", "%" PRIu64, h->outstanding_bytes / MIB);
+	field(f, "reclaimable_memory", "%" PRIu64, h->reclaimable_bytes / MIB);
 	field(f, "free_cpus", "0");
 }
 
@@ -117,6 +118,7 @@ static void json_numbers(struct json *j, const struct pvctl_host_info *h)
 	json_u64(j, "free_bytes", h->free_bytes);
 	json_u64(j, "outstanding_bytes", h->outstanding_bytes);
 	json_u64(j, "scrub_bytes", h->scrub_bytes);
+	json_u64(j, "reclaimable_bytes", h->reclaimable_bytes);
 	json_array(j, "free_cpu_ns");
 	for (uint32_t i = 0; i < h->cpus && i < 64; i++)
 		json_u64(j, NULL, h->free_cpu_ns[i]);

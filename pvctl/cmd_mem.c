@@ -12,17 +12,41 @@ static int bad_value(struct pvctl_error *err, const char *what, const char *text
 	return err->code = -EINVAL;
 }
 
-static int call_mem_set(struct pvctl *ctx, uint32_t domid, const char *text, struct pvctl_error *err)
+enum { MEM_SET_WAIT };
+static const struct option_def mem_set_options[] = {
+	[MEM_SET_WAIT] = { 'w', "wait", "SECONDS", "wait until it has, and fail when it takes longer" },
+	{ 0 }
+};
+
+static int mem_set(struct pvctl *ctx, uint32_t domid, const char *text, const uint32_t *wait_ms, struct pvctl_error *err)
 {
 	uint64_t bytes;
+	int rc;
 
-	return parse_size(text, &bytes) ? bad_value(err, "memory size", text)
-					: pvctl_domain_set_memory_target(ctx, domid, bytes, err);
+	if (parse_size(text, &bytes))
+		return bad_value(err, "memory size", text);
+	rc = pvctl_domain_set_memory_target(ctx, domid, bytes, err);
+	return rc || !wait_ms ? rc : pvctl_domain_wait_memory(ctx, domid, bytes, *wait_ms, err);
+}
+
+static int call_mem_set(struct pvctl *ctx, uint32_t domid, const char *text, struct pvctl_error *err)
+{
+	return mem_set(ctx, domid, text, NULL, err);
+}
+
+static uint32_t mem_set_wait_ms;
+static int call_mem_set_wait(struct pvctl *ctx, uint32_t domid, const char *text, struct pvctl_error *err)
+{
+	return mem_set(ctx, domid, text, &mem_set_wait_ms, err);
 }
 
 static int mem_set_run(const struct command *cmd, const struct parsed *in)
 {
-	return on_domain(cmd, in, call_mem_set);
+	if (!in->count[MEM_SET_WAIT])
+		return on_domain(cmd, in, call_mem_set);
+	if (parse_seconds(in->value[MEM_SET_WAIT], &mem_set_wait_ms))
+		return command_usage(cmd, "`%s' is no time in seconds", in->value[MEM_SET_WAIT]);
+	return on_domain(cmd, in, call_mem_set_wait);
 }
 
 static int call_mem_max(struct pvctl *ctx, uint32_t domid, const char *text, struct pvctl_error *err)
@@ -63,7 +87,7 @@ static int debug_keys_run(const struct command *cmd, const struct parsed *in)
 
 const struct command cmd_mem_set = {
 	.name = "mem-set", .args = "DOMAIN MEM", .summary = "Have a domain shrink or grow to so much memory (MiB, or with b k m g t)",
-	.example = "  pvctl mem-set web1 512\n  pvctl mem-set web1 2g", .args_min = 2, .args_max = 2, .run = mem_set_run,
+	.example = "  pvctl mem-set web1 512\n  pvctl mem-set --wait 10 web1 2g", .options = mem_set_options, .args_min = 2, .args_max = 2, .run = mem_set_run,
 };
 const struct command cmd_mem_max = {
 	.name = "mem-max", .args = "DOMAIN MEM", .summary = "Set the most memory a domain may take now (MiB, or with b k m g t)",

@@ -11,12 +11,13 @@
 #define MIB (1024 * 1024)
 #define STOP_TIMEOUT_MS 15000
 
-enum { OPT_MEMORY, OPT_CPUS, OPT_ACCEL, OPT_ICOUNT, OPT_TIMEOUT, OPT_HV, OPT_HV_CMDLINE, OPT_DAEMON };
+enum { OPT_MEMORY, OPT_CPUS, OPT_ACCEL, OPT_ICOUNT, OPT_OVERCOMMIT, OPT_TIMEOUT, OPT_HV, OPT_HV_CMDLINE, OPT_DAEMON };
 static const struct option_def start_options[] = {
 	[OPT_MEMORY] = { 'm', "memory", "SIZE", "RAM for the node, in MiB or with k, m, g, t (default: half of the host's)" },
 	[OPT_CPUS] = { 'c', "cpus", "NUMBER", "CPUs (default: as the host has, at most 8)" },
 	[OPT_ACCEL] = { 'a', "accel", "NAME", "kvm, tcg or auto (default)" },
 	[OPT_ICOUNT] = { 0, "icount", NULL, "count instructions instead of time, for measurements" },
+	[OPT_OVERCOMMIT] = { 0, "overcommit", NULL, "domains may have more memory than the host can back" },
 	[OPT_TIMEOUT] = { 0, "timeout", "SECONDS", "give up after so long (default: 30)" },
 	[OPT_HV] = { 0, "hypervisor", "FILE", "the hypervisor's image (default: as installed)" },
 	[OPT_HV_CMDLINE] = { 0, "hypervisor-options", "TEXT", "more for the hypervisor's command line" },
@@ -33,7 +34,7 @@ static int start_run(const struct command *cmd, const struct parsed *in)
 {
 	struct pvctl_node_start_opts opts = {
 		.size = sizeof(opts), .name = chosen(in), .accel = in->value[OPT_ACCEL],
-		.icount = in->count[OPT_ICOUNT] > 0, .hv_path = in->value[OPT_HV],
+		.icount = in->count[OPT_ICOUNT] > 0, .overcommit = in->count[OPT_OVERCOMMIT] > 0, .hv_path = in->value[OPT_HV],
 		.hv_cmdline = in->value[OPT_HV_CMDLINE], .daemon_path = in->value[OPT_DAEMON],
 	};
 	struct pvctl_node_info info;
@@ -104,6 +105,10 @@ static void json_node(struct json *j, const struct pvctl_node_info *n)
 	json_str(j, "accel", n->accel);
 	json_u64(j, "domains", n->domains);
 	json_u64(j, "uptime_ns", n->uptime_ns);
+	json_bool(j, "overcommit", n->overcommit);
+	json_u64(j, "backed_bytes", n->backed_bytes);
+	json_u64(j, "qemu_resident_bytes", n->qemu_resident_bytes);
+	json_u64(j, "host_available_bytes", n->host_available_bytes);
 	json_str(j, "store_socket", n->store_socket);
 	json_str(j, "state_dir", n->state_dir);
 }
@@ -173,6 +178,12 @@ static int info_run(const struct command *cmd, const struct parsed *in)
 	printf("%-23s: %s\n%-23s: %s\n", "name", n.name, "state", n.running ? "running" : "stopped");
 	printf("%-23s: %u\n%-23s: %u\n", "pid", n.pid, "qemu_pid", n.qemu_pid);
 	printf("%-23s: %u\n%-23s: %" PRIu64 "\n", "cpus", n.cpus, "memory", n.memory_bytes / MIB);
+	if (n.running) {
+		printf("%-23s: %" PRIu64 "\n%-23s: %" PRIu64 "\n", "backed_memory", n.backed_bytes / MIB,
+		       "qemu_resident", n.qemu_resident_bytes / MIB);
+		printf("%-23s: %" PRIu64 "\n%-23s: %u\n", "host_available", n.host_available_bytes / MIB,
+		       "overcommit", n.overcommit);
+	}
 	printf("%-23s: %s\n%-23s: %u\n", "accel", n.accel, "domains", n.domains);
 	printf("%-23s: %" PRIu64 "\n", "uptime", n.uptime_ns / UINT64_C(1000000000));
 	printf("%-23s: %s\n%-23s: %s\n", "store_socket", n.store_socket, "state_dir", n.state_dir);

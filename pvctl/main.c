@@ -97,8 +97,8 @@ static bool known_to_xl(const char *word)
 {
 	static const char *const names[] = {
 		"save", "restore", "migrate", "migrate-receive", "suspend", "resume", "dump-core", 
-		"top", "block-attach", "block-detach", "block-list", "network-attach",
-		"network-detach", "network-list", "channel-list", "config-update", "vncviewer",
+		"top", "block-attach", "block-detach", "block-list", "cd-insert", "cd-eject",
+		"channel-list", "config-update", "vncviewer",
 		"set-parameters", "cpupool-list", "pci-attach",
 		"pci-detach", "pci-list", "trigger", "cd-insert", "cd-eject", "usb-list", "devd",
 	};

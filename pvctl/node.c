@@ -14,8 +14,8 @@ static void log_line(void *data, int level, const char *msg)
 	static const char *const levels[] = { "error", "warning", "info", "debug" };
 	char when[32] = "";
 
-	/* What goes wrong is in the error already: the log is for those who ask. */
-	if (level > globals.verbose || !globals.verbose)
+	/* Warnings are for all; the rest of the log is for those who ask. */
+	if (level > (globals.verbose ? globals.verbose : 1))
 		return;
 	if (globals.timestamps) {
 		time_t t = time(NULL);

@@ -17,6 +17,7 @@ struct daemon_opts {
 	uint32_t cpus;
 	const char *accel; /* "auto", "kvm", "tcg" */
 	bool icount;
+	bool overcommit;
 	bool foreground;
 	const char *hv_path;
 	const char *hv_cmdline;
@@ -38,6 +39,7 @@ struct daemon {
 	struct store *store;
 	struct list devices;      /* struct xenbus_dev */
 	struct blk_pool *disk_pool; /* NULL until the first disk */
+	struct list disk_servers; /* struct blk_nbd */
 
 	struct list domains;      /* struct dom */
 	struct list dead_consoles;

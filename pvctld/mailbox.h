@@ -15,7 +15,7 @@
 struct daemon;
 struct pvctl_error;
 
-#define MBOX_OWN_ARENA 65536u
+#define MBOX_OWN_ARENA 131072u
 
 struct mbox_call {
 	struct list link;

@@ -26,7 +26,7 @@
 static struct daemon daemon_state;
 static struct loop_fd signals;
 
-enum { OPT_NODE = 1, OPT_MEMORY, OPT_CPUS, OPT_ACCEL, OPT_ICOUNT, OPT_HV, OPT_HV_CMDLINE, OPT_READY, OPT_FOREGROUND,
+enum { OPT_NODE = 1, OPT_MEMORY, OPT_CPUS, OPT_ACCEL, OPT_ICOUNT, OPT_OVERCOMMIT, OPT_HV, OPT_HV_CMDLINE, OPT_READY, OPT_FOREGROUND,
 	OPT_REBUILD, OPT_VERSION };
 
 static const struct option options[] = {
@@ -35,6 +35,7 @@ static const struct option options[] = {
 	{ "cpus", required_argument, NULL, OPT_CPUS },
 	{ "accel", required_argument, NULL, OPT_ACCEL },
 	{ "icount", no_argument, NULL, OPT_ICOUNT },
+	{ "overcommit", no_argument, NULL, OPT_OVERCOMMIT },
 	{ "hv", required_argument, NULL, OPT_HV },
 	{ "hv-cmdline", required_argument, NULL, OPT_HV_CMDLINE },
 	{ "ready-fd", required_argument, NULL, OPT_READY },
@@ -45,7 +46,7 @@ static const struct option options[] = {
 };
 
 static const char usage[] =
-	"usage: pvctld --node NAME --memory BYTES --cpus N [--accel auto|kvm|tcg] [--icount]\n"
+	"usage: pvctld --node NAME --memory BYTES --cpus N [--accel auto|kvm|tcg] [--icount] [--overcommit]\n"
 	"              --hv PATH [--hv-cmdline TEXT] [--ready-fd N] [--foreground]\n"
 	"       pvctld --rebuild NODE CONFIGFILE\n";
 
@@ -81,6 +82,9 @@ static bool set_option(struct daemon_opts *o, int c, const char *arg)
 		return true;
 	case OPT_ICOUNT:
 		o->icount = true;
+		return true;
+	case OPT_OVERCOMMIT:
+		o->overcommit = true;
 		return true;
 	case OPT_HV:
 		o->hv_path = arg;

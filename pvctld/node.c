@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The node's memory and doorbells, and the life of its QEMU as the loop sees it. */
+#include "pvctld/backing.h"
 #include "pvctld/daemon.h"
 #include "pvctld/giveback.h"
 #include "pvctld/hvlog.h"
@@ -140,6 +141,7 @@ int node_start(struct daemon *d, struct pvctl_error *err)
 	n->ram_bytes = d->opt.memory_bytes;
 	n->cpus = d->opt.icount ? 1 : d->opt.cpus;
 	rc = qemu_choose_accel(d->opt.icount ? "tcg" : d->opt.accel, n->accel, err);
+	rc = rc ? rc : backing_check_node(d, err);
 	if (!rc && access(d->opt.hv_path, R_OK))
 		rc = fail(err, -ENOENT, "hypervisor %s: %s", d->opt.hv_path, strerror(errno));
 	if (!rc)

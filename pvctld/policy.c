@@ -222,7 +222,9 @@ static void act(struct dom *dom, enum dom_action action)
 	if (wants_restart && !may_restart(dom))
 		action = action == ACTION_DUMP_RESTART ? ACTION_DUMP_DESTROY :
 			 action == ACTION_RENAME_RESTART ? ACTION_PRESERVE : ACTION_DESTROY;
-	if (!wants_restart)
+	if (wants_restart)
+		policy_keep_sizes(dom);
+	else
 		drop_history(dom->d, dom->uuid);
 	switch (action) {
 	case ACTION_DESTROY:

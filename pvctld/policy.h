@@ -16,6 +16,9 @@ int policy_read(struct dom *dom, const struct pvctl_config *config, struct pvctl
 /* A committed domain, perhaps one that was restarted. */
 void policy_committed(struct dom *dom);
 
+/* keep.c: a domain that is about to restart keeps its memory target and its number of vCPUs. */
+void policy_keep_sizes(struct dom *dom);
+
 /* children.c: helper processes. done may be NULL. */
 int child_start(struct daemon *d, pid_t pid, void (*done)(void *data, int status), void *data);
 void child_kill_all(struct daemon *d);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What clients ask for, but for hypercalls and the store. */
+#include "pvctld/backing.h"
 #include "pvctld/console/console.h"
 #include "pvctld/control.h"
 #include "pvctld/daemon.h"
@@ -145,6 +146,7 @@ static void node_info(struct ctl_conn *c)
 				     .memory_bytes = d->node.ram_bytes, .cpus = d->node.cpus,
 				     .uptime_ns = now_ns() - d->started_ns, .domains = dom_count(d) };
 
+	backing_describe(d, &i);
 	snprintf(i.name, sizeof(i.name), "%s", d->opt.node);
 	memcpy(i.accel, d->node.accel, sizeof(i.accel));
 	snprintf(i.store_socket, sizeof(i.store_socket), "%.199s", d->store_path);
@@ -225,6 +227,7 @@ void request_handle(struct ctl_conn *c)
 		[PROTO_DOMAINS] = domains,
 		[PROTO_DEVICE_ATTACH] = request_device_attach, [PROTO_DEVICE_DETACH] = request_device_detach,
 		[PROTO_DEVICES] = request_devices,
+		[PROTO_MEMORY_CHECK] = request_memory_check, [PROTO_MEMORY_BACK] = request_memory_back,
 	};
 	uint32_t type = c->head.type;
 

@@ -84,6 +84,25 @@ static const struct device_class *class_of(struct ctl_conn *c)
 	return k;
 }
 
+/* The request's body is there until it is answered. */
+static void attached(void *data, int rc, const char *why)
+{
+	struct ctl_conn *c = data;
+	const struct proto_device *b = (const void *)c->body;
+	const char *spec = (const char *)c->body + sizeof(*b);
+	const struct device_class *k = device_class(b->class_id);
+	struct dom *dom = dom_find(c->d, b->domid);
+	uint32_t devid;
+
+	if (rc) {
+		ctl_refuse(c, rc, why);
+		return;
+	}
+	if (dom && !k->devid(spec, &devid, NULL))
+		remember(k, dom, devid, spec);
+	ctl_reply(c, NULL, 0, -1);
+}
+
 void request_device_attach(struct ctl_conn *c)
 {
 	const struct proto_device *b = (const void *)c->body;
@@ -99,13 +118,14 @@ void request_device_attach(struct ctl_conn *c)
 		return;
 	spec = (const char *)c->body + sizeof(*b);
 	rc = device_attach(k, dom, spec, &e);
-	if (rc) {
-		ctl_refuse(c, rc, e.msg);
+	if (rc == -EINPROGRESS && !k->devid(spec, &devid, NULL)) {
+		struct xenbus_dev *x = device_find(c->d, k, b->domid, devid);
+
+		x->ready = attached;
+		x->ready_data = c;
 		return;
 	}
-	if (!k->devid(spec, &devid, NULL))
-		remember(k, dom, devid, spec);
-	ctl_reply(c, NULL, 0, -1);
+	attached(c, rc, e.msg);
 }
 
 void request_device_detach(struct ctl_conn *c)

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* The end of a node: domains first, then the hypervisor, then QEMU; or, when QEMU went first, what is left to do. */
 #include "pvctld/stop.h"
+#include "pvctld/block/script.h"
 #include "pvctld/console/console.h"
 #include "pvctld/control.h"
 #include "pvctld/daemon.h"
 #include "pvctld/domains.h"
 #include "pvctld/events.h"
 #include "pvctld/log.h"
+#include "pvctld/net/links.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +39,7 @@ static void step(void *data)
 
 	if (d->node.down)
 		return;
-	if (!s->shut && (!dom_count(d) || age > DOMAINS_NS)) {
+	if (!s->shut && ((!dom_count(d) && !net_scripts_busy() && !blk_scripts_busy()) || age > DOMAINS_NS)) {
 		if (dom_count(d))
 			log_line("%u domains could not be destroyed in time", dom_count(d));
 		shut_down(s);

@@ -10,6 +10,15 @@
 /* What one guest may ask for before the others are looked at. */
 #define ROUND_BYTES 2048u
 
+/*
+ * Linux sends its event only if its look at our index finds that we had nothing
+ * left to do, and nothing keeps its CPU from making that look before its own
+ * index is seen by us: it may send none although our last look was too early.
+ * Then it waits for its answer, for good. So we look once more, when the store
+ * has long left the CPU's store buffer.
+ */
+#define LOOK_AGAIN_NS 1000000u
+
 static void service(void *data);
 
 static int host_introduce(void *data, uint32_t domid, uint64_t gfn, uint32_t port)
@@ -82,6 +91,7 @@ void store_link_init(struct store_link *l, struct daemon *d, uint32_t domid)
 {
 	*l = (struct store_link){ .d = d, .domid = domid };
 	loop_task_init(&l->more, service, l);
+	loop_timer_init(&l->again, service, l);
 }
 
 int store_link_start(struct store_link *l, struct xenstore_domain_interface *ring, uint32_t port)
@@ -165,8 +175,10 @@ static void service(void *data)
 		give_up(l, XENSTORE_ERROR_PROTO);
 		return;
 	}
-	if (moved)
+	if (moved) {
 		evtchn_send(l->d, l->port);
+		loop_timer_set(&l->d->loop, &l->again, LOOK_AGAIN_NS);
+	}
 	if (more)
 		loop_task_post(&l->d->loop, &l->more);
 }
@@ -181,6 +193,7 @@ void store_link_event(struct store_link *l)
 void store_link_stop(struct store_link *l)
 {
 	loop_task_cancel(&l->more);
+	loop_timer_cancel(&l->again);
 	if (l->conn)
 		store_conn_free(l->conn);
 	l->conn = NULL;

@@ -20,6 +20,7 @@ struct store_link {
 	struct store_conn *conn;
 	struct fifo out;
 	struct loop_task more;
+	struct loop_timer again; /* a last look after the ring moved */
 	const char *broken;
 };
 

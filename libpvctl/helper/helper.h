@@ -6,14 +6,22 @@
 #include "bootloader/menu.h"
 #include "bootloader/partitions.h"
 #include "bootloader/proto.h"
+#include <sys/types.h>
 
+#define MAX_FS 16u
 #define MAX_LINKS 8 /* symbolic links in a row */
 
-/* Before any byte of the disk is read. Never fails but by ending the program: seccomp is the floor. */
-void sandbox_enter(void);
+/*
+ * Before any byte of the disk is read. Never fails but by ending the program: seccomp is the floor.
+ * Root becomes this user and group.
+ */
+void sandbox_enter(uid_t uid, gid_t gid);
 
+/* Says why to the library, and ends the program. */
+void give_up(int code, const char *fmt, ...) __attribute__((noreturn, format(printf, 2, 3)));
+
+int disk_open(void);
 int disk_read(uint64_t offset, void *buf, size_t len); /* all of it, or a negative errno */
-uint64_t disk_bytes(void);
 
 /* A file system on [offset, offset + bytes) of the disk. */
 struct fs;
@@ -33,6 +41,19 @@ struct fs {
 /* -ENOENT: another kind of file system. */
 int ext_open(uint64_t offset, uint64_t bytes, struct fs *ret);
 int fat_open(uint64_t offset, uint64_t bytes, struct fs *ret);
+
+/* What a mark at its place says of [offset, offset + bytes), or NULL; *ret_grub: GRUB reads it. */
+const char *foreign_name(uint64_t offset, uint64_t bytes, bool *ret_grub);
+
+struct volume { struct fs fs; struct partition part; };
+extern struct volume volumes[MAX_FS];
+extern unsigned int n_volumes;
+/* offset 0: by the partition table; else the one there. Gives up when there is none. */
+void volumes_find(uint64_t offset);
+/* "; partition 2 is xfs, which ...", or "". */
+const char *volumes_foreign(char *buf, size_t size);
+/* On the volume that root names, on home, on any. root and home may be NULL. */
+struct volume *volumes_with_file(struct volume *home, const char *root, const char *path);
 
 int write_at(int fd, const void *p, size_t len, uint64_t at);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pvctl-bootloader [--entry WISH] [--list]: started by the library with the fds
- * of bootloader/proto.h. Enters its sandbox, finds the boot menu, says what is in
- * it, and writes the chosen entry's kernel and ramdisk.
+ * pvctl-bootloader: started by the library with the fds of bootloader/proto.h.
+ * Enters its sandbox, finds the boot menu, says what is in it, and writes the
+ * chosen entry's kernel and ramdisk. Its options are the library's: see struct ask.
  */
 #include "helper.h"
 #include <errno.h>
@@ -10,18 +10,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define MAX_FS 16u
-
-struct volume { struct fs fs; struct partition part; };
-static struct volume volumes[MAX_FS];
-static unsigned int n_volumes;
-static uint64_t disk_size;
-static int table;
+struct ask {
+	bool list;                   /* no files */
+	const char *entry;
+	const char *kernel, *ramdisk; /* instead of an entry's; with a kernel, no menu is looked for */
+	uint64_t offset;             /* of the one file system, in bytes */
+	unsigned int uid, gid;
+};
 
 static void say(uint32_t type, uint32_t value, const char *text)
 {
@@ -35,7 +33,7 @@ static void say(uint32_t type, uint32_t value, const char *text)
 		_exit(1);
 }
 
-static __attribute__((noreturn, format(printf, 2, 3))) void give_up(int code, const char *fmt, ...)
+void give_up(int code, const char *fmt, ...)
 {
 	char text[300];
 	va_list ap;
@@ -45,94 +43,6 @@ static __attribute__((noreturn, format(printf, 2, 3))) void give_up(int code, co
 	va_end(ap);
 	say(HELPER_ERROR, (uint32_t)-code, text);
 	_exit(1);
-}
-
-uint64_t disk_bytes(void)
-{
-	return disk_size;
-}
-
-int disk_read(uint64_t offset, void *buf, size_t len)
-{
-	uint8_t *p = buf;
-
-	if (offset > disk_size || len > disk_size - offset)
-		return -EIO;
-	while (len) {
-		ssize_t n = pread(HELPER_DISK_FD, p, len, (off_t)offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -EIO;
-		p += n;
-		offset += (uint64_t)n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-int write_at(int fd, const void *p, size_t len, uint64_t at)
-{
-	const uint8_t *from = p;
-
-	while (len) {
-		ssize_t n = pwrite(fd, from, len, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 && errno == EFBIG ? -E2BIG : -ENOSPC;
-		from += n;
-		at += (uint64_t)n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-static int source_read(void *data, uint64_t offset, void *buf, size_t len)
-{
-	return disk_read(offset, buf, len);
-}
-
-static void try_volume(const struct partition *p)
-{
-	struct volume *v = &volumes[n_volumes];
-
-	if (n_volumes >= MAX_FS)
-		return;
-	memset(v, 0, sizeof(*v));
-	v->part = *p;
-	if (ext_open(p->offset, p->bytes, &v->fs) == 0 || fat_open(p->offset, p->bytes, &v->fs) == 0)
-		n_volumes++;
-}
-
-static void find_volumes(void)
-{
-	struct part_source src = { source_read, NULL, disk_size };
-	static struct partition part[PARTITIONS_MAX];
-	const struct partition whole = { 0, 0, disk_size, false };
-	unsigned int n = 0, i;
-	uint8_t magic[4];
-
-	if (disk_read(0, magic, sizeof(magic)))
-		give_up(-EIO, "the disk cannot be read");
-	if (memcmp(magic, "QFI\xfb", 4) == 0)
-		give_up(-EINVAL, "this is a qcow2 image; a raw disk is needed");
-	table = partitions_read(&src, part, &n);
-	if (table < 0)
-		give_up(table, "the partition table cannot be read");
-	for (i = 0; i < n; i++) /* the active one first */
-		if (part[i].active)
-			try_volume(&part[i]);
-	for (i = 0; i < n; i++)
-		if (!part[i].active)
-			try_volume(&part[i]);
-	if (n_volumes == 0)
-		try_volume(&whole);
-	if (n_volumes == 0)
-		give_up(-ENOENT, "no file system that can be read (ext2, ext3, ext4 or FAT); partition table: %s, %u partitions",
-		        partitions_name(table), n);
 }
 
 /* ---- what the parsers ask ---- */
@@ -201,6 +111,17 @@ static bool try_config(struct volume *v, const struct config *c, struct boot_men
 	return false;
 }
 
+static void load_defaults(struct volume *v, const char *path, struct boot_menu *m)
+{
+	size_t len;
+	char *text;
+
+	if (ask_load(v, path, &text, &len))
+		return;
+	(void)bls_loader_conf(text, len, m);
+	free(text);
+}
+
 /* Boot loader entries without a config file around them, as systemd-boot has them. */
 static bool try_bls(struct volume *v, struct boot_menu *m)
 {
@@ -211,6 +132,7 @@ static bool try_bls(struct volume *v, struct boot_menu *m)
 	for (i = 0; i < 2; i++) {
 		if (bls_load(&files, dirs[i], NULL, NULL, -1, m) == 0) {
 			menu_prune(m);
+			load_defaults(v, i ? "/boot/loader/loader.conf" : "/loader/loader.conf", m);
 			if (menu_count(m)) {
 				say(HELPER_SOURCE, v->part.number, dirs[i]);
 				return true;
@@ -224,6 +146,7 @@ static bool try_bls(struct volume *v, struct boot_menu *m)
 static struct volume *find_menu(struct boot_menu *m)
 {
 	unsigned int i, c;
+	char more[320];
 	int rc = 0;
 
 	for (c = 0; c < sizeof(configs) / sizeof(configs[0]); c++)
@@ -237,49 +160,20 @@ static struct volume *find_menu(struct boot_menu *m)
 		give_up(rc, "the boot menu goes beyond the limits");
 	if (rc == -EIO)
 		give_up(rc, "a boot menu is there, but the file system is damaged");
-	give_up(-ENOENT, rc ? "a boot config is there, but no entry with a kernel is in it" :
-	        "no boot config (grub.cfg, extlinux.conf, menu.lst or boot loader entries) on %u file systems", n_volumes);
+	if (rc)
+		give_up(-ENOENT, "a boot config is there, but no entry with a kernel is in it");
+	give_up(-ENOENT, "no boot config (grub.cfg, extlinux.conf, menu.lst or boot loader entries) on %u file systems%s",
+	        n_volumes, volumes_foreign(more, sizeof(more)));
 }
 
 /* ---- the chosen entry's files ---- */
-static bool is_root(const struct volume *v, const char *root)
+static void copy(struct volume *home, const char *root, const char *title, const char *path, int fd, uint64_t *at)
 {
-	const char *digits = root + strlen(root);
-
-	if (strncmp(root, "UUID=", 5) == 0)
-		return strcasecmp(root + 5, v->fs.uuid) == 0;
-	if (strncmp(root, "LABEL=", 6) == 0)
-		return strcmp(root + 6, v->fs.label) == 0;
-	if (strncmp(root, "FILE=", 5) == 0)
-		return v->fs.ops->kind((struct fs *)&v->fs, root + 5) == 1;
-	/* hd0,gpt1, hd0,1; GRUB legacy's numbers are one less, and tried after the config's own volume */
-	while (digits > root && digits[-1] >= '0' && digits[-1] <= '9')
-		digits--;
-	return digits > root && digits[-1] != 'd' && (uint32_t)atoi(digits) == v->part.number;
-}
-
-static struct volume *find_file(struct volume *home, const struct boot_node *n, const char *path)
-{
-	unsigned int i;
-
-	for (i = 0; n->root && i < n_volumes; i++)
-		if (is_root(&volumes[i], n->root) && volumes[i].fs.ops->kind(&volumes[i].fs, path) == 1)
-			return &volumes[i];
-	if (home->fs.ops->kind(&home->fs, path) == 1)
-		return home;
-	for (i = 0; i < n_volumes; i++)
-		if (volumes[i].fs.ops->kind(&volumes[i].fs, path) == 1)
-			return &volumes[i];
-	return NULL;
-}
-
-static void copy(struct volume *home, const struct boot_node *n, const char *path, int fd, uint64_t *at)
-{
-	struct volume *v = find_file(home, n, path);
+	struct volume *v = volumes_with_file(home, root, path);
 	int rc;
 
 	if (!v)
-		give_up(-ENOENT, "\"%.80s\": %.100s is not on the disk", n->title, path);
+		give_up(-ENOENT, "%s%.80s%s%.100s is not on the disk", title ? "\"" : "", title ? title : "", title ? "\": " : "", path);
 	rc = v->fs.ops->copy(&v->fs, path, fd, at, HELPER_MAX_FILE - *at);
 	if (rc == -E2BIG)
 		give_up(rc, "%.100s is larger than %u MiB", path, HELPER_MAX_FILE >> 20);
@@ -305,58 +199,123 @@ static void send_menu(const struct boot_menu *m)
 		say(HELPER_CMDLINE, 0, n->cmdline ? n->cmdline : "");
 	}
 	say(HELPER_DEFAULT, menu_default(m), "");
+	if (m->waits)
+		say(HELPER_WAIT, m->wait_s, "");
 }
 
-static void send_files(const struct boot_menu *m, struct volume *home, const char *wish)
+static const struct boot_node *pick(const struct boot_menu *m, const char *wish, unsigned int *ret_flat)
 {
+	const char *named = wish ? wish : m->choice, *why = NULL;
 	int flat = wish ? menu_pick(m, wish) : (int)menu_default(m);
-	const struct boot_node *n;
-	uint64_t at = 0;
-	unsigned int i;
 
+	if (named && (!wish || flat < 0))
+		why = menu_refused(m, named, !wish && !m->flat_choice);
+	if (why)
+		give_up(-ENOSYS, "the boot menu's entry \"%.80s\" starts no kernel: %s; choose another one", named, why);
 	if (flat < 0)
 		give_up(flat, "the boot menu has no entry \"%.100s\"; it has %u entries", wish, menu_count(m));
-	n = &m->node[menu_at(m, (unsigned int)flat)];
-	copy(home, n, n->kernel, HELPER_KERNEL_FD, &at);
-	for (i = 0, at = 0; i < n->n_initrd; i++) {
+	*ret_flat = (unsigned int)flat;
+	return &m->node[menu_at(m, (unsigned int)flat)];
+}
+
+static void send_files(const struct boot_menu *m, struct volume *home, const struct ask *ask)
+{
+	const struct boot_node *n;
+	unsigned int i, flat;
+	uint64_t at = 0;
+
+	n = pick(m, ask->entry, &flat);
+	copy(home, n->root, n->title, n->kernel, HELPER_KERNEL_FD, &at);
+	at = 0;
+	if (ask->ramdisk)
+		copy(home, n->root, NULL, ask->ramdisk, HELPER_RAMDISK_FD, &at);
+	for (i = 0; i < n->n_initrd && !ask->ramdisk; i++) {
 		static const char zero[4];
 
 		/* The kernel wants each archive on a multiple of four bytes. */
 		if (at % 4 && write_at(HELPER_RAMDISK_FD, zero, 4 - at % 4, at))
 			give_up(-ENOSPC, "no memory for the ramdisk");
 		at = (at + 3) & ~3ull;
-		copy(home, n, n->initrd[i], HELPER_RAMDISK_FD, &at);
+		copy(home, n->root, n->title, n->initrd[i], HELPER_RAMDISK_FD, &at);
 	}
-	say(HELPER_CHOSEN, (uint32_t)flat, "");
+	say(HELPER_CHOSEN, flat, "");
+}
+
+/* A kernel by its name: one entry, made here. */
+static void send_named(const struct ask *ask)
+{
+	struct volume *v = volumes_with_file(NULL, NULL, ask->kernel);
+	uint64_t at = 0;
+
+	if (!v)
+		give_up(-ENOENT, "%.100s is not on the disk", ask->kernel);
+	say(HELPER_SOURCE, v->part.number, "");
+	say(HELPER_ENTRY, 0, "");
+	say(HELPER_TITLE, 0, ask->kernel);
+	say(HELPER_KERNEL, 0, ask->kernel);
+	if (ask->ramdisk)
+		say(HELPER_INITRD, 0, ask->ramdisk);
+	say(HELPER_CMDLINE, 0, "");
+	say(HELPER_DEFAULT, 0, "");
+	if (ask->list)
+		return;
+	copy(v, NULL, NULL, ask->kernel, HELPER_KERNEL_FD, &at);
+	at = 0;
+	if (ask->ramdisk)
+		copy(v, NULL, NULL, ask->ramdisk, HELPER_RAMDISK_FD, &at);
+	say(HELPER_CHOSEN, 0, "");
+}
+
+/* The library checked them all; what is unknown is of another version. */
+static bool read_ask(int argc, char **argv, struct ask *a)
+{
+	int i;
+
+	*a = (struct ask){ .uid = 65534, .gid = 65534 };
+	for (i = 1; i < argc; i++) {
+		const char *value = i + 1 < argc ? argv[i + 1] : NULL;
+
+		if (strcmp(argv[i], "--list") == 0) {
+			a->list = true;
+			continue;
+		}
+		if (!value)
+			return false;
+		i++;
+		if (strcmp(argv[i - 1], "--entry") == 0)
+			a->entry = value;
+		else if (strcmp(argv[i - 1], "--kernel") == 0)
+			a->kernel = value;
+		else if (strcmp(argv[i - 1], "--ramdisk") == 0)
+			a->ramdisk = value;
+		else if (strcmp(argv[i - 1], "--offset") == 0)
+			a->offset = strtoull(value, NULL, 10);
+		else if (strcmp(argv[i - 1], "--runas") != 0 || sscanf(value, "%u:%u", &a->uid, &a->gid) != 2 || !a->uid)
+			return false;
+	}
+	return true;
 }
 
 int main(int argc, char **argv)
 {
 	struct boot_menu m = { 0 };
-	const char *wish = NULL;
 	struct volume *home;
-	bool list = false;
-	off_t end;
-	int i;
+	struct ask ask;
 
-	for (i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--list") == 0)
-			list = true;
-		else if (strcmp(argv[i], "--entry") == 0 && i + 1 < argc)
-			wish = argv[++i];
-		else
-			return 2;
-	}
-	sandbox_enter();
-	end = lseek(HELPER_DISK_FD, 0, SEEK_END);
-	if (end <= 0)
+	if (!read_ask(argc, argv, &ask))
+		return 2;
+	sandbox_enter(ask.uid, ask.gid);
+	if (disk_open())
 		give_up(-EINVAL, "the disk is empty");
-	disk_size = (uint64_t)end;
-	find_volumes();
-	home = find_menu(&m);
-	send_menu(&m);
-	if (!list)
-		send_files(&m, home, wish);
+	volumes_find(ask.offset);
+	if (ask.kernel) {
+		send_named(&ask);
+	} else {
+		home = find_menu(&m);
+		send_menu(&m);
+		if (!ask.list)
+			send_files(&m, home, &ask);
+	}
 	say(HELPER_DONE, 0, "");
 	_exit(0);
 }

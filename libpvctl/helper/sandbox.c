@@ -21,8 +21,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define NOBODY 65534
-
 static void limit(int what, rlim_t n)
 {
 	struct rlimit r = { n, n };
@@ -51,7 +49,7 @@ static void drop_capabilities(void)
 	syscall(SYS_capset, &h, d);
 }
 
-static void leave_namespaces(void)
+static void leave_namespaces(uid_t uid, gid_t gid)
 {
 	const int flags = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
 	bool root = geteuid() == 0;
@@ -63,7 +61,7 @@ static void leave_namespaces(void)
 	/* Root must not stay root, whether or not the namespaces could be had. */
 	if (setgroups(0, NULL) < 0 && errno != EPERM)
 		_exit(125);
-	if (setresgid(NOBODY, NOBODY, NOBODY) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0)
+	if (setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
 		drop_capabilities();
 }
 
@@ -92,11 +90,11 @@ static void filter(void)
 	seccomp_release(c);
 }
 
-void sandbox_enter(void)
+void sandbox_enter(uid_t uid, gid_t gid)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		_exit(125);
-	leave_namespaces();
+	leave_namespaces(uid, gid);
 	/* After the change of the uid, which resets both. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);

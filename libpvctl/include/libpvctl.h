@@ -53,7 +53,7 @@ struct pvctl_error {
 struct pvctl_node_start_opts {
 	size_t size;
 	const char *name;        /* NULL: "default" */
-	uint64_t memory_bytes;   /* 0: half of the host's RAM, at most 16 GiB per node; RAM not touched is not used */
+	uint64_t memory_bytes;   /* 0: half of what the host has, at most 16 GiB per node; RAM not touched is not used */
 	uint32_t cpus;           /* 0: as many as the host has, at most 8 */
 	const char *accel;       /* NULL or "auto", "kvm", "tcg" */
 	uint32_t icount;         /* 1: count instructions instead of time (for benchmarks) */
@@ -61,6 +61,7 @@ struct pvctl_node_start_opts {
 	const char *hv_cmdline;  /* NULL: none; appended */
 	uint32_t timeout_ms;     /* 0: 30 s */
 	const char *daemon_path; /* NULL: as installed */
+	uint32_t overcommit;     /* 1: the host's memory need not be enough for what the domains may have */
 };
 struct pvctl_node_info {
 	char name[64];
@@ -73,6 +74,10 @@ struct pvctl_node_info {
 	char state_dir[200];     /* logs, console logs */
 	uint64_t uptime_ns;
 	uint32_t domains;
+	uint32_t overcommit;
+	uint64_t backed_bytes;         /* of memory_bytes: what the host has allocated */
+	uint64_t qemu_resident_bytes;  /* QEMU's resident set, with what it has mapped of these */
+	uint64_t host_available_bytes; /* what the host, or the daemon's control group, can give yet; 0: unknown */
 };
 PVCTL_API int pvctl_node_start(const struct pvctl_node_start_opts *opts, struct pvctl_error *err) PVCTL_CHECK; /* -EEXIST: runs already */
 PVCTL_API int pvctl_node_stop(const char *name, uint32_t timeout_ms, struct pvctl_error *err) PVCTL_CHECK;
@@ -99,7 +104,7 @@ PVCTL_API const char *pvctl_version(void);
 /* ---- what a domain should be ---- */
 /*
  * Keys are those of pvctl.cfg(5): name uuid memory maxmem (MiB) vcpus maxvcpus
- * kernel ramdisk cmdline root extra on_poweroff on_reboot on_crash on_watchdog cpus cpus_soft cpu_weight cap disk
+ * kernel ramdisk cmdline root extra on_poweroff on_reboot on_crash on_watchdog cpus cpus_soft cpu_weight cap disk vif
  * max_event_channels max_grant_frames max_maptrack_frames max_grant_version type. Setting checks the
  * value's form and range at once (-EINVAL with the key in the message; -ENOENT:
  * no such key; -ENOSYS: a key of xl's that is not supported yet).
@@ -137,7 +142,11 @@ struct pvctl_domain_info {
 	uint32_t vcpus_online, vcpus_max;
 	uint64_t created_unix_ns;
 };
-struct pvctl_create_opts { size_t size; uint32_t paused; };
+struct pvctl_create_opts {
+	size_t size;
+	uint32_t paused;
+	const char *boot_entry;  /* with bootloader: this entry of the disk's menu, for this start alone; as pvctl_boot_opts.entry */
+};
 struct pvctl_destroy_opts { size_t size; uint64_t unique_id; }; /* 0: whichever has the domid */
 
 /* Relative names of files are the caller's; they are kept as absolute ones, since the daemon reads them again at a restart. */
@@ -174,10 +183,16 @@ PVCTL_API void pvctl_vcpu_list_free(struct pvctl_vcpu_list *);
 /*
  * Asks the guest to have so much memory (whole KiB are counted, at least 1 MiB)
  * and limits it to that. Returns when it was asked: memory_bytes of
- * pvctl_domain_get moves as the guest follows. -EINVAL: more than maxmem;
- * -ENOMEM: the node does not have what is missing.
+ * pvctl_domain_get moves as the guest follows. What it may grow by is claimed
+ * for it (outstanding_bytes). -EINVAL: more than maxmem; -ENOMEM: the node does
+ * not have what is missing, or the host could not back it.
  */
 PVCTL_API int pvctl_domain_set_memory_target(struct pvctl *, uint32_t domid, uint64_t bytes, struct pvctl_error *err) PVCTL_CHECK;
+/*
+ * Waits until it has come to what it was asked to have, to within 1 MiB. -ETIMEDOUT: the message says what it holds;
+ * it may still follow. 0 ms: looks once.
+ */
+PVCTL_API int pvctl_domain_wait_memory(struct pvctl *, uint32_t domid, uint64_t bytes, uint32_t timeout_ms, struct pvctl_error *err) PVCTL_CHECK;
 /* The limit alone, until the next target is set. -EINVAL: less than the target. */
 PVCTL_API int pvctl_domain_set_memory_max(struct pvctl *, uint32_t domid, uint64_t bytes, struct pvctl_error *err) PVCTL_CHECK;
 /* Asks the guest to use vCPUs 0 .. count - 1. -EINVAL: 0, or more than maxvcpus. */
@@ -202,18 +217,73 @@ struct pvctl_disk_info {
 	uint64_t bytes;
 	char name[24];           /* "xvda" */
 	char backend_path[80];
-	char target[256];        /* cut off where it is longer */
+	char target[256];        /* cut off where it is longer; "": a drive without a medium */
+	char format[8];          /* "raw", "qcow2" */
+	uint32_t sector_size, pad2;
+	/* Since it was attached: requests that were carried out, and sectors of 512 bytes. errors: those that were not. */
+	uint64_t reads, writes, flushes, discards, errors, read_sectors, write_sectors, discard_sectors;
 };
 struct pvctl_disk_detach_opts { size_t size; uint32_t force, timeout_ms; }; /* 0 ms: 10 s */
 struct pvctl_disk_list;
 /* spec: as in the key disk of pvctl.cfg(5). A restart of the domain keeps the disk. -EBUSY: another has it; -EEXIST: the vdev is taken. */
 PVCTL_API int pvctl_disk_attach(struct pvctl *, uint32_t domid, const char *spec, struct pvctl_error *err) PVCTL_CHECK;
+/*
+ * Another medium for a cdrom drive: a raw image or a device; NULL: none. The guest
+ * sees the drive go and come back. On failure the drive has the medium that it had,
+ * or, where the guest does not let go of it (-ETIMEDOUT), goes without one when it does.
+ */
+PVCTL_API int pvctl_disk_change(struct pvctl *, uint32_t domid, const char *vdev, const char *target, const struct pvctl_disk_detach_opts *, struct pvctl_error *err) PVCTL_CHECK;
 /* vdev: a name or a number. Waits until the guest has let go; -ETIMEDOUT: it has not yet. */
 PVCTL_API int pvctl_disk_detach(struct pvctl *, uint32_t domid, const char *vdev, const struct pvctl_disk_detach_opts *, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_disk_list(struct pvctl *, uint32_t domid, struct pvctl_disk_list **ret, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API size_t pvctl_disk_list_count(const struct pvctl_disk_list *);
 PVCTL_API const struct pvctl_disk_info *pvctl_disk_list_at(const struct pvctl_disk_list *, size_t i);
 PVCTL_API void pvctl_disk_list_free(struct pvctl_disk_list *);
+
+/* ---- channels: named streams of bytes; made with their domain, by the key channel of pvctl.cfg(5) ---- */
+struct pvctl_channel_info {
+	uint32_t domid, devid;   /* devid: 1 is device/console/1 to the guest, hvc1 to Linux */
+	uint32_t state;          /* as in pvctl_disk_info */
+	int32_t event_channel, ring_ref; /* -1: not connected */
+	char connection[12];     /* "pty" or "socket" */
+	char name[64];
+	char path[112];          /* of the pty, or of the socket */
+};
+struct pvctl_channel_list;
+PVCTL_API int pvctl_channel_list(struct pvctl *, uint32_t domid, struct pvctl_channel_list **ret, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API size_t pvctl_channel_list_count(const struct pvctl_channel_list *);
+PVCTL_API const struct pvctl_channel_info *pvctl_channel_list_at(const struct pvctl_channel_list *, size_t i); /* NULL: no such; borrowed */
+PVCTL_API void pvctl_channel_list_free(struct pvctl_channel_list *);
+
+/* ---- network interfaces ---- */
+struct pvctl_vif_info {
+	uint32_t domid, devid;
+	uint32_t state;          /* as in pvctl_disk_info */
+	uint32_t queues;         /* 0: not connected */
+	uint32_t mtu;
+	int32_t tx_event_channel, rx_event_channel; /* of the first queue; -1: not connected; often the same */
+	int32_t tx_ring_ref, rx_ring_ref;
+	uint8_t mac[6], pad[6];
+	char link[16];           /* "user", "switch", "tap" */
+	char bridge[16];
+	char backend_path[80];
+	/* As the guest sees it: tx is what it sent. gso packets are those that stand for several on a wire. */
+	uint64_t tx_bytes, tx_packets, tx_drops, tx_gso_packets;
+	uint64_t rx_bytes, rx_packets, rx_drops, rx_gso_packets;
+};
+struct pvctl_vif_detach_opts { size_t size; uint32_t force, timeout_ms; }; /* 0 ms: 10 s */
+struct pvctl_vif_list;
+/*
+ * spec: as in the key vif of pvctl.cfg(5). A restart of the domain keeps the interface. Returns when its link is up: a script
+ * of spec's has ended by then. -EEXIST: the devid or the MAC is taken; -EPERM: the host's bridges are for root.
+ */
+PVCTL_API int pvctl_vif_attach(struct pvctl *, uint32_t domid, const char *spec, struct pvctl_error *err) PVCTL_CHECK;
+/* which: a devid or a MAC. Waits until the guest has let go; -ETIMEDOUT: it has not yet. */
+PVCTL_API int pvctl_vif_detach(struct pvctl *, uint32_t domid, const char *which, const struct pvctl_vif_detach_opts *, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API int pvctl_vif_list(struct pvctl *, uint32_t domid, struct pvctl_vif_list **ret, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API size_t pvctl_vif_list_count(const struct pvctl_vif_list *);
+PVCTL_API const struct pvctl_vif_info *pvctl_vif_list_at(const struct pvctl_vif_list *, size_t i); /* NULL past the end */
+PVCTL_API void pvctl_vif_list_free(struct pvctl_vif_list *);
 
 /* ---- console ---- */
 /*
@@ -248,6 +318,8 @@ struct pvctl_host_info {
 	uint32_t hw_cap[8];
 	uint64_t free_cpu_ns[64];
 	char scheduler[32];
+	/* What comes back without anybody's decision: freed and not handed back to the host yet, and held by guests above their limits. */
+	uint64_t reclaimable_bytes;
 };
 PVCTL_API int pvctl_host_get(struct pvctl *, struct pvctl_host_info *ret, struct pvctl_error *err) PVCTL_CHECK;
 /* The hypervisor's log so far, NUL-terminated; free with pvctl_free. */
@@ -272,16 +344,22 @@ struct pvctl_boot_opts {
 	const char *entry;       /* a number from 0 on, an id, a title, or GRUB's "a>b"; NULL: what boots by itself */
 	uint32_t timeout_ms;     /* 0: 30 s */
 	uint32_t list_only;      /* 1: read the menu, and no kernel */
+	const char *kernel, *ramdisk; /* paths on the disk: instead of an entry's. With a kernel, no menu is looked for */
+	uint64_t offset_bytes;   /* of the one file system that is looked at; 0: as the partition table says */
+	const char *user;        /* whom the helper becomes when the caller is root; NULL: nobody */
 };
 struct pvctl_boot_entry { const char *title, *id, *kernel, *ramdisk, *cmdline; }; /* borrowed; id and ramdisk may be NULL */
 struct pvctl_boot_info {
 	uint32_t default_entry;
 	int32_t chosen;          /* -1: list_only */
 	uint32_t partition;      /* of the menu; 0: the whole disk */
-	const char *config;      /* the menu's file there */
+	const char *config;      /* the menu's file there; "": none was needed */
 	int kernel_fd, ramdisk_fd; /* memory files that nobody can change; borrowed; -1: none */
+	int32_t wait_s;          /* how long the menu waits, by its file; -1: for ever */
 };
 PVCTL_API int pvctl_boot_open(const char *disk, const struct pvctl_boot_opts *opts, struct pvctl_boot **ret, struct pvctl_error *err) PVCTL_CHECK;
+/* The first disk of a configuration that has bootloader=, and what its bootloader_args say; opts: entry, timeout_ms and list_only count. */
+PVCTL_API int pvctl_boot_open_config(const struct pvctl_config *, const struct pvctl_boot_opts *opts, struct pvctl_boot **ret, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API void pvctl_boot_get(const struct pvctl_boot *, struct pvctl_boot_info *ret);
 PVCTL_API size_t pvctl_boot_entry_count(const struct pvctl_boot *);
 PVCTL_API const struct pvctl_boot_entry *pvctl_boot_entry_at(const struct pvctl_boot *, size_t i); /* NULL past the end */

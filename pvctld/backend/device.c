@@ -8,6 +8,9 @@
 
 static const struct device_class *const classes[] = {
 	[PROTO_CLASS_DISK] = &block_class,
+	[PROTO_CLASS_P9] = &p9_class,
+	[PROTO_CLASS_CHANNEL] = &channel_class,
+	[PROTO_CLASS_VIF] = &vif_class,
 };
 #define NR_CLASSES (sizeof(classes) / sizeof(classes[0]))
 
@@ -47,6 +50,10 @@ int device_attach(const struct device_class *k, struct dom *dom, const char *spe
 	rc = k->create(dom, spec, &x, err);
 	if (rc)
 		return rc;
+	if (x->pending) {
+		list_add_tail(&dom->d->devices, &x->link);
+		return -EINPROGRESS;
+	}
 	rc = xenbus_dev_start(x, err);
 	if (rc)
 		xenbus_dev_free(x);
@@ -55,13 +62,30 @@ int device_attach(const struct device_class *k, struct dom *dom, const char *spe
 	return rc;
 }
 
+void device_ready(struct xenbus_dev *x, int rc, const char *why)
+{
+	void (*ready)(void *data, int rc, const char *why) = x->ready;
+	struct pvctl_error e = { 0 };
+
+	x->pending = false;
+	x->ready = NULL;
+	if (rc)
+		(void)fail(&e, rc, "%s", why);
+	else
+		rc = xenbus_dev_start(x, &e);
+	if (ready)
+		ready(x->ready_data, rc, e.msg);
+	if (rc)
+		xenbus_dev_free(x);
+}
+
 int device_detach(const struct device_class *k, struct dom *dom, uint32_t devid, bool force, struct pvctl_error *err)
 {
 	struct xenbus_dev *x = device_find(dom->d, k, dom->domid, devid);
 
 	if (!x)
 		return fail(err, -ENOENT, "domain %u has no such %s", dom->domid, k->ops->what);
-	if (force)
+	if (force || x->pending)
 		xenbus_dev_remove(x);
 	else
 		xenbus_dev_detach(x);
@@ -105,11 +129,11 @@ void devices_domain_gone(struct daemon *d, uint32_t domid)
 void devices_fini(struct daemon *d)
 {
 	for (unsigned int i = 0; i < NR_CLASSES; i++)
-		if (classes[i]->quiesce)
+		if (classes[i] && classes[i]->quiesce)
 			classes[i]->quiesce(d);
 	list_for_safe(p, &d->devices)
 		xenbus_dev_free(list_entry(p, struct xenbus_dev, link));
 	for (unsigned int i = 0; i < NR_CLASSES; i++)
-		if (classes[i]->fini)
+		if (classes[i] && classes[i]->fini)
 			classes[i]->fini(d);
 }

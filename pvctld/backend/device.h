@@ -14,7 +14,7 @@ struct device_class {
 	const struct xenbus_ops *ops;
 	/* What a specification of this kind names: 0 or -errno. */
 	int (*devid)(const char *spec, uint32_t *ret, struct pvctl_error *err);
-	/* A new device with all that it needs of the host, not in the store yet. */
+	/* A new device with all that it needs of the host, not in the store yet. Or pending: device_ready() follows. */
 	int (*create)(struct dom *dom, const char *spec, struct xenbus_dev **ret, struct pvctl_error *err);
 	/* row is zeroed, of row_size. */
 	void (*row)(const struct xenbus_dev *x, void *row);
@@ -24,11 +24,14 @@ struct device_class {
 	void (*fini)(struct daemon *d);
 };
 
-extern const struct device_class block_class;
+extern const struct device_class block_class, vif_class, p9_class, channel_class;
 
 /* NULL: there is none. */
 const struct device_class *device_class(uint32_t proto_class);
+/* -EINPROGRESS: it is there, pending; its ready is to be set. */
 int device_attach(const struct device_class *k, struct dom *dom, const char *spec, struct pvctl_error *err);
+/* A pending device has all it needs (rc 0), or will not have it: it is freed then, as when its nodes cannot be made. */
+void device_ready(struct xenbus_dev *x, int rc, const char *why);
 /* Asks the guest to let go; with force it is not asked. Returns when that has begun. */
 int device_detach(const struct device_class *k, struct dom *dom, uint32_t devid, bool force, struct pvctl_error *err);
 /* NULL: there is none, or it is going. */

@@ -10,11 +10,6 @@
 #include <xen/grant_table.h>
 
 #define MAP_BATCH 128u
-#define COPY_BATCH 14u  /* pages of our end of the arena behind the operations */
-#define COPY_DATA 8192u
-
-_Static_assert(COPY_DATA + COPY_BATCH * 4096u <= MBOX_OWN_ARENA, "the copies' data fits");
-_Static_assert(COPY_BATCH * sizeof(struct gnttab_copy) <= COPY_DATA, "the copies fit");
 
 static int map_batch(struct daemon *d, struct gnttab_map_grant_ref *ops, unsigned int n)
 {
@@ -202,50 +197,6 @@ void gnt_table_clear(struct gnt_table *t)
 	(void)evict(t, t->count);
 }
 
-static int copy_batch(struct daemon *d, uint32_t domid, const struct gnt_copy *c, unsigned int n, bool to_guest)
-{
-	struct gnttab_copy ops[COPY_BATCH];
-	uint64_t first = (d->node.shared->arena_paddr + d->mbox.own_offset + COPY_DATA) >> 12;
-	uint8_t *data = mbox_own(&d->mbox) + COPY_DATA;
-	int64_t rc;
-
-	memset(ops, 0, sizeof(ops));
-	for (unsigned int i = 0; i < n; i++) {
-		struct gnttab_copy_ptr *theirs = to_guest ? &ops[i].dest : &ops[i].source;
-		struct gnttab_copy_ptr *ours = to_guest ? &ops[i].source : &ops[i].dest;
-
-		theirs->u.ref = c[i].ref;
-		theirs->domid = (domid_t)domid;
-		theirs->offset = c[i].offset;
-		ours->u.gmfn = first + i;
-		ours->domid = DOMID_SELF;
-		ops[i].len = c[i].len;
-		ops[i].flags = to_guest ? GNTCOPY_dest_gref : GNTCOPY_source_gref;
-		ops[i].status = GNTST_general_error;
-		if (to_guest)
-			memcpy(data + i * 4096u, c[i].data, c[i].len);
-	}
-	rc = mbox_call(&d->mbox, __HYPERVISOR_grant_table_op, GNTTABOP_copy, 0, n, 1, ops, n * sizeof(ops[0]));
-	if (rc)
-		return rc > 0 ? -EPROTO : (int)rc;
-	for (unsigned int i = 0; i < n; i++) {
-		if (ops[i].status != GNTST_okay)
-			return -EINVAL;
-		if (!to_guest)
-			memcpy(c[i].data, data + i * 4096u, c[i].len);
-	}
-	return 0;
-}
-
-int gnt_copy(struct daemon *d, uint32_t domid, const struct gnt_copy *c, unsigned int n, bool to_guest)
-{
-	int rc = 0;
-
-	for (unsigned int at = 0; at < n && !rc; at += COPY_BATCH)
-		rc = copy_batch(d, domid, c + at, n - at < COPY_BATCH ? n - at : COPY_BATCH, to_guest);
-	return rc;
-}
-
 /* The file's pages in a row, wherever they lie in it. */
 static int place(struct daemon *d, struct gnt_window *w, const struct gnttab_map_grant_ref *ops)
 {
@@ -268,11 +219,11 @@ static int place(struct daemon *d, struct gnt_window *w, const struct gnttab_map
 
 int gnt_window_map(struct daemon *d, uint32_t domid, const uint32_t *refs, unsigned int n, struct gnt_window *w)
 {
-	struct gnttab_map_grant_ref ops[16];
+	struct gnttab_map_grant_ref ops[GNT_WINDOW_MAX];
 	int rc;
 
 	memset(w, 0, sizeof(*w));
-	if (!n || n > 16)
+	if (!n || n > GNT_WINDOW_MAX)
 		return -EINVAL;
 	for (unsigned int i = 0; i < n; i++)
 		ops[i] = (struct gnttab_map_grant_ref){ .flags = GNTMAP_host_map, .ref = refs[i],

@@ -45,13 +45,16 @@ struct gnt_copy {
 	uint16_t offset, len;
 	uint8_t *data;           /* ours */
 };
-/* to_guest: data to the pages, else the other way. 0, -EINVAL (a grant is bad) or what the call returned. */
+/* copy.c. to_guest: data to the pages, else the other way. 0, -EINVAL (a grant is bad) or what the call returned. */
 int gnt_copy(struct daemon *d, uint32_t domid, const struct gnt_copy *c, unsigned int n, bool to_guest);
+/* The same, but a bad grant is no failure of the others: bad has n entries. */
+int gnt_copy_each(struct daemon *d, uint32_t domid, const struct gnt_copy *c, unsigned int n, bool to_guest, bool *bad);
 
 /* Granted pages side by side in our memory, for a ring. */
+#define GNT_WINDOW_MAX 64u
 struct gnt_window {
 	unsigned int pages;
-	uint32_t handle[16];
+	uint32_t handle[GNT_WINDOW_MAX];
 	void *at;
 };
 int gnt_window_map(struct daemon *d, uint32_t domid, const uint32_t *refs, unsigned int n, struct gnt_window *ret);

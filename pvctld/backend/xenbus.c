@@ -43,6 +43,8 @@ void xenbus_dev_free(struct xenbus_dev *x)
 	if (x->d->store)
 		store_unwatch(x->d->store, &x->watch);
 	list_del(&x->link);
+	if (x->ready)
+		x->ready(x->ready_data, -ECANCELED, "it was taken away before it was there");
 	x->ops->free(x);
 }
 

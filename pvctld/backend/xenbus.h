@@ -38,6 +38,10 @@ struct xenbus_dev {
 	enum xenbus_state state; /* as the store has it */
 	bool detaching;          /* goes when the frontend lets go */
 	bool gone;               /* has no nodes any more */
+	bool pending;            /* not all that it needs is there yet: it has no nodes so far */
+	/* Not NULL: somebody waits for that, who is told once, also of its end. */
+	void (*ready)(void *data, int rc, const char *why);
+	void *ready_data;
 	enum xenbus_link up;
 };
 

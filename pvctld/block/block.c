@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Disks as a kind of device. */
 #include "pvctld/backend/device.h"
+#include "pvctld/block/nbd.h"
+#include "pvctld/block/script.h"
 #include "pvctld/block/vbd.h"
 #include "pvctld/domains.h"
 #include "pvctld/log.h"
@@ -8,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define MAX_DISKS 256u /* of a domain */
 
@@ -17,7 +18,7 @@ static int spec_devid(const char *text, uint32_t *ret, struct pvctl_error *err)
 	struct disk_spec s;
 	int rc = disk_spec_parse(text, &s, err);
 
-	if (!rc && s.target[0] != '/')
+	if (!rc && s.target[0] && s.target[0] != '/' && !s.script[0])
 		rc = fail(err, -EINVAL, "disk \"%.100s\": the target's path is not absolute", s.target);
 	*ret = s.vdev;
 	return rc;
@@ -26,8 +27,61 @@ static int spec_devid(const char *text, uint32_t *ret, struct pvctl_error *err)
 static int begin(struct daemon *d, struct pvctl_error *err)
 {
 	if (!d->disk_pool)
-		d->disk_pool = blk_pool_new(&d->loop);
+		d->disk_pool = blk_pool_new(&d->loop, true);
 	return d->disk_pool ? 0 : fail(err, -ENOMEM, "no memory or threads for disks");
+}
+
+static void nbd_ready(void *data, int rc, const char *why)
+{
+	struct vbd *v = data;
+	struct blk_nbd_info info;
+	struct pvctl_error e = { 0 };
+	char text[sizeof(e.msg)];
+
+	if (rc) {
+		snprintf(text, sizeof(text), "disk \"%.100s\": %.130s", v->spec.target, why);
+		device_ready(&v->x, rc, text);
+		return;
+	}
+	blk_nbd_info(v->nbd, &info);
+	v->sector_size = v->physical_size = BLK_SECTOR;
+	v->can_discard = info.can_trim;
+	v->discard_granularity = info.granularity;
+	rc = vbd_measured(v, info.bytes, &e);
+	device_ready(&v->x, rc, e.msg);
+}
+
+static void nbd_dead(void *data, const char *why)
+{
+	struct vbd *v = data;
+
+	v->broken = true;
+	xenbus_dev_fail(&v->x, why);
+}
+
+static void script_done(struct vbd *v, const char *path, const char *why)
+{
+	struct pvctl_error e = { 0 };
+	int rc = path ? vbd_open(v, path, &e) : fail(&e, -EIO, "disk %s: %s", v->x.name, why);
+
+	device_ready(&v->x, rc, e.msg);
+}
+
+/* Its target: opened, or on its way. */
+static int open_target(struct vbd *v, struct pvctl_error *err)
+{
+	const struct blk_nbd_user user = { .ready = nbd_ready, .dead = nbd_dead, .data = v };
+
+	if (!v->spec.target[0]) {
+		v->sector_size = v->physical_size = BLK_SECTOR;
+		return 0;
+	}
+	if (v->spec.format == DISK_RAW && !v->spec.script[0])
+		return vbd_open(v, v->spec.target, err);
+	v->x.pending = true;
+	if (v->spec.script[0])
+		return blk_script_add(v, script_done, err);
+	return blk_nbd_open(v->x.d, &v->spec, &user, &v->nbd, err);
 }
 
 static int create(struct dom *dom, const char *text, struct xenbus_dev **ret, struct pvctl_error *err)
@@ -45,8 +99,8 @@ static int create(struct dom *dom, const char *text, struct xenbus_dev **ret, st
 	}
 	xenbus_dev_init(&v->x, dom->d, &vbd_ops, dom->domid, v->spec.vdev, v->spec.vdev_name);
 	v->pool = dom->d->disk_pool;
-	v->fd = -1;
-	rc = vbd_open(v, err);
+	v->fd = v->direct_fd = -1;
+	rc = open_target(v, err);
 	if (rc)
 		xenbus_dev_free(&v->x);
 	else
@@ -58,8 +112,9 @@ static void free_vbd(struct xenbus_dev *x)
 {
 	struct vbd *v = vbd_of(x);
 
-	if (v->fd >= 0)
-		close(v->fd);
+	blk_nbd_close(v->nbd);
+	vbd_close(v);
+	blk_script_remove(v->script);
 	free(v);
 }
 
@@ -76,6 +131,16 @@ static void row(const struct xenbus_dev *x, void *data)
 	r->bytes = v->sectors * BLK_SECTOR;
 	r->event_channel = x->up == XENBUS_UP ? (int32_t)v->ring[0].port : -1;
 	r->ring_ref = x->up == XENBUS_UP ? (int32_t)v->ring[0].ref : -1;
+	r->sector_size = v->sector_size;
+	r->reads = v->stats.reads;
+	r->writes = v->stats.writes;
+	r->flushes = v->stats.flushes;
+	r->discards = v->stats.discards;
+	r->errors = v->stats.errors;
+	r->read_sectors = v->stats.read_sectors;
+	r->write_sectors = v->stats.write_sectors;
+	r->discard_sectors = v->stats.discard_sectors;
+	snprintf(r->format, sizeof(r->format), "%s", disk_format_name(v->spec.format));
 	snprintf(r->name, sizeof(r->name), "%s", v->spec.vdev_name);
 	snprintf(r->backend_path, sizeof(r->backend_path), "%s", x->back);
 	snprintf(r->target, sizeof(r->target), "%.*s", (int)sizeof(r->target) - 1, v->spec.target);
@@ -83,6 +148,12 @@ static void row(const struct xenbus_dev *x, void *data)
 
 static void quiesce(struct daemon *d)
 {
+	list_for(p, &d->devices) {
+		struct xenbus_dev *x = list_entry(p, struct xenbus_dev, link);
+
+		if (x->ops == &vbd_ops && vbd_of(x)->nbd)
+			blk_nbd_drain(vbd_of(x)->nbd);
+	}
 	blk_pool_free(d->disk_pool);
 	d->disk_pool = NULL;
 }
@@ -93,5 +164,5 @@ const struct xenbus_ops vbd_ops = {
 };
 const struct device_class block_class = {
 	.key = "disk", .row_size = sizeof(struct pvctl_disk_info), .max = MAX_DISKS, .ops = &vbd_ops,
-	.devid = spec_devid, .create = create, .row = row, .quiesce = quiesce,
+	.devid = spec_devid, .create = create, .row = row, .quiesce = quiesce, .fini = blk_nbd_fini,
 };

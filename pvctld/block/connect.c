@@ -97,6 +97,8 @@ int vbd_connect(struct xenbus_dev *x)
 	struct vbd *v = vbd_of(x);
 	int rc;
 
+	if (v->broken)
+		return -EIO;
 	(void)xenbus_read_u32(x, "multi-queue-num-queues", &queues);
 	(void)xenbus_read_u32(x, "ring-page-order", &order);
 	(void)xenbus_read_u32(x, "feature-persistent", &persistent);

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: MIT */
+/* What a disk's target is: opened, measured, locked. */
 #include "pvctld/block/vbd.h"
 #include "pvctld/log.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
+
+#define PAGE 4096u
 
 /* Two writers of one disk destroy it; so do a writer and a reader who caches. */
 static int lock(struct vbd *v, struct pvctl_error *err)
@@ -20,38 +26,151 @@ static int lock(struct vbd *v, struct pvctl_error *err)
 	return 0;
 }
 
+/* A number of the device's queue; otherwise where sysfs does not have it. */
+static uint64_t queue_number(dev_t dev, const char *name, uint64_t otherwise)
+{
+	static const char *const where[] = { "queue", "../queue" }; /* a partition's is its disk's */
+	char path[96], text[32];
+	ssize_t n = -1;
+
+	for (unsigned int i = 0; i < 2 && n < 0; i++) {
+		int fd;
+
+		snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s/%s", major(dev), minor(dev), where[i], name);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		n = read(fd, text, sizeof(text) - 1);
+		close(fd);
+	}
+	if (n <= 0)
+		return otherwise;
+	text[n] = '\0';
+	return strtoull(text, NULL, 10);
+}
+
+static void measure_device(struct vbd *v, dev_t dev)
+{
+	uint64_t nowhere[2] = { 1, 1 };
+	int n;
+
+	if (!ioctl(v->fd, BLKSSZGET, &n) && n >= (int)BLK_SECTOR)
+		v->sector_size = v->physical_size = (uint32_t)n;
+	if (!ioctl(v->fd, BLKPBSZGET, &n) && n >= (int)v->sector_size)
+		v->physical_size = (uint32_t)n;
+	v->direct_align = v->sector_size;
+	v->discard_granularity = (uint32_t)queue_number(dev, "discard_granularity", v->physical_size);
+	v->discard_alignment = (uint32_t)queue_number(dev, "../discard_alignment", 0);
+	v->can_discard = queue_number(dev, "discard_max_bytes", 1) != 0;
+	/* No range at all: a device that can do it says so by its complaint about that. */
+	v->can_secure = v->can_discard && ioctl(v->fd, BLKSECDISCARD, nowhere) && errno == EINVAL;
+}
+
+static void measure_file(struct vbd *v, const struct stat *st)
+{
+	struct statx x;
+
+	v->direct_align = PAGE;
+#ifdef STATX_DIOALIGN
+	if (!statx(v->fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &x) && x.stx_mask & STATX_DIOALIGN && x.stx_dio_offset_align)
+		v->direct_align = x.stx_dio_offset_align > x.stx_dio_mem_align ? x.stx_dio_offset_align
+										: x.stx_dio_mem_align;
+#else
+	(void)x;
+#endif
+	v->can_discard = true;
+	/* A hole frees blocks of the file system; what was in them may be found on the medium: can_secure stays false. */
+	v->discard_granularity = st->st_blksize >= (blksize_t)BLK_SECTOR ? (uint32_t)st->st_blksize : PAGE;
+}
+
+static int choose_sector_size(struct vbd *v, struct pvctl_error *err)
+{
+	uint32_t want = v->spec.sector_size;
+
+	if (want && want < v->sector_size)
+		return fail(err, -EINVAL, "disk \"%.150s\": its sectors have %u bytes, so that sectorsize=%u cannot be",
+			    v->spec.target, v->sector_size, want);
+	if (want)
+		v->sector_size = want;
+	if (v->physical_size < v->sector_size)
+		v->physical_size = v->sector_size;
+	if (v->discard_granularity < v->sector_size)
+		v->discard_granularity = v->sector_size;
+	if (v->sectors * BLK_SECTOR % v->sector_size)
+		return fail(err, -EINVAL, "disk \"%.150s\": its size, %llu, is not a multiple of its sectors' %u",
+			    v->spec.target, (unsigned long long)v->sectors * BLK_SECTOR, v->sector_size);
+	return 0;
+}
+
+int vbd_measured(struct vbd *v, uint64_t bytes, struct pvctl_error *err)
+{
+	if (!bytes || bytes % BLK_SECTOR)
+		return fail(err, -EINVAL, "disk \"%.150s\": its size, %llu, is not a multiple of 512", v->spec.target,
+			    (unsigned long long)bytes);
+	v->sectors = bytes / BLK_SECTOR;
+	if (v->spec.no_discard || v->spec.readonly)
+		v->can_discard = v->can_secure = false;
+	return choose_sector_size(v, err);
+}
+
 static int measure(struct vbd *v, struct pvctl_error *err)
 {
 	struct stat st;
 	off_t size;
-	int n;
 
 	if (fstat(v->fd, &st) || (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)))
 		return fail(err, -EINVAL, "disk \"%.150s\" is neither a file nor a block device", v->spec.target);
+	if (v->spec.backend == DISK_BACKEND_PHY && !S_ISBLK(st.st_mode))
+		return fail(err, -EINVAL, "disk \"%.150s\" is no block device, which backendtype=phy asks for", v->spec.target);
 	size = lseek(v->fd, 0, SEEK_END);
-	if (size <= 0 || size % BLK_SECTOR)
-		return fail(err, -EINVAL, "disk \"%.150s\": its size, %lld, is not a multiple of 512", v->spec.target,
-			    (long long)size);
-	v->sectors = (uint64_t)size / BLK_SECTOR;
 	v->is_device = S_ISBLK(st.st_mode);
 	v->sector_size = v->physical_size = BLK_SECTOR;
-	if (v->is_device && !ioctl(v->fd, BLKSSZGET, &n) && n >= (int)BLK_SECTOR)
-		v->sector_size = v->physical_size = (uint32_t)n;
-	if (v->is_device && !ioctl(v->fd, BLKPBSZGET, &n) && n >= (int)v->sector_size)
-		v->physical_size = (uint32_t)n;
-	v->can_discard = !v->spec.no_discard && !v->spec.readonly;
-	return 0;
+	if (v->is_device)
+		measure_device(v, st.st_rdev);
+	else
+		measure_file(v, &st);
+	return vbd_measured(v, size > 0 ? (uint64_t)size : 0, err);
 }
 
-int vbd_open(struct vbd *v, struct pvctl_error *err)
+/*
+ * As xl does: devices directly, files through the page cache unless they are
+ * said to be safe. A request that is not aligned goes through the cache of the
+ * same file, which the kernel keeps coherent.
+ */
+static void open_direct(struct vbd *v)
+{
+	char path[48];
+
+	if (!v->is_device && !v->spec.direct_io_safe)
+		return;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", v->fd);
+	v->direct_fd = open(path, (v->spec.readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOCTTY | O_DIRECT);
+	if (v->direct_fd < 0 && v->spec.direct_io_safe)
+		log_line("domain %u: disk %s: no direct I/O here (%s), the page cache is used", v->x.domid, v->x.name,
+			 strerror(errno));
+}
+
+int vbd_open(struct vbd *v, const char *path, struct pvctl_error *err)
 {
 	int rc;
 
 	/* O_NONBLOCK: a FIFO must not hold the daemon up. */
-	v->fd = open(v->spec.target, (v->spec.readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	v->fd = open(path, (v->spec.readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (v->fd < 0)
 		return fail(err, errno == ENOENT ? -ENOENT : errno == EACCES || errno == EPERM || errno == EROFS ? -EPERM : -EIO,
-			    "disk \"%.150s\": %s", v->spec.target, strerror(errno));
+			    "disk \"%.150s\": %s", path, strerror(errno));
 	rc = measure(v, err);
-	return rc ? rc : lock(v, err);
+	rc = rc ? rc : lock(v, err);
+	if (!rc)
+		open_direct(v);
+	return rc;
+}
+
+void vbd_close(struct vbd *v)
+{
+	if (v->direct_fd >= 0)
+		close(v->direct_fd);
+	if (v->fd >= 0)
+		close(v->fd);
+	v->fd = v->direct_fd = -1;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "pvctld/block/pool.h"
+#include "pvctld/block/uring.h"
 #include "pvctld/loop.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +16,7 @@
 
 struct blk_pool {
 	struct loop *loop;
+	struct blk_uring *uring; /* NULL: refused */
 	struct loop_fd wake;
 	pthread_mutex_t lock;
 	pthread_cond_t work;
@@ -24,9 +26,10 @@ struct blk_pool {
 	unsigned int nr_threads;
 };
 
-static void advance(struct blk_job *j, size_t n)
+void blk_job_advance(struct blk_job *j, uint64_t n)
 {
 	j->offset += n;
+	j->len -= n < j->len ? n : j->len;
 	while (j->niov && n >= j->iov->iov_len) {
 		n -= j->iov->iov_len;
 		j->iov++;
@@ -36,13 +39,15 @@ static void advance(struct blk_job *j, size_t n)
 		j->iov->iov_base = (char *)j->iov->iov_base + n;
 		j->iov->iov_len -= n;
 	}
+	/* What is left of a transfer that was cut need not be aligned. */
+	j->data_fd = j->fd;
 }
 
 static int transfer(struct blk_job *j)
 {
 	while (j->niov) {
-		ssize_t n = j->kind == BLK_JOB_READ ? preadv(j->fd, j->iov, j->niov, (off_t)j->offset)
-						    : pwritev(j->fd, j->iov, j->niov, (off_t)j->offset);
+		ssize_t n = j->kind == BLK_JOB_READ ? preadv(j->data_fd, j->iov, j->niov, (off_t)j->offset)
+						    : pwritev(j->data_fd, j->iov, j->niov, (off_t)j->offset);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -50,7 +55,7 @@ static int transfer(struct blk_job *j)
 			return -errno;
 		if (!n)
 			return -EIO; /* the file became shorter */
-		advance(j, (size_t)n);
+		blk_job_advance(j, (uint64_t)n);
 	}
 	return 0;
 }
@@ -60,7 +65,7 @@ static int discard(const struct blk_job *j)
 	uint64_t range[2] = { j->offset, j->len };
 	int rc;
 
-	rc = j->is_device ? ioctl(j->fd, BLKDISCARD, range)
+	rc = j->is_device ? ioctl(j->fd, j->secure ? BLKSECDISCARD : BLKDISCARD, range)
 			  : fallocate(j->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)j->offset, (off_t)j->len);
 	return rc ? -errno : 0;
 }
@@ -137,7 +142,20 @@ static void on_wake(void *data, uint32_t events)
 	deliver(p);
 }
 
-struct blk_pool *blk_pool_new(struct loop *l)
+/* For io_uring, about what it cannot do. */
+static void to_threads(void *data, struct blk_job *job)
+{
+	struct blk_pool *p = data;
+
+	job->next = NULL;
+	pthread_mutex_lock(&p->lock);
+	*p->todo_tail = job;
+	p->todo_tail = &job->next;
+	pthread_cond_signal(&p->work);
+	pthread_mutex_unlock(&p->lock);
+}
+
+struct blk_pool *blk_pool_new(struct loop *l, bool uring)
 {
 	struct blk_pool *p = calloc(1, sizeof(*p));
 	sigset_t all, old;
@@ -167,17 +185,23 @@ struct blk_pool *blk_pool_new(struct loop *l)
 		blk_pool_free(p);
 		return NULL;
 	}
+	if (uring)
+		p->uring = blk_uring_new(l, to_threads, p);
 	return p;
+}
+
+const char *blk_pool_engine(const struct blk_pool *p)
+{
+	return p->uring ? "io_uring" : "threads";
 }
 
 void blk_pool_submit(struct blk_pool *p, struct blk_job *job)
 {
-	job->next = NULL;
-	pthread_mutex_lock(&p->lock);
-	*p->todo_tail = job;
-	p->todo_tail = &job->next;
-	pthread_cond_signal(&p->work);
-	pthread_mutex_unlock(&p->lock);
+	/* Devices' discards are ioctls. */
+	if (p->uring && !(job->kind == BLK_JOB_DISCARD && job->is_device))
+		blk_uring_submit(p->uring, job);
+	else
+		to_threads(p, job);
 }
 
 void blk_pool_free(struct blk_pool *p)
@@ -186,6 +210,9 @@ void blk_pool_free(struct blk_pool *p)
 
 	if (!p)
 		return;
+	/* First: it may hand jobs to the threads. */
+	blk_uring_free(p->uring);
+	p->uring = NULL;
 	pthread_mutex_lock(&p->lock);
 	p->quit = true;
 	pthread_cond_broadcast(&p->work);

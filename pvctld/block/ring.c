@@ -138,10 +138,7 @@ int blk_request_check(struct blk_request *q, uint64_t disk_sectors, bool readonl
 {
 	if (readonly && q->op != BLKIF_OP_READ && !(q->op == BLKIF_OP_FLUSH_DISKCACHE && !q->nr_segments))
 		return BLKIF_RSP_ERROR;
-	if (q->op == BLKIF_OP_DISCARD) {
-		if (q->discard_flag & BLKIF_DISCARD_SECURE)
-			return BLKIF_RSP_EOPNOTSUPP;
-	} else {
+	if (q->op != BLKIF_OP_DISCARD) {
 		q->nr_sectors = 0;
 		for (unsigned int i = 0; i < q->nr_segments; i++) {
 			const struct blk_segment *s = &q->segment[i];
@@ -156,4 +153,11 @@ int blk_request_check(struct blk_request *q, uint64_t disk_sectors, bool readonl
 	if (q->nr_sectors > disk_sectors || q->sector > disk_sectors - q->nr_sectors)
 		return BLKIF_RSP_ERROR;
 	return q->op == BLKIF_OP_READ && overlaps(q) ? BLKIF_RSP_ERROR : BLKIF_RSP_OKAY;
+}
+
+bool blk_request_aligned(const struct blk_request *q, uint32_t sector_size)
+{
+	uint32_t n = sector_size / BLK_SECTOR;
+
+	return !q->nr_sectors || (q->sector % n == 0 && q->nr_sectors % n == 0);
 }

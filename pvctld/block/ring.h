@@ -60,5 +60,7 @@ int blk_request_parse(const union blkif_sring_entry *e, struct blk_request *ret)
 void blk_request_indirect(struct blk_request *q, unsigned int n, const void *page);
 /* With all segments there: BLKIF_RSP_OKAY, or the status to refuse it with. */
 int blk_request_check(struct blk_request *q, uint64_t disk_sectors, bool readonly);
+/* A checked one, as a whole: its segments may be cut anywhere. */
+bool blk_request_aligned(const struct blk_request *q, uint32_t sector_size);
 
 #endif

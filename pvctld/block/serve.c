@@ -3,6 +3,7 @@
  * The life of a request: a copy out of the ring, checked; the guest's pages
  * mapped (persistent grants) or its bytes copied; the pool; the answer.
  */
+#include "pvctld/block/nbd.h"
 #include "pvctld/block/vbd.h"
 #include "pvctld/log.h"
 #include <errno.h>
@@ -39,6 +40,24 @@ static void answer(struct vbd_ring *r, const struct blk_request *q, int status)
 	blk_ring_respond(&r->ring, q->id, q->wire_op, (int16_t)status);
 }
 
+static void count(struct vbd_stats *s, const struct blk_request *q, bool failed)
+{
+	s->errors += failed;
+	if (failed)
+		return;
+	if (q->op == BLKIF_OP_READ) {
+		s->reads++;
+		s->read_sectors += q->nr_sectors;
+	} else if (q->op == BLKIF_OP_DISCARD) {
+		s->discards++;
+		s->discard_sectors += q->nr_sectors;
+	} else {
+		s->writes += q->nr_sectors != 0;
+		s->write_sectors += q->nr_sectors;
+		s->flushes += q->op == BLKIF_OP_FLUSH_DISKCACHE;
+	}
+}
+
 static int copy_data(struct blk_io *io, bool to_guest)
 {
 	struct vbd *v = io->ring->vbd;
@@ -66,7 +85,9 @@ static void done(struct blk_job *job)
 		status = BLKIF_RSP_ERROR;
 	if (job->result && job->result != -EOPNOTSUPP)
 		log_guest(v->x.domid, "disk %s: %s", v->x.name, strerror(-job->result));
+	count(&v->stats, &io->req, status != BLKIF_RSP_OKAY);
 	gnt_table_put(&v->table, io->page, io->nr_pages);
+	v->inflight_bytes -= io->req.nr_segments ? io->req.nr_sectors * BLK_SECTOR : 0;
 	v->inflight--;
 	if (v->x.up == XENBUS_UP) {
 		answer(r, &io->req, status);
@@ -133,12 +154,26 @@ static int use_bounce(struct blk_io *io)
 {
 	size_t len = (size_t)io->req.nr_sectors * BLK_SECTOR;
 
-	io->bounce = malloc(len);
-	if (!io->bounce)
+	/* Aligned for direct I/O. */
+	if (posix_memalign((void **)&io->bounce, 4096, len)) {
+		io->bounce = NULL;
 		return -ENOMEM;
+	}
 	io->iov[0] = (struct iovec){ io->bounce, len };
 	io->job.niov = 1;
 	return io->req.op == BLKIF_OP_READ ? 0 : copy_data(io, false);
+}
+
+/* Direct I/O has rules about where data lies, in the file and in memory. */
+static bool direct_ok(const struct vbd *v, const struct blk_job *j)
+{
+	uint64_t all = j->offset;
+
+	if (v->direct_fd < 0)
+		return false;
+	for (int i = 0; i < j->niov; i++)
+		all |= (uintptr_t)j->iov[i].iov_base | j->iov[i].iov_len;
+	return !(all & (v->direct_align - 1));
 }
 
 static void fill_job(struct blk_io *io)
@@ -148,6 +183,7 @@ static void fill_job(struct blk_io *io)
 
 	j->fd = v->fd;
 	j->is_device = v->is_device;
+	j->secure = io->req.op == BLKIF_OP_DISCARD && io->req.discard_flag & BLKIF_DISCARD_SECURE;
 	j->offset = io->req.sector * BLK_SECTOR;
 	j->len = io->req.nr_sectors * BLK_SECTOR;
 	j->iov = io->iov;
@@ -161,6 +197,21 @@ static void fill_job(struct blk_io *io)
 		j->kind = io->req.nr_sectors ? BLK_JOB_WRITE : BLK_JOB_FLUSH;
 }
 
+static int check(struct vbd *v, struct blk_request *q)
+{
+	int status = blk_request_check(q, v->sectors, v->spec.readonly);
+
+	if (status)
+		return status;
+	if (!blk_request_aligned(q, v->sector_size))
+		return BLKIF_RSP_ERROR;
+	if (q->op != BLKIF_OP_DISCARD)
+		return BLKIF_RSP_OKAY;
+	if (!v->can_discard || (q->discard_flag & BLKIF_DISCARD_SECURE && !v->can_secure))
+		return BLKIF_RSP_EOPNOTSUPP;
+	return q->nr_sectors ? BLKIF_RSP_OKAY : BLKIF_RSP_ERROR;
+}
+
 /* Status to answer with; 0: it is under way. -EAGAIN: later. */
 static int start(struct blk_io *io)
 {
@@ -169,9 +220,7 @@ static int start(struct blk_io *io)
 
 	if (rc)
 		return rc == -EAGAIN ? rc : BLKIF_RSP_ERROR;
-	rc = blk_request_check(&io->req, v->sectors, v->spec.readonly);
-	if (!rc && io->req.op == BLKIF_OP_DISCARD && (!v->can_discard || !io->req.nr_sectors))
-		return v->can_discard ? BLKIF_RSP_ERROR : BLKIF_RSP_EOPNOTSUPP;
+	rc = check(v, &io->req);
 	if (rc)
 		return rc;
 	fill_job(io);
@@ -179,8 +228,13 @@ static int start(struct blk_io *io)
 		rc = v->persistent ? use_pages(io) : use_bounce(io);
 	if (rc)
 		return rc == -EAGAIN ? rc : BLKIF_RSP_ERROR;
+	io->job.data_fd = direct_ok(v, &io->job) ? v->direct_fd : v->fd;
+	v->inflight_bytes += io->req.nr_segments ? io->req.nr_sectors * BLK_SECTOR : 0;
 	v->inflight++;
-	blk_pool_submit(v->pool, &io->job);
+	if (v->nbd)
+		blk_nbd_submit(v->nbd, &io->job);
+	else
+		blk_pool_submit(v->pool, &io->job);
 	return 0;
 }
 
@@ -230,7 +284,7 @@ static int take_some(struct vbd_ring *r)
 	if (r->held && !begin(r, r->held))
 		return 1;
 	for (unsigned int i = 0; i < ROUND; i++) {
-		if (r->held || r->vbd->inflight >= VBD_MAX_INFLIGHT)
+		if (r->held || r->vbd->inflight >= VBD_MAX_INFLIGHT || r->vbd->inflight_bytes >= VBD_MAX_BYTES)
 			return 1; /* a completion carries on */
 		rc = blk_ring_take(&r->ring, &e);
 		if (rc < 0)

@@ -10,10 +10,13 @@
 #include "pvctld/block/ring.h"
 
 #define VBD_MAX_RINGS 4u
-#define VBD_MAX_INFLIGHT 128u /* requests of a disk; what is beyond waits in its ring */
+#define VBD_MAX_BYTES (32u << 20) /* of data under way, which may all be in our memory */
+#define VBD_MAX_INFLIGHT 256u /* requests of a disk; what is beyond waits in its ring */
 
 struct vbd;
 struct blk_io;
+struct blk_nbd;
+struct blk_script;
 struct vbd_ring {
 	struct vbd *vbd;
 	struct blk_ring ring;
@@ -22,16 +25,28 @@ struct vbd_ring {
 	struct loop_task task;
 	struct blk_io *held;     /* taken, waits for room in the table of grants */
 };
+/* Since it was attached; sectors of 512 bytes. */
+struct vbd_stats {
+	uint64_t reads, writes, flushes, discards, errors;
+	uint64_t read_sectors, write_sectors, discard_sectors;
+};
 struct vbd {
 	struct xenbus_dev x;
 	struct blk_pool *pool;
 	struct disk_spec spec;
+	struct blk_script *script; /* not NULL: it knows what the target is */
+	struct blk_nbd *nbd;     /* not NULL: the target is QEMU's; fd is not used */
 	int fd;
-	bool is_device, can_discard;
-	uint64_t sectors;
-	uint32_t sector_size, physical_size;
+	int direct_fd;           /* of the same file, past the page cache; -1: not to be used */
+	uint32_t direct_align;   /* for that: of offsets, lengths and addresses */
+	bool is_device, can_discard, can_secure;
+	uint64_t sectors;        /* of 512 bytes, whatever sector_size is: so Linux counts on both ends */
+	uint32_t sector_size, physical_size, discard_granularity, discard_alignment;
+	bool broken;             /* its server has ended: it never connects again */
+	struct vbd_stats stats;
 	bool persistent;
 	unsigned int nr_rings, inflight;
+	uint64_t inflight_bytes;
 	struct vbd_ring ring[VBD_MAX_RINGS];
 	struct gnt_table table;
 };
@@ -44,7 +59,10 @@ static inline struct vbd *vbd_of(struct xenbus_dev *x)
 extern const struct xenbus_ops vbd_ops;
 
 /* disk.c: opens the target and finds out what it is. */
-int vbd_open(struct vbd *v, struct pvctl_error *err);
+int vbd_open(struct vbd *v, const char *path, struct pvctl_error *err);
+void vbd_close(struct vbd *v);
+/* The size of the target is known; sector_size is the target's own. */
+int vbd_measured(struct vbd *v, uint64_t bytes, struct pvctl_error *err);
 /* nodes.c */
 int vbd_put_backend(struct xenbus_dev *x);
 int vbd_put_frontend(struct xenbus_dev *x);

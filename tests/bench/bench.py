@@ -215,6 +215,100 @@ class Bench:
             print(f"  guest, {kind} ...", file=sys.stderr, flush=True)
             self.guest[kind] = {"native": self.native(icount), "domain": self.in_domain(icount)}
 
+    # ---- devices ----
+    def image(self, name, mib):
+        """A disk that is all there: no row pays for its first allocation."""
+        p = self.tmp / name
+        if not p.exists():
+            with open(p, "wb") as f:
+                for _ in range(mib):
+                    f.write(os.urandom(2**20))
+        return str(p)
+
+    def pvb(self, group, more=""):
+        ms, reps = (20, 3) if self.quick else (60, 5)
+        return f"console=hvc0 quiet loglevel=4 pvb={group} pvbms={ms} pvbreps={reps} {more}".strip()
+
+    def plain(self, group, *qemu, more=""):
+        """The same kernel and ramdisk in QEMU without a hypervisor."""
+        cmd = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-M", "q35", "-cpu", "max,-smap,-la57", "-m", "256", "-smp", "1",
+               "-nographic", "-no-reboot", *qemu, "-kernel", self.kernel, "-initrd", self.initrd, "-append",
+               self.pvb(group, more).replace("hvc0", "ttyS0")]
+        r = subprocess.run(cmd, capture_output=True, stdin=subprocess.DEVNULL, timeout=900)
+        return self.parse(r.stdout.decode("utf-8", "replace"))
+
+    def domain(self, name, group, more="", **keys):
+        self.run("create", "-q", self.config(name, memory=256, cmdline=self.pvb(group, more), on_poweroff="destroy", **keys))
+        self.wait(name, "BENCH-DONE", 900)
+        return self.parse(self.console(name))
+
+    def disks(self):
+        img = self.image("disk.img", 256)
+        print("  disk ...", file=sys.stderr, flush=True)
+        self.guest["disk"] = {"native": self.plain("disk", "-nic", "none", "-drive", f"file={img},format=raw,if=virtio,cache=writeback"),
+                              "domain": self.domain("disk", "disk", disk=[f"{img},raw,xvda,rw"])}
+
+    def attach(self):
+        img = self.image("small.img", 1)
+        self.run("create", "-q", self.config("attach", cmdline=self.pvb("attach")))
+        self.wait("attach", "BENCH-READY")
+        up, down = [], []
+        for i in range(1, 6):
+            t = time.monotonic()
+            self.run("block-attach", "attach", f"{img},raw,xvdb,ro")
+            self.wait("attach", f"BENCH-ATTACHED {i}\\b")
+            up.append((time.monotonic() - t) * 1000)
+            t = time.monotonic()
+            self.run("block-detach", "attach", "xvdb")
+            self.wait("attach", f"BENCH-DETACHED {i}\\b")
+            down.append((time.monotonic() - t) * 1000)
+        self.run("destroy", "attach")
+        self.note("block_attach_usable", "ms", up)
+        self.note("block_detach_gone", "ms", down)
+
+    def domain_mib(self, name):
+        return next(d["memory_bytes"] / 2**20 for d in json.loads(self.run("list", "--json"))["domains"] if d["name"] == name)
+
+    def balloon(self):
+        high, low = (768, 256) if self.quick else (2048, 512)
+        self.run("create", "-q", self.config("balloon", memory=high))
+        self.wait("balloon", "BENCH-IDLE")
+        rates = {"down": [], "up": []}
+        for _ in range(3):
+            for way, to in (("down", low), ("up", high)):
+                before, t = self.domain_mib("balloon"), time.monotonic()
+                self.run("mem-set", "balloon", str(to))
+                while abs(self.domain_mib("balloon") - to) > 16:
+                    if time.monotonic() - t > 120:
+                        sys.exit(f"bench: balloon: {self.domain_mib('balloon')} MiB after two minutes, wanted {to}")
+                    time.sleep(0.01)
+                rates[way].append(abs(self.domain_mib("balloon") - before) / 1024 / (time.monotonic() - t))
+        self.run("destroy", "balloon")
+        for way, v in rates.items():
+            self.note(f"balloon_{way}", "GiB/s", v)
+
+    def network(self):
+        """To a server on the host, through QEMU's user network beside the domain's; and between two domains."""
+        host = subprocess.Popen([str(self.out / "bench" / "pvbench"), "netserver"])
+        try:
+            print("  network ...", file=sys.stderr, flush=True)
+            native = self.plain("net", "-nic", "user,model=virtio-net-pci", more="pvbpeer=10.0.2.2")
+            probe = self.config("vif", vif=[""])
+            r = subprocess.run([self.pvctl, "create", "-q", "-p", probe], env=self.env, capture_output=True, text=True)
+            if r.returncode:
+                print(f"  network: no domain with a vif: {r.stderr.strip()}", file=sys.stderr)
+                self.guest["net_host"] = {"native": native, "domain": {}}
+                return
+            self.run("destroy", "vif")
+            self.guest["net_host"] = {"native": native, "domain": self.domain("neth", "net", "pvbpeer=10.0.2.2", vif=[""])}
+            switch = ["bridge=bench"]
+            self.run("create", "-q", self.config("nets", cmdline=self.pvb("netserver", "pvbip=10.9.0.1/24"), vif=switch))
+            self.wait("nets", "BENCH-SERVER")
+            self.guest["net_guest"] = {"native": {}, "domain": self.domain("netc", "net", "pvbip=10.9.0.2/24 pvbpeer=10.9.0.1", vif=switch)}
+            self.run("destroy", "nets")
+        finally:
+            host.kill()
+
     # ---- report ----
     def report(self, xen):
         lines = ["", f"{'toolstack':30s} {'median':>10s} {'min':>10s} {'max':>10s}  {'unit':4s} {'aim':>8s} {'xen 4.17':>10s}"]
@@ -225,8 +319,9 @@ class Bench:
             lines.append(f"{k:30s} {r['median']:10.1f} {r['min']:10.1f} {r['max']:10.1f}  {r['unit']:4s} {aim} "
                          f"{x if x is not None else '-':>10}{late}")
         for kind, both in self.guest.items():
-            what = "instructions (as ns)" if kind == "icount" else "wall time"
-            ref = xen["guest_" + kind]
+            what = {"icount": "instructions (as ns)", "disk": "disk beside virtio-blk", "net_host": "network to the host",
+                    "net_guest": "network to a guest"}.get(kind, "wall time")
+            ref = xen["guest_icount" if kind == "icount" else "guest_wall"]
             lines += ["", f"{'guest, ' + what:30s} {'native':>10s} {'domain':>10s} {'xen 4.17':>10s}  {'unit':4s} {'ratio':>6s}"]
             for k, d in both["domain"].items():
                 n = both["native"].get(k, {}).get("value")
@@ -248,17 +343,18 @@ def main():
     p.add_argument("--out", default="build")
     p.add_argument("--json", default=None)
     p.add_argument("--quick", action="store_true", help="10 guests instead of 50")
-    p.add_argument("--only", choices=("tools", "guests"))
+    p.add_argument("--only", choices=("tools", "guests", "disk", "attach", "balloon", "net"))
     a = p.parse_args()
     b = Bench(a.out, a.quick)
     xen = json.loads((HERE / "xen-4.17.json").read_text())
     try:
         b.node()
-        if a.only != "guests":
+        if a.only in (None, "tools"):
             b.create()
             b.many()
-        if a.only != "tools":
-            b.guests()
+        for what, row in (("attach", b.attach), ("balloon", b.balloon), ("guests", b.guests), ("disk", b.disks), ("net", b.network)):
+            if a.only in (None, what):
+                row()
         print(b.report(xen))
         out = pathlib.Path(a.json or (b.out / "bench.json"))
         out.write_text(json.dumps({"schema": 1, "tools": b.rows, "guest": b.guest}, indent=1) + "\n")

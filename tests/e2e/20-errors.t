@@ -40,7 +40,7 @@ refused "a misspelt key names the right one" '*' 'memory' pvctl create -q --stri
 refused "an error has file, line and a caret" '*' 'bad.cfg:9:.*|\^' pvctl create -q -p "$(config bad 'vcpus = = 2')"
 refused "an unknown domain" '*' 'invalid domain identifier \(rc=-6\)' pvctl destroy nobody
 refused "an unknown command" '*' 'command not implemented' pvctl frobnicate
-refused "a key of xl's that is not supported yet" '*' 'not supported' pvctl create -q -p "$(config vif 'vif=["bridge=br0"]')"
+refused "a key of xl's that is not supported yet" '*' 'not supported' pvctl create -q -p "$(config vfb 'vfb=["vnc=1"]')"
 t "an unsupported subcommand says so by name" eval "pvctl migrate x y 2>&1 | grep -q migrate; ! pvctl migrate x y 2>/dev/null"
 
 t "one domain" pvctl create -q -p "$(config twin)"

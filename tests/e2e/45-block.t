@@ -30,7 +30,8 @@ sum() { md5sum <"$1" | cut -d' ' -f1; }
 
 refused "a disk that is not there" '*' 'No such file' pvctl create -q "$(config x "disk=[\"$W/none,raw,xvda\"]")"
 refused "the same vdev twice" '*' 'two are named' pvctl create -q "$(config x "disk=[\"$W/a.img,raw,xvda\",\"$W/ro.img,,xvda\"]")"
-refused "a format that is not supported yet" '*' 'qcow2.*not supported' pvctl create -q "$(config x "disk=[\"$W/a.img,qcow2,xvda\"]")"
+refused "a format that it has not" '*' 'not in qcow2 format|qcow2' pvctl create -q "$(config x "disk=[\"$W/a.img,qcow2,xvda\"]")"
+refused "a file for backendtype=phy" '*' 'no block device' pvctl create -q "$(config x "disk=[\"$W/a.img,raw,xvda,backendtype=phy\"]")"
 refused "a directory" '*' 'neither a file|Is a directory' pvctl create -q "$(config x "disk=[\"$W,raw,xvda,ro\"]")"
 
 t "create with two disks" pvctl create -q "$(config disks "disk=[\"$W/a.img,raw,xvda,rw\",\"$W/ro.img,,xvdb,ro\"]" 'on_reboot="restart"')"
@@ -62,7 +63,7 @@ fi
 id=$(pvctl domid disks)
 t "reboot" pvctl reboot disks
 if eventually 120 eval "i=\$(pvctl domid disks) && [ \$i != $id ] && [ \$(console_log disks | grep -c 'guest-init: up') -ge 2 ]"; then ok "it is up again"; else not_ok "it is up again"; fi
-WAIT=12 guest disks 'insmod /lib/modules/xen-blkfront.ko; sleep 1; md5sum /dev/xvda' >"$W/sums"
+WAIT=30 guest disks 'insmod /lib/modules/xen-blkfront.ko; sleep 1; md5sum /dev/xvda' >"$W/sums"
 t "with its disk" grep -q "$(sum "$W/a.img")" "$W/sums"
 WAIT=2 guest disks 'while :; do dd if=/dev/zero of=/dev/xvda bs=1M conv=notrunc; done >/dev/null 2>&1 &' >/dev/null
 t "destroyed while it writes" pvctl destroy disks

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A disk's specification: what is accepted must come back the same. */
+/* A disk's specification: what is accepted must come back the same. Also what qemu-img would tell of an image. */
+#include "device/disk_image.h"
 #include "device/disk_spec.h"
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct disk_spec one, two;
+	static char base[DISK_TARGET_MAX + 1], format[16];
 	char *text = malloc(size + 1), again[DISK_SPEC_MAX + 1];
 	struct pvctl_error err = { 0 };
 	int rc;
@@ -26,6 +28,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (disk_spec_parse(again, &two, &err) || memcmp(&one, &two, sizeof(one)))
 			abort();
 	}
+	if (!disk_image_judge("/i", text, base, format, &err) && base[0] && (base[0] != '/' || !format[0]))
+		abort();
 	free(text);
 	return 0;
 }

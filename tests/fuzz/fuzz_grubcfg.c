@@ -47,6 +47,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (i = 0; i < menu_count(&m); i++)
 		if (menu_at(&m, i) < 0 || !m.node[menu_at(&m, i)].kernel)
 			abort();
+	if (m.choice)
+		(void)menu_refused(&m, m.choice, true);
 	if (menu_count(&m) && menu_default(&m) >= menu_count(&m))
 		abort();
 	menu_free(&m);

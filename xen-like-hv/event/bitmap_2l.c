@@ -17,11 +17,17 @@ void l2_set_pending(struct domain *d, struct evtchn *chn)
 
 	if (unlikely(!si || chn->port >= EVTCHN_2L_NR_CHANNELS))
 		return;
-	if (test_and_set_bit(chn->port, si->evtchn_pending))
-		return;
-	if (!test_bit(chn->port, si->evtchn_mask))
-		select_and_notify(d, chn);
-	wake_pollers(d, chn->port);
+	if (!test_and_set_bit(chn->port, si->evtchn_pending)) {
+		if (!test_bit(chn->port, si->evtchn_mask))
+			select_and_notify(d, chn);
+		wake_pollers(d, chn->port);
+	}
+	/*
+	 * A sender need not hold d's lock: d may have gone over to the FIFO ABI since
+	 * this way was chosen, and have looked at the bit before it was set.
+	 */
+	if (unlikely(__atomic_load_n(&d->evtchn->fifo, __ATOMIC_SEQ_CST)))
+		fifo_set_pending(d, chn);
 }
 
 void l2_clear_pending(struct domain *d, uint32_t port)

@@ -206,12 +206,17 @@ static int map_control(struct domain *d, struct fifo_vcpu *q, uint64_t frame, ui
 	return 0;
 }
 
-/* Pending bits of the 2-level ABI are not lost: the array's first page takes them over. */
+/*
+ * Pending bits of the 2-level ABI are not lost: the array's first page takes
+ * them over. It comes later, under the lock that is held here. Senders set the
+ * bit, then look at the pointer; here it is the other way around.
+ */
 static void switch_to_fifo(struct domain *d, struct evtchn_fifo *f)
 {
 	struct evtchn *chn;
 	uint32_t port;
 
+	__atomic_store_n(&d->evtchn->fifo, f, __ATOMIC_SEQ_CST);
 	for (port = 1; port < d->evtchn->used; port++) {
 		chn = port_lookup(d, port);
 		if (!chn)
@@ -220,7 +225,6 @@ static void switch_to_fifo(struct domain *d, struct evtchn_fifo *f)
 		if (l2_is_pending(d, port))
 			chn->lost = true;
 	}
-	__atomic_store_n(&d->evtchn->fifo, f, __ATOMIC_RELEASE);
 }
 
 static int need_queues(struct vcpu *v, struct fifo_vcpu **ret)

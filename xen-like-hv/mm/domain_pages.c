@@ -99,20 +99,6 @@ static void account_return(struct domain *d, uint64_t n)
 		put_domain(d);
 }
 
-/* A claim is used up by the allocations it was made for; others may not touch what is claimed. */
-static struct page_info *alloc_within_claim(struct domain *d, unsigned int order, unsigned int flags)
-{
-	uint64_t n = 1ULL << order, claimed = claimed_pages_total(), own = READ_ONCE(d->outstanding_pages);
-	struct page_info *pg;
-
-	if (unlikely(claimed) && own < n && free_pages_total() < claimed - own + n)
-		return NULL;
-	pg = page_alloc(order, flags);
-	if (pg && unlikely(own))
-		BUG_ON(domain_claim_pages(d, own > n ? own - n : 0));
-	return pg;
-}
-
 struct page_info *domain_page_alloc(struct domain *d, unsigned int order, unsigned int flags, int *err)
 {
 	uint64_t n = 1ULL << order, i;
@@ -122,7 +108,7 @@ struct page_info *domain_page_alloc(struct domain *d, unsigned int order, unsign
 	*err = account_reserve(d, n);
 	if (*err)
 		return NULL;
-	pg = alloc_within_claim(d, order, flags);
+	pg = page_alloc_for(d, order, flags);
 	if (!pg) {
 		account_return(d, n);
 		*err = -ENOMEM;
@@ -136,7 +122,6 @@ struct page_info *domain_page_alloc(struct domain *d, unsigned int order, unsign
 		p->owner = (uint16_t)(d->domid + 1);
 		p->flags = 0;
 		p->order = 0;
-		p->l4_groups = 0;
 		p->prev = i ? first + (uint32_t)i - 1 : 0;
 		p->next = first + (uint32_t)i + 1;
 	}
@@ -161,7 +146,6 @@ static void forget_page(struct page_info *pg)
 	pg->type_info = 0;
 	pg->owner = 0;
 	pg->flags &= PGF_exec;
-	pg->l4_groups = 0;
 	pg->u = tlb_clock_now();
 }
 
@@ -244,7 +228,6 @@ int domain_page_assign(struct domain *d, struct page_info *pg)
 		return rc;
 	pg->type_info = 0;
 	pg->flags &= PGF_exec;
-	pg->l4_groups = 0;
 	pg->owner = (uint16_t)(d->domid + 1);
 	spin_lock(&d->page_lock);
 	list_add(&d->page_list, pg);

@@ -26,8 +26,8 @@ struct page_info {
 	uint8_t order;         /* of a free chunk, valid in its head */
 	uint8_t flags;         /* PGF_* */
 	uint32_t u;            /* tlb stamp: a use that a TLB may still know ended then */
-	uint64_t l4_groups;    /* L4 table: bit i set if an entry of 8*i..8*i+7 may be present */
 };
+_Static_assert(sizeof(struct page_info) == 32, "1/128 of all RAM is spent on these");
 
 #define PGC_allocated   (1ULL << 63) /* owned, and the owner has not given it up */
 #define PGC_hv          (1ULL << 62) /* the hypervisor's own (heap, tables, shared_info, grant frames) */

@@ -79,11 +79,24 @@ static uint64_t take(unsigned int order, unsigned int flags, enum chunk_kind *ki
 	return 0;
 }
 
-static uint64_t take_locked(unsigned int order, unsigned int flags, enum chunk_kind *kind, uint32_t *stamp)
+/*
+ * A claim is used up by the allocations it was made for; nobody else, the
+ * hypervisor included, may have what is claimed. In one piece with the taking:
+ * two CPUs would each find the last unclaimed chunk free.
+ */
+static uint64_t take_locked(struct domain *d, unsigned int order, unsigned int flags, enum chunk_kind *kind,
+			    uint32_t *stamp, bool *refused)
 {
 	unsigned long irq = spin_lock_irqsave(&heap_lock);
-	uint64_t m = take(order, flags, kind, stamp);
+	uint64_t n = 1ULL << order, own = d ? d->outstanding_pages : 0, m = 0;
 
+	*refused = unlikely(claimed_pages != 0) && free_pages < claimed_pages - own + n;
+	if (!*refused)
+		m = take(order, flags, kind, stamp);
+	if (m && unlikely(own)) {
+		d->outstanding_pages -= min(own, n);
+		claimed_pages -= min(own, n);
+	}
 	spin_unlock_irqrestore(&heap_lock, irq);
 	return m;
 }
@@ -96,18 +109,19 @@ void flush_stale(uint32_t stamp)
 		flush_tlb_mask(stale);
 }
 
-struct page_info *page_alloc(unsigned int order, unsigned int flags)
+struct page_info *page_alloc_for(struct domain *d, unsigned int order, unsigned int flags)
 {
 	struct page_info *pg;
 	enum chunk_kind kind;
 	uint32_t stamp;
+	bool refused;
 	uint64_t m;
 
 	if (order > MAX_ORDER)
 		return NULL;
-	m = take_locked(order, flags, &kind, &stamp);
-	if (!m && dirty_consolidate(order))
-		m = take_locked(order, flags, &kind, &stamp);
+	m = take_locked(d, order, flags, &kind, &stamp, &refused);
+	if (!m && !refused && dirty_consolidate(order))
+		m = take_locked(d, order, flags, &kind, &stamp, &refused);
 	if (!m)
 		return NULL;
 	pg = page_at(m);
@@ -119,6 +133,11 @@ struct page_info *page_alloc(unsigned int order, unsigned int flags)
 	if (pg->u)
 		pg->u = 0;
 	return pg;
+}
+
+struct page_info *page_alloc(unsigned int order, unsigned int flags)
+{
+	return page_alloc_for(NULL, order, flags);
 }
 
 static void insert_run(uint64_t m, uint64_t n, enum chunk_kind kind, uint32_t stamp)

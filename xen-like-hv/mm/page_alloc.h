@@ -14,7 +14,9 @@
 #define MAX_ORDER 18
 #define ALLOC_BELOW_4G 1u
 
-struct page_info *page_alloc(unsigned int order, unsigned int flags); /* NULL: none left */
+struct page_info *page_alloc(unsigned int order, unsigned int flags); /* NULL: none left that nobody claims */
+/* The same, off what d has claimed first. NULL d: page_alloc. The owner's accounts are not touched. */
+struct page_info *page_alloc_for(struct domain *d, unsigned int order, unsigned int flags);
 /* What guests could map, unscrubbed: the scrubbing comes before its next use. */
 void page_free(struct page_info *pg);
 /* The same for n frames, count_info 0; code: PGF_exec is set on some of them. */

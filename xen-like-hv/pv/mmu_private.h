@@ -31,6 +31,15 @@ static inline bool hv_l4_slot(unsigned int slot) { return slot >= HV_L4_FIRST &&
 static inline uint64_t level_type(int level) { return (uint64_t)level << 60; }
 static inline int type_level(uint64_t type_info) { return (int)((type_info & PGT_type_mask) >> 60); }
 
+/* Before a root may be made of the table: the copy takes the groups noted here only. They are never taken back. */
+static inline void l4_note_slot(struct domain *d, unsigned int slot)
+{
+	uint64_t group = 1ULL << (slot / 8);
+
+	if (!(READ_ONCE(d->pv.l4_groups) & group))
+		__atomic_fetch_or(&d->pv.l4_groups, group, __ATOMIC_SEQ_CST);
+}
+
 static inline bool cmpxchg_u64(uint64_t *p, uint64_t *old, uint64_t val)
 {
 	return __atomic_compare_exchange_n(p, old, val, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);

@@ -218,7 +218,7 @@ static int validate_upper(struct page_info *pg, struct domain *d, int level, boo
 			break;
 		progress = true;
 		if (level == 4)
-			pg->l4_groups |= 1ULL << (i / 8);
+			l4_note_slot(d, i);
 	}
 	done_set(pg, i);
 	return rc;
@@ -252,11 +252,9 @@ int table_validate(struct page_info *pg, bool preemptible)
 	BUG_ON(!d || level < 1 || level > 4);
 	if (level == 1)
 		return validate_l1(pg, d);
-	if (level == 4 && done_get(pg) == 0) {
-		pg->l4_groups = 0;
-		/* Whatever the guest left in these must not be seen through a linear slot. */
+	/* Whatever the guest left in these must not be seen through a linear slot. */
+	if (level == 4 && done_get(pg) == 0)
 		memset((pte_t *)page_to_virt(pg) + HV_L4_FIRST, 0, (HV_L4_LAST - HV_L4_FIRST + 1) * sizeof(pte_t));
-	}
 	return validate_upper(pg, d, level, preemptible);
 }
 

@@ -148,7 +148,7 @@ static int pt_write_upper(struct vcpu *v, struct page_info *table, int level, un
 	rc = entry_store(p, val, w);
 	if (likely(!rc) && level == 4) {
 		if (val & PTE_P)
-			table->l4_groups |= 1ULL << (slot / 8);
+			l4_note_slot(w->pt_dom, slot);
 		pv_root_sync_entry(w->pt_dom, table, slot, val);
 	}
 	table_unlock(table);

@@ -160,11 +160,15 @@ static void copy_group(uint64_t *dst, const uint64_t *src)
 	WRITE_ONCE(dst[7], src[7]);
 }
 
-/* Groups of eight slots: those that the new L4 has, and those to be emptied. */
-static void copy_groups(uint64_t *root, uint64_t *groups, const struct page_info *l4)
+/*
+ * Groups of eight slots: those that any L4 of the domain ever had, and those to
+ * be emptied. Kernels use the same few in all their tables, so what this one
+ * lacks of them costs less than to remember it for each page.
+ */
+static void copy_groups(struct vcpu *v, uint64_t *root, uint64_t *groups, const struct page_info *l4)
 {
 	static const uint64_t empty[8];
-	uint64_t want = l4 ? l4->l4_groups : 0, m;
+	uint64_t want = l4 ? READ_ONCE(v->domain->pv.l4_groups) : 0, m;
 	const uint64_t *src = l4 ? page_to_virt(l4) : NULL;
 
 	for (m = want; m; m &= m - 1) {
@@ -188,11 +192,11 @@ static void switch_base(struct vcpu *v, bool user, struct page_info *pg)
 	spin_lock(&v->pv.root_lock);
 	root_fast_off(v);
 	if (user) {
-		copy_groups(v->pv.root_user, &v->pv.groups_user, pg);
+		copy_groups(v, v->pv.root_user, &v->pv.groups_user, pg);
 		WRITE_ONCE(v->pv.user_base, pg);
 		root_fast_setup(v);
 	} else {
-		copy_groups(v->pv.root_kernel, &v->pv.groups_kernel, pg);
+		copy_groups(v, v->pv.root_kernel, &v->pv.groups_kernel, pg);
 		WRITE_ONCE(v->pv.base, pg);
 	}
 	spin_unlock(&v->pv.root_lock);

@@ -68,6 +68,7 @@ struct pv_vcpu {
 
 struct pv_domain {
 	uint64_t vm_assist;                 /* VMASST_TYPE_* bits */
+	uint64_t l4_groups;                 /* bit i: some L4 table had an entry among 8*i..8*i+7 */
 	/* Of a dying domain: frames no longer pinned; those given up that others still refer to. */
 	uint32_t unpinned_list, relinquished_list;
 	uint64_t hypercall_page_done;

@@ -69,6 +69,8 @@ static int set_key(struct boot_node *n, const char *key, char *text)
 		return menu_set(&n->title, text);
 	if (strcmp(key, "linux") == 0)
 		return menu_set(&n->kernel, text);
+	if (strcmp(key, "efi") == 0)
+		n->instead = "efi";
 	if (strcmp(key, "options") == 0)
 		return add_options(&n->cmdline, text);
 	if (strcmp(key, "initrd") == 0)
@@ -121,6 +123,63 @@ int bls_load(struct boot_files *files, const char *dir, char *(*expand)(void *ar
 		free(l.name[i]);
 	}
 	return rc;
+}
+
+/* * and ?, in time that does not depend on how the stars stand. */
+static bool matches(const char *p, const char *s)
+{
+	const char *star = NULL, *back = NULL;
+
+	while (*s) {
+		if (*p == '*') {
+			star = p++;
+			back = s;
+		} else if (*p == '?' || *p == *s) {
+			p++;
+			s++;
+		} else if (star) {
+			p = star + 1;
+			s = ++back;
+		} else {
+			return false;
+		}
+	}
+	return !p[strspn(p, "*")];
+}
+
+static int pick_pattern(struct boot_menu *m, const char *pattern)
+{
+	char name[300];
+	unsigned int i;
+
+	for (i = 0; i < m->n; i++) {
+		const char *id = m->node[i].id;
+
+		if (!id)
+			continue;
+		snprintf(name, sizeof(name), "%.255s.conf", id);
+		if (matches(pattern, id) || matches(pattern, name))
+			return menu_set(&m->choice, id);
+	}
+	return 0;
+}
+
+int bls_loader_conf(const char *text, size_t len, struct boot_menu *m)
+{
+	struct lines l = { text, text + len };
+	char line[256], *key, *rest;
+	int rc = 0;
+
+	m->flat_choice = true;
+	while (!rc && lines_next(&l, line, sizeof(line), &rc)) {
+		if (!line_key(line, &key, &rest))
+			continue;
+		if (strcmp(key, "default") == 0)
+			rc = pick_pattern(m, rest);
+		else if (strcmp(key, "timeout") == 0)
+			menu_set_wait(m, rest, 1);
+	}
+	return rc == -E2BIG ? 0 : rc;
 }
 
 int grubenv_parse(const char *text, size_t len, int (*set)(void *arg, const char *name, const char *value), void *arg)

@@ -10,13 +10,19 @@
 #define GRUB_MAX_WORDS 256u        /* of one command */
 #define GRUB_MAX_FUNCS 64u
 #define GRUB_MAX_NEST 32u
-#define GRUB_MAX_STEPS 200000u     /* commands and words, with loops */
+#define GRUB_MAX_STEPS 100000u     /* commands, words and what their variables cost */
+#define GRUB_MAX_ROUNDS 1000u      /* of all loops: what boots a machine needs few, and a file can ask for no end of them */
 
 struct grub_var { char *name, *value; };
-struct grub_env { struct grub_var var[GRUB_MAX_VARS]; unsigned int n; size_t bytes; };
+struct grub_env {
+	struct grub_var var[GRUB_MAX_VARS];
+	unsigned int n;
+	size_t bytes;
+	size_t work;               /* done for lookups and values since it was last counted */
+};
 int grub_env_set(struct grub_env *e, const char *name, const char *value);
 void grub_env_unset(struct grub_env *e, const char *name);
-const char *grub_env_get(const struct grub_env *e, const char *name); /* NULL: not set */
+const char *grub_env_get(struct grub_env *e, const char *name); /* NULL: not set */
 int grub_env_copy(struct grub_env *to, const struct grub_env *from);
 void grub_env_free(struct grub_env *e);
 
@@ -28,8 +34,8 @@ int grub_token(const char **at, const char *end, struct grub_token *ret);
 
 struct grub_words { char *word[GRUB_MAX_WORDS]; unsigned int n; };
 /* Quotes and variables of one word; an unquoted variable may make several words of it, or none. */
-int grub_expand(const struct grub_env *e, const char *at, size_t len, struct grub_words *w);
-char *grub_expand_text(const struct grub_env *e, const char *text); /* for BLS: no quotes */
+int grub_expand(struct grub_env *e, const char *at, size_t len, struct grub_words *w);
+char *grub_expand_text(struct grub_env *e, const char *text); /* for BLS: no quotes */
 void grub_words_free(struct grub_words *w);
 
 struct grub_func { char *name; const char *at, *end; };
@@ -41,7 +47,8 @@ struct grub {
 	unsigned int n_funcs;
 	char *kept[BOOT_MAX_FILES];  /* texts that functions point into */
 	unsigned int n_kept;
-	unsigned int steps, nest;
+	size_t steps;
+	unsigned int rounds, nest;
 	int entry, submenu;          /* being read, or -1 */
 	const char *dir;
 };

@@ -180,6 +180,12 @@ static int boot_command(struct grub *g, struct grub_words *w)
 		return initrd_command(n, w, 1);
 	if (strcmp(c, "module") == 0 || strcmp(c, "module2") == 0)
 		return module_command(g, n, w);
+	if (strcmp(c, "chainloader") == 0)
+		n->instead = "chainloader";
+	else if (strncmp(c, "multiboot", 9) == 0 && !n->instead)
+		n->instead = "multiboot";
+	else if (strcmp(c, "fwsetup") == 0)
+		n->instead = "fwsetup";
 	return 0;
 }
 

@@ -8,13 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct grub_var *find_var(const struct grub_env *e, const char *name)
+static struct grub_var *find_var(struct grub_env *e, const char *name)
 {
 	unsigned int i;
 
+	e->work += 1 + e->n / 16;
 	for (i = 0; i < e->n; i++)
 		if (strcmp(e->var[i].name, name) == 0)
-			return (struct grub_var *)&e->var[i];
+			return &e->var[i];
 	return NULL;
 }
 
@@ -30,13 +31,10 @@ void grub_env_unset(struct grub_env *e, const char *name)
 	*v = e->var[--e->n];
 }
 
-int grub_env_set(struct grub_env *e, const char *name, const char *value)
+static int append_var(struct grub_env *e, const char *name, const char *value)
 {
 	struct grub_var *v;
 
-	if (strlen(name) > 255 || strlen(value) > BOOT_MAX_STRING)
-		return -E2BIG;
-	grub_env_unset(e, name);
 	if (e->n >= GRUB_MAX_VARS || e->bytes + strlen(name) + strlen(value) > GRUB_MAX_ENV)
 		return -E2BIG;
 	v = &e->var[e->n];
@@ -52,7 +50,15 @@ int grub_env_set(struct grub_env *e, const char *name, const char *value)
 	return 0;
 }
 
-const char *grub_env_get(const struct grub_env *e, const char *name)
+int grub_env_set(struct grub_env *e, const char *name, const char *value)
+{
+	if (strlen(name) > 255 || strlen(value) > BOOT_MAX_STRING)
+		return -E2BIG;
+	grub_env_unset(e, name);
+	return append_var(e, name, value);
+}
+
+const char *grub_env_get(struct grub_env *e, const char *name)
 {
 	struct grub_var *v = find_var(e, name);
 
@@ -66,8 +72,9 @@ int grub_env_copy(struct grub_env *to, const struct grub_env *from)
 
 	to->n = 0;
 	to->bytes = 0;
+	to->work = from->work + from->n;
 	for (i = 0; i < from->n && !rc; i++)
-		rc = grub_env_set(to, from->var[i].name, from->var[i].value);
+		rc = append_var(to, from->var[i].name, from->var[i].value);
 	return rc;
 }
 
@@ -181,7 +188,7 @@ static int add_split(struct buf *b, struct grub_words *w, const char *value)
 	return rc;
 }
 
-static int add_var(const struct grub_env *e, const char **p, const char *end, bool quoted, struct buf *b,
+static int add_var(struct grub_env *e, const char **p, const char *end, bool quoted, struct buf *b,
                    struct grub_words *w)
 {
 	const char *value;
@@ -192,10 +199,11 @@ static int add_var(const struct grub_env *e, const char **p, const char *end, bo
 	value = grub_env_get(e, name);
 	if (!value)
 		return 0;
+	e->work += strlen(value) / (quoted ? 64 : 8);
 	return quoted ? buf_add(b, value, strlen(value)) : add_split(b, w, value);
 }
 
-int grub_expand(const struct grub_env *e, const char *at, size_t len, struct grub_words *w)
+int grub_expand(struct grub_env *e, const char *at, size_t len, struct grub_words *w)
 {
 	CLEANUP_BUF struct buf b = { .limit = 2 * BOOT_MAX_STRING };
 	const char *p = at, *end = at + len;
@@ -218,13 +226,17 @@ int grub_expand(const struct grub_env *e, const char *at, size_t len, struct gru
 				rc = buf_add(&b, p, 1);
 			p++;
 		} else {
-			rc = buf_add(&b, p++, 1);
+			const char *plain = p++;
+
+			while (p < end && !strchr("'\"$\\", *p))
+				p++;
+			rc = buf_add(&b, plain, (size_t)(p - plain));
 		}
 	}
 	return rc ? rc : b.len || any ? end_word(&b, w) : 0;
 }
 
-char *grub_expand_text(const struct grub_env *e, const char *text)
+char *grub_expand_text(struct grub_env *e, const char *text)
 {
 	CLEANUP_BUF struct buf b = { .limit = 2 * BOOT_MAX_STRING };
 	const char *p = text, *end = text + strlen(text);

@@ -25,11 +25,17 @@ static bool is_word(const struct grub_token *t, const char *word)
 	return t->kind == GRUB_WORD && t->len == strlen(word) && memcmp(t->at, word, t->len) == 0;
 }
 
-/* A long word may have many variables to look up. */
+/* A short word may stand for a lot: what its variables cost is counted with the next. */
 static int step(struct grub *g, const struct grub_token *t)
 {
-	g->steps += 1 + (unsigned int)(t->len / 16);
+	g->steps += 1 + t->len / 16 + g->env.work;
+	g->env.work = 0;
 	return g->steps > GRUB_MAX_STEPS ? -E2BIG : 0;
+}
+
+static int loop_round(struct grub *g)
+{
+	return ++g->rounds > GRUB_MAX_ROUNDS ? -E2BIG : 0;
 }
 
 /* Steps over blank tokens to the next word. */
@@ -109,6 +115,8 @@ static int run_while(struct run *r, bool until)
 		r->live = live && r->status != until;
 		live = r->live;
 		rc = run_list(r, done, NULL);
+		if (!rc && live)
+			rc = loop_round(r->g);
 		if (rc || !live)
 			break;
 	}
@@ -151,6 +159,8 @@ static int run_for(struct run *r)
 	for (i = 2; i < w.n && !rc; i++) {
 		r->at = body;
 		rc = grub_env_set(&r->g->env, w.word[0], w.word[i]);
+		if (!rc)
+			rc = loop_round(r->g);
 		if (!rc)
 			rc = run_list(r, done, NULL);
 	}
@@ -373,52 +383,4 @@ int grub_run(struct grub *g, const char *at, const char *end)
 	struct run r = { .g = g, .at = at, .end = end, .live = true, .status = true };
 
 	return run_list(&r, NULL, NULL);
-}
-
-static int first_vars(struct grub *g)
-{
-	static const char *const vars[][2] = {
-		{ "grub_platform", "xen" }, { "grub_cpu", "x86_64" }, { "feature_menuentry_id", "y" },
-		{ "feature_menuentry_options", "y" }, { "feature_platform_search_hint", "y" },
-		{ "feature_default_font_path", "y" }, { "feature_all_video_module", "y" }, { "feature_timeout_style", "y" },
-		{ "feature_200_final", "y" }, { "feature_nativedisk_cmd", "n" }, { "default", "0" },
-	};
-	unsigned int i;
-	int rc = 0;
-
-	for (i = 0; i < sizeof(vars) / sizeof(vars[0]) && !rc; i++)
-		rc = grub_env_set(&g->env, vars[i][0], vars[i][1]);
-	if (!rc)
-		rc = grub_env_set(&g->env, "prefix", g->dir);
-	return rc ? rc : grub_env_set(&g->env, "config_directory", g->dir);
-}
-
-int grubcfg_parse(const char *text, size_t len, const char *dir, struct boot_files *files, struct boot_menu *m)
-{
-	CLEANUP_FREE struct grub *g = calloc(1, sizeof(*g));
-	const char *choice;
-	int rc;
-
-	if (!g)
-		return -ENOMEM;
-	g->m = m;
-	g->files = files;
-	g->dir = dir;
-	g->entry = g->submenu = -1;
-	rc = first_vars(g);
-	if (!rc)
-		rc = grub_run(g, text, text + len);
-	/* What was found before a mistake is still worth showing. */
-	if (rc == -EINVAL && m->n)
-		rc = 0;
-	choice = grub_env_get(&g->env, "default");
-	if (!rc && choice)
-		rc = menu_set(&m->choice, choice);
-	while (g->n_funcs)
-		free(g->func[--g->n_funcs].name);
-	while (g->n_kept)
-		free(g->kept[--g->n_kept]);
-	grub_env_free(&g->env);
-	menu_prune(m);
-	return rc;
 }

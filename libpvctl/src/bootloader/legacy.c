@@ -58,6 +58,8 @@ static int entry_line(struct boot_node *n, const char *key, char *rest)
 		strncat(dev, rest, sizeof(dev) - 6);
 		return menu_set(&n->root, dev);
 	}
+	if (strcmp(key, "chainloader") == 0)
+		n->instead = "chainloader";
 	if (strcmp(key, "kernel") == 0)
 		return set_kernel(n, rest);
 	if (strcmp(key, "initrd") == 0)
@@ -88,6 +90,8 @@ int legacy_parse(const char *text, size_t len, struct boot_menu *m)
 			rc = entry_line(&m->node[at], key, rest);
 		} else if (strcmp(key, "default") == 0 && strcmp(rest, "saved") != 0) {
 			rc = menu_set(&m->choice, rest);
+		} else if (strcmp(key, "timeout") == 0) {
+			menu_set_wait(m, rest, 1);
 		}
 	}
 	menu_prune(m);

@@ -71,6 +71,17 @@ static void node_fini(struct boot_node *n)
 	memset(n, 0, sizeof(*n));
 }
 
+static void refuse(struct boot_menu *m, struct boot_node *n)
+{
+	struct boot_refused *r = &m->refused[m->n_refused];
+
+	if (m->n_refused >= BOOT_MAX_REFUSED || !n->instead)
+		return;
+	*r = (struct boot_refused){ n->title, n->id, n->parent < 0 ? (int)n->pos : -1, n->instead };
+	n->title = n->id = NULL;
+	m->n_refused++;
+}
+
 /* Positions stay: a default by number counts the dropped ones, too. */
 void menu_prune(struct boot_menu *m)
 {
@@ -80,6 +91,7 @@ void menu_prune(struct boot_menu *m)
 	for (i = 0; i < m->n; i++) {
 		place[i] = -1;
 		if (!m->node[i].submenu && !m->node[i].kernel) {
+			refuse(m, &m->node[i]);
 			node_fini(&m->node[i]);
 			continue;
 		}
@@ -102,6 +114,10 @@ void menu_free(struct boot_menu *m)
 
 	for (i = 0; i < m->n; i++)
 		node_fini(&m->node[i]);
+	while (m->n_refused) {
+		free(m->refused[--m->n_refused].title);
+		free(m->refused[m->n_refused].id);
+	}
 	free(m->node);
 	free(m->choice);
 	memset(m, 0, sizeof(*m));
@@ -243,6 +259,28 @@ int menu_pick(const struct boot_menu *m, const char *wish)
 	if (at < 0)
 		at = find_path(m, wish, true);
 	return at < 0 ? -ENOENT : at;
+}
+
+const char *menu_refused(const struct boot_menu *m, const char *wish, bool numbers)
+{
+	unsigned int i, pos = 0;
+	bool number = numbers && parse_number(wish, strlen(wish), &pos);
+
+	for (i = 0; i < m->n_refused; i++) {
+		const struct boot_refused *r = &m->refused[i];
+
+		if (number ? r->pos == (int)pos : same(r->id, wish, strlen(wish)) || same(r->title, wish, strlen(wish)))
+			return r->why;
+	}
+	return NULL;
+}
+
+void menu_set_wait(struct boot_menu *m, const char *text, unsigned int per_second)
+{
+	unsigned int units;
+
+	m->waits = parse_number(text, strlen(text), &units);
+	m->wait_s = m->waits ? (units + per_second - 1) / per_second : 0;
 }
 
 const char *path_split(const char *path, char *dev, size_t size)

@@ -19,6 +19,7 @@
 #define BOOT_MAX_STRING 4096u
 #define BOOT_MAX_FILES 64u        /* read for one menu */
 #define BOOT_MAX_DEPTH 8u         /* of included files */
+#define BOOT_MAX_REFUSED 32u
 
 struct boot_node {
 	bool submenu;
@@ -29,13 +30,21 @@ struct boot_node {
 	char *kernel, *cmdline;
 	char *initrd[BOOT_MAX_INITRD];
 	unsigned int n_initrd;
+	const char *instead; /* without a kernel: the key that stands there; static */
 };
+
+/* An entry that starts no kernel: a wish for it deserves a better answer than "not there". */
+struct boot_refused { char *title, *id; int pos; const char *why; };
 
 struct boot_menu {
 	struct boot_node *node;
 	unsigned int n;
 	char *choice;        /* the default, in the words of the file; NULL: the first */
 	bool flat_choice;    /* choice is a label, never a number */
+	bool waits;          /* the file says how long: */
+	unsigned int wait_s;
+	struct boot_refused refused[BOOT_MAX_REFUSED];
+	unsigned int n_refused;
 };
 
 /* What a parser may ask about the disk. Any may be NULL. Paths are absolute, with "(dev)" cut off. */
@@ -52,7 +61,7 @@ int files_load(struct boot_files *f, const char *path, char **ret_text, size_t *
 int menu_add(struct boot_menu *m, int parent, bool submenu, const char *title, const char *id);
 int menu_set(char **where, const char *value);
 int menu_add_initrd(struct boot_node *n, const char *path);
-/* Drops entries that have no kernel. */
+/* Drops entries that have no kernel; the first of them are remembered as refused. */
 void menu_prune(struct boot_menu *m);
 void menu_free(struct boot_menu *m);
 
@@ -63,6 +72,10 @@ unsigned int menu_count(const struct boot_menu *m);
 unsigned int menu_default(const struct boot_menu *m);
 /* The user's wish: a flat index, GRUB's "a>b", an id or a title; -ENOENT. */
 int menu_pick(const struct boot_menu *m, const char *wish);
+/* What a wish names instead of a kernel ("localboot"), or NULL. */
+const char *menu_refused(const struct boot_menu *m, const char *wish, bool numbers); /* numbers: as GRUB counts */
+/* A number of units, `per_second' of which make a second; what is none, or negative, is "no timeout". */
+void menu_set_wait(struct boot_menu *m, const char *text, unsigned int per_second);
 
 /* dir is where the config file is. */
 int grubcfg_parse(const char *text, size_t len, const char *dir, struct boot_files *files, struct boot_menu *m);
@@ -75,6 +88,8 @@ int grubenv_parse(const char *text, size_t len, int (*set)(void *arg, const char
 /* All *.conf of dir, newest version first; expand turns $x into its value (NULL: kept) and returns malloced text. */
 int bls_load(struct boot_files *files, const char *dir, char *(*expand)(void *arg, const char *text), void *arg,
              int parent, struct boot_menu *m);
+/* systemd-boot's loader.conf: default, which may be a pattern, and timeout. */
+int bls_loader_conf(const char *text, size_t len, struct boot_menu *m);
 int bls_parse(const char *text, size_t len, const char *name, char *(*expand)(void *arg, const char *text), void *arg,
               int parent, struct boot_menu *m);
 

@@ -19,7 +19,7 @@ enum helper_msg_type {
 	HELPER_TITLE, HELPER_ID, HELPER_KERNEL, HELPER_INITRD, HELPER_CMDLINE,
 	HELPER_DEFAULT,    /* value: flat index */
 	HELPER_CHOSEN,     /* value: flat index; its files have been written */
-	HELPER_SANDBOX,    /* text: what could not be done */
+	HELPER_WAIT,       /* value: seconds that the menu waits */
 	HELPER_DONE
 };
 struct helper_msg { uint32_t type, value; };

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -72,22 +73,67 @@ static void run_helper(const char *path, char *const *argv, const int fds[4])
 	_exit(127);
 }
 
-static int start(int disk, const char *wish, bool list, const struct boot_result *r, struct child *c,
-                 struct pvctl_error *err)
+int boot_find_user(const char *name, uid_t *ret_uid, gid_t *ret_gid, struct pvctl_error *err)
+{
+	struct passwd pw, *found = NULL;
+	char buf[4096];
+	int rc = getpwnam_r(name, &pw, buf, sizeof(buf), &found);
+
+	if (rc)
+		return err_os(err, rc, "user %.60s", name);
+	if (!found)
+		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "there is no user \"%.60s\"", name);
+	if (pw.pw_uid == 0)
+		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "a guest's disk is not read as root; name another user");
+	if (geteuid() != 0 && pw.pw_uid != geteuid())
+		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "only root can read the disk as user \"%.60s\"", name);
+	*ret_uid = pw.pw_uid;
+	*ret_gid = pw.pw_gid;
+	return 0;
+}
+
+struct helper_args { const char *argv[16]; char offset[24], runas[32]; };
+
+static int make_args(const struct boot_ask *ask, struct helper_args *a, struct pvctl_error *err)
+{
+	const char *const pairs[][2] = { { "--entry", ask->entry }, { "--kernel", ask->kernel }, { "--ramdisk", ask->ramdisk },
+		{ "--offset", ask->offset_bytes ? a->offset : NULL }, { "--runas", ask->user ? a->runas : NULL } };
+	unsigned int i, n = 0;
+	uid_t uid;
+	gid_t gid;
+	int rc;
+
+	memset(a, 0, sizeof(*a));
+	a->argv[n++] = "pvctl-bootloader";
+	if (ask->list)
+		a->argv[n++] = "--list";
+	if (ask->user) {
+		rc = boot_find_user(ask->user, &uid, &gid, err);
+		if (rc)
+			return err_wrap(err, rc, "bootloader_user");
+		snprintf(a->runas, sizeof(a->runas), "%u:%u", uid, gid);
+	}
+	snprintf(a->offset, sizeof(a->offset), "%llu", (unsigned long long)ask->offset_bytes);
+	for (i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		if (!pairs[i][1])
+			continue;
+		a->argv[n++] = pairs[i][0];
+		a->argv[n++] = pairs[i][1];
+	}
+	return 0;
+}
+
+static int start(int disk, const struct boot_ask *ask, const struct boot_result *r, struct child *c, struct pvctl_error *err)
 {
 	CLEANUP_CLOSE int mine = -1, theirs = -1;
-	const char *argv[6] = { "pvctl-bootloader" };
+	struct helper_args args;
 	char path[600];
-	int pair[2], n = 1;
+	int pair[2], rc = make_args(ask, &args, err);
 
+	if (rc)
+		return rc;
 	if (paths_find_tool("pvctl-bootloader", path, sizeof(path)))
 		return err_set(err, -ENOENT, PVCTL_ORIGIN_LIB, "the program pvctl-bootloader is not installed");
-	if (list)
-		argv[n++] = "--list";
-	if (wish) {
-		argv[n++] = "--entry";
-		argv[n++] = wish;
-	}
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_os(err, errno, "socketpair");
 	mine = pair[0];
@@ -96,7 +142,7 @@ static int start(int disk, const char *wish, bool list, const struct boot_result
 	if (c->pid < 0)
 		return err_os(err, errno, "fork");
 	if (c->pid == 0)
-		run_helper(path, (char *const *)(uintptr_t)argv,
+		run_helper(path, (char *const *)(uintptr_t)args.argv,
 		           (const int[4]){ theirs, disk, r->kernel_fd, r->ramdisk_fd });
 	c->pidfd = (int)syscall(SYS_pidfd_open, c->pid, 0);
 	c->sock = TAKE_FD(mine);
@@ -203,6 +249,11 @@ static int take(struct boot_result *r, const struct helper_msg *h, const char *t
 			break;
 		r->chosen = (int32_t)h->value;
 		return 0;
+	case HELPER_WAIT:
+		if (h->value > 1000000)
+			break;
+		r->wait_s = (int32_t)h->value;
+		return 0;
 	case HELPER_DONE:
 		return 1;
 	}
@@ -279,17 +330,16 @@ static int check_entries(const struct boot_result *r, struct pvctl_error *err)
 	return 0;
 }
 
-int boot_run(const char *disk, const char *wish, bool list, uint32_t timeout_ms, struct boot_result *ret,
-             struct pvctl_error *err)
+int boot_run(const struct boot_ask *ask, struct boot_result *ret, struct pvctl_error *err)
 {
 	struct child c = { -1, -1, -1 };
 	CLEANUP_CLOSE int fd = -1;
-	int64_t deadline = now_ms() + (timeout_ms ? timeout_ms : HELPER_TIMEOUT_MS);
+	int64_t deadline = now_ms() + (ask->timeout_ms ? ask->timeout_ms : HELPER_TIMEOUT_MS);
 	int rc, status;
 
 	memset(ret, 0, sizeof(*ret));
-	ret->chosen = ret->kernel_fd = ret->ramdisk_fd = -1;
-	rc = open_disk(disk, &fd, err);
+	ret->chosen = ret->wait_s = ret->kernel_fd = ret->ramdisk_fd = -1;
+	rc = open_disk(ask->disk, &fd, err);
 	if (rc)
 		return rc;
 	ret->kernel_fd = memfd_create("guest-kernel", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -297,7 +347,7 @@ int boot_run(const char *disk, const char *wish, bool list, uint32_t timeout_ms,
 	if (ret->kernel_fd < 0 || ret->ramdisk_fd < 0)
 		rc = err_os(err, errno, "memory file");
 	if (!rc)
-		rc = start(fd, wish, list, ret, &c, err);
+		rc = start(fd, ask, ret, &c, err);
 	if (!rc) {
 		rc = listen_to(c.sock, deadline, ret, err);
 		/* The end of the socket comes before the end of the process. */
@@ -309,11 +359,11 @@ int boot_run(const char *disk, const char *wish, bool list, uint32_t timeout_ms,
 	}
 	if (!rc)
 		rc = check_entries(ret, err);
-	if (!rc && !list)
+	if (!rc && !ask->list)
 		rc = ret->chosen < 0 ? err_set(err, -EPROTO, PVCTL_ORIGIN_LIB, "the boot loader's helper chose nothing") : seal(ret, err);
 	if (rc) {
 		boot_result_fini(ret);
-		return err_wrap(err, rc, "disk %s", disk);
+		return err_wrap(err, rc, "disk %s", ask->disk);
 	}
 	return 0;
 }

@@ -12,8 +12,9 @@ struct sys {
 	struct boot_menu *m;
 	struct boot_files *files;
 	const char *dir;
-	char *global_append, *ui_default;
+	char *global_append, *ui_default, *on_timeout;
 	int at;
+	bool in_help;        /* between TEXT HELP and ENDTEXT: for people */
 };
 
 static int parse_file(struct sys *s, const char *text, size_t len, unsigned int depth);
@@ -51,12 +52,18 @@ static int set_initrds(struct sys *s, struct boot_node *n, char *list)
 	return rc;
 }
 
-static int menu_line(struct sys *s, char *rest)
+static int include_line(struct sys *s, const char *name, unsigned int depth);
+
+static int menu_line(struct sys *s, char *rest, unsigned int depth)
 {
 	char *key, *value, *caret;
 
 	if (!line_key(rest, &key, &value))
 		return 0;
+	if (strcmp(key, "include") == 0) { /* a tag may follow the name */
+		value[strcspn(value, " \t")] = '\0';
+		return include_line(s, value, depth);
+	}
 	if (s->at < 0)
 		return 0;
 	if (strcmp(key, "label") == 0) {
@@ -87,6 +94,27 @@ static int include_line(struct sys *s, const char *name, unsigned int depth)
 	return parse_file(s, text, len, depth + 1);
 }
 
+/* Keys that start something else than a kernel. */
+static int no_kernel(struct boot_node *n, const char *key)
+{
+	static const char *const keys[] = { "localboot", "com32", "boot", "bss", "pxe", "fdimage", "comboot", "config" };
+	unsigned int i;
+
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (strcmp(key, keys[i]) == 0)
+			n->instead = keys[i];
+	return 0;
+}
+
+/* Text for people is not read for keys. */
+static bool is_help(struct sys *s, const char *key)
+{
+	if (strcmp(key, s->in_help ? "endtext" : "text") != 0)
+		return s->in_help;
+	s->in_help = !s->in_help;
+	return true;
+}
+
 static int one_line(struct sys *s, const char *key, char *rest, unsigned int depth)
 {
 	struct boot_node *n = s->at >= 0 ? &s->m->node[s->at] : NULL;
@@ -98,9 +126,15 @@ static int one_line(struct sys *s, const char *key, char *rest, unsigned int dep
 	if (strcmp(key, "include") == 0)
 		return include_line(s, rest, depth);
 	if (strcmp(key, "menu") == 0)
-		return menu_line(s, rest);
-	if (strcmp(key, "default") == 0 || strcmp(key, "ontimeout") == 0)
+		return menu_line(s, rest, depth);
+	if (strcmp(key, "default") == 0)
 		return menu_set(&s->m->choice, rest);
+	if (strcmp(key, "ontimeout") == 0)
+		return menu_set(&s->on_timeout, rest);
+	if (strcmp(key, "timeout") == 0) {
+		menu_set_wait(s->m, strcmp(rest, "0") ? rest : "", 10); /* 0 is no timeout here */
+		return 0;
+	}
 	if (strcmp(key, "append") == 0)
 		return menu_set(n ? &n->cmdline : &s->global_append, rest);
 	if (!n)
@@ -109,7 +143,7 @@ static int one_line(struct sys *s, const char *key, char *rest, unsigned int dep
 		return set_kernel(s, n, rest);
 	if (strcmp(key, "initrd") == 0)
 		return set_initrds(s, n, rest);
-	return 0;
+	return no_kernel(n, key);
 }
 
 static int parse_file(struct sys *s, const char *text, size_t len, unsigned int depth)
@@ -119,7 +153,7 @@ static int parse_file(struct sys *s, const char *text, size_t len, unsigned int 
 	int rc = 0;
 
 	while (!rc && lines_next(&l, line, sizeof(line), &rc))
-		if (line_key(line, &key, &rest))
+		if (line_key(line, &key, &rest) && !is_help(s, key))
 			rc = one_line(s, key, rest, depth);
 	return rc;
 }
@@ -168,6 +202,20 @@ static int take_initrd(struct sys *s, struct boot_node *n)
 	return n->n_initrd ? 0 : set_initrds(s, n, list);
 }
 
+/* What the timeout does, then what the menu marks, then DEFAULT, which may have options after the label. */
+static int choose(struct sys *s)
+{
+	const char *first = s->on_timeout ? s->on_timeout : s->ui_default;
+	char *choice;
+	int rc = first ? menu_set(&s->m->choice, first) : 0;
+
+	s->m->flat_choice = true;
+	choice = s->m->choice;
+	if (!rc && choice && menu_pick(s->m, choice) < 0)
+		choice[strcspn(choice, " \t")] = '\0';
+	return rc;
+}
+
 static int finish(struct sys *s)
 {
 	unsigned int i;
@@ -188,12 +236,10 @@ static int finish(struct sys *s)
 		if (n->kernel && strlen(n->kernel) > 4 && strcmp(n->kernel + strlen(n->kernel) - 4, ".c32") == 0) {
 			free(n->kernel);
 			n->kernel = NULL;
+			n->instead = "a module of syslinux";
 		}
 	}
-	if (!rc && s->ui_default)
-		rc = menu_set(&s->m->choice, s->ui_default);
-	s->m->flat_choice = true;
-	return rc;
+	return rc ? rc : choose(s);
 }
 
 int syslinux_parse(const char *text, size_t len, const char *dir, struct boot_files *files, struct boot_menu *m)
@@ -205,6 +251,7 @@ int syslinux_parse(const char *text, size_t len, const char *dir, struct boot_fi
 		rc = finish(&s);
 	free(s.global_append);
 	free(s.ui_default);
+	free(s.on_timeout);
 	menu_prune(m);
 	return rc;
 }

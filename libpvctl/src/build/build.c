@@ -155,7 +155,9 @@ int build_domain(struct transport *t, uint32_t domid, const struct build_in *in,
 		return rc;
 	out.store_mfn = m.p2m[l.store_pfn];
 	out.console_mfn = m.p2m[l.console_pfn];
-	rc = fill(t, &m, &l, in, err);
+	rc = dommem_back(&m, err);
+	if (!rc)
+		rc = fill(t, &m, &l, in, err);
 	if (!rc)
 		rc = mask_upcalls(t, in->shared_info_mfn, err);
 	if (!rc)

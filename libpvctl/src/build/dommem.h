@@ -17,6 +17,8 @@ int dommem_populate(struct transport *t, uint32_t domid, uint64_t nr_pages, stru
                     struct pvctl_error *err);
 /* len bytes at pseudo-physical address addr; contiguous machine memory in one piece. */
 int dommem_write(const struct dommem *m, uint64_t addr, const void *src, uint64_t len, struct pvctl_error *err);
+/* Has the host allocate them all, unless the node overcommits: they are there before the domain runs, or -ENOMEM. */
+int dommem_back(const struct dommem *m, struct pvctl_error *err);
 void dommem_free(struct dommem *m);
 
 #endif

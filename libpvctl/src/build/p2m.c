@@ -2,6 +2,7 @@
 #include "build/dommem.h"
 #include "build/layout.h"
 #include "hv/hv.h"
+#include "transport/proto.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include <string.h>
@@ -95,6 +96,34 @@ int dommem_write(const struct dommem *m, uint64_t addr, const void *src, uint64_
 		len -= n;
 	}
 	return 0;
+}
+
+#define BACK_PAGES (PROTO_BACK_BYTES >> PAGE_SHIFT)
+
+int dommem_back(const struct dommem *m, struct pvctl_error *err)
+{
+	CLEANUP_FREE struct proto_range *r = calloc(PROTO_BACK_RANGES, sizeof(*r));
+	uint64_t pfn = 0;
+	int rc = 0;
+
+	if (!r)
+		return err_nomem(err);
+	while (pfn < m->nr_pages && !rc) {
+		uint64_t pages = 0;
+		size_t n = 0;
+
+		for (; pfn < m->nr_pages && pages < BACK_PAGES; pfn++, pages++) {
+			if (n && m->p2m[pfn] == m->p2m[pfn - 1] + 1) {
+				r[n - 1].len += PAGE_SIZE;
+				continue;
+			}
+			if (n == PROTO_BACK_RANGES)
+				break;
+			r[n++] = (struct proto_range){ m->p2m[pfn] << PAGE_SHIFT, PAGE_SIZE };
+		}
+		rc = m->t->ops->request(m->t, PROTO_MEMORY_BACK, r, n * sizeof(*r), NULL, NULL, NULL, err);
+	}
+	return rc ? err_wrap(err, rc, "domain %u: its memory", m->domid) : 0;
 }
 
 void dommem_free(struct dommem *m)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "device/disk.h"
+#include "device/disk_image.h"
 #include "device/disk_spec.h"
 #include "util/buf.h"
 #include "util/cleanup.h"
@@ -43,7 +44,8 @@ static int make_absolute(struct disk_spec *s, struct pvctl_error *err)
 {
 	CLEANUP_FREE char *cwd = NULL, *full = NULL;
 
-	if (s->target[0] == '/')
+	/* A script's target need not be a path. */
+	if (s->target[0] == '/' || !s->target[0] || s->script[0])
 		return 0;
 	cwd = getcwd(NULL, 0);
 	if (!cwd)
@@ -71,21 +73,26 @@ static int check_target(const struct disk_spec *s, struct pvctl_error *err)
 	size = lseek(fd, 0, SEEK_END);
 	if (fstat(fd, &st) || (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)))
 		rc = err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "disk \"%.150s\" is neither a file nor a block device", s->target);
-	else if (size <= 0 || size % SECTOR)
+	else if (s->backend == DISK_BACKEND_PHY && !S_ISBLK(st.st_mode))
+		rc = err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "disk \"%.150s\" is no block device, which backendtype=phy asks for",
+		             s->target);
+	else if (s->format == DISK_RAW && (size <= 0 || size % SECTOR))
 		rc = err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "disk \"%.150s\": its size, %lld, is not a multiple of %d",
 		             s->target, (long long)size, SECTOR);
 	close(fd);
-	return rc;
+	return rc || s->format == DISK_RAW ? rc : disk_image_check(s, err);
 }
 
 /* spec: any form; text: ours, which the daemon takes. */
-static int plan_one(const char *spec, char text[DISK_SPEC_MAX + 1], struct pvctl_error *err)
+int disk_plan_one(const char *spec, char *text, struct pvctl_error *err)
 {
 	struct disk_spec s;
 	int rc = disk_spec_parse(spec, &s, err);
 
 	rc = rc ? rc : make_absolute(&s, err);
-	rc = rc ? rc : check_target(&s, err);
+	/* There is nothing to look at in a drive without a medium, or where a script is to find it. */
+	if (!rc && s.target[0] && !s.script[0])
+		rc = check_target(&s, err);
 	if (!rc)
 		disk_spec_format(&s, text);
 	return rc;
@@ -105,7 +112,7 @@ int disk_plan(struct pvctl_config *c, struct pvctl_error *err)
 	if (!list)
 		return err_nomem(err);
 	for (size_t i = 0; i < n && !rc; i++) {
-		rc = plan_one(pvctl_config_get_item(c, "disk", i), text, err);
+		rc = disk_plan_one(pvctl_config_get_item(c, "disk", i), text, err);
 		if (!rc && !(list[i] = strdup(text)))
 			rc = err_nomem(err);
 	}
@@ -117,7 +124,7 @@ int disk_plan(struct pvctl_config *c, struct pvctl_error *err)
 	return rc;
 }
 
-static int attach(struct pvctl *ctx, uint32_t domid, const char *text, struct pvctl_error *err)
+int disk_attach_text(struct pvctl *ctx, uint32_t domid, const char *text, struct pvctl_error *err)
 {
 	CLEANUP_BUF struct buf body = { 0 };
 	struct proto_device d = { .domid = domid, .class_id = PROTO_CLASS_DISK };
@@ -133,16 +140,16 @@ int disk_attach_all(struct pvctl *ctx, uint32_t domid, const struct pvctl_config
 	int rc = 0;
 
 	for (size_t i = 0; !rc && (item = pvctl_config_get_item(c, "disk", i)); i++)
-		rc = attach(ctx, domid, item, err);
+		rc = disk_attach_text(ctx, domid, item, err);
 	return rc;
 }
 
 int pvctl_disk_attach(struct pvctl *ctx, uint32_t domid, const char *spec, struct pvctl_error *err)
 {
 	char text[DISK_SPEC_MAX + 1];
-	int rc = plan_one(spec, text, err);
+	int rc = disk_plan_one(spec, text, err);
 
-	return rc ? rc : attach(ctx, domid, text, err);
+	return rc ? rc : disk_attach_text(ctx, domid, text, err);
 }
 
 int pvctl_disk_list(struct pvctl *ctx, uint32_t domid, struct pvctl_disk_list **ret, struct pvctl_error *err)
@@ -188,31 +195,35 @@ void pvctl_disk_list_free(struct pvctl_disk_list *l)
 	free(l);
 }
 
-/* Name or number, as block-list shows them. */
-static int find(struct pvctl *ctx, uint32_t domid, uint32_t vdev, bool *ret_there, struct pvctl_error *err)
+int disk_find(struct pvctl *ctx, uint32_t domid, uint32_t vdev, struct pvctl_disk_info *ret, struct pvctl_error *err)
 {
 	struct pvctl_disk_list *l;
 	int rc = pvctl_disk_list(ctx, domid, &l, err);
+	bool there = false;
 
 	if (rc)
 		return rc;
-	*ret_there = false;
-	for (size_t i = 0; i < l->n; i++)
-		*ret_there |= l->row[i].vdev == vdev;
+	for (size_t i = 0; i < l->n && !there; i++) {
+		there = l->row[i].vdev == vdev;
+		if (there)
+			*ret = l->row[i];
+	}
 	pvctl_disk_list_free(l);
-	return 0;
+	return there ? 0 : err_set(err, -ENOENT, PVCTL_ORIGIN_LIB, "domain %u has no such disk", domid);
 }
 
 static int wait_gone(struct pvctl *ctx, uint32_t domid, uint32_t vdev, uint32_t timeout_ms, struct pvctl_error *err)
 {
 	const struct timespec pause = { 0, POLL_MS * 1000000l };
 	uint64_t until = ctx_now_ns() + timeout_ms * 1000000ull;
-	bool there;
+	struct pvctl_disk_info row;
 	int rc;
 
 	for (;;) {
-		rc = find(ctx, domid, vdev, &there, err);
-		if (rc || !there)
+		rc = disk_find(ctx, domid, vdev, &row, err);
+		if (rc == -ENOENT)
+			return 0;
+		if (rc)
 			return rc;
 		if (ctx_now_ns() > until)
 			return err_set(err, -ETIMEDOUT, PVCTL_ORIGIN_LIB,

@@ -5,7 +5,24 @@
 #include <string.h>
 
 enum { GOT_TARGET = 1, GOT_FORMAT = 2, GOT_VDEV = 4, GOT_ACCESS = 8, GOT_TYPE = 16, GOT_BACKEND = 32,
-       GOT_BACKENDTYPE = 64, GOT_DISCARD = 128, GOT_SAFE = 256, GOT_TRUST = 512, GOT_SPECIFICATION = 1024 };
+       GOT_BACKENDTYPE = 64, GOT_DISCARD = 128, GOT_SAFE = 256, GOT_TRUST = 512, GOT_SPECIFICATION = 1024, GOT_SCRIPT = 2048, GOT_SECTOR = 4096 };
+
+static const struct {
+	const char *name, *driver;
+} formats[] = {
+	[DISK_RAW] = { "raw", "raw" }, [DISK_QCOW] = { "qcow", "qcow" }, [DISK_QCOW2] = { "qcow2", "qcow2" },
+	[DISK_VHD] = { "vhd", "vpc" }, [DISK_QED] = { "qed", "qed" },
+};
+
+const char *disk_format_name(enum disk_format f)
+{
+	return formats[f].name;
+}
+
+const char *disk_format_driver(enum disk_format f)
+{
+	return formats[f].driver;
+}
 
 struct parse {
 	struct disk_spec *s;
@@ -50,11 +67,14 @@ static int set_format(struct parse *p, const char *value)
 {
 	int rc = once(p, GOT_FORMAT, "format");
 
-	if (rc || !*value || !strcmp(value, "raw"))
+	if (rc || !*value)
 		return rc;
-	if (is_one_of(value, "qcow qcow2 vhd qed"))
-		return bad(p, -ENOSYS, "format", value);
-	return bad(p, -EINVAL, "unknown format", value);
+	for (unsigned int i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
+		if (!strcmp(value, formats[i].name)) {
+			p->s->format = (enum disk_format)i;
+			return 0;
+		}
+	return bad(p, -EINVAL, "format must be raw, qcow, qcow2, vhd or qed, not", value);
 }
 
 static int set_vdev(struct parse *p, const char *value)
@@ -114,14 +134,18 @@ static int set_backend(struct parse *p, const char *value)
 	return rc || is_one_of(value, "0 Domain-0 dom0") ? rc : bad(p, -ENOSYS, "backend", value);
 }
 
-/* Which of xl's backends is meant makes no difference here: there is one. */
 static int set_backendtype(struct parse *p, const char *value)
 {
 	int rc = once(p, GOT_BACKENDTYPE, "backendtype");
 
-	if (rc || is_one_of(value, "phy qdisk tap"))
+	if (rc)
 		return rc;
-	return bad(p, !strcmp(value, "standalone") ? -ENOSYS : -EINVAL, "backendtype", value);
+	if (is_one_of(value, "tap standalone"))
+		return bad(p, -ENOSYS, "backendtype", value);
+	if (!is_one_of(value, "phy qdisk"))
+		return bad(p, -EINVAL, "backendtype must be phy or qdisk, not", value);
+	p->s->backend = value[0] == 'p' ? DISK_BACKEND_PHY : DISK_BACKEND_QDISK;
+	return 0;
 }
 
 static int set_specification(struct parse *p, const char *value)
@@ -133,12 +157,41 @@ static int set_specification(struct parse *p, const char *value)
 	return bad(p, !strcmp(value, "virtio") ? -ENOSYS : -EINVAL, "specification", value);
 }
 
+/* It is run, so that its name must not lead anywhere by surprise. */
+static int set_script(struct parse *p, const char *value)
+{
+	int rc = once(p, GOT_SCRIPT, "script");
+
+	if (rc)
+		return rc;
+	if (!*value || strlen(value) >= sizeof(p->s->script) ||
+	    value[strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./")])
+		return bad(p, -EINVAL, "script must be a name like block-nbd, not", value);
+	if (strchr(value, '/') && value[0] != '/')
+		return bad(p, -EINVAL, "script must be a name or an absolute path, not", value);
+	strcpy(p->s->script, value);
+	return 0;
+}
+
+static int set_sectorsize(struct parse *p, const char *value)
+{
+	int rc = once(p, GOT_SECTOR, "sectorsize");
+
+	if (rc)
+		return rc;
+	if (!is_one_of(value, "512 4096"))
+		return bad(p, -EINVAL, "sectorsize must be 512 or 4096, not", value);
+	p->s->sector_size = value[0] == '5' ? 512 : 4096;
+	return 0;
+}
+
 static const struct {
 	const char *key;
 	int (*set)(struct parse *p, const char *value);
 } keys[] = {
 	{ "format", set_format }, { "vdev", set_vdev }, { "access", set_access }, { "devtype", set_type },
 	{ "backend", set_backend }, { "backendtype", set_backendtype }, { "specification", set_specification },
+	{ "script", set_script }, { "sectorsize", set_sectorsize },
 };
 
 /* 1: it was one. */
@@ -154,9 +207,10 @@ static int flag(struct parse *p, const char *item)
 	} else if (!strcmp(item, "direct-io-safe")) {
 		rc = once(p, GOT_SAFE, item);
 		p->s->direct_io_safe = true;
-	} else if (is_one_of(item, "trusted untrusted"))
+	} else if (is_one_of(item, "trusted untrusted")) {
 		rc = once(p, GOT_TRUST, "trusted");
-	else if (!strncmp(item, "colo", 4))
+		p->s->untrusted = item[0] == 'u';
+	} else if (!strncmp(item, "colo", 4))
 		rc = bad(p, -ENOSYS, "flag", item);
 	else
 		return 0;
@@ -176,7 +230,7 @@ static int key_value(struct parse *p, const char *item)
 			rc = keys[i].set(p, item + len + 1);
 			return rc ? rc : 1;
 		}
-	if (!strncmp(item, "script=", 7) || !strncmp(item, "grant_usage=", 12) || !strncmp(item, "colo", 4))
+	if (!strncmp(item, "grant_usage=", 12) || !strncmp(item, "colo", 4))
 		return bad(p, -ENOSYS, "parameter", item);
 	return bad(p, -EINVAL, "unknown parameter", item);
 }
@@ -191,17 +245,24 @@ static int prefixes(struct parse *p, const char **item)
 
 	while (len = strspn(*item, "abcdefghijklmnopqrstuvwxyz0123456789"), len && (*item)[len] == ':') {
 		snprintf(word, sizeof(word), "%.*s", (int)(len < sizeof(word) ? len : sizeof(word) - 1), *item);
+		rc = 0;
 		if (is_one_of(word, "raw qcow qcow2 vhd")) {
 			rc = set_format(p, word);
-			if (rc)
-				return rc;
 		} else if (is_one_of(word, "iscsi nbd enbd drbd")) {
-			return bad(p, -ENOSYS, "target", *item);
+			char script[sizeof(word) + 8];
+
+			snprintf(script, sizeof(script), "block-%s", word);
+			rc = set_script(p, script);
 		} else if (!is_one_of(word, "phy file tap tap2 tapdisk aio ioemu")) {
 			return bad(p, -EINVAL, "unknown prefix of target", *item);
 		}
+		if (rc)
+			return rc;
 		*item += len + 1;
 		any = true;
+		/* What follows is the script's. */
+		if (p->got & GOT_SCRIPT)
+			break;
 	}
 	if (any)
 		p->got |= GOT_FORMAT;
@@ -251,6 +312,32 @@ static int take_items(struct parse *p, char *rest)
 	return 0;
 }
 
+/* What does not go together. */
+static int check(struct parse *p)
+{
+	struct disk_spec *s = p->s;
+
+	if (!(p->got & GOT_VDEV))
+		return bad(p, -EINVAL, "no vdev is given (xvda, for instance)", NULL);
+	if (!s->target[0] && !s->cdrom)
+		return bad(p, -EINVAL, "no target is given", NULL);
+	if (s->script[0] && !s->target[0])
+		return bad(p, -EINVAL, "no target is given for the script", NULL);
+	if (s->format != DISK_RAW && (s->script[0] || s->backend == DISK_BACKEND_PHY))
+		return bad(p, -EINVAL, s->script[0] ? "what a script provides is raw, not" : "backendtype=phy is for raw, not",
+		           disk_format_name(s->format));
+	if (s->script[0] && s->backend == DISK_BACKEND_QDISK)
+		return bad(p, -EINVAL, "a script is for backendtype=phy", NULL);
+	/* There is nothing that it would be the format of. */
+	if (!s->target[0] && s->format != DISK_RAW)
+		return bad(p, -EINVAL, "a drive without a medium has no format", NULL);
+	if (s->cdrom && p->got & GOT_ACCESS && !s->readonly)
+		return bad(p, -EINVAL, "a cdrom is read-only", NULL);
+	if (s->cdrom)
+		s->readonly = true;
+	return 0;
+}
+
 int disk_spec_parse(const char *text, struct disk_spec *ret, struct pvctl_error *err)
 {
 	struct parse p = { .s = ret, .err = err, .text = text };
@@ -262,23 +349,19 @@ int disk_spec_parse(const char *text, struct disk_spec *ret, struct pvctl_error 
 		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "disk \"%.60s...\": longer than %d bytes", text, DISK_SPEC_MAX);
 	strcpy(copy, text);
 	rc = take_items(&p, copy);
-	if (rc)
-		return rc;
-	if (!(p.got & GOT_VDEV))
-		return bad(&p, -EINVAL, "no vdev is given (xvda, for instance)", NULL);
-	if (!ret->target[0])
-		return ret->cdrom ? bad(&p, -ENOSYS, "an empty drive", NULL) : bad(&p, -EINVAL, "no target is given", NULL);
-	if (ret->cdrom) {
-		if (p.got & GOT_ACCESS && !ret->readonly)
-			return bad(&p, -EINVAL, "a cdrom is read-only", NULL);
-		ret->readonly = true;
-	}
-	return 0;
+	return rc ? rc : check(&p);
 }
 
 void disk_spec_format(const struct disk_spec *s, char buf[DISK_SPEC_MAX + 1])
 {
-	snprintf(buf, DISK_SPEC_MAX + 1, "format=raw,vdev=%s,access=%s%s%s%s,target=%s", s->vdev_name,
-	         s->readonly ? "ro" : "rw", s->cdrom ? ",cdrom" : "", s->no_discard ? ",no-discard" : "",
-	         s->direct_io_safe ? ",direct-io-safe" : "", s->target);
+	static const char *const backends[] = { "", ",backendtype=phy", ",backendtype=qdisk" };
+	char sector[24] = "";
+
+	if (s->sector_size)
+		snprintf(sector, sizeof(sector), ",sectorsize=%u", s->sector_size);
+	snprintf(buf, DISK_SPEC_MAX + 1, "format=%s,vdev=%s,access=%s%s%s%s%s%s%s%s%s,target=%s",
+	         disk_format_name(s->format), s->vdev_name, s->readonly ? "ro" : "rw", s->cdrom ? ",cdrom" : "",
+	         s->no_discard ? ",no-discard" : "", s->direct_io_safe ? ",direct-io-safe" : "",
+	         s->untrusted ? ",untrusted" : "", backends[s->backend], sector, s->script[0] ? ",script=" : "", s->script,
+	         s->target);
 }

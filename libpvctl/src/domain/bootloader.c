@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What a disk would boot, for programs. */
 #include "bootloader/run.h"
+#include "device/disk_spec.h"
+#include "domain/plan_boot.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include <stddef.h>
@@ -11,21 +13,15 @@ struct pvctl_boot {
 	struct pvctl_boot_entry entry[BOOT_MAX_ENTRIES];
 };
 
-int pvctl_boot_open(const char *disk, const struct pvctl_boot_opts *opts, struct pvctl_boot **ret, struct pvctl_error *err)
+static int open_asked(const struct boot_ask *ask, struct pvctl_boot **ret, struct pvctl_error *err)
 {
-	struct pvctl_boot_opts o = { .size = sizeof(o) };
-	struct pvctl_boot *b;
+	struct pvctl_boot *b = calloc(1, sizeof(*b));
 	unsigned int i;
 	int rc;
 
-	if (opts && opts->size != sizeof(o))
-		return err_set(err, opts->size > sizeof(o) ? -E2BIG : -EINVAL, PVCTL_ORIGIN_LIB, "opts: unknown size");
-	if (opts)
-		o = *opts;
-	b = calloc(1, sizeof(*b));
 	if (!b)
 		return err_nomem(err);
-	rc = boot_run(disk, o.entry, o.list_only, o.timeout_ms, &b->r, err);
+	rc = boot_run(ask, &b->r, err);
 	if (rc) {
 		free(b);
 		return rc;
@@ -39,12 +35,54 @@ int pvctl_boot_open(const char *disk, const struct pvctl_boot_opts *opts, struct
 	return 0;
 }
 
+int pvctl_boot_open(const char *disk, const struct pvctl_boot_opts *opts, struct pvctl_boot **ret, struct pvctl_error *err)
+{
+	struct pvctl_boot_opts o;
+	struct boot_ask ask;
+	int rc = opts_load(&o, sizeof(o), opts, err);
+
+	if (rc)
+		return rc;
+	if (o.kernel && o.entry)
+		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "a kernel by its name needs no menu, so an entry has no meaning with it");
+	ask = (struct boot_ask){
+		.disk = disk, .entry = o.entry, .kernel = o.kernel, .ramdisk = o.ramdisk, .user = o.user,
+		.offset_bytes = o.offset_bytes, .timeout_ms = o.timeout_ms, .list = o.list_only,
+	};
+	return open_asked(&ask, ret, err);
+}
+
+int pvctl_boot_open_config(const struct pvctl_config *c, const struct pvctl_boot_opts *opts, struct pvctl_boot **ret,
+                           struct pvctl_error *err)
+{
+	const char *boot = pvctl_config_get_str(c, "bootloader");
+	CLEANUP_FREE char *disk = malloc(BOOT_DISK_MAX);
+	struct pvctl_boot_opts o;
+	struct boot_ask ask;
+	int rc = opts_load(&o, sizeof(o), opts, err);
+
+	if (!disk)
+		return err_nomem(err);
+	if (!rc && (!boot || !boot[0] || pvctl_config_get_str(c, "kernel")))
+		rc = err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "the configuration has no bootloader");
+	if (!rc)
+		rc = boot_ask_of(c, disk, &ask, NULL, err);
+	if (rc)
+		return err_wrap(err, rc, "bootloader");
+	if (o.entry && !ask.kernel)
+		ask.entry = o.entry;
+	ask.list = o.list_only;
+	ask.timeout_ms = o.timeout_ms;
+	return open_asked(&ask, ret, err);
+}
+
 void pvctl_boot_get(const struct pvctl_boot *b, struct pvctl_boot_info *ret)
 {
 	*ret = (struct pvctl_boot_info){
 		.default_entry = b->r.default_entry, .chosen = b->r.chosen, .partition = b->r.partition,
 		.config = b->r.source, .kernel_fd = b->r.chosen < 0 ? -1 : b->r.kernel_fd,
 		.ramdisk_fd = b->r.chosen < 0 ? -1 : b->r.ramdisk_fd,
+		.wait_s = b->r.wait_s,
 	};
 }
 

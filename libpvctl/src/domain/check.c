@@ -2,6 +2,8 @@
 /* Everything about a new domain that can be known before anything is done. */
 #include "build/build.h"
 #include "device/disk.h"
+#include "device/lists.h"
+#include "device/vif.h"
 #include "domain/plan_boot.h"
 #include "domain/private.h"
 #include "util/cleanup.h"
@@ -45,7 +47,7 @@ static int plan_sizes(struct create_plan *p, struct pvctl_error *err)
 		return missing("name", err);
 	if (!memory)
 		return missing("memory", err);
-	if (!pvctl_config_get_str(c, "kernel") && (!boot || !boot[0]))
+	if (!pvctl_config_get_str(c, "kernel") && !pvctl_config_get_str(c, "firmware") && (!boot || !boot[0]))
 		return missing("kernel", err);
 	p->memory_mib = (uint64_t)memory;
 	p->maxmem_mib = (uint64_t)config_int_or(c, "maxmem", memory);
@@ -89,7 +91,25 @@ static int plan_path(struct create_plan *p, const char *key, struct pvctl_error 
 	return pvctl_config_set_str(p->config, key, full, err);
 }
 
-static int plan_images(struct pvctl *ctx, struct create_plan *p, struct pvctl_error *err)
+/* From a file, named or that of the firmware, or from the guest's disk. */
+static int plan_kernel(struct create_plan *p, const char *boot_entry, const struct log *log, struct pvctl_error *err)
+{
+	const char *kernel = pvctl_config_get_str(p->config, "kernel"), *boot = pvctl_config_get_str(p->config, "bootloader");
+	char firmware[600];
+	int rc;
+
+	if (boot_entry && (kernel || !boot || !boot[0]))
+		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "an entry of the boot menu was asked for, but the configuration has no bootloader");
+	if (pvctl_config_get_str(p->config, "firmware")) {
+		rc = firmware_path(p->config, firmware, sizeof(firmware), err);
+		if (rc)
+			return rc;
+		kernel = firmware;
+	}
+	return kernel ? kernel_open(kernel, log, &p->kernel, err) : boot_plan(p, boot_entry, log, err);
+}
+
+static int plan_images(struct pvctl *ctx, struct create_plan *p, const char *boot_entry, struct pvctl_error *err)
 {
 	const char *ramdisk = pvctl_config_get_str(p->config, "ramdisk");
 	struct build_in in = { 0 };
@@ -98,13 +118,11 @@ static int plan_images(struct pvctl *ctx, struct create_plan *p, struct pvctl_er
 	p->cmdline = config_cmdline(p->config);
 	if (!p->cmdline)
 		return err_nomem(err);
-	rc = pvctl_config_get_str(p->config, "kernel") ? 0 : boot_plan(p, ctx ? &ctx->log : NULL, err);
+	rc = plan_kernel(p, boot_entry, ctx ? &ctx->log : NULL, err);
 	if (!rc)
 		rc = start_info_check_cmdline(p->cmdline, err);
 	if (!rc && ramdisk)
 		rc = fd_open_file("ramdisk", ramdisk, RAMDISK_MAX, &p->ramdisk_fd, &p->ramdisk_bytes, err);
-	if (!rc && pvctl_config_get_str(p->config, "kernel"))
-		rc = kernel_open(pvctl_config_get_str(p->config, "kernel"), ctx ? &ctx->log : NULL, &p->kernel, err);
 	if (rc)
 		return rc;
 	in.kernel = &p->kernel;
@@ -161,6 +179,9 @@ static int check_node(struct pvctl *ctx, const struct create_plan *p, struct pvc
 		return err_set(err, -ENOMEM, PVCTL_ORIGIN_LIB, "memory=%llu: node \"%s\" has %llu MiB free of %llu MiB",
 		               (unsigned long long)p->memory_mib, ctx->node, (unsigned long long)have >> 8,
 		               (unsigned long long)info.total_pages >> 8);
+	rc = memory_check_host(ctx, DOMID_INVALID, p->memory_mib << 20, err);
+	if (rc)
+		return err_wrap(err, rc, "memory=%llu", (unsigned long long)p->memory_mib);
 	online = info.nr_cpus >= 64 ? ~0ull : (1ull << info.nr_cpus) - 1;
 	for (v = 0; v < p->maxvcpus; v++)
 		if (!(config_affinity(p->config, "cpus", v) & online) || !(config_affinity(p->config, "cpus_soft", v) & online))
@@ -169,7 +190,8 @@ static int check_node(struct pvctl *ctx, const struct create_plan *p, struct pvc
 	return 0;
 }
 
-int plan_make(struct pvctl *ctx, const struct pvctl_config *c, struct create_plan *ret, struct pvctl_error *err)
+int plan_make(struct pvctl *ctx, const struct pvctl_config *c, const char *boot_entry, struct create_plan *ret,
+              struct pvctl_error *err)
 {
 	struct create_plan p;
 	int rc;
@@ -187,12 +209,18 @@ int plan_make(struct pvctl *ctx, const struct pvctl_config *c, struct create_pla
 		rc = plan_path(&p, "ramdisk", err);
 	if (!rc)
 		rc = disk_plan(p.config, err);
+	if (!rc)
+		rc = device_list_plan(&p9_list, p.config, err);
+	if (!rc)
+		rc = device_list_plan(&channel_list, p.config, err);
+	if (!rc)
+		rc = vif_plan(ctx, p.config, err);
 	if (!rc && ctx)
 		rc = check_name_free(ctx, &p, err);
 	if (!rc && ctx && pvctl_config_get_str(c, "uuid"))
 		rc = check_uuid_free(ctx, &p, err);
 	if (!rc)
-		rc = plan_images(ctx, &p, err);
+		rc = plan_images(ctx, &p, boot_entry, err);
 	if (!rc && ctx)
 		rc = check_node(ctx, &p, err);
 	if (rc)
@@ -205,7 +233,7 @@ int plan_make(struct pvctl *ctx, const struct pvctl_config *c, struct create_pla
 int pvctl_config_check(struct pvctl *ctx, const struct pvctl_config *c, struct pvctl_error *err)
 {
 	struct create_plan p;
-	int rc = plan_make(ctx, c, &p, err);
+	int rc = plan_make(ctx, c, NULL, &p, err);
 
 	if (!rc)
 		plan_free(&p);

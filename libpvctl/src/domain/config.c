@@ -68,10 +68,16 @@ const struct config_value *config_value(const struct pvctl_config *c, const char
 static int set_number(struct pvctl_config *c, int i, int64_t value, struct pvctl_error *err)
 {
 	const struct config_key *k = &config_keys[i];
+	char text[24];
+	int rc;
 
 	if (value < k->min || value > k->max)
 		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s=%lld: must be %lld to %lld", k->name, (long long)value,
 		               (long long)k->min, (long long)k->max);
+	snprintf(text, sizeof(text), "%lld", (long long)value);
+	rc = k->check ? k->check(k->name, text, err) : 0;
+	if (rc)
+		return rc;
 	c->value[i].set = true;
 	c->value[i].num = value;
 	return 0;
@@ -106,6 +112,24 @@ static int set_number_text(struct pvctl_config *c, int i, const char *value, str
 	return set_number(c, i, v, err);
 }
 
+/* As xl takes bootloader_args="--entry=1 -q". */
+static int set_words(struct pvctl_config *c, const char *key, const char *value, struct pvctl_error *err)
+{
+	char *copy = strdup(value), *word, *save = NULL;
+	const char *words[MAX_LIST];
+	size_t n = 0;
+	int rc;
+
+	if (!copy)
+		return err_nomem(err);
+	for (word = strtok_r(copy, " \t\n", &save); word && n < MAX_LIST; word = strtok_r(NULL, " \t\n", &save))
+		words[n++] = word;
+	rc = word ? err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s: more than %d words", key, MAX_LIST) :
+	     pvctl_config_set_list(c, key, words, n, err);
+	free(copy);
+	return rc;
+}
+
 int pvctl_config_set_str(struct pvctl_config *c, const char *key, const char *value, struct pvctl_error *err)
 {
 	int rc = 0, i = config_find(key, err);
@@ -118,6 +142,8 @@ int pvctl_config_set_str(struct pvctl_config *c, const char *key, const char *va
 	k = &config_keys[i];
 	if (k->type == CONFIG_INT)
 		return set_number_text(c, i, value, err);
+	if (k->type == CONFIG_LIST && k->words)
+		return set_words(c, key, value, err);
 	if (k->type == CONFIG_LIST)
 		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s: a list is expected, [\"...\"]", key);
 	if (k->type == CONFIG_CPUS) {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "build/build.h"
 #include "device/disk.h"
+#include "device/lists.h"
+#include "device/vif.h"
 #include "domain/private.h"
 #include "store/client.h"
 #include "util/cleanup.h"
@@ -72,6 +74,8 @@ static int set_limits(struct pvctl *ctx, uint32_t domid, const struct create_pla
 		rc = hv_memory_map(ctx->t, domid, p->maxmem_mib << 20, err);
 	if (!rc)
 		rc = place_vcpus(ctx, domid, p, err);
+	if (!rc)
+		rc = memory_check_host(ctx, domid, p->memory_mib << 20, err);
 	if (rc)
 		return rc;
 	return claim(ctx, domid, p->nr_pages, err);
@@ -143,6 +147,12 @@ static int fill_domain(struct pvctl *ctx, uint32_t domid, const struct create_pl
 	rc = ctx_request(ctx, PROTO_INTRODUCE, &intro, sizeof(intro), err);
 	if (!rc)
 		rc = disk_attach_all(ctx, domid, p->config, err);
+	if (!rc)
+		rc = device_list_attach(&p9_list, ctx, domid, p->config, err);
+	if (!rc)
+		rc = device_list_attach(&channel_list, ctx, domid, p->config, err);
+	if (!rc)
+		rc = vif_attach_all(ctx, domid, p->config, err);
 	return rc ? rc : commit(ctx, domid, p, err);
 }
 
@@ -172,7 +182,7 @@ int pvctl_domain_create(struct pvctl *ctx, const struct pvctl_config *config, co
 
 	rc = opts_load(&o, sizeof(o), opts, err);
 	if (!rc)
-		rc = plan_make(ctx, config, &p, err);
+		rc = plan_make(ctx, config, o.boot_entry, &p, err);
 	if (rc)
 		return rc;
 	rc = make_domain(ctx, &p, &domid, err);

@@ -73,6 +73,23 @@ static int fill_resources(struct transport *t, struct pvctl_host_info *h, struct
 	return 0;
 }
 
+/* Its limit is the target of the last mem-set, so what is above was asked back already. */
+static int fill_reclaimable(struct pvctl *ctx, struct pvctl_host_info *h, struct pvctl_error *err)
+{
+	const struct pvctl_domain_info *d;
+	struct pvctl_domain_list *list;
+	int rc = pvctl_domain_list(ctx, &list, err);
+
+	if (rc)
+		return rc;
+	h->reclaimable_bytes = h->scrub_bytes;
+	for (size_t i = 0; (d = pvctl_domain_list_at(list, i)); i++)
+		if (d->domid && d->memory_bytes > d->max_memory_bytes)
+			h->reclaimable_bytes += d->memory_bytes - d->max_memory_bytes;
+	pvctl_domain_list_free(list);
+	return 0;
+}
+
 int pvctl_host_get(struct pvctl *ctx, struct pvctl_host_info *ret, struct pvctl_error *err)
 {
 	struct pvctl_host_info h;
@@ -82,6 +99,8 @@ int pvctl_host_get(struct pvctl *ctx, struct pvctl_host_info *ret, struct pvctl_
 	rc = fill_version(ctx->t, &h, err);
 	if (!rc)
 		rc = fill_resources(ctx->t, &h, err);
+	if (!rc)
+		rc = fill_reclaimable(ctx, &h, err);
 	if (!rc)
 		*ret = h;
 	return rc;

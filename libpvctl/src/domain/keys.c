@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of configuration keys: one row each, with its form and range. */
 #include "device/disk.h"
+#include "device/lists.h"
+#include "device/vif.h"
 #include "domain/plan_boot.h"
 #include "domain/private.h"
 #include "util/err.h"
@@ -101,7 +103,10 @@ const struct config_key config_keys[CONFIG_KEYS + 1] = {
 	INT("maxvcpus", 1, 32),
 	STR("kernel", check_path),
 	STR("bootloader", boot_check_name),
-	{ .name = "bootloader_args", .type = CONFIG_LIST, .check_list = boot_check_args },
+	{ .name = "bootloader_args", .type = CONFIG_LIST, .check_list = boot_check_args, .words = true },
+	{ .name = "bootloader_restrict", .type = CONFIG_INT, .min = 0, .max = 1, .check = boot_check_restrict },
+	STR("bootloader_user", boot_check_user),
+	STR("firmware", firmware_check),
 	STR("ramdisk", check_path),
 	STR("cmdline", check_cmdline),
 	STR("root", check_cmdline),
@@ -113,6 +118,9 @@ const struct config_key config_keys[CONFIG_KEYS + 1] = {
 	{ .name = "cpus", .type = CONFIG_CPUS },
 	{ .name = "cpus_soft", .type = CONFIG_CPUS },
 	{ .name = "disk", .type = CONFIG_LIST, .check_list = disk_check_list },
+	{ .name = "p9", .type = CONFIG_LIST, .check_list = p9_check_list },
+	{ .name = "channel", .type = CONFIG_LIST, .check_list = channel_check_list },
+	{ .name = "vif", .type = CONFIG_LIST, .check_list = vif_check_list },
 	INT("cpu_weight", 1, 65535),
 	INT("cap", 0, 3200),
 	INT("max_event_channels", 8, 131071),
@@ -123,16 +131,16 @@ const struct config_key config_keys[CONFIG_KEYS + 1] = {
 
 /* A typo deserves another answer than a key that xl knows. */
 static const char *const xl_keys[] = {
-	"acpi", "altp2m", "arm_cpuid", "bios", "blkdev_start", "builder", "channel",
+	"acpi", "altp2m", "arm_cpuid", "bios", "blkdev_start", "builder",
 	"claim_mode", "console", "coreid", "cpuid", "cpupool", "device_model_args",
 	"device_model_override", "device_model_version", "device_tree", "disable_migrate", "dm_restrict",
-	"driver_domain", "dtdev", "e820_host", "exec_profile", "extratime", "firmware", "firmware_override", "gfx_passthru",
+	"driver_domain", "dtdev", "e820_host", "exec_profile", "extratime", "firmware_override", "gfx_passthru",
 	"gic_version", "hap", "hdtype", "init_seclabel", "iomem", "ioports", "irqs", "keymap", "latency", "localtime",
 	"max_xenstore_quota", "mca_caps", "monitor", "msr_relaxed", "nestedhvm", "nographic", "nomigrate", "on_soft_reset",
-	"p9", "pae", "passthrough", "pci", "pci_msitranslate", "pci_permissive", "pci_power_mgmt", "pci_seize", "period",
+	"pae", "passthrough", "pci", "pci_msitranslate", "pci_permissive", "pci_power_mgmt", "pci_seize", "period",
 	"pool", "pvcalls", "pvh", "pvshim", "pvshim_cmdline", "pvshim_extra", "pvshim_path", "rdm", "rtc_timeoffset",
 	"sched", "sdl", "seclabel", "serial", "shadow_memory", "slice", "smbios", "soundhw", "spice", "sve", "timer_mode",
-	"tsc_mode", "usb", "usbctrl", "usbdev", "usbdevice", "usbversion", "vdispl", "vfb", "vga", "vif", "vif2",
+	"tsc_mode", "usb", "usbctrl", "usbdev", "usbdevice", "usbversion", "vdispl", "vfb", "vga", "vif2",
 	"videoram", "viommu", "viridian", "virtio", "vkb", "vmtrace_buf_kb", "vnc", "vnuma", "vpmu", "vsnd", "vtpm", "vuart",
 	"xen_platform_pci", "xenstore_feature_mask", "xenstore_quota",
 };

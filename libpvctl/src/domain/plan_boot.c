@@ -8,45 +8,42 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Whatever xl's users name, with or without a directory, is done by the built-in helper. */
-int boot_check_name(const char *key, const char *value, struct pvctl_error *err)
+_Static_assert(BOOT_DISK_MAX == DISK_TARGET_MAX + 1, "one name of a disk");
+
+int boot_ask_of(const struct pvctl_config *c, char disk[BOOT_DISK_MAX], struct boot_ask *ret, struct boot_args *ret_args,
+                struct pvctl_error *err)
 {
-	const char *slash = strrchr(value, '/');
+	const struct config_value *disks = config_value(c, "disk"), *args = config_value(c, "bootloader_args");
+	CLEANUP_FREE struct disk_spec *spec = malloc(sizeof(*spec));
+	struct boot_args a = { 0 };
+	int rc;
 
-	if (!value[0]) /* none */
-		return 0;
-	if (strcmp(slash ? slash + 1 : value, "pygrub") == 0 || strcmp(value, "pvctl") == 0)
-		return 0;
-	return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s=\"%.60s\": must be pygrub or pvctl", key, value);
-}
-
-int boot_check_args(const char *key, const char *const *values, size_t n, struct pvctl_error *err)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		if (strncmp(values[i], "--entry=", 8) != 0 && strncmp(values[i], "--args=", 7) != 0 &&
-		    strcmp(values[i], "-q") != 0 && strcmp(values[i], "--quiet") != 0)
-			return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s: \"%.60s\": --entry=, --args= and --quiet are known",
-			               key, values[i]);
+	if (!spec)
+		return err_nomem(err);
+	if (!disks || disks->n == 0)
+		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "bootloader is set, but there is no disk to boot from");
+	rc = disk_spec_parse(disks->list[0], spec, err);
+	if (!rc && args)
+		rc = boot_args_parse("bootloader_args", (const char *const *)args->list, args->n, &a, err);
+	if (rc)
+		return rc;
+	if (spec->format != DISK_RAW || spec->script[0] || !spec->target[0])
+		return err_set(err, -ENOSYS, PVCTL_ORIGIN_LIB, "bootloader: the first disk, %s, is not a raw image or a block device: "
+		               "others are not read yet; set kernel and ramdisk", spec->vdev_name);
+	memcpy(disk, spec->target, BOOT_DISK_MAX);
+	*ret = (struct boot_ask){
+		.disk = disk, .entry = a.entry, .kernel = a.kernel, .ramdisk = a.ramdisk, .offset_bytes = a.offset_bytes,
+		.user = pvctl_config_get_str(c, "bootloader_user"),
+	};
+	if (ret_args)
+		*ret_args = a;
 	return 0;
 }
 
-static const char *boot_arg(const struct pvctl_config *c, const char *name)
-{
-	const struct config_value *v = config_value(c, "bootloader_args");
-	size_t i;
-
-	for (i = v ? v->n : 0; i-- > 0;)
-		if (strncmp(v->list[i], name, strlen(name)) == 0)
-			return v->list[i] + strlen(name);
-	return NULL;
-}
-
 /* As xl has it: what the disk says first, then the configuration's own, then --args. */
-static int join_cmdline(struct create_plan *p, const char *from_disk, struct pvctl_error *err)
+static int join_cmdline(struct create_plan *p, const char *from_disk, const char *args, struct pvctl_error *err)
 {
-	const char *own = p->cmdline ? p->cmdline : "", *args = boot_arg(p->config, "--args=");
+	const char *own = p->cmdline ? p->cmdline : "";
 	char *text;
 
 	args = args ? args : "";
@@ -58,23 +55,27 @@ static int join_cmdline(struct create_plan *p, const char *from_disk, struct pvc
 	return 0;
 }
 
-int boot_plan(struct create_plan *p, const struct log *log, struct pvctl_error *err)
+int boot_plan(struct create_plan *p, const char *entry, const struct log *log, struct pvctl_error *err)
 {
-	const struct config_value *disks = config_value(p->config, "disk");
-	CLEANUP_FREE struct disk_spec *spec = malloc(sizeof(*spec));
 	CLEANUP_FREE struct boot_result *r = malloc(sizeof(*r));
+	CLEANUP_FREE char *disk = malloc(BOOT_DISK_MAX);
+	struct boot_args args;
+	struct boot_ask ask;
 	int rc;
 
-	if (!spec || !r)
+	if (!r || !disk)
 		return err_nomem(err);
-	if (!disks || disks->n == 0)
-		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "bootloader is set, but there is no disk to boot from");
-	rc = disk_spec_parse(disks->list[0], spec, err);
-	if (!rc)
-		rc = boot_run(spec->target, boot_arg(p->config, "--entry="), false, 0, r, err);
+	rc = boot_ask_of(p->config, disk, &ask, &args, err);
+	if (rc)
+		return rc;
+	if (entry && ask.kernel)
+		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "bootloader_args has --kernel, so there is no menu to take an entry of");
+	if (entry)
+		ask.entry = entry;
+	rc = boot_run(&ask, r, err);
 	if (rc)
 		return err_wrap(err, rc, "bootloader");
-	rc = join_cmdline(p, r->entry[r->chosen].cmdline, err);
+	rc = join_cmdline(p, r->entry[r->chosen].cmdline, args.args, err);
 	if (!rc)
 		rc = kernel_open_fd(r->kernel_fd, r->entry[r->chosen].kernel, log, &p->kernel, err);
 	if (!rc && !pvctl_config_get_str(p->config, "ramdisk")) {

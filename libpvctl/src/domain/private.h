@@ -47,10 +47,11 @@ struct config_key {
 	const char *name;
 	enum config_type type;
 	int64_t min, max;                                                  /* CONFIG_INT */
-	int (*check)(const char *key, const char *value, struct pvctl_error *err); /* CONFIG_STR; may be NULL */
+	int (*check)(const char *key, const char *value, struct pvctl_error *err); /* CONFIG_STR and INT; may be NULL */
 	int (*check_list)(const char *key, const char *const *values, size_t n, struct pvctl_error *err); /* CONFIG_LIST */
+	bool words;                                                        /* CONFIG_LIST: a text is split at its blanks */
 };
-#define CONFIG_KEYS 27
+#define CONFIG_KEYS 33
 struct config_value {
 	bool set;
 	int64_t num;
@@ -91,13 +92,18 @@ struct create_plan {
 	char uuid_text[37];
 	const char *name;              /* in config */
 };
-int plan_make(struct pvctl *ctx, const struct pvctl_config *c, struct create_plan *ret, struct pvctl_error *err);
+/* boot_entry: of the boot menu, for this start alone; NULL: what the configuration says */
+int plan_make(struct pvctl *ctx, const struct pvctl_config *c, const char *boot_entry, struct create_plan *ret,
+              struct pvctl_error *err);
 void plan_free(struct create_plan *p);
 
 /* nodes.c: the domain's part of the store */
 int nodes_make(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, struct pvctl_error *err);
 int nodes_rings(struct pvctl *ctx, uint32_t domid, uint64_t store_mfn, uint32_t store_port,
                 uint64_t console_mfn, uint32_t console_port, struct pvctl_error *err);
+
+/* resize.c: after the domain's limit was set. -ENOMEM: the host could not back all that its domains may have. */
+int memory_check_host(struct pvctl *ctx, uint32_t domid, uint64_t bytes, struct pvctl_error *err);
 
 /* lifecycle.c: -EINVAL when it is domain 0 */
 int refuse_host(uint32_t domid, const char *what, struct pvctl_error *err);

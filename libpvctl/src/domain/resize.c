@@ -9,9 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define MIN_MEMORY_BYTES (1ull << 20)
 #define MAX_MEMORY_BYTES (1ull << 50)
+#define WAIT_STEP_NS 50000000
 #define DEBUG_KEYS_MAX 64u
 #define WEIGHT_MAX 65535
 
@@ -55,10 +57,17 @@ static int check_size(uint64_t bytes, struct pvctl_error *err)
 	return 0;
 }
 
+int memory_check_host(struct pvctl *ctx, uint32_t domid, uint64_t bytes, struct pvctl_error *err)
+{
+	struct proto_memory_check c = { .domid = domid, .bytes = bytes };
+
+	return ctx_request(ctx, PROTO_MEMORY_CHECK, &c, sizeof(c), err);
+}
+
 /* Growing is a promise: the node must have the memory now. */
 static int check_free(struct pvctl *ctx, const struct xen_domctl_getdomaininfo *d, uint64_t bytes, struct pvctl_error *err)
 {
-	uint64_t want = bytes >> PAGE_SHIFT, have;
+	uint64_t want = bytes >> PAGE_SHIFT, have, claimed;
 	struct xen_sysctl_physinfo info;
 	int rc;
 
@@ -67,11 +76,46 @@ static int check_free(struct pvctl *ctx, const struct xen_domctl_getdomaininfo *
 	rc = hv_physinfo(ctx->t, &info, err);
 	if (rc)
 		return rc;
-	have = info.free_pages > info.outstanding_pages ? info.free_pages - info.outstanding_pages : 0;
+	claimed = info.outstanding_pages > d->outstanding_pages ? info.outstanding_pages - d->outstanding_pages : 0;
+	have = info.free_pages > claimed ? info.free_pages - claimed : 0;
 	if (want - d->tot_pages > have)
 		return err_set(err, -ENOMEM, PVCTL_ORIGIN_LIB, "%llu MiB more: node \"%s\" has %llu MiB free",
 		               (unsigned long long)((want - d->tot_pages) >> 8), ctx->node, (unsigned long long)have >> 8);
 	return 0;
+}
+
+static void set_back(struct pvctl *ctx, const struct xen_domctl_getdomaininfo *d)
+{
+	if (hv_domain_max_mem(ctx->t, d->domain, d->max_pages << (PAGE_SHIFT - 10), NULL))
+		log_msg(&ctx->log, LOG_ERROR, "domain %u: its memory limit could not be set back", d->domain);
+}
+
+/* The limit first: a guest told to grow must not run into the old one. One above its new limit just does not grow. */
+static int set_limit(struct pvctl *ctx, const struct xen_domctl_getdomaininfo *d, uint64_t bytes, struct pvctl_error *err)
+{
+	int rc = hv_domain_max_mem(ctx->t, d->domain, bytes >> 10, err);
+
+	if (!rc && bytes >> PAGE_SHIFT > d->max_pages) {
+		rc = memory_check_host(ctx, d->domain, bytes, err);
+		if (rc)
+			set_back(ctx, d);
+	}
+	return rc;
+}
+
+/*
+ * What a guest was told that it may take is kept for it until it has taken it:
+ * another domain that is made or grows meanwhile would leave it half way.
+ */
+static int set_claim(struct pvctl *ctx, const struct xen_domctl_getdomaininfo *d, uint64_t pages, struct pvctl_error *err)
+{
+	int rc = d->outstanding_pages ? hv_claim(ctx->t, d->domain, 0, err) : 0;
+
+	if (rc || pages <= d->tot_pages)
+		return rc;
+	rc = hv_claim(ctx->t, d->domain, pages, err);
+	/* EINVAL: it has them by now. */
+	return rc == -EINVAL || rc == -ENOSYS ? 0 : rc;
 }
 
 int pvctl_domain_set_memory_target(struct pvctl *ctx, uint32_t domid, uint64_t bytes, struct pvctl_error *err)
@@ -91,17 +135,49 @@ int pvctl_domain_set_memory_target(struct pvctl *ctx, uint32_t domid, uint64_t b
 		             (unsigned long long)(bytes + (1 << 20) - 1) >> 20, (unsigned long long)max_kib >> 10);
 	if (!rc)
 		rc = check_free(ctx, &d, bytes, err);
-	/* The limit first: a guest told to grow must not run into the old one. One above its new limit just does not grow. */
 	if (!rc)
-		rc = hv_domain_max_mem(ctx->t, domid, bytes >> 10, err);
+		rc = set_limit(ctx, &d, bytes, err);
 	if (rc)
 		return rc;
+	rc = set_claim(ctx, &d, bytes >> PAGE_SHIFT, err);
 	snprintf(path, sizeof(path), "/local/domain/%u/memory/target", domid);
 	snprintf(value, sizeof(value), "%llu", (unsigned long long)bytes >> 10);
-	rc = store_client_write(ctx->t, path, value, strlen(value), err);
-	if (rc && hv_domain_max_mem(ctx->t, domid, d.max_pages << (PAGE_SHIFT - 10), NULL))
-		log_msg(&ctx->log, LOG_ERROR, "domain %u: its memory limit could not be set back", domid);
+	if (!rc)
+		rc = store_client_write(ctx->t, path, value, strlen(value), err);
+	if (rc) {
+		set_back(ctx, &d);
+		(void)hv_claim(ctx->t, domid, 0, NULL);
+	}
 	return rc;
+}
+
+static int not_there(const struct xen_domctl_getdomaininfo *d, uint64_t bytes, struct pvctl_error *err)
+{
+	unsigned long long holds = (d->tot_pages << PAGE_SHIFT) >> 20, target = bytes >> 20;
+
+	return err_set(err, -ETIMEDOUT, PVCTL_ORIGIN_LIB, "the domain holds %llu MiB, its target is %llu MiB%s", holds, target,
+	               d->flags & XEN_DOMINF_paused ? ": it is paused" :
+	               ": its kernel has no balloon driver, is busy, or cannot spare or does not get the memory");
+}
+
+int pvctl_domain_wait_memory(struct pvctl *ctx, uint32_t domid, uint64_t bytes, uint32_t timeout_ms, struct pvctl_error *err)
+{
+	uint64_t end = ctx_now_ns() + timeout_ms * 1000000ull, want = bytes >> PAGE_SHIFT, apart;
+	const struct timespec step = { .tv_nsec = WAIT_STEP_NS };
+	struct xen_domctl_getdomaininfo d;
+	int rc;
+
+	for (;;) {
+		rc = open_domain(ctx, domid, &d, err);
+		if (rc)
+			return rc;
+		apart = d.tot_pages > want ? d.tot_pages - want : want - d.tot_pages;
+		if (apart << PAGE_SHIFT < 1 << 20)
+			return 0;
+		if (ctx_now_ns() >= end)
+			return not_there(&d, bytes, err);
+		(void)nanosleep(&step, NULL);
+	}
 }
 
 int pvctl_domain_set_memory_max(struct pvctl *ctx, uint32_t domid, uint64_t bytes, struct pvctl_error *err)
@@ -118,7 +194,7 @@ int pvctl_domain_set_memory_max(struct pvctl *ctx, uint32_t domid, uint64_t byte
 	if (!rc && bytes >> 10 < target_kib)
 		rc = err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%llu MiB is less than the domain's memory target of %llu MiB",
 		             (unsigned long long)bytes >> 20, (unsigned long long)target_kib >> 10);
-	return rc ? rc : hv_domain_max_mem(ctx->t, domid, bytes >> 10, err);
+	return rc ? rc : set_limit(ctx, &d, bytes, err);
 }
 
 int pvctl_domain_set_vcpus(struct pvctl *ctx, uint32_t domid, uint32_t count, struct pvctl_error *err)

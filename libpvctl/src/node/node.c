@@ -5,6 +5,7 @@
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/fd.h"
+#include "util/hostmem.h"
 #include "util/json.h"
 #include "util/paths.h"
 #include <dirent.h>
@@ -31,12 +32,12 @@ static const char *or_default(const char *name)
 
 static uint64_t default_memory(void)
 {
-	struct sysinfo si;
+	struct hostmem m;
 	uint64_t half;
 
-	if (sysinfo(&si) < 0)
+	if (hostmem_read("", &m))
 		return 1ull << 30;
-	half = (uint64_t)si.totalram * si.mem_unit / 2 & -(2ull << 20);
+	half = m.total_bytes / 2 & -(2ull << 20);
 	return half > MAX_NODE_MEMORY ? MAX_NODE_MEMORY : half < MIN_NODE_MEMORY ? MIN_NODE_MEMORY : half;
 }
 
@@ -190,6 +191,8 @@ static int spawn(const struct pvctl_node_start_opts *o, const char *state_dir, s
 	argv[n++] = o->accel ? o->accel : "auto";
 	if (o->icount)
 		argv[n++] = "--icount";
+	if (o->overcommit)
+		argv[n++] = "--overcommit";
 	argv[n++] = "--hv";
 	argv[n++] = hv;
 	if (o->hv_cmdline) {

@@ -257,8 +257,10 @@ int64_t mock_memory_op(struct mock *m, const uint64_t *args)
 	case XENMEM_populate_physmap:
 		return populate(m, d, r);
 	case XENMEM_claim_pages:
+		if (r->nr_extents > d->tot_pages + m->free_pages)
+			return -ENOMEM;
 		d->claim = r->nr_extents;
-		return r->nr_extents > m->free_pages ? -ENOMEM : 0;
+		return 0;
 	default:
 		return -ENOSYS;
 	}

@@ -32,7 +32,7 @@ struct mock {
 	unsigned int n_nodes;
 	unsigned int calls, fail_at, restarts;
 	enum mock_failure how;
-	bool fragment;
+	bool fragment, host_full;
 };
 static inline struct mock *mock_of(struct transport *t)
 {

@@ -206,6 +206,9 @@ int mock_request(struct transport *t, uint32_t type, const void *body, size_t le
 		return rows(m, ret_body, ret_len);
 	case PROTO_EVENTS:
 		return events(ret_fd);
+	case PROTO_MEMORY_CHECK:
+	case PROTO_MEMORY_BACK:
+		return m->host_full ? err_set(err, -ENOMEM, PVCTL_ORIGIN_DAEMON, "mock: the host has no memory") : 0;
 	case PROTO_FORGET:
 		mock_forget(m, domid);
 		return 0;

@@ -33,7 +33,9 @@ enum proto_type {
 	PROTO_DOMAINS = 13,    /* -> proto_domain_row[]: names and times of all domains, for a cheap list */
 	PROTO_DEVICE_ATTACH = 14, /* proto_device + spec: while a domain is being built, or in one that runs */
 	PROTO_DEVICE_DETACH = 15, /* proto_device: begun when answered */
-	PROTO_DEVICES = 16     /* proto_device -> rows of its class: struct pvctl_disk_info[], ... */
+	PROTO_DEVICES = 16,    /* proto_device -> rows of its class: struct pvctl_disk_info[], ... */
+	PROTO_MEMORY_CHECK = 32, /* proto_memory_check: could the host back all domains with that one so large? */
+	PROTO_MEMORY_BACK = 33   /* proto_range[]: the host allocates this RAM now; nothing on a node that overcommits */
 };
 enum proto_class { PROTO_CLASS_DISK, PROTO_CLASS_VIF, PROTO_CLASS_P9, PROTO_CLASS_CHANNEL };
 
@@ -62,6 +64,11 @@ struct proto_domid { uint32_t domid; uint32_t pad; };
 /* Both rings by their reserved grants (GNTTAB_RESERVED_CONSOLE, _XENSTORE); ports are the guest's. */
 struct proto_introduce { uint32_t domid; uint32_t store_port, console_port; uint32_t pad; uint64_t store_gfn, console_gfn; };
 struct proto_device { uint32_t domid; uint32_t class_id; uint32_t devid; uint32_t force; };
+struct proto_memory_check { uint32_t domid; uint32_t pad; uint64_t bytes; }; /* a domid that is not there: a new domain */
+#define PROTO_BACK_RANGES 4096u           /* in one request */
+#define PROTO_BACK_BYTES (16ull << 20)    /* all of them together */
+struct proto_range { uint64_t paddr, len; }; /* whole pages */
+struct proto_p9_row { uint32_t domid, devid, state, readonly; char tag[32]; char path[256]; };
 struct proto_domain_row { uint32_t domid; uint32_t pad; uint64_t unique_id, created_unix_ns; char name[128]; };
 
 #endif

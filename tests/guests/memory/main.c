@@ -159,6 +159,18 @@ static void refused(void)
 			break;
 	}
 	CHECK(i < 2000, "no limit to memory");
+	/* Nor is there more by another name, or for many at once. */
+	r = reservation(frames, NR);
+	for (i = 0; i < NR; i++)
+		frames[i] = pfn_of(3);
+	CHECK(hc_memory_op(XENMEM_increase_reservation, &r) <= 0, "increase_reservation beyond the limit");
+	before = pages_now();
+	r.extent_order = 9;
+	CHECK(hc_memory_op(XENMEM_populate_physmap, &r) <= 0, "2 MiB extents beyond the limit");
+	/* What it was promised is for domain 0 to say. */
+	r = reservation(NULL, (unsigned long)before + NR);
+	CHECK(hc_memory_op(XENMEM_claim_pages, &r) == -EPERM, "a guest claimed memory");
+	CHECK(pages_now() == before, "%ld pages, not %ld", pages_now(), before);
 	CHECK(pages_now() >= before, "pages were lost");
 	EXPECT(hc_memory_op(999, &r), -ENOSYS);
 }

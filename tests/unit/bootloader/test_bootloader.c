@@ -224,6 +224,182 @@ START_TEST(legacy)
 }
 END_TEST
 
+START_TEST(grub_next_entry)
+{
+	static const char script[] =
+		"if [ -s $prefix/grubenv ]; then\n set have_grubenv=true\n load_env\nfi\n"
+		"if [ \"${next_entry}\" ] ; then\n set default=\"${next_entry}\"\n set next_entry=\n save_env next_entry\n set boot_once=true\n"
+		"else\n set default=\"${saved_entry}\"\nfi\n"
+		"if [ x\"${feature_menuentry_id}\" = xy ]; then menuentry_id_option=\"--id\"; else menuentry_id_option=\"\"; fi\n"
+		"export menuentry_id_option\nif [ \"${recordfail}\" = 1 ]; then set timeout=30; else\n"
+		"  if [ x$feature_timeout_style = xy ] ; then\n    set timeout_style=menu\n    set timeout=5\n  else\n    set timeout=9\n  fi\nfi\n"
+		"menuentry 'a' $menuentry_id_option 'id-a' { linux /a }\nmenuentry 'b' --class x $menuentry_id_option 'id-b' { linux /b }\n";
+	struct file f[] = { { "/boot/grub/grubenv", "# GRUB Environment Block\nsaved_entry=id-a\nnext_entry=id-b\n####" }, { 0 } };
+	struct boot_menu m;
+
+	ck_assert_int_eq(grub(script, f, &m), 0);
+	ck_assert_uint_eq(menu_default(&m), 1);
+	ck_assert_str_eq(at(&m, 1)->id, "id-b");
+	ck_assert(m.waits);
+	ck_assert_uint_eq(m.wait_s, 5);
+	menu_free(&m);
+	f[0].text = "# GRUB Environment Block\nsaved_entry=id-a\nnext_entry=\nrecordfail=1\n####";
+	ck_assert_int_eq(grub(script, f, &m), 0);
+	ck_assert_uint_eq(menu_default(&m), 0);
+	ck_assert_uint_eq(m.wait_s, 30);
+	menu_free(&m);
+	ck_assert_int_eq(grub("set timeout=-1\n" ENTRY("a"), NULL, &m), 0);
+	ck_assert(!m.waits);
+	menu_free(&m);
+}
+END_TEST
+
+START_TEST(grub_conditions)
+{
+	static const struct { const char *test; bool want; } t[] = {
+		{ "[ a = a ]", true }, { "[ a = b ]", false }, { "[ a != b ]", true }, { "[ ! a = b ]", true }, { "! [ a = b ]", true },
+		{ "[ -z \"\" ]", true }, { "[ -n \"\" ]", false }, { "[ -n x -a -z \"\" ]", true }, { "[ a = b -o c = c ]", true },
+		{ "[ a = b -a c = c ]", false }, { "[ 10 -gt 9 ]", true }, { "[ 9 -ge 10 ]", false }, { "[ -f /there ]", true },
+		{ "[ -e /not ]", false }, { "test -s (hd0,gpt1)/there", true }, { "[ \"\" ]", false }, { "[ x ]", true }, { "[ ]", false },
+		{ "true", true }, { "false", false }, { "[ a = b -o a = c -o a = a ]", true },
+	};
+	struct file f[] = { { "/there", "x" }, { 0 } };
+	struct boot_menu m;
+	char text[300];
+	unsigned int i;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		snprintf(text, sizeof(text), "if %s; then\n" ENTRY("yes") "else\n" ENTRY("no") "fi\n", t[i].test);
+		ck_assert_int_eq(grub(text, f, &m), 0);
+		ck_assert_msg(strcmp(at(&m, 0)->title, t[i].want ? "yes" : "no") == 0, "%s", t[i].test);
+		menu_free(&m);
+	}
+}
+END_TEST
+
+/* Submenus in submenus, and entries that start no kernel. */
+START_TEST(grub_nested_and_refused)
+{
+	struct boot_menu m;
+
+	ck_assert_int_eq(grub(ENTRY("a") "menuentry 'Windows' --id win { chainloader +1 }\n"
+	                      "submenu 'one' { submenu 'two' { " ENTRY("deep") "} " ENTRY("up") "}\n"
+	                      "menuentry 'UEFI' { fwsetup }\nset default='one>two>deep'\n", NULL, &m), 0);
+	ck_assert_uint_eq(menu_count(&m), 3);
+	ck_assert_uint_eq(menu_default(&m), 1);
+	ck_assert_int_eq(menu_pick(&m, "one>up"), 2);
+	ck_assert_int_eq(menu_pick(&m, "win"), -ENOENT);
+	ck_assert_str_eq(menu_refused(&m, "win", false), "chainloader");
+	ck_assert_str_eq(menu_refused(&m, "Windows", false), "chainloader");
+	ck_assert_str_eq(menu_refused(&m, "1", true), "chainloader");
+	ck_assert_ptr_null(menu_refused(&m, "1", false));
+	ck_assert_ptr_null(menu_refused(&m, "0", true));
+	ck_assert_str_eq(menu_refused(&m, "UEFI", false), "fwsetup");
+	menu_free(&m);
+}
+END_TEST
+
+/* What a short text can make of itself: each of these was slow, or is a way to be. */
+START_TEST(grub_work_is_bounded)
+{
+	static const char *const grow[] = {
+		/* A value of many words, in every word of a command. */
+		"v='a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a'\n"
+		"while true; do echo $v $v $v; done\n",
+		"v=x\nfor i in 1 2 3 4 5 6 7 8 9 10 11 12; do v=\"$v$v\"; done\nwhile true; do x=\"$v\"; y=\"$x\"; done\n",
+		"for a in 1 2 3 4 5 6 7 8 9; do for b in 1 2 3 4 5 6 7 8 9; do for c in 1 2 3 4 5 6 7 8 9; do for d in 1 2 3 4 5 6 7 8 9; do "
+		"for e in 1 2 3 4 5 6 7 8 9; do x=$a$b$c$d$e; done; done; done; done; done\n",
+	};
+	struct boot_menu m;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(grow) / sizeof(grow[0]); i++) {
+		ck_assert_int_eq(grub(grow[i], NULL, &m), -E2BIG);
+		menu_free(&m);
+	}
+}
+END_TEST
+
+START_TEST(syslinux_keys)
+{
+	static const char text[] =
+		"UI vesamenu.c32\nPROMPT 0\nTIMEOUT 55\nTOTALTIMEOUT 9000\nONTIMEOUT rescue\nDEFAULT linux quiet\nMENU TITLE Boot\n"
+		"MENU INCLUDE theme.conf tag\n"
+		"LABEL linux\n MENU DEFAULT\n LINUX ../vmlinuz\n FDT /a.dtb\n FDTDIR /dtbs\n SYSAPPEND 2\n TEXT HELP\nKERNEL /not-this\n ENDTEXT\n"
+		" APPEND root=/dev/xvda\n INITRD /i1,/i2\n"
+		"LABEL rescue\n KERNEL /rescue\n APPEND -\n"
+		"LABEL disk\n MENU LABEL Boot from ^disk\n LOCALBOOT 0\n"
+		"LABEL pxe\n KERNEL pxechn.c32\n APPEND x\nLABEL old\n COM32 hdt.c32\n";
+	struct file f[] = { { "/boot/extlinux/theme.conf", "APPEND all=1\n" }, { 0 } };
+	struct boot_files files = { load, exists, list, f, 0 };
+	struct boot_menu m = { 0 };
+
+	ck_assert_int_eq(syslinux_parse(text, strlen(text), "/boot/extlinux", &files, &m), 0);
+	ck_assert_uint_eq(menu_count(&m), 2);
+	ck_assert_str_eq(at(&m, 0)->kernel, "/boot/extlinux/../vmlinuz");
+	ck_assert_str_eq(at(&m, 0)->cmdline, "root=/dev/xvda");
+	ck_assert_uint_eq(at(&m, 0)->n_initrd, 2);
+	ck_assert_str_eq(at(&m, 1)->cmdline, "");
+	ck_assert_uint_eq(menu_default(&m), 1);
+	ck_assert(m.waits);
+	ck_assert_uint_eq(m.wait_s, 6);
+	ck_assert_str_eq(menu_refused(&m, "disk", false), "localboot");
+	ck_assert_str_eq(menu_refused(&m, "Boot from disk", false), "localboot");
+	ck_assert_str_eq(menu_refused(&m, "pxe", false), "a module of syslinux");
+	ck_assert_str_eq(menu_refused(&m, "old", false), "com32");
+	menu_free(&m);
+}
+END_TEST
+
+/* DEFAULT, MENU DEFAULT and ONTIMEOUT, each before the last. */
+START_TEST(syslinux_default)
+{
+	static const struct { const char *head; unsigned int want; } t[] = {
+		{ "DEFAULT b\n", 1 }, { "DEFAULT b extra=1\n", 1 }, { "DEFAULT menu.c32\n", 0 }, { "ONTIMEOUT c\nDEFAULT b\n", 2 },
+		{ "LABEL z\nMENU DEFAULT\nKERNEL /z\nDEFAULT c\n", 0 }, { "TIMEOUT 0\n", 0 },
+	};
+	struct boot_files files = { load, exists, list, no_files, 0 };
+	struct boot_menu m = { 0 };
+	char text[300];
+	unsigned int i;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		snprintf(text, sizeof(text), "%sLABEL a\nKERNEL /a\nLABEL b\nKERNEL /b\nLABEL c\nKERNEL /c\n", t[i].head);
+		ck_assert_int_eq(syslinux_parse(text, strlen(text), "/", &files, &m), 0);
+		ck_assert_msg(menu_default(&m) == t[i].want, "%s: %u", t[i].head, menu_default(&m));
+		ck_assert(!m.waits);
+		menu_free(&m);
+	}
+}
+END_TEST
+
+START_TEST(loader_conf)
+{
+	struct file f[] = {
+		{ "/loader/entries/old-5.conf", "title Old\nlinux /old\n" }, { "/loader/entries/new-6.conf", "title New\nlinux /new\n" },
+		{ "/loader/entries/win.conf", "title Windows\nefi /win.efi\n" }, { 0 },
+	};
+	static const struct { const char *text; unsigned int want; } t[] = {
+		{ "default old-*\ntimeout 7\n", 0 }, { "default old-5.conf\ntimeout 7\n", 0 }, { "timeout 7\ndefault ?e?-6\n", 1 },
+		{ "default *a*a*a*a*a*a*a*b\ntimeout 7\n", 0 },
+	};
+	struct boot_files files = { load, exists, list, f, 0 };
+	struct boot_menu m = { 0 };
+	unsigned int i;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		ck_assert_int_eq(bls_load(&files, "/loader/entries", NULL, NULL, -1, &m), 0);
+		menu_prune(&m);
+		ck_assert_uint_eq(menu_count(&m), 2);
+		ck_assert_str_eq(menu_refused(&m, "win", false), "efi");
+		ck_assert_int_eq(bls_loader_conf(t[i].text, strlen(t[i].text), &m), 0);
+		ck_assert_msg(menu_default(&m) == t[i].want, "%s: %u", t[i].text, menu_default(&m));
+		ck_assert_uint_eq(m.wait_s, 7);
+		menu_free(&m);
+	}
+}
+END_TEST
+
 /* ---- partitions ---- */
 static uint8_t disk[64 << 10];
 
@@ -303,7 +479,8 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = { grub_variables, grub_default, grub_saved_entry, grub_branches,
-		grub_bls_and_source, grub_endless, syslinux, legacy, mbr_logical, gpt };
+		grub_bls_and_source, grub_endless, grub_next_entry, grub_conditions, grub_nested_and_refused, grub_work_is_bounded,
+		syslinux, syslinux_keys, syslinux_default, loader_conf, legacy, mbr_logical, gpt };
 	Suite *s = suite_create("bootloader");
 	TCase *t = tcase_create("bootloader");
 	SRunner *r;

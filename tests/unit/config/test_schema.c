@@ -86,8 +86,8 @@ START_TEST(statuses)
 	ck_assert_int_eq(validate("nonsense=1", CFG_STRICT).rc, -EINVAL);
 	ck_assert_uint_eq(validate("acpi=1", 0).warnings, 1);
 	ck_assert_int_eq(validate("acpi=1", CFG_STRICT).rc, -EINVAL);
-	ck_assert_int_eq(validate("vif=['x']", 0).rc, -EINVAL);
-	ck_assert_uint_eq(validate("vif=[]", CFG_STRICT).messages, 0);
+	ck_assert_int_eq(validate("vfb=['x']", 0).rc, -EINVAL);
+	ck_assert_uint_eq(validate("vfb=[]", CFG_STRICT).messages, 0);
 	ck_assert_uint_eq(validate("vnc='0'", CFG_STRICT).messages, 0);
 	/* A text "0" is a name, not a no. */
 	ck_assert_int_eq(validate("pool='0'", 0).rc, -EINVAL);

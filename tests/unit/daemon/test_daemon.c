@@ -481,6 +481,42 @@ START_TEST(core_dump)
 }
 END_TEST
 
+/* The RAM file is 8 MiB. */
+START_TEST(memory_is_allocated_when_asked)
+{
+	static const struct { struct proto_range r[2]; unsigned int n; int code; } cases[] = {
+		{ { { 4u << 20, 1u << 20 }, { 6u << 20, 4096 } }, 2, 0 },
+		{ { { 4u << 20, 0 } }, 1, -EINVAL },
+		{ { { 4096, 100 } }, 1, -EINVAL },
+		{ { { 100, 4096 } }, 1, -EINVAL },
+		{ { { 8u << 20, 4096 } }, 1, -EINVAL },
+		{ { { 7u << 20, 2u << 20 } }, 1, -EINVAL },
+		{ { { NODE_HIGH_PADDR, 4096 } }, 1, -EINVAL },
+		{ { { -4096ull, 8192 } }, 1, -EINVAL },
+		{ { { 4096, -4096ull } }, 1, -EINVAL },
+		{ { { 4096, 4096 }, { 4096, PROTO_BACK_BYTES } }, 2, -EINVAL },
+		{ { { 0 } }, 0, -EINVAL },
+	};
+	struct proto_memory_check check = { .domid = 9, .bytes = ~0ull };
+	struct pvctl_node_info before, after;
+	int fd = dial(d.control_path);
+
+	ck_assert_int_eq(ask(fd, PROTO_NODE_INFO, NULL, 0, &before, sizeof(before), NULL), 0);
+	ck_assert_uint_ne(before.host_available_bytes, 0);
+	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		ck_assert_msg(ask(fd, PROTO_MEMORY_BACK, cases[i].r, cases[i].n * sizeof(cases[i].r[0]), NULL, 0, NULL) ==
+			      cases[i].code, "case %u", i);
+	ck_assert_int_eq(ask(fd, PROTO_MEMORY_BACK, cases[0].r, 17, NULL, 0, NULL), -EINVAL);
+	ck_assert_int_eq(ask(fd, PROTO_NODE_INFO, NULL, 0, &after, sizeof(after), NULL), 0);
+	ck_assert_uint_ge(after.backed_bytes, before.backed_bytes + (1u << 20));
+	ck_assert_uint_le(after.backed_bytes, before.backed_bytes + (2u << 20));
+	/* A domain cannot be larger than the node: that is the hypervisor's to refuse. */
+	ck_assert_int_eq(ask(fd, PROTO_MEMORY_CHECK, &check, sizeof(check), NULL, 0, NULL), 0);
+	ck_assert_int_eq(ask(fd, PROTO_MEMORY_CHECK, &check, sizeof(check) - 1, NULL, 0, NULL), -EINVAL);
+	close(fd);
+}
+END_TEST
+
 START_TEST(rude_clients)
 {
 	struct proto_header h = { .type = PROTO_HYPERCALL, .len = 0xffffffffu };
@@ -546,6 +582,7 @@ int main(int argc, char **argv)
 	tcase_add_test(c, policy_and_events);
 	tcase_add_test(c, restart_and_storm);
 	tcase_add_test(c, core_dump);
+	tcase_add_test(c, memory_is_allocated_when_asked);
 	tcase_add_test(c, rude_clients);
 	tcase_add_test(c, hang_is_told);
 	tcase_add_test(c, stop);

@@ -101,6 +101,11 @@ struct page_info *page_alloc(unsigned int order, unsigned int flags)
 	return ret;
 }
 
+struct page_info *page_alloc_for(struct domain *d, unsigned int order, unsigned int flags)
+{
+	return page_alloc(order, flags);
+}
+
 void page_free_run(struct page_info *pg, uint64_t n, bool code)
 {
 	uint64_t m = page_to_mfn(pg).m;
@@ -361,7 +366,7 @@ static void tally_table(struct tally *t, struct page_info *pg, unsigned int limi
 		BUG_ON((to->type_info & PGT_type_mask) != level_type(level - 1));
 		BUG_ON((pg->type_info & PGT_validated) && !(to->type_info & PGT_validated));
 		if (level == 4)
-			BUG_ON(!(pg->l4_groups >> (i / 8) & 1));
+			BUG_ON(!(page_owner(pg)->pv.l4_groups >> (i / 8) & 1));
 	}
 }
 

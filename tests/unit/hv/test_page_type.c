@@ -138,7 +138,7 @@ START_TEST(hypervisor_slots_are_emptied)
 	page_words(l4)[5] = pte_for(l4, RO);
 	ck_assert_int_eq(pin(l4, 4), 0);
 	ck_assert_uint_eq(page_words(l4)[260], 0);
-	ck_assert_uint_eq(l4->l4_groups, 1);
+	ck_assert_uint_eq(d->pv.l4_groups, 1);
 	audit(d);
 	/* The linear slot is read-only and counts nothing. */
 	ck_assert_int_eq(set_entry(l4, 5, pte_for(l4, RW)), -EINVAL);

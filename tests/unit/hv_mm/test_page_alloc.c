@@ -74,7 +74,6 @@ static void free_used(struct page_info *pg, uint64_t n, bool code)
 	for (uint64_t i = 0; i < n; i++) {
 		pg[i].flags = code ? PGF_exec : 0;
 		pg[i].owner = 7;
-		pg[i].l4_groups = 1;
 	}
 	page_free_run(pg, n, code);
 }
@@ -329,6 +328,57 @@ START_TEST(claims_count_dirty_memory)
 }
 END_TEST
 
+START_TEST(a_claim_holds_against_all_others)
+{
+	struct domain a = { .domid = 1 }, b = { .domid = 2 };
+
+	ck_assert_int_eq(domain_claim_pages(&a, FREE - 8), 0);
+	ck_assert_int_eq(domain_claim_pages(&b, 9), -ENOMEM);
+	ck_assert_uint_eq(b.outstanding_pages, 0);
+	ck_assert_int_eq(domain_claim_pages(&b, 4), 0);
+	ck_assert_uint_eq(claimed_pages_total(), FREE - 4);
+	/* Neither another domain nor the hypervisor gets more than what nobody claimed. */
+	ck_assert_ptr_null(page_alloc(3, 0));
+	ck_assert_ptr_null(page_alloc_for(&b, 4, 0));
+	ck_assert_ptr_nonnull(page_alloc(2, 0));
+	ck_assert_ptr_null(page_alloc(0, 0));
+	ck_assert_ptr_null(alloc_hv_page());
+	ck_assert_ptr_nonnull(page_alloc_for(&b, 2, 0));
+	ck_assert_uint_eq(b.outstanding_pages, 0);
+	ck_assert_ptr_null(page_alloc_for(&b, 0, 0));
+	/* Its own uses it up, and cannot have more. */
+	for (uint64_t i = FREE - 8; i > 0; i--) {
+		ck_assert_uint_eq(a.outstanding_pages, i);
+		ck_assert_ptr_nonnull(page_alloc_for(&a, 0, 0));
+	}
+	ck_assert_uint_eq(claimed_pages_total(), 0);
+	ck_assert_uint_eq(free_pages_total(), 0);
+	ck_assert_ptr_null(page_alloc_for(&a, 0, 0));
+}
+END_TEST
+
+START_TEST(a_dropped_claim_is_free_again)
+{
+	struct domain a = { .domid = 1 }, b = { .domid = 2 };
+
+	ck_assert_int_eq(domain_claim_pages(&a, FREE), 0);
+	ck_assert_ptr_null(page_alloc(0, 0));
+	/* Smaller, and what the death of a domain does. */
+	ck_assert_int_eq(domain_claim_pages(&a, 16), 0);
+	ck_assert_int_eq(domain_claim_pages(&b, FREE - 15), -ENOMEM);
+	ck_assert_int_eq(domain_claim_pages(&b, FREE - 16), 0);
+	ck_assert_int_eq(domain_claim_pages(&a, 0), 0);
+	ck_assert_int_eq(domain_claim_pages(&b, 0), 0);
+	ck_assert_uint_eq(claimed_pages_total(), 0);
+	ck_assert_ptr_nonnull(page_alloc(3, 0));
+	/* One larger than the claim that is left: the rest comes off what is free. */
+	ck_assert_int_eq(domain_claim_pages(&a, 2), 0);
+	ck_assert_ptr_nonnull(page_alloc_for(&a, 3, 0));
+	ck_assert_uint_eq(a.outstanding_pages, 0);
+	ck_assert_uint_eq(claimed_pages_total(), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("page_alloc");
@@ -347,6 +397,8 @@ int main(void)
 	tcase_add_test(t, code_is_zeroed_here_before_the_host_has_it);
 	tcase_add_test(t, small_dirty_chunks_become_a_large_clean_one);
 	tcase_add_test(t, claims_count_dirty_memory);
+	tcase_add_test(t, a_claim_holds_against_all_others);
+	tcase_add_test(t, a_dropped_claim_is_free_again);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);

@@ -399,6 +399,25 @@ START_TEST(fifo_early)
 }
 END_TEST
 
+/* The sender found the 2-level ABI in use and is late with its bit. */
+START_TEST(fifo_late_sender)
+{
+	struct evtchn_init_control c = { .control_gfn = 10 };
+	struct evtchn_expand_array e = { .array_gfn = 20 };
+	uint32_t a = bind_ipi(d1, 0), b = bind_ipi(d1, 0);
+	struct evtchn_fifo_control_block *block = (void *)test_ram[10];
+
+	ck_assert_int_eq(op(d1, EVTCHNOP_init_control, &c), 0);
+	l2_set_pending(d1, port_lookup(d1, a));
+	ck_assert_int_eq(op(d1, EVTCHNOP_expand_array, &e), 0);
+	ck_assert(evtchn_port_pending(d1, a));
+	ck_assert_uint_eq(block->head[7], a);
+	l2_set_pending(d1, port_lookup(d1, b));
+	ck_assert(evtchn_port_pending(d1, b));
+	ck_assert_uint_eq(((event_word_t *)test_ram[20])[a] & EVTCHN_FIFO_LINK_MASK, b);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("hv_events");
@@ -414,6 +433,7 @@ int main(void)
 	tcase_add_test(c, mask_2l);
 	tcase_add_test(c, polling);
 	tcase_add_test(c, fifo_early);
+	tcase_add_test(c, fifo_late_sender);
 	tcase_add_checked_fixture(f, fifo_setup, NULL);
 	tcase_add_test(f, fifo_order);
 	tcase_add_test(f, fifo_random);

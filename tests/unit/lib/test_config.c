@@ -40,7 +40,7 @@ START_TEST(test_keys)
 	ck_assert_int_eq(pvctl_config_set_int(c, "vcpus", 0, &err), -EINVAL);
 	ck_assert_int_eq(pvctl_config_set_int(c, "kernel", 1, &err), -EINVAL);
 	ck_assert_int_eq(pvctl_config_set_str(c, "memroy", "1", &err), -ENOENT);
-	ck_assert_int_eq(pvctl_config_set_str(c, "vif", "x", &err), -ENOSYS);
+	ck_assert_int_eq(pvctl_config_set_str(c, "vfb", "x", &err), -ENOSYS);
 	ck_assert_int_eq(pvctl_config_set_str(c, "type", "pvh", &err), -ENOSYS);
 	ck_assert_int_eq(pvctl_config_set_str(c, "type", "vm", &err), -EINVAL);
 	ck_assert_int_eq(pvctl_config_set_str(c, "on_crash", "preserve", &err), 0);
@@ -151,7 +151,7 @@ START_TEST(test_bad_json)
 {
 	static const struct { const char *text; int rc; } bad[] = {
 		{ "", -EINVAL }, { "[]", -EINVAL }, { "{\"memory\": 1.5}", -EINVAL }, { "{\"memory\": null}", -EINVAL },
-		{ "{\"memory\": 0}", -EINVAL }, { "{\"nope\": 1}", -ENOENT }, { "{\"vif\": []}", -ENOSYS },
+		{ "{\"memory\": 0}", -EINVAL }, { "{\"nope\": 1}", -ENOENT }, { "{\"vfb\": []}", -ENOSYS },
 		{ "{\"cpus\": [1]}", -EINVAL }, { "{\"cpus\": []}", -EINVAL }, { "{\"name\": \"a\"", -EINVAL },
 		{ "{\"memory\": 99999999999999999999999}", -EINVAL },
 	};

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* xl's disk syntax. */
+#include "device/disk_image.h"
 #include "device/disk_spec.h"
 #include <check.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static struct disk_spec s;
@@ -47,6 +49,34 @@ START_TEST(forms)
 	ck_assert(s.direct_io_safe && s.no_discard);
 	good("vdev=d0p3,target=/a,b,c=d", "/a,b,c=d", "d0p3", false);
 	good("vdev=xvda1,backendtype=qdisk,backend=0,specification=xen,/a", "/a", "xvda1", false);
+	ck_assert_int_eq(s.backend, DISK_BACKEND_QDISK);
+	good("/dev/sdx,raw,xvda,rw,backendtype=phy,untrusted,sectorsize=4096", "/dev/sdx", "xvda", false);
+	ck_assert(s.backend == DISK_BACKEND_PHY && s.untrusted && s.sector_size == 4096);
+}
+END_TEST
+
+START_TEST(formats)
+{
+	static const char *const name[] = { "raw", "qcow", "qcow2", "vhd", "qed" };
+	char text[64];
+
+	for (int i = 0; i < 5; i++) {
+		snprintf(text, sizeof(text), "/a,%s,xvda", name[i]);
+		good(text, "/a", "xvda", false);
+		ck_assert_int_eq((int)s.format, i);
+	}
+	good("qcow2:/a,xvda,w", "/a", "xvda", false);
+	ck_assert_int_eq(s.format, DISK_QCOW2);
+	good("tap:qcow:/a,xvda", "/a", "xvda", false);
+	ck_assert_int_eq(s.format, DISK_QCOW);
+	ck_assert_str_eq(disk_format_driver(DISK_VHD), "vpc");
+	/* A drive without a medium. */
+	good(",raw,hdc,cdrom", "", "hdc", true);
+	good("vdev=xvdc,cdrom,target=", "", "xvdc", true);
+	good("nbd:host:10809,xvda,w", "host:10809", "xvda", false);
+	ck_assert_str_eq(s.script, "block-nbd");
+	good("iqn.2001-05.com.x:a,,xvda,script=block-iscsi", "iqn.2001-05.com.x:a", "xvda", false);
+	ck_assert_str_eq(s.script, "block-iscsi");
 }
 END_TEST
 
@@ -57,17 +87,24 @@ START_TEST(refusals)
 	bad("/a,raw,xvda,rw,/b", -EINVAL, "too many positional");
 	bad("/a,raw,xvda,rw,target=/b", -EINVAL, "target respecified");
 	bad("/a,raw,xvda,rw,access=rw", -EINVAL, "access respecified");
-	bad("/a,qcow2,xvda", -ENOSYS, "qcow2");
-	bad("qcow:/a,xvda", -ENOSYS, "qcow");
+	bad("/a,raw,xvda,backendtype=tap", -ENOSYS, "tap");
+	bad("/a,raw,xvda,backendtype=standalone", -ENOSYS, "standalone");
+	bad("/a,raw,xvda,specification=virtio", -ENOSYS, "virtio");
+	bad("/a,raw,xvda,grant_usage=1", -ENOSYS, "grant_usage");
+	bad("/a,qcow2,xvda,backendtype=phy", -EINVAL, "phy");
+	bad("/a,qcow2,xvda,script=block-x", -EINVAL, "script");
+	bad("/a,raw,xvda,script=../x", -EINVAL, "script");
+	bad("/a,raw,xvda,script=a b", -EINVAL, "script");
+	bad("/a,raw,xvda,sectorsize=2048", -EINVAL, "sectorsize");
+	bad("/a,raw,xvda,trusted,untrusted", -EINVAL, "trusted respecified");
+	bad(",qcow2,hdc,cdrom", -EINVAL, "medium");
 	bad("/a,vmdk,xvda", -EINVAL, "vmdk");
 	bad("/a,raw,xvda,x", -EINVAL, "access");
 	bad("/a,raw,vda", -EINVAL, "vdev");
 	bad("http:/a,xvda", -EINVAL, "prefix");
-	bad("nbd:/a,xvda", -ENOSYS, "nbd");
-	bad("/a,raw,xvda,script=x", -ENOSYS, "script");
 	bad("/a,raw,xvda,shade=red", -EINVAL, "unknown parameter");
 	bad("/a,raw,xvda,backend=disks", -ENOSYS, "backend");
-	bad(",raw,hdc,cdrom", -ENOSYS, "empty drive");
+	bad(",raw,hdc", -EINVAL, "no target");
 	bad("/a,raw,hdc,rw,cdrom", -EINVAL, "read-only");
 	bad("/a\n,raw,hdc", -EINVAL, "control");
 }
@@ -94,6 +131,38 @@ START_TEST(vdevs)
 }
 END_TEST
 
+/* What qemu-img tells of an image. */
+START_TEST(images)
+{
+	static char base[DISK_TARGET_MAX + 1], format[16];
+	static const struct { const char *json, *word; } wrong[] = {
+		{ "{\"virtual-size\": 1000}", "multiple of 512" },
+		{ "{\"virtual-size\": -512}", "multiple of 512" },
+		{ "{\"virtual-size\": \"512\"}", "multiple of 512" },
+		{ "{}", "multiple of 512" },
+		{ "[]", "" },
+		{ "", "" },
+		{ "{\"virtual-size\": 512, \"backing-filename\": \"nbd:h:1\"}", "no file of this machine" },
+		{ "{\"virtual-size\": 512, \"full-backing-filename\": \"json:{}\", \"backing-filename\": \"/a\"}", "no file" },
+		{ "{\"virtual-size\": 512, \"full-backing-filename\": \"/a\"}", "does not say the format" },
+		{ "{\"virtual-size\": 512, \"full-backing-filename\": \"/a\", \"backing-filename-format\": \"ssh\"}", "not known" },
+		{ "{\"virtual-size\": 512, \"format-specific\": {\"data\": {\"data-file\": \"x\"}}}", "another file" },
+	};
+
+	ck_assert_int_eq(disk_image_judge("/i", "{\"virtual-size\": 1024}", base, format, &err), 0);
+	ck_assert_str_eq(base, "");
+	ck_assert_int_eq(disk_image_judge("/i", "{\"virtual-size\": 512, \"full-backing-filename\": \"/a\", "
+	                                  "\"backing-filename-format\": \"vpc\"}", base, format, &err), 0);
+	ck_assert_str_eq(base, "/a");
+	ck_assert_str_eq(format, "vpc");
+	for (unsigned int i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		memset(&err, 0, sizeof(err));
+		ck_assert_msg(disk_image_judge("/i", wrong[i].json, base, format, &err) < 0, "%s", wrong[i].json);
+		ck_assert_msg(strstr(err.msg, wrong[i].word) != NULL, "%s: %s", wrong[i].json, err.msg);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("disk");
@@ -102,7 +171,9 @@ int main(void)
 	int failed;
 
 	tcase_add_test(c, forms);
+	tcase_add_test(c, formats);
 	tcase_add_test(c, refusals);
+	tcase_add_test(c, images);
 	tcase_add_test(c, vdevs);
 	suite_add_tcase(suite, c);
 	srunner_run_all(r, CK_NORMAL);

@@ -140,6 +140,59 @@ START_TEST(test_memory_fails)
 }
 END_TEST
 
+/* What it may grow by is claimed for it, no more, and dropped when it is not wanted any more. */
+START_TEST(test_memory_claim)
+{
+	struct mock_domain *d = &mock_of(t)->domain[domid];
+
+	ck_assert_int_eq(pvctl_domain_set_memory_target(ctx, domid, 48 * MIB, &err), 0);
+	ck_assert_uint_eq(d->claim, 48 * MIB >> 12);
+	d->claim = 0;
+	ck_assert_int_eq(pvctl_domain_set_memory_target(ctx, domid, 24 * MIB, &err), 0);
+	ck_assert_uint_eq(d->claim, 0);
+}
+END_TEST
+
+/* The host refuses: nothing has changed, in the limit as little as in the target. */
+START_TEST(test_memory_host)
+{
+	mock_of(t)->host_full = true;
+	ck_assert_int_eq(pvctl_domain_set_memory_target(ctx, domid, 48 * MIB, &err), -ENOMEM);
+	ck_assert_ptr_nonnull(strstr(err.msg, "host"));
+	ck_assert_int_eq(pvctl_domain_set_memory_max(ctx, domid, 48 * MIB, &err), -ENOMEM);
+	ck_assert_uint_eq(limit(), 32 * MIB);
+	expect_node("memory/target", "32768");
+	/* Less needs no leave. */
+	ck_assert_int_eq(pvctl_domain_set_memory_target(ctx, domid, 24 * MIB, &err), 0);
+	ck_assert_uint_eq(limit(), 24 * MIB);
+}
+END_TEST
+
+START_TEST(test_memory_wait)
+{
+	ck_assert_int_eq(pvctl_domain_wait_memory(ctx, domid, 32 * MIB, 0, &err), 0);
+	ck_assert_int_eq(pvctl_domain_wait_memory(ctx, domid, 33 * MIB - 4096, 0, &err), 0);
+	ck_assert_int_eq(pvctl_domain_wait_memory(ctx, domid, 20 * MIB, 60, &err), -ETIMEDOUT);
+	ck_assert_ptr_nonnull(strstr(err.msg, "holds 32 MiB, its target is 20 MiB"));
+	mock_shutdown(t, domid, PVCTL_REASON_CRASH);
+	ck_assert_int_eq(pvctl_domain_wait_memory(ctx, domid, 20 * MIB, 1000, &err), -ESRCH);
+	ck_assert_int_eq(pvctl_domain_wait_memory(ctx, 55, 20 * MIB, 1000, &err), -ESRCH);
+	ck_assert_int_eq(pvctl_domain_wait_memory(ctx, 0, 20 * MIB, 1000, &err), -EINVAL);
+}
+END_TEST
+
+START_TEST(test_reclaimable)
+{
+	struct pvctl_host_info h;
+
+	ck_assert_int_eq(pvctl_host_get(ctx, &h, &err), 0);
+	ck_assert_uint_eq(h.reclaimable_bytes, h.scrub_bytes);
+	ck_assert_int_eq(pvctl_domain_set_memory_target(ctx, domid, 24 * MIB, &err), 0);
+	ck_assert_int_eq(pvctl_host_get(ctx, &h, &err), 0);
+	ck_assert_uint_eq(h.reclaimable_bytes, h.scrub_bytes + 8 * MIB);
+}
+END_TEST
+
 START_TEST(test_vcpus)
 {
 	expect_node("cpu/2/availability", "offline");
@@ -234,6 +287,10 @@ int main(void)
 	tcase_add_test(c, test_memory);
 	tcase_add_test(c, test_memory_refused);
 	tcase_add_loop_test(c, test_memory_fails, 0, 2);
+	tcase_add_test(c, test_memory_claim);
+	tcase_add_test(c, test_memory_host);
+	tcase_add_test(c, test_memory_wait);
+	tcase_add_test(c, test_reclaimable);
 	tcase_add_test(c, test_vcpus);
 	tcase_add_test(c, test_affinity);
 	tcase_add_test(c, test_sched);

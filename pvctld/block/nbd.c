@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of a qemu-nbd: waits for one that has the image still, started,
+ * connected, ready, closed. Its end, whatever it was, is seen by its pidfd.
+ */
+#include "pvctld/block/nbd_private.h"
+#include "pvctld/log.h"
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define START_NS 30000000000ull
+#define LINGER_NS 2000000000ull   /* from the end of its socket to its own */
+#define CLOSE_NS 60000000000ull   /* for what it has to write */
+#define FINI_MS 10000
+
+static void drop_fd(struct blk_nbd *n, struct loop_fd *f)
+{
+	int fd = f->fd;
+
+	if (fd < 0)
+		return;
+	loop_fd_del(&n->d->loop, f);
+	close(fd);
+}
+
+static void destroy(struct blk_nbd *n)
+{
+	nbd_hang_up(n);
+	drop_fd(n, &n->log);
+	drop_fd(n, &n->process);
+	loop_timer_cancel(&n->timer);
+	loop_task_cancel(&n->deliver);
+	list_del(&n->link);
+	free(n);
+}
+
+static void on_log(void *data, uint32_t events)
+{
+	struct blk_nbd *n = data;
+	char text[256];
+	ssize_t got = read(n->log.fd, text, sizeof(text));
+
+	if (got <= 0) {
+		drop_fd(n, &n->log);
+		return;
+	}
+	/* The last of it is kept, as one clean line. */
+	for (ssize_t i = 0; i < got; i++) {
+		if (n->said_len == sizeof(n->said) - 1) {
+			memmove(n->said, n->said + 64, n->said_len - 64);
+			n->said_len -= 64;
+		}
+		n->said[n->said_len++] = text[i] < ' ' || text[i] == 0x7f ? ' ' : text[i];
+	}
+	n->said[n->said_len] = '\0';
+}
+
+static void read_log(struct blk_nbd *n)
+{
+	struct pollfd p = { .fd = n->log.fd, .events = POLLIN };
+
+	while (n->log.fd >= 0 && (p.fd = n->log.fd, poll(&p, 1, 0) == 1))
+		on_log(n, 0);
+	while (n->said_len && n->said[n->said_len - 1] == ' ')
+		n->said[--n->said_len] = '\0';
+}
+
+static void explain(struct blk_nbd *n, int status, char *why, size_t len)
+{
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 126)
+		snprintf(why, len, "qemu-nbd is not installed (Debian: apt install qemu-utils), which format %s needs",
+			 disk_format_name(n->spec.format));
+	else if (WIFSIGNALED(status))
+		snprintf(why, len, "qemu-nbd was killed by signal %d%s%s", WTERMSIG(status), n->said[0] ? ": " : "", n->said);
+	else
+		snprintf(why, len, "qemu-nbd ended with status %d%s%s", WEXITSTATUS(status), n->said[0] ? ": " : "", n->said);
+}
+
+/* Those who wait for the image that is free now. */
+static void start_waiting(struct daemon *d)
+{
+	list_for_safe(p, &d->disk_servers) {
+		struct blk_nbd *n = list_entry(p, struct blk_nbd, link);
+
+		if (n->state == NBD_WAITING)
+			loop_task_post(&d->loop, &n->deliver);
+	}
+}
+
+static void ended(struct blk_nbd *n, int status)
+{
+	struct blk_nbd_user user = n->user;
+	bool closed = n->state == NBD_CLOSED, was_ready = n->was_ready;
+	struct daemon *d = n->d;
+	char why[400];
+
+	read_log(n);
+	explain(n, status, why, sizeof(why));
+	n->pid = 0;
+	n->state = closed ? NBD_CLOSED : NBD_DEAD;
+	loop_timer_cancel(&n->timer);
+	drop_fd(n, &n->process);
+	nbd_hang_up(n);
+	if (closed) {
+		if (!WIFEXITED(status) || WEXITSTATUS(status))
+			log_line("disk \"%.150s\": %s", n->spec.target, why);
+		destroy(n);
+	}
+	start_waiting(d);
+	if (!closed && was_ready)
+		user.dead(user.data, why);
+	else if (!closed)
+		user.ready(user.data, strstr(why, "lock") ? -EBUSY : -EIO, why);
+}
+
+static void on_process(void *data, uint32_t events)
+{
+	struct blk_nbd *n = data;
+	int status = 0;
+
+	while (waitpid(n->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	ended(n, status);
+}
+
+static void on_timer(void *data)
+{
+	struct blk_nbd *n = data;
+
+	if (n->pid)
+		kill(n->pid, SIGKILL);
+}
+
+void nbd_lost(struct blk_nbd *n)
+{
+	if (n->state == NBD_STARTING || n->state == NBD_READY)
+		n->state = NBD_DEAD;
+	nbd_hang_up(n);
+	if (n->pid)
+		loop_timer_set(&n->d->loop, &n->timer, LINGER_NS);
+}
+
+void nbd_is_ready(struct blk_nbd *n)
+{
+	loop_timer_cancel(&n->timer);
+	n->state = NBD_READY;
+	n->was_ready = true;
+	n->user.ready(n->user.data, 0, NULL);
+}
+
+/* A listening socket that nobody else can find, and our end. */
+static int make_sockets(struct blk_nbd *n, int *ret_listener, int *ret_sock, struct pvctl_error *err)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	int rc, sock;
+
+	if ((size_t)snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/disk.sock", n->d->run_dir) >= sizeof(sa.sun_path))
+		return fail(err, -ENAMETOOLONG, "%s is too long a directory for a socket", n->d->run_dir);
+	(void)unlink(sa.sun_path);
+	rc = rundir_listen(sa.sun_path, err);
+	if (rc < 0)
+		return rc;
+	sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (sock < 0 || connect(sock, (struct sockaddr *)&sa, sizeof(sa))) {
+		int e = errno;
+
+		close(rc);
+		if (sock >= 0)
+			close(sock);
+		(void)unlink(sa.sun_path);
+		return fail(err, -EIO, "%s: %s", sa.sun_path, strerror(e));
+	}
+	(void)unlink(sa.sun_path);
+	*ret_listener = rc;
+	*ret_sock = sock;
+	return 0;
+}
+
+static int watch_process(struct blk_nbd *n, int log, struct pvctl_error *err)
+{
+	int fd = (int)syscall(SYS_pidfd_open, n->pid, 0);
+
+	if (fd >= 0 && !loop_fd_add(&n->d->loop, &n->process, fd, EPOLLIN, on_process, n)) {
+		if (!loop_fd_add(&n->d->loop, &n->log, log, EPOLLIN, on_log, n))
+			return 0;
+		drop_fd(n, &n->process);
+	} else if (fd >= 0) {
+		close(fd);
+	}
+	close(log);
+	kill(n->pid, SIGKILL);
+	while (waitpid(n->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	n->pid = 0;
+	return fail(err, -EIO, "disk \"%.150s\": its process cannot be watched", n->spec.target);
+}
+
+static int start(struct blk_nbd *n, struct pvctl_error *err)
+{
+	int listener = -1, sock = -1, log[2], rc;
+	pid_t pid;
+
+	rc = make_sockets(n, &listener, &sock, err);
+	if (rc)
+		return rc;
+	if (pipe2(log, O_CLOEXEC | O_NONBLOCK)) {
+		close(listener);
+		close(sock);
+		return fail(err, -EIO, "pipe: %s", strerror(errno));
+	}
+	pid = nbd_spawn(&n->spec, listener, log[1], err);
+	close(listener);
+	close(log[1]);
+	if (pid < 0) {
+		close(sock);
+		close(log[0]);
+		return (int)pid;
+	}
+	n->pid = pid;
+	n->state = NBD_STARTING;
+	rc = watch_process(n, log[0], err);
+	if (rc) {
+		close(sock);
+		return rc;
+	}
+	loop_timer_set(&n->d->loop, &n->timer, START_NS);
+	/* On failure it loses its socket, and ends. */
+	if (nbd_greet(n, sock))
+		nbd_lost(n);
+	return 0;
+}
+
+static bool image_is_taken(const struct blk_nbd *n)
+{
+	list_for(p, &n->d->disk_servers) {
+		const struct blk_nbd *o = list_entry(p, struct blk_nbd, link);
+
+		if (o->state == NBD_CLOSED && o->dev == n->dev && o->ino == n->ino)
+			return true;
+	}
+	return false;
+}
+
+static void on_deliver(void *data)
+{
+	struct blk_nbd *n = data;
+	struct pvctl_error e = { 0 };
+	int rc;
+
+	if (n->state != NBD_WAITING) {
+		nbd_deliver(n);
+		return;
+	}
+	if (image_is_taken(n))
+		return;
+	rc = start(n, &e);
+	if (rc) {
+		n->state = NBD_DEAD;
+		n->user.ready(n->user.data, rc, e.msg);
+	}
+}
+
+int blk_nbd_open(struct daemon *d, const struct disk_spec *s, const struct blk_nbd_user *user, struct blk_nbd **ret,
+		 struct pvctl_error *err)
+{
+	struct blk_nbd *n = calloc(1, sizeof(*n));
+	struct stat st;
+
+	if (!n)
+		return fail(err, -ENOMEM, "no memory");
+	if (stat(s->target, &st)) {
+		free(n);
+		return fail(err, errno == ENOENT ? -ENOENT : -EIO, "disk \"%.150s\": %s", s->target, strerror(errno));
+	}
+	n->d = d;
+	n->spec = *s;
+	n->user = *user;
+	n->dev = st.st_dev;
+	n->ino = st.st_ino;
+	n->state = NBD_WAITING;
+	n->sock.fd = n->log.fd = n->process.fd = -1;
+	n->finished_tail = &n->finished;
+	loop_timer_init(&n->timer, on_timer, n);
+	loop_task_init(&n->deliver, on_deliver, n);
+	list_add_tail(&d->disk_servers, &n->link);
+	/* Later: one that ends may have the image still. */
+	loop_task_post(&d->loop, &n->deliver);
+	*ret = n;
+	return 0;
+}
+
+void blk_nbd_close(struct blk_nbd *n)
+{
+	if (!n)
+		return;
+	if (!n->pid) {
+		destroy(n);
+		return;
+	}
+	n->state = NBD_CLOSED;
+	nbd_hang_up(n);
+	loop_timer_set(&n->d->loop, &n->timer, CLOSE_NS);
+}
+
+void blk_nbd_fini(struct daemon *d)
+{
+	list_for_safe(p, &d->disk_servers) {
+		struct blk_nbd *n = list_entry(p, struct blk_nbd, link);
+		struct pollfd f = { .fd = n->process.fd, .events = POLLIN };
+
+		nbd_hang_up(n);
+		if (n->pid && poll(&f, 1, FINI_MS) != 1)
+			kill(n->pid, SIGKILL);
+		while (n->pid && waitpid(n->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+		n->pid = 0;
+		destroy(n);
+	}
+}

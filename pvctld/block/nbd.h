@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Disk images in QEMU's formats: a qemu-nbd of its own for each, spoken to over
+ * a socket pair of nobody else's. No format is parsed here.
+ */
+#ifndef BLOCK_NBD_H
+#define BLOCK_NBD_H
+
+#include "libpvctl/src/device/disk_spec.h"
+#include "pvctld/block/pool.h"
+#include <sys/types.h>
+
+struct daemon;
+struct blk_nbd;
+
+struct blk_nbd_user {
+	/* Once: 0, or why there will be no disk. */
+	void (*ready)(void *data, int rc, const char *why);
+	/* It was ready, and has ended. Jobs fail from here on. */
+	void (*dead)(void *data, const char *why);
+	void *data;
+};
+struct blk_nbd_info {
+	uint64_t bytes;
+	uint32_t granularity;
+	bool can_trim;
+};
+
+/* Returns at once; user hears of the rest. */
+int blk_nbd_open(struct daemon *d, const struct disk_spec *s, const struct blk_nbd_user *user, struct blk_nbd **ret,
+		 struct pvctl_error *err);
+/* When it is ready. */
+void blk_nbd_info(struct blk_nbd *n, struct blk_nbd_info *ret);
+void blk_nbd_submit(struct blk_nbd *n, struct blk_job *job);
+/* Nothing is under way; the user hears no more. The program writes what it has and ends; the image is free then. */
+void blk_nbd_close(struct blk_nbd *n);
+/* At the daemon's end: jobs of this one end, all closed ones are waited for. */
+void blk_nbd_drain(struct blk_nbd *n);
+void blk_nbd_fini(struct daemon *d);
+
+/* nbd_spawn.c: the program's end of the socket is listening; its stderr goes to log. -errno, or its pid. */
+pid_t nbd_spawn(const struct disk_spec *s, int listener, int log, struct pvctl_error *err);
+
+#endif

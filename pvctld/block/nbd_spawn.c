@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * qemu-nbd, confined: it reads what guests and strangers wrote. Only
+ * async-signal-safe calls after fork, as the daemon has threads.
+ */
+#include "pvctld/block/nbd.h"
+#include "pvctld/log.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define MAX_FILTER 4096u
+#define MEMORY_LIMIT (4ull << 30)
+
+static const int denied[] = {
+	SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev), SCMP_SYS(mount), SCMP_SYS(umount2),
+	SCMP_SYS(pivot_root), SCMP_SYS(chroot), SCMP_SYS(setns), SCMP_SYS(unshare), SCMP_SYS(bpf), SCMP_SYS(keyctl),
+	SCMP_SYS(add_key), SCMP_SYS(request_key), SCMP_SYS(userfaultfd), SCMP_SYS(perf_event_open), SCMP_SYS(init_module),
+	SCMP_SYS(finit_module), SCMP_SYS(delete_module), SCMP_SYS(kexec_load), SCMP_SYS(kexec_file_load), SCMP_SYS(reboot),
+	SCMP_SYS(swapon), SCMP_SYS(swapoff), SCMP_SYS(open_by_handle_at), SCMP_SYS(io_uring_setup), SCMP_SYS(quotactl),
+	SCMP_SYS(setuid), SCMP_SYS(setgid), SCMP_SYS(setreuid), SCMP_SYS(setregid), SCMP_SYS(setresuid),
+	SCMP_SYS(setresgid), SCMP_SYS(setgroups), SCMP_SYS(sethostname), SCMP_SYS(connect),
+};
+
+/* Not the program's own job; no network above all. */
+static int make_filter(struct sock_filter *buf, struct sock_fprog *ret)
+{
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+	int fd = memfd_create("filter", MFD_CLOEXEC), rc = ctx && fd >= 0 ? 0 : -ENOMEM;
+	ssize_t n = -1;
+
+	for (unsigned int i = 0; !rc && i < sizeof(denied) / sizeof(denied[0]); i++)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), denied[i], 0);
+	rc = rc ? rc : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_NE, AF_UNIX));
+	rc = rc ? rc : seccomp_export_bpf(ctx, fd);
+	if (!rc)
+		n = pread(fd, buf, MAX_FILTER * sizeof(*buf), 0);
+	if (n <= 0 || n == (ssize_t)(MAX_FILTER * sizeof(*buf)))
+		rc = rc ? rc : -EIO;
+	ret->len = (unsigned short)(n > 0 ? (size_t)n / sizeof(*buf) : 0);
+	ret->filter = buf;
+	seccomp_release(ctx);
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
+static void limit(int what, rlim_t value)
+{
+	const struct rlimit l = { value, value };
+
+	if (setrlimit((__rlimit_resource_t)what, &l))
+		_exit(125);
+}
+
+/* "LISTEN_PID=123": snprintf is not safe here. */
+static void pid_text(char *buf, pid_t pid)
+{
+	char digits[16];
+	unsigned int n = 0;
+
+	do
+		digits[n++] = (char)('0' + pid % 10);
+	while (pid /= 10);
+	buf += strlen(buf);
+	while (n)
+		*buf++ = digits[--n];
+	*buf = '\0';
+}
+
+static void __attribute__((noreturn)) child(const char *const *argv, pid_t parent, int listener, int log,
+					    const struct sock_fprog *filter, const char *path_env)
+{
+	char pid[40] = "LISTEN_PID=";
+	const char *env[] = { pid, "LISTEN_FDS=1", "LC_ALL=C", path_env, NULL };
+	sigset_t none;
+	int null;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	setpgid(0, 0);
+	/* It ends by itself when its socket does; this is for one that is busy. SIGTERM lets it write what it has. */
+	if (prctl(PR_SET_PDEATHSIG, SIGTERM) || getppid() != parent)
+		_exit(125);
+	null = open("/dev/null", O_RDWR);
+	log = fcntl(log, F_DUPFD, 10);
+	listener = fcntl(listener, F_DUPFD, 10);
+	if (null < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0 || dup2(listener, 3) < 0)
+		_exit(125);
+	(void)close_range(4, ~0u, 0);
+	limit(RLIMIT_CORE, 0);
+	limit(RLIMIT_AS, MEMORY_LIMIT);
+	limit(RLIMIT_NOFILE, 256);
+	pid_text(pid, getpid());
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, filter))
+		_exit(125);
+	execvpe(argv[0], (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)env);
+	_exit(errno == ENOENT ? 126 : 127);
+}
+
+pid_t nbd_spawn(const struct disk_spec *s, int listener, int log, struct pvctl_error *err)
+{
+	const char *argv[] = {
+		"qemu-nbd", "--format", disk_format_driver(s->format), s->direct_io_safe ? "--cache=none" : "--cache=writeback",
+		"--aio=threads", s->no_discard ? "--discard=ignore" : "--discard=unmap", "--shared=1", "--export-name=",
+		s->readonly ? "--read-only" : "--", s->readonly ? "--" : s->target, s->readonly ? s->target : NULL, NULL,
+	};
+	struct sock_filter *buf = malloc(MAX_FILTER * sizeof(*buf));
+	const char *path = getenv("PATH");
+	struct sock_fprog filter;
+	char path_env[1024];
+	pid_t parent = getpid(), pid;
+	int rc;
+
+	snprintf(path_env, sizeof(path_env), "PATH=%s", path ? path : "/usr/bin:/bin");
+	rc = buf ? make_filter(buf, &filter) : -ENOMEM;
+	if (rc) {
+		free(buf);
+		return fail(err, rc, "disk \"%.150s\": the system call filter for qemu-nbd: %s", s->target, strerror(-rc));
+	}
+	pid = fork();
+	if (!pid)
+		child(argv, parent, listener, log, &filter, path_env);
+	rc = errno;
+	free(buf);
+	return pid > 0 ? pid : fail(err, -EIO, "disk \"%.150s\": fork: %s", s->target, strerror(rc));
+}

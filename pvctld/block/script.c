@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+#include "pvctld/block/script.h"
+#include "pvctld/block/vbd.h"
+#include "pvctld/log.h"
+#include "pvctld/policy.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SCRIPTS "/etc/xen/scripts"
+#define LIMIT_NS 40000000000ull /* as Xen's toolstack gives them */
+
+/* Lives from "add" to the end of "remove". */
+struct blk_script {
+	struct daemon *d;
+	struct vbd *v;           /* NULL: the disk has gone */
+	void (*done)(struct vbd *v, const char *path, const char *why);
+	struct loop_timer timer;
+	struct loop_task begin;  /* of "remove" */
+	pid_t pid;               /* 0: nothing runs */
+	bool late, added, removing;
+	uint32_t domid;
+	char path[128], back[64];
+	char node[64], device[32], device_path[256]; /* what "add" has said, for "remove" */
+	struct disk_spec spec;
+};
+
+static unsigned int nr_removing;
+
+bool blk_scripts_busy(void)
+{
+	return nr_removing > 0;
+}
+
+static void put(struct blk_script *s, const char *name, const char *value)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", s->back, name);
+	if (value[0])
+		(void)store_write(s->d->store, path, value, strlen(value));
+}
+
+static void get(struct blk_script *s, const char *name, char *buf, size_t len)
+{
+	char path[128], *text;
+
+	snprintf(path, sizeof(path), "%s/%s", s->back, name);
+	text = store_read(s->d->store, path, NULL);
+	snprintf(buf, len, "%s", text ? text : "");
+	for (char *p = buf; *p; p++)
+		if ((unsigned char)*p < ' ')
+			*p = ' ';
+	free(text);
+}
+
+static void put_nodes(struct blk_script *s)
+{
+	char domid[16];
+
+	snprintf(domid, sizeof(domid), "%u", s->domid);
+	put(s, "frontend-id", domid);
+	put(s, "script", s->path);
+	put(s, "type", "phy");
+	put(s, "mode", s->spec.readonly ? "r" : "w");
+	put(s, "params", s->spec.target);
+	put(s, "dev", s->spec.vdev_name);
+	put(s, "node", s->node);
+	put(s, "physical-device", s->device);
+	put(s, "physical-device-path", s->device_path);
+}
+
+static pid_t spawn(struct blk_script *s, const char *verb)
+{
+	const char *const argv[] = { s->path, verb, NULL };
+	char path[80], store[320], script[160];
+	const char *const env[] = { "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+				    "XENBUS_TYPE=vbd", "XENBUS_BASE_PATH=backend", path, store, script, NULL };
+	int log = log_fd();
+	sigset_t none;
+	pid_t pid;
+
+	snprintf(path, sizeof(path), "XENBUS_PATH=%s", s->back);
+	snprintf(store, sizeof(store), "XENSTORED_PATH=%s", s->d->store_path);
+	snprintf(script, sizeof(script), "script=%s", s->path);
+	pid = fork();
+	if (pid)
+		return pid;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	setpgid(0, 0);
+	if (dup2(open("/dev/null", O_RDONLY), 0) < 0 || (log >= 0 && log != 2 && (dup2(log, 1) < 0 || dup2(log, 2) < 0)))
+		_exit(125);
+	(void)close_range(3, ~0u, 0);
+	execve(argv[0], (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)env);
+	_exit(127);
+}
+
+static void destroy(struct blk_script *s)
+{
+	loop_timer_cancel(&s->timer);
+	loop_task_cancel(&s->begin);
+	nr_removing -= s->removing;
+	free(s);
+}
+
+/* NULL: what "add" has made is in s. */
+static const char *judge(struct blk_script *s, int status, char *why, size_t len)
+{
+	unsigned int major, minor;
+	char state[32], said[160];
+
+	get(s, "hotplug-status", state, sizeof(state));
+	get(s, "hotplug-error", said, sizeof(said));
+	get(s, "node", s->node, sizeof(s->node));
+	get(s, "physical-device", s->device, sizeof(s->device));
+	get(s, "physical-device-path", s->device_path, sizeof(s->device_path));
+	if (s->late)
+		snprintf(why, len, "script %s did not end in %llu s", s->path, LIMIT_NS / 1000000000);
+	else if (said[0] || !strcmp(state, "error"))
+		snprintf(why, len, "script %s: %s", s->path, said[0] ? said : "error");
+	else if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+		snprintf(why, len, "script %s cannot be run", s->path);
+	else if (status)
+		snprintf(why, len, "script %s ended with status %d", s->path, WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+	else if (s->device_path[0] == '/')
+		return NULL;
+	else if (sscanf(s->device, "%x:%x", &major, &minor) == 2)
+		return snprintf(s->device_path, sizeof(s->device_path), "/dev/block/%u:%u", major, minor), NULL;
+	else
+		snprintf(why, len, "script %s wrote no physical-device", s->path);
+	return why;
+}
+
+static void begin_remove(void *data);
+
+static void ended(void *data, int status)
+{
+	struct blk_script *s = data;
+	const char *bad;
+	char why[400];
+
+	s->pid = 0;
+	loop_timer_cancel(&s->timer);
+	if (!s->d->store || s->d->node.down) {
+		if (!s->v)
+			destroy(s);
+		return;
+	}
+	if (s->removing) {
+		if (status)
+			log_line("disk %s of domain %u: script %s remove failed", s->spec.vdev_name, s->domid, s->path);
+		(void)store_rm(s->d->store, s->back);
+		destroy(s);
+		return;
+	}
+	bad = judge(s, status, why, sizeof(why));
+	s->added = !bad;
+	if (!s->v)
+		begin_remove(s); /* it was not waited for */
+	else
+		s->done(s->v, bad ? NULL : s->device_path, bad);
+}
+
+static void too_late(void *data)
+{
+	struct blk_script *s = data;
+
+	s->late = true;
+	kill(-s->pid, SIGKILL);
+}
+
+static int start(struct blk_script *s, const char *verb)
+{
+	s->pid = spawn(s, verb);
+	if (s->pid < 0 || child_start(s->d, s->pid, ended, s)) {
+		s->pid = 0;
+		return -EIO;
+	}
+	loop_timer_set(&s->d->loop, &s->timer, LIMIT_NS);
+	return 0;
+}
+
+static void begin_remove(void *data)
+{
+	struct blk_script *s = data;
+
+	if (!s->removing) {
+		s->removing = true;
+		nr_removing++;
+	}
+	s->late = false;
+	/* The backend's nodes are gone by now, and scripts read them. */
+	put_nodes(s);
+	if (start(s, "remove")) {
+		log_line("disk %s of domain %u: script %s could not be started", s->spec.vdev_name, s->domid, s->path);
+		(void)store_rm(s->d->store, s->back);
+		destroy(s);
+	}
+}
+
+int blk_script_add(struct vbd *v, void (*done)(struct vbd *v, const char *path, const char *why), struct pvctl_error *err)
+{
+	struct blk_script *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return fail(err, -ENOMEM, "no memory");
+	s->d = v->x.d;
+	s->v = v;
+	s->done = done;
+	s->domid = v->x.domid;
+	s->spec = v->spec;
+	snprintf(s->path, sizeof(s->path), "%s%s", v->spec.script[0] == '/' ? "" : SCRIPTS "/", v->spec.script);
+	snprintf(s->back, sizeof(s->back), "%s", v->x.back);
+	loop_timer_init(&s->timer, too_late, s);
+	loop_task_init(&s->begin, begin_remove, s);
+	if (access(s->path, X_OK)) {
+		int rc = fail(err, -ENOENT, "disk %s: script %s: %s", v->x.name, s->path, strerror(errno));
+
+		free(s);
+		return rc;
+	}
+	put_nodes(s);
+	if (start(s, "add")) {
+		(void)store_rm(s->d->store, s->back);
+		free(s);
+		return fail(err, -EIO, "disk %s: script %s could not be started", v->x.name, v->spec.script);
+	}
+	v->script = s;
+	return 0;
+}
+
+void blk_script_remove(struct blk_script *s)
+{
+	if (!s)
+		return;
+	s->v = NULL;
+	if (!s->d->store || s->d->node.down) {
+		if (!s->pid)
+			destroy(s);
+		return;
+	}
+	if (s->pid)
+		return; /* "add" ends first */
+	if (!s->added) {
+		(void)store_rm(s->d->store, s->back);
+		destroy(s);
+		return;
+	}
+	s->removing = true;
+	nr_removing++;
+	/* Not now: whoever frees the disk takes its nodes away. */
+	loop_task_post(&s->d->loop, &s->begin);
+}

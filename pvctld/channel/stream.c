@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* The bytes of a channel between its ring and the host's side. */
+#include "pvctld/channel/channel.h"
+#include "pvctld/console/ring.h"
+#include "pvctld/log.h"
+#include <errno.h>
+
+#define ROUND 8u /* ringfuls before others have their turn */
+#define PATIENCE_NS 1000000000ull
+
+/* Bytes moved. A ring that makes no sense: *ret_bad. */
+static size_t to_host(struct channel *c, struct xencons_interface *ring, bool *ret_bad)
+{
+	size_t n;
+
+	*ret_bad = false;
+	if (!c->out_len) {
+		c->out_at = 0;
+		c->out_len = console_ring_take(ring, c->out, sizeof(c->out), ret_bad);
+	}
+	if (!c->out_len)
+		return 0;
+	n = channel_host_write(&c->host, c->out + c->out_at, c->out_len);
+	if (n)
+		loop_timer_cancel(&c->patience);
+	else if (c->host.peer.fd < 0 || c->stalled)
+		n = c->out_len; /* dropped */
+	else if (!loop_timer_armed(&c->patience))
+		loop_timer_set(&c->x.d->loop, &c->patience, PATIENCE_NS);
+	c->out_at += n;
+	c->out_len -= n;
+	return n;
+}
+
+static size_t to_guest(struct channel *c, struct xencons_interface *ring)
+{
+	char bytes[sizeof(ring->in)];
+	size_t space = console_ring_space(ring);
+	size_t n = channel_host_read(&c->host, bytes, space < sizeof(bytes) ? space : sizeof(bytes));
+
+	/* The guest may have changed its indices since: then what does not fit is its loss. */
+	return n ? console_ring_put(ring, bytes, n) : 0;
+}
+
+void channel_serve(void *data)
+{
+	struct channel *c = data;
+	struct xencons_interface *ring = c->window.at;
+	bool bad = false, more = true, moved = false;
+
+	if (c->x.up != XENBUS_UP)
+		return;
+	for (unsigned int i = 0; i < ROUND && more && !bad; i++) {
+		size_t had = c->out_len, n = to_host(c, ring, &bad);
+
+		/* Taken from the ring, too, is progress that the guest waits for. */
+		more = n || c->out_len != had;
+		if (to_guest(c, ring))
+			more = true;
+		moved |= more;
+	}
+	if (bad) {
+		xenbus_dev_fail(&c->x, "impossible ring indices");
+		return;
+	}
+	if (moved)
+		evtchn_send(c->x.d, c->port);
+	channel_host_want(&c->host, console_ring_space(ring) > 0, c->out_len || c->stalled);
+	if (more)
+		loop_task_post(&c->x.d->loop, &c->task);
+}
+
+void channel_impatient(void *data)
+{
+	struct channel *c = data;
+
+	c->stalled = true;
+	log_guest(c->x.domid, "channel %s: nobody reads; what is written is dropped until somebody does", c->x.name);
+	loop_task_post(&c->x.d->loop, &c->task);
+}
+
+void channel_host_ready(void *data, unsigned int what)
+{
+	struct channel *c = data;
+
+	if (what & CHANNEL_NEW_CLIENT)
+		c->out_len = 0;
+	if (what) {
+		c->stalled = false;
+		loop_timer_cancel(&c->patience);
+	}
+	/* Nobody is in the domain yet: the descriptor must not ring until somebody is. */
+	if (c->x.up != XENBUS_UP)
+		channel_host_want(&c->host, false, false);
+	loop_task_post(&c->x.d->loop, &c->task);
+}
+
+static void on_event(void *data)
+{
+	struct channel *c = data;
+
+	loop_task_post(&c->x.d->loop, &c->task);
+}
+
+int channel_connect(struct xenbus_dev *x)
+{
+	struct channel *c = channel_of(x);
+	uint32_t remote;
+	int rc = xenbus_read_u32(x, "ring-ref", &c->ref);
+
+	rc = rc ? rc : xenbus_read_u32(x, "port", &remote);
+	rc = rc ? rc : gnt_window_map(x->d, x->domid, &c->ref, 1, &c->window);
+	if (rc)
+		return rc;
+	c->out_len = 0;
+	rc = evtchn_bind_interdomain(x->d, x->domid, remote, on_event, c, &c->port);
+	if (rc)
+		gnt_window_unmap(x->d, &c->window);
+	return rc;
+}
+
+bool channel_disconnect(struct xenbus_dev *x)
+{
+	struct channel *c = channel_of(x);
+
+	channel_host_want(&c->host, false, false);
+	evtchn_close(x->d, c->port);
+	c->port = 0;
+	loop_task_cancel(&c->task);
+	loop_timer_cancel(&c->patience);
+	c->stalled = false;
+	gnt_window_unmap(x->d, &c->window);
+	return true;
+}
