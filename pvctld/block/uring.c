@@ -78,18 +78,6 @@ static void push_waiting(struct blk_uring *u)
 	}
 }
 
-static void on_submit(void *data)
-{
-	struct blk_uring *u = data;
-	int rc;
-
-	push_waiting(u);
-	rc = io_uring_submit(&u->ring);
-	/* The kernel is short of memory for the moment. */
-	if ((rc < 0 && rc != -EBADF) || u->waiting)
-		loop_task_post(u->loop, &u->submit);
-}
-
 static bool last_stage(const struct blk_job *j)
 {
 	if (j->stage == BLK_STAGE_BEFORE)
@@ -143,6 +131,20 @@ static void reap(struct blk_uring *u)
 		completed(u, j, res);
 	}
 	push_waiting(u);
+}
+
+static void on_submit(void *data)
+{
+	struct blk_uring *u = data;
+	int rc;
+
+	push_waiting(u);
+	rc = io_uring_submit(&u->ring);
+	/* The kernel is short of memory for the moment. */
+	if ((rc < 0 && rc != -EBADF) || u->waiting)
+		loop_task_post(u->loop, &u->submit);
+	/* What was in the page cache is done by now: its answer need not wait for a turn of the loop. */
+	reap(u);
 }
 
 static void on_wake(void *data, uint32_t events)

@@ -13,6 +13,7 @@ import os
 import pathlib
 import re
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -289,10 +290,18 @@ class Bench:
 
     def network(self):
         """To a server on the host, through QEMU's user network beside the domain's; and between two domains."""
+        # Not 10.0.2.2: what listens on the host's loopback is not a domain's to reach.
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            try:
+                s.connect(("192.0.2.1", 9))
+            except OSError:
+                print("  network: the host has no address but its loopback", file=sys.stderr)
+                return
+            peer = "pvbpeer=" + s.getsockname()[0]
         host = subprocess.Popen([str(self.out / "bench" / "pvbench"), "netserver"])
         try:
             print("  network ...", file=sys.stderr, flush=True)
-            native = self.plain("net", "-nic", "user,model=virtio-net-pci", more="pvbpeer=10.0.2.2")
+            native = self.plain("net", "-nic", "user,model=virtio-net-pci", more=peer)
             probe = self.config("vif", vif=[""])
             r = subprocess.run([self.pvctl, "create", "-q", "-p", probe], env=self.env, capture_output=True, text=True)
             if r.returncode:
@@ -300,7 +309,7 @@ class Bench:
                 self.guest["net_host"] = {"native": native, "domain": {}}
                 return
             self.run("destroy", "vif")
-            self.guest["net_host"] = {"native": native, "domain": self.domain("neth", "net", "pvbpeer=10.0.2.2", vif=[""])}
+            self.guest["net_host"] = {"native": native, "domain": self.domain("neth", "net", peer, vif=[""])}
             switch = ["bridge=bench"]
             self.run("create", "-q", self.config("nets", cmdline=self.pvb("netserver", "pvbip=10.9.0.1/24"), vif=switch))
             self.wait("nets", "BENCH-SERVER")

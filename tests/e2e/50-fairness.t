@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Domains that spin or flood do not keep others from running.
+# alone: what is measured is shared with all of the machine.
 . "$(dirname "$0")/lib.sh"
 
 t "node start, one CPU" pvctl node start --memory 2048 --cpus 1

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Linux guests that work their memory, processes, timers and vCPUs hard, several at once; reboots and
 # crashes over and over; nodes of other sizes; and what the scheduler's knobs do.
+# alone: what is measured is shared with all of the machine.
 . "$(dirname "$0")/lib.sh"
 STRESS=$O/stress/initrd.gz
 STUB=$O/guests/shutdown.elf

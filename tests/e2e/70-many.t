@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # A second and a tenth domain; create and destroy many times over, without a loss.
+# alone: what is measured is shared with all of the machine.
 . "$(dirname "$0")/lib.sh"
 
 t "node start" pvctl node start --memory 3072

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # What a guest used is returned to the host when the guest is gone, and reads as zero to the next.
+# alone: what is measured is shared with all of the machine.
 . "$(dirname "$0")/lib.sh"
 daemon_pid() { pvctl node info --json | python3 -c 'import json,sys; d=json.load(sys.stdin); d=d.get("nodes",d) if isinstance(d,dict) else d; d=d[0] if isinstance(d,list) else d; print(d["pid"])'; }
 # MiB that the node's RAM file has of the host

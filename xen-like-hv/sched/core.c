@@ -264,8 +264,9 @@ static void account_switch(struct run_queue *rq, struct vcpu *prev, struct vcpu 
 	if (is_idle_vcpu(prev))
 		__atomic_fetch_and(&idle_cpus, ~bit, __ATOMIC_SEQ_CST);
 	runstate_change(next, RUNSTATE_running, now);
-	/* Under the lock: from here on whoever wants it stopped must wait for us. */
-	next->is_running = true;
+	/* Under the lock: from here on whoever wants it stopped must wait for us. A full fence: who
+	 * sends it an event looks at this afterwards, and it looks for events after this. */
+	__atomic_store_n(&next->is_running, true, __ATOMIC_SEQ_CST);
 }
 
 void schedule(void)

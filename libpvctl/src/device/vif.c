@@ -145,8 +145,12 @@ static int link_state(struct pvctl *ctx, uint32_t domid, const struct vif_spec *
 		return 1;
 	if (!why && (!status || strcmp(status, "error")))
 		return 0;
-	return err_set(err, -EIO, PVCTL_ORIGIN_DAEMON, "vif %u of domain %u: %.180s%s", s->devid, domid,
-	               why ? why : s->script[0] ? s->script : "the link", why ? "" : " failed");
+	/* What a script wrote may be seen before the daemon has put its name to it. */
+	if (s->script[0] && (!why || !strstr(why, s->script)))
+		return err_set(err, -EIO, PVCTL_ORIGIN_DAEMON, "vif %u of domain %u: script \"%.100s\": %.80s", s->devid, domid,
+		               s->script, why ? why : "it failed");
+	return err_set(err, -EIO, PVCTL_ORIGIN_DAEMON, "vif %u of domain %u: %.180s", s->devid, domid,
+	               why ? why : "the link failed");
 }
 
 static int wait_link(struct pvctl *ctx, uint32_t domid, const struct vif_spec *s, struct pvctl_error *err)
