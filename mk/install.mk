@@ -25,7 +25,6 @@ install: all
 	$(Q)$(INSTALL) -m 755 $(O)/pvctl-p9 $(D)$(LIBEXECDIR)/pvctl-p9
 	$(Q)$(INSTALL) -m 644 $(O)/pvctl-p9-jail.so $(D)$(LIBEXECDIR)/pvctl-p9-jail.so
 	$(Q)$(INSTALL) -m 644 $(O)/xen-like-hv.elf $(D)$(LIBEXECDIR)/xen-like-hv.elf
-	$(Q)$(if $(BOOT_SRC),$(INSTALL) -m 755 $(O)/pvctl-bootloader $(D)$(LIBEXECDIR)/pvctl-bootloader)
 	$(Q)$(INSTALL) -m 755 $(LIB_SO) $(D)$(LIBDIR)/libpvctl.so.0
 	$(Q)ln -sfn libpvctl.so.0 $(D)$(LIBDIR)/libpvctl.so
 	$(Q)$(INSTALL) -m 644 $(O)/libpvctl.a $(D)$(LIBDIR)/libpvctl.a
@@ -43,8 +42,7 @@ uninstall:
 	$(Q)rm -f $(D)$(BINDIR)/pvctl $(D)$(LIBDIR)/libpvctl.so.0 $(D)$(LIBDIR)/libpvctl.so $(D)$(LIBDIR)/libpvctl.a \
 		$(D)$(INCLUDEDIR)/libpvctl.h $(D)$(LIBDIR)/pkgconfig/libpvctl.pc $(D)$(COMPLETIONDIR)/pvctl \
 		$(foreach f,$(INSTALL_MAN),$(D)$(MANDIR)/man$(patsubst .%,%,$(suffix $(f)))/$(notdir $(f)))
-	$(Q)rm -f $(D)$(LIBEXECDIR)/pvctl-p9 $(D)$(LIBEXECDIR)/pvctl-p9-jail.so
-	$(Q)rm -f $(D)$(LIBEXECDIR)/pvctl-bootloader $(D)$(LIBEXECDIR)/pvctl-usernet $(D)$(LIBEXECDIR)/pvctld $(D)$(LIBEXECDIR)/pvctl-bootloader $(D)$(LIBEXECDIR)/xen-like-hv.elf
+	$(Q)rm -f $(addprefix $(D)$(LIBEXECDIR)/,pvctld pvctl-bootloader pvctl-usernet pvctl-p9 pvctl-p9-jail.so xen-like-hv.elf)
 	$(Q)rm -f $(addprefix $(D)$(DOCDIR)/,$(INSTALL_DOC)) $(addprefix $(D)$(DOCDIR)/examples/,$(notdir $(INSTALL_EXAMPLES)))
 	-$(Q)rmdir $(D)$(LIBEXECDIR) $(D)$(DOCDIR)/examples $(D)$(DOCDIR) 2>/dev/null || true
 .PHONY: install uninstall

@@ -77,6 +77,19 @@ int domain_resolve(struct pvctl *ctx, const char *arg, uint32_t *ret_domid);
 /* Opens the node, finds the domain that the first argument names, calls with the second (or NULL), reports: an exit code. */
 int on_domain(const struct command *cmd, const struct parsed *in,
 	      int (*call)(struct pvctl *, uint32_t, const char *, struct pvctl_error *));
+/*
+ * What block-attach and network-attach are: gives the domain of the first argument a device. As xl has it, the parts
+ * of its specification may come as words, which are joined by commas, or there may be none. Returns an exit code.
+ */
+int attach_device(const struct command *cmd, const struct parsed *in,
+		  int (*attach)(struct pvctl *, uint32_t, const char *, struct pvctl_error *));
+struct json;
+/*
+ * What block-list, network-list and channel-list are: for each argument, "one" prints the devices of that domain as
+ * lines, or into the JSON listing "key" where j is not NULL. Returns an exit code; JSON is whole or not printed at all.
+ */
+int list_devices(const struct parsed *in, bool as_json, const char *key, void (*header)(void),
+		 int (*one)(struct pvctl *ctx, const char *arg, struct json *j));
 /* For messages: the name, else the number as given. Static buffer. */
 const char *domain_label(struct pvctl *ctx, uint32_t domid);
 /* "pvctl: what subject: message" on stderr; returns EXIT_FAILED. */

@@ -1,43 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* pvctl block-attach, block-detach, block-list */
-#include <errno.h>
-#include <string.h>
-
 #include "pvctl/cmd.h"
 #include "pvctl/commands.h"
 #include "pvctl/json.h"
+#include "pvctl/term.h"
 
 static int run_attach(const struct command *cmd, const struct parsed *in)
 {
-	struct pvctl_error err = { 0 };
-	struct pvctl *ctx = node_open();
-	char spec[4096];
-	size_t len = 0;
-	uint32_t domid;
-	int rc;
-
-	if (!ctx)
-		return EXIT_FAILED;
-	rc = domain_resolve(ctx, in->argv[0], &domid);
-	/* As xl has it, the parts of a specification may come as words. */
-	for (int i = 1; i < in->argc && !rc; i++) {
-		int n = snprintf(spec + len, sizeof(spec) - len, "%s%s", i > 1 ? "," : "", in->argv[i]);
-
-		if (n < 0 || (size_t)n >= sizeof(spec) - len) {
-			say_error("the disk's specification is too long");
-			rc = EXIT_FAILED;
-		}
-		len += (size_t)n;
-	}
-	if (!rc && pvctl_disk_attach(ctx, domid, spec, &err))
-		rc = fail("block-attach", in->argv[0], &err);
-	pvctl_close(ctx);
-	return rc;
+	return attach_device(cmd, in, pvctl_disk_attach);
 }
 
 const struct command cmd_block_attach = {
 	.name = "block-attach", .args = "DOMAIN SPEC...", .summary = "Give a disk to a running domain",
-	.example = "pvctl block-attach web1 /srv/data.img,raw,xvdb,rw\n",
+	.example = "  pvctl block-attach web1 /srv/data.img,raw,xvdb,rw",
 	.args_min = 2, .args_max = -1, .run = run_attach,
 };
 
@@ -58,15 +33,21 @@ static int run_detach(const struct command *cmd, const struct parsed *in)
 	if (!ctx)
 		return EXIT_FAILED;
 	rc = domain_resolve(ctx, in->argv[0], &domid);
-	if (!rc && pvctl_disk_detach(ctx, domid, in->argv[1], &o, &err))
+	if (rc)
+		goto out;
+	progress_begin("waiting for the guest to let go");
+	rc = pvctl_disk_detach(ctx, domid, in->argv[1], &o, &err);
+	progress_end();
+	if (rc)
 		rc = fail("block-detach", in->argv[1], &err);
+out:
 	pvctl_close(ctx);
 	return rc;
 }
 
 const struct command cmd_block_detach = {
 	.name = "block-detach", .args = "DOMAIN VDEV", .summary = "Take a disk away from a running domain",
-	.example = "pvctl block-detach web1 xvdb\n",
+	.example = "  pvctl block-detach web1 xvdb",
 	.options = detach_options, .args_min = 2, .args_max = 2, .run = run_detach,
 };
 
@@ -128,38 +109,18 @@ static int list_of(struct pvctl *ctx, const char *arg, struct json *j)
 	return 0;
 }
 
+static void list_header(void)
+{
+	printf("%-5s %-3s %-6s %-5s %-6s %-8s %-30s\n", "Vdev", "BE", "handle", "state", "evt-ch", "ring-ref", "BE-path");
+}
+
 static int run_list(const struct command *cmd, const struct parsed *in)
 {
-	struct pvctl *ctx = node_open();
-	struct json *j = NULL;
-	int rc = 0;
-
-	if (!ctx)
-		return EXIT_FAILED;
-	if (in->count[OPT_JSON]) {
-		j = json_open(true);
-		if (!j) {
-			pvctl_close(ctx);
-			return EXIT_FAILED;
-		}
-		json_listing(j, "disks");
-	} else {
-		printf("%-5s %-3s %-6s %-5s %-6s %-8s %-30s\n", "Vdev", "BE", "handle", "state", "evt-ch", "ring-ref",
-		       "BE-path");
-	}
-	for (int i = 0; i < in->argc && !rc; i++)
-		rc = list_of(ctx, in->argv[i], j);
-	pvctl_close(ctx);
-	if (j && !rc) {
-		json_end_listing(j);
-		return json_close(j);
-	}
-	json_free(j);
-	return rc;
+	return list_devices(in, in->count[OPT_JSON] > 0, "disks", list_header, list_of);
 }
 
 const struct command cmd_block_list = {
 	.name = "block-list", .args = "DOMAIN...", .summary = "Show the disks of domains",
-	.example = "pvctl block-list web1\n",
+	.example = "  pvctl block-list web1",
 	.options = list_options, .args_min = 1, .args_max = -1, .run = run_list,
 };

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* pvctl cd-insert, cd-eject */
-#include <string.h>
-
 #include "pvctl/cmd.h"
 #include "pvctl/commands.h"
+#include "pvctl/term.h"
 
 enum { OPT_FORCE };
 static const struct option_def options[] = {
@@ -22,8 +21,14 @@ static int change(const struct command *cmd, const struct parsed *in, const char
 	if (!ctx)
 		return EXIT_FAILED;
 	rc = domain_resolve(ctx, in->argv[0], &domid);
-	if (!rc && pvctl_disk_change(ctx, domid, in->argv[1], target, &o, &err))
+	if (rc)
+		goto out;
+	progress_begin("waiting for the guest to let go");
+	rc = pvctl_disk_change(ctx, domid, in->argv[1], target, &o, &err);
+	progress_end();
+	if (rc)
 		rc = fail(cmd->name, in->argv[1], &err);
+out:
 	pvctl_close(ctx);
 	return rc;
 }
@@ -40,12 +45,12 @@ static int run_eject(const struct command *cmd, const struct parsed *in)
 
 const struct command cmd_cd_insert = {
 	.name = "cd-insert", .args = "DOMAIN VDEV FILE", .summary = "Put a medium into a cdrom drive",
-	.example = "pvctl cd-insert web1 xvdc /srv/debian.iso\n",
+	.example = "  pvctl cd-insert web1 xvdc /srv/debian.iso",
 	.options = options, .args_min = 3, .args_max = 3, .run = run_insert,
 };
 
 const struct command cmd_cd_eject = {
 	.name = "cd-eject", .args = "DOMAIN VDEV", .summary = "Take the medium out of a cdrom drive",
-	.example = "pvctl cd-eject web1 xvdc\n",
+	.example = "  pvctl cd-eject web1 xvdc",
 	.options = options, .args_min = 2, .args_max = 2, .run = run_eject,
 };

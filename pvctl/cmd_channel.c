@@ -50,37 +50,18 @@ static int list_of(struct pvctl *ctx, const char *arg, struct json *j)
 	return 0;
 }
 
+static void list_header(void)
+{
+	printf("%-3s %-2s %-5s %-6s %-8s %-10s %-30s\n", "Idx", "BE", "state", "evt-ch", "ring-ref", "connection", "params");
+}
+
 static int run_list(const struct command *cmd, const struct parsed *in)
 {
-	struct pvctl *ctx = node_open();
-	struct json *j = NULL;
-	int rc = 0;
-
-	if (!ctx)
-		return EXIT_FAILED;
-	if (in->count[OPT_JSON]) {
-		j = json_open(true);
-		if (!j) {
-			pvctl_close(ctx);
-			return EXIT_FAILED;
-		}
-		json_listing(j, "channels");
-	} else {
-		printf("%-3s %-2s %-5s %-6s %-8s %-10s %-30s\n", "Idx", "BE", "state", "evt-ch", "ring-ref", "connection", "params");
-	}
-	for (int i = 0; i < in->argc && !rc; i++)
-		rc = list_of(ctx, in->argv[i], j);
-	pvctl_close(ctx);
-	if (j && !rc) {
-		json_end_listing(j);
-		return json_close(j);
-	}
-	json_free(j);
-	return rc;
+	return list_devices(in, in->count[OPT_JSON] > 0, "channels", list_header, list_of);
 }
 
 const struct command cmd_channel_list = {
 	.name = "channel-list", .args = "DOMAIN...", .summary = "Show the channels of domains",
-	.example = "pvctl channel-list web1\n",
+	.example = "  pvctl channel-list web1",
 	.options = list_options, .args_min = 1, .args_max = -1, .run = run_list,
 };

@@ -1,38 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* pvctl network-attach, network-detach, network-list */
-#include <errno.h>
-#include <string.h>
-
 #include "pvctl/cmd.h"
 #include "pvctl/commands.h"
 #include "pvctl/json.h"
+#include "pvctl/term.h"
 
 static int run_attach(const struct command *cmd, const struct parsed *in)
 {
-	struct pvctl_error err = { 0 };
-	struct pvctl *ctx = node_open();
-	char spec[4096] = "";
-	size_t len = 0;
-	uint32_t domid;
-	int rc;
-
-	if (!ctx)
-		return EXIT_FAILED;
-	rc = domain_resolve(ctx, in->argv[0], &domid);
-	/* As xl has it, the parts of a specification come as words, and may be none. */
-	for (int i = 1; i < in->argc && !rc; i++) {
-		int n = snprintf(spec + len, sizeof(spec) - len, "%s%s", i > 1 ? "," : "", in->argv[i]);
-
-		if (n < 0 || (size_t)n >= sizeof(spec) - len) {
-			say_error("the interface's specification is too long");
-			rc = EXIT_FAILED;
-		}
-		len += (size_t)n;
-	}
-	if (!rc && pvctl_vif_attach(ctx, domid, spec, &err))
-		rc = fail("network-attach", in->argv[0], &err);
-	pvctl_close(ctx);
-	return rc;
+	return attach_device(cmd, in, pvctl_vif_attach);
 }
 
 const struct command cmd_network_attach = {
@@ -58,8 +33,14 @@ static int run_detach(const struct command *cmd, const struct parsed *in)
 	if (!ctx)
 		return EXIT_FAILED;
 	rc = domain_resolve(ctx, in->argv[0], &domid);
-	if (!rc && pvctl_vif_detach(ctx, domid, in->argv[1], &o, &err))
+	if (rc)
+		goto out;
+	progress_begin("waiting for the guest to let go");
+	rc = pvctl_vif_detach(ctx, domid, in->argv[1], &o, &err);
+	progress_end();
+	if (rc)
 		rc = fail("network-detach", in->argv[1], &err);
+out:
 	pvctl_close(ctx);
 	return rc;
 }
@@ -137,38 +118,19 @@ static int list_of(struct pvctl *ctx, const char *arg, struct json *j)
 	return 0;
 }
 
+static void list_header(void)
+{
+	printf("%-3s %-2s %-17s %-6s %-5s %-6s %5s/%-11s %-30s\n", "Idx", "BE", "Mac Addr.", "handle", "state", "evt-ch",
+	       "tx-", "rx-ring-ref", "BE-path");
+}
+
 static int run_list(const struct command *cmd, const struct parsed *in)
 {
-	struct pvctl *ctx = node_open();
-	struct json *j = NULL;
-	int rc = 0;
-
-	if (!ctx)
-		return EXIT_FAILED;
-	if (in->count[OPT_JSON]) {
-		j = json_open(true);
-		if (!j) {
-			pvctl_close(ctx);
-			return EXIT_FAILED;
-		}
-		json_listing(j, "vifs");
-	} else {
-		printf("%-3s %-2s %-17s %-6s %-5s %-6s %5s/%-11s %-30s\n", "Idx", "BE", "Mac Addr.", "handle", "state", "evt-ch",
-		       "tx-", "rx-ring-ref", "BE-path");
-	}
-	for (int i = 0; i < in->argc && !rc; i++)
-		rc = list_of(ctx, in->argv[i], j);
-	pvctl_close(ctx);
-	if (j && !rc) {
-		json_end_listing(j);
-		return json_close(j);
-	}
-	json_free(j);
-	return rc;
+	return list_devices(in, in->count[OPT_JSON] > 0, "vifs", list_header, list_of);
 }
 
 const struct command cmd_network_list = {
 	.name = "network-list", .args = "DOMAIN...", .summary = "Show the network interfaces of domains",
-	.example = "pvctl network-list web1\n",
+	.example = "  pvctl network-list web1",
 	.options = list_options, .args_min = 1, .args_max = -1, .run = run_list,
 };

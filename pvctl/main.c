@@ -13,7 +13,7 @@ enum { G_VERBOSE, G_DRY_RUN, G_FORCE, G_CARRIAGE, G_TIMESTAMPS, G_NODE, G_VERSIO
 static const struct option_def global_table[] = {
 	[G_VERBOSE] = { 'v', NULL, NULL, "say more; may be given several times" },
 	[G_DRY_RUN] = { 'N', NULL, NULL, "do nothing, show what would be done (create)" },
-	[G_FORCE] = { 'f', NULL, NULL, NULL },
+	[G_FORCE] = { 'f', NULL, NULL, "as --force behind the commands that have it" },
 	[G_CARRIAGE] = { 't', NULL, NULL, "show progress also when standard error is no terminal" },
 	[G_TIMESTAMPS] = { 'T', NULL, NULL, "time and process in front of each log line" },
 	[G_NODE] = { 0, "node", "NAME", "use the node NAME (default: PVCTL_NODE, or `default')" },
@@ -146,7 +146,7 @@ void print_overview(FILE *out)
 		char name[64];
 
 		command_full_name(commands[i], name, sizeof(name));
-		fprintf(out, "  %-14s %s\n", name, commands[i]->summary);
+		fprintf(out, "  %-15s %s\n", name, commands[i]->summary);
 	}
 	fputs("\nOptions:\n", out);
 	for (const struct option_def *o = global_table; o->letter || o->name; o++) {

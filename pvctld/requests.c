@@ -231,7 +231,8 @@ void request_handle(struct ctl_conn *c)
 	};
 	uint32_t type = c->head.type;
 
-	if (c->d->node.down && type != PROTO_NODE_INFO && type != PROTO_CONSOLE && type != PROTO_NODE_STOP)
+	if (c->d->node.down && type != PROTO_HELLO && type != PROTO_NODE_INFO && type != PROTO_CONSOLE &&
+	    type != PROTO_NODE_STOP)
 		ctl_refuse(c, -EIO, c->d->node.why);
 	else if (type < sizeof(handlers) / sizeof(handlers[0]) && handlers[type])
 		handlers[type](c);

@@ -162,8 +162,8 @@ static struct volume *find_menu(struct boot_menu *m)
 		give_up(rc, "a boot menu is there, but the file system is damaged");
 	if (rc)
 		give_up(-ENOENT, "a boot config is there, but no entry with a kernel is in it");
-	give_up(-ENOENT, "no boot config (grub.cfg, extlinux.conf, menu.lst or boot loader entries) on %u file systems%s",
-	        n_volumes, volumes_foreign(more, sizeof(more)));
+	give_up(-ENOENT, "no boot config (grub.cfg, extlinux.conf, menu.lst or boot loader entries) on %u file system%s%s",
+	        n_volumes, n_volumes == 1 ? "" : "s", volumes_foreign(more, sizeof(more)));
 }
 
 /* ---- the chosen entry's files ---- */

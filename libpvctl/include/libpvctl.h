@@ -15,8 +15,10 @@
  * Fork: in the child only pvctl_close is allowed on an inherited context. All
  * file descriptors are close-on-exec. The library never prints, exits, starts
  * threads, touches signals or forks, but for pvctl_node_start, which starts the
- * daemon because that is what it is for, and what reads a guest's disk
- * (pvctl_boot_open, and pvctl_domain_create with "bootloader").
+ * daemon because that is what it is for, and what looks at a guest's disk by a
+ * process that is gone when the function returns: pvctl_boot_open*,
+ * pvctl_domain_create with "bootloader", and qemu-img for a disk that is not raw
+ * (pvctl_config_check, pvctl_domain_create, pvctl_disk_attach).
  */
 #ifndef LIBPVCTL_H
 #define LIBPVCTL_H
@@ -80,7 +82,9 @@ struct pvctl_node_info {
 	uint64_t host_available_bytes; /* what the host, or the daemon's control group, can give yet; 0: unknown */
 };
 PVCTL_API int pvctl_node_start(const struct pvctl_node_start_opts *opts, struct pvctl_error *err) PVCTL_CHECK; /* -EEXIST: runs already */
+/* Ends it, and its domains at once. timeout_ms: 0 is 30 s; name NULL: "default". -ENOENT: it does not run; -ETIMEDOUT: it still does. */
 PVCTL_API int pvctl_node_stop(const char *name, uint32_t timeout_ms, struct pvctl_error *err) PVCTL_CHECK;
+/* name NULL: "default". -ENOENT: nothing is left of such a node, either. */
 PVCTL_API int pvctl_node_get(const char *name, struct pvctl_node_info *ret, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_node_list(struct pvctl_node_list **ret, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API size_t pvctl_node_list_count(const struct pvctl_node_list *);
@@ -103,9 +107,10 @@ PVCTL_API const char *pvctl_version(void);
 
 /* ---- what a domain should be ---- */
 /*
- * Keys are those of pvctl.cfg(5): name uuid memory maxmem (MiB) vcpus maxvcpus
- * kernel ramdisk cmdline root extra on_poweroff on_reboot on_crash on_watchdog cpus cpus_soft cpu_weight cap disk vif
- * max_event_channels max_grant_frames max_maptrack_frames max_grant_version type. Setting checks the
+ * Keys are those of pvctl.cfg(5): name uuid type memory maxmem (MiB) vcpus maxvcpus
+ * kernel ramdisk cmdline root extra bootloader bootloader_args bootloader_restrict bootloader_user firmware
+ * on_poweroff on_reboot on_crash on_watchdog cpus cpus_soft cpu_weight cap disk vif p9 channel
+ * max_event_channels max_grant_frames max_maptrack_frames max_grant_version. Setting checks the
  * value's form and range at once (-EINVAL with the key in the message; -ENOENT:
  * no such key; -ENOSYS: a key of xl's that is not supported yet).
  */
@@ -223,7 +228,7 @@ struct pvctl_disk_info {
 	/* Since it was attached: requests that were carried out, and sectors of 512 bytes. errors: those that were not. */
 	uint64_t reads, writes, flushes, discards, errors, read_sectors, write_sectors, discard_sectors;
 };
-struct pvctl_disk_detach_opts { size_t size; uint32_t force, timeout_ms; }; /* 0 ms: 10 s */
+struct pvctl_disk_detach_opts { size_t size; uint32_t force, timeout_ms; }; /* force 1: the guest is not asked; 0 ms: 10 s */
 struct pvctl_disk_list;
 /* spec: as in the key disk of pvctl.cfg(5). A restart of the domain keeps the disk. -EBUSY: another has it; -EEXIST: the vdev is taken. */
 PVCTL_API int pvctl_disk_attach(struct pvctl *, uint32_t domid, const char *spec, struct pvctl_error *err) PVCTL_CHECK;
@@ -271,7 +276,7 @@ struct pvctl_vif_info {
 	uint64_t tx_bytes, tx_packets, tx_drops, tx_gso_packets;
 	uint64_t rx_bytes, rx_packets, rx_drops, rx_gso_packets;
 };
-struct pvctl_vif_detach_opts { size_t size; uint32_t force, timeout_ms; }; /* 0 ms: 10 s */
+struct pvctl_vif_detach_opts { size_t size; uint32_t force, timeout_ms; }; /* as for disks */
 struct pvctl_vif_list;
 /*
  * spec: as in the key vif of pvctl.cfg(5). A restart of the domain keeps the interface. Returns when its link is up: a script

@@ -28,5 +28,16 @@ for cfg in "$here"/pass-*.cfg "$here"/fail-*.cfg; do
 		echo "ok $n - $base"
 	fi
 done
+# The examples have nothing to complain of, even strictly.
+for cfg in "$here"/../../config/examples/*.cfg; do
+	n=$((n + 1))
+	if out=$("$dump" --strict "$cfg" 2>&1) && ! printf '%s\n' "$out" | grep -q 'warning:'; then
+		echo "ok $n - example $(basename "$cfg")"
+	else
+		echo "not ok $n - example $(basename "$cfg")"
+		printf '%s\n' "$out" | head -n 20
+		bad=$((bad + 1))
+	fi
+done
 echo "1..$n"
 [ $bad -eq 0 ]

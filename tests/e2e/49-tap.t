@@ -76,9 +76,20 @@ if command -v xenstore-read >/dev/null; then
 	t "offline was called, with what it needs" eval "eventually 20 eval \"tr '\\\\n' ' ' <'$W/script.log' | grep -qF 'offline type_if=vif vif=vif$two.5 script=$W/vif-test bridge=br0 ip=198.51.100.3'\""
 	t "the tap is gone" eval "eventually 10 eval '! ip link show vif$two.5 2>/dev/null'"
 	t "and its nodes" eval "eventually 10 eval '! pvctl store read /local/domain/0/backend/vif/$two/5/script 2>/dev/null'"
+	t "and their directory" eval "eventually 10 eval '! pvctl store read /local/domain/0/backend/vif/$two 2>/dev/null'"
 else
 	skip "scripts" "package xenstore-utils is not installed"
 fi
+# Its interface is deleted while the guest takes nothing: what waits for the guest must not hide that.
+mac=$(pvctl network-list one | awk '$1 == 0 { print $3 }')
+ip neigh replace 198.51.100.2 lladdr "$mac" dev br0 nud permanent
+t "pause" pvctl pause one
+python3 -c 'import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for i in range(3000): s.sendto(b"x", ("198.51.100.2", 9))'
+sleep 1
+ip link delete "vif$one.0"
+t "the daemon sees that the tap is gone" eventually 10 grep -q "tap \"vif$one.0\": " "$PVCTL_STATE_DIR/default/daemon.log"
 t "node stop" pvctl node stop --force
 t "no tap is left" eval "! ip -o link show | grep -E ': (vif|two)'"
 done_testing

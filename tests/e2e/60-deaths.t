@@ -22,6 +22,14 @@ if eventually 10 eval "! alive $q"; then ok "QEMU ends with the daemon"; else no
 refused "after the daemon's death a command says so" '*' 'does not run|not run|died|pvctl node start' pvctl list
 t "the node starts once more over what was left" pvctl node start --memory 512
 t "and is empty" eval "[ \$(pvctl list | wc -l) -le 2 ]"
+kill -9 "$(field qemu_pid)"
+t "a node whose QEMU has just died is stopped" pvctl node stop --force
+refused "and is gone then" '*' 'does not run' pvctl node stop
+t "the node starts" pvctl node start --memory 512
+kill -9 "$(field qemu_pid)"
+sleep 0.2
+t "a node whose QEMU has just died starts again at once" pvctl node start --memory 512
+t "and works" pvctl list
 refused "a second start" '*' 'runs already|running' pvctl node start
 t "a second node beside it" pvctl node start other --memory 256
 t "has domains of its own" pvctl --node other create -q -p "$(config b 'memory=96')"

@@ -64,7 +64,8 @@ pvctl help --dump-options | cut -f1 | sort -u | grep . >"$W/commands"
 bad_help=
 while read -r c; do
 	# shellcheck disable=SC2086
-	{ pvctl help $c >"$W/help" 2>&1 && grep -q '^Usage: pvctl' "$W/help" && grep -q '^Example:' "$W/help"; } || bad_help+=" help:$c"
+	{ pvctl help $c >"$W/help" 2>&1 && grep -q '^Usage: pvctl' "$W/help" && sed -n '/^Example:/,$p' "$W/help" | sed 1d | grep -q '^  .*pvctl ' &&
+		! sed -n '/^Example:/,$p' "$W/help" | sed 1d | grep -qv '^  '; } || bad_help+=" help:$c"
 	# shellcheck disable=SC2086
 	pvctl $c --help 2>/dev/null | diff -q - "$W/help" >/dev/null || bad_help+=" --help:$c"
 	# shellcheck disable=SC2086

@@ -23,9 +23,11 @@ trap cleanup EXIT
 t "make install" make --no-print-directory O="$O" PREFIX=$P DESTDIR="$root" install
 # Without it the rest says nothing more.
 [ $bad -eq 0 ] || { echo "1..$n"; exit 1; }
-for f in bin/pvctl libexec/pvctl/pvctld libexec/pvctl/xen-like-hv.elf lib/libpvctl.so.0 lib/libpvctl.so lib/libpvctl.a \
+for f in bin/pvctl libexec/pvctl/pvctld libexec/pvctl/xen-like-hv.elf libexec/pvctl/pvctl-bootloader \
+	libexec/pvctl/pvctl-usernet libexec/pvctl/pvctl-p9 libexec/pvctl/pvctl-p9-jail.so lib/libpvctl.so.0 lib/libpvctl.so lib/libpvctl.a \
 	include/libpvctl.h lib/pkgconfig/libpvctl.pc share/man/man1/pvctl.1 share/man/man5/pvctl.cfg.5 \
-	share/bash-completion/completions/pvctl share/doc/pvctl/examples/hello.cfg; do
+	share/bash-completion/completions/pvctl share/doc/pvctl/examples/hello.cfg \
+	share/doc/pvctl/examples/debian.cfg; do
 	[ -e "$root$P/$f" ] || { t "$f is installed" false; }
 done
 t "no text names the build tree" eval "! grep -rlF '$PWD' '$root' --include='*.pc' --include='*.[1358]' --include='*.h'"

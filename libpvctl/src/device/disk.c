@@ -77,7 +77,8 @@ static int check_target(const struct disk_spec *s, struct pvctl_error *err)
 		rc = err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "disk \"%.150s\" is no block device, which backendtype=phy asks for",
 		             s->target);
 	else if (s->format == DISK_RAW && (size <= 0 || size % SECTOR))
-		rc = err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "disk \"%.150s\": its size, %lld, is not a multiple of %d",
+		rc = err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "disk \"%.110s\": its size, %lld, is not a multiple of %d "
+		             "(an image of another format needs that said: format=qcow2)",
 		             s->target, (long long)size, SECTOR);
 	close(fd);
 	return rc || s->format == DISK_RAW ? rc : disk_image_check(s, err);
@@ -209,7 +210,7 @@ int disk_find(struct pvctl *ctx, uint32_t domid, uint32_t vdev, struct pvctl_dis
 			*ret = l->row[i];
 	}
 	pvctl_disk_list_free(l);
-	return there ? 0 : err_set(err, -ENOENT, PVCTL_ORIGIN_LIB, "domain %u has no such disk", domid);
+	return there ? 0 : err_set(err, -ENOENT, PVCTL_ORIGIN_LIB, "domain %u has no such disk: a vdev of block-list is wanted", domid);
 }
 
 static int wait_gone(struct pvctl *ctx, uint32_t domid, uint32_t vdev, uint32_t timeout_ms, struct pvctl_error *err)

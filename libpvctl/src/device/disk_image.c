@@ -145,6 +145,8 @@ static int describe(const char *path, const char *driver, char *text, struct pvc
 	for (char *p = said; *p; p++)
 		if (*p < ' ' || *p == 0x7f)
 			*p = ' ';
+	for (size_t n = strlen(said); n && said[n - 1] == ' '; n--)
+		said[n - 1] = '\0';
 	return WEXITSTATUS(status) ? bad(path, err, said) : 0;
 }
 

@@ -183,8 +183,10 @@ static int unknown(struct vif_parse *p, const char *word)
 	for (size_t i = 0; i < NR(words); i++)
 		words[i] = i < NR(keys) ? keys[i].name : flags[i - NR(keys)].name;
 	near = nearest_word(word, words, NR(words));
-	snprintf(what, sizeof(what), near ? "unknown parameter (did you mean %s?)" : "unknown parameter", near);
-	return vif_bad(p, -EINVAL, what, word);
+	if (!near)
+		return vif_bad(p, -EINVAL, "unknown parameter", word);
+	snprintf(what, sizeof(what), "unknown parameter \"%.40s\" (did you mean %s?)", word, near);
+	return vif_bad(p, -EINVAL, what, NULL);
 }
 
 static int take_item(struct vif_parse *p, char *item)

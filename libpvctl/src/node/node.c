@@ -216,6 +216,23 @@ static int check_start(const struct pvctl_node_start_opts *o, struct pvctl_error
 	return 0;
 }
 
+/* The daemon of a node whose machine died stays for a moment, to tell why. True: it is gone now. */
+static bool retire(const char *name)
+{
+	struct pvctl_error e = { 0 };
+	struct transport *t;
+	void *body = NULL;
+	size_t len;
+	int rc = transport_open_hosted(name, &t, &e);
+
+	if (rc)
+		return !runs(name);
+	rc = t->ops->request(t, PROTO_DOMAINS, NULL, 0, &body, &len, NULL, &e);
+	free(body);
+	t->ops->close(t);
+	return rc == -EIO && (!pvctl_node_stop(name, 0, &e) || !runs(name));
+}
+
 int pvctl_node_start(const struct pvctl_node_start_opts *opts, struct pvctl_error *err)
 {
 	struct pvctl_node_start_opts o;
@@ -238,7 +255,7 @@ int pvctl_node_start(const struct pvctl_node_start_opts *opts, struct pvctl_erro
 		rc = lock_start(run, &lock, err);
 	if (rc)
 		return rc;
-	if (runs(o.name))
+	if (runs(o.name) && !retire(o.name))
 		return err_set(err, -EEXIST, PVCTL_ORIGIN_LIB, "node \"%s\" runs already", or_default(o.name));
 	rc = spawn(&o, state, err);
 	return rc ? err_wrap(err, rc, "start node \"%s\"", or_default(o.name)) : 0;
