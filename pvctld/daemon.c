@@ -62,6 +62,7 @@ void daemon_init(struct daemon *d)
 	node_init(&d->node);
 	list_init(&d->domains);
 	list_init(&d->devices);
+	list_init(&d->departed);
 	list_init(&d->disk_servers);
 	list_init(&d->dead_consoles);
 	list_init(&d->subscribers);

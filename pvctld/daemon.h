@@ -39,6 +39,8 @@ struct daemon {
 	struct store *store;
 	struct list devices;      /* struct xenbus_dev */
 	struct blk_pool *disk_pool; /* NULL until the first disk */
+	struct list departed;     /* see backend/departed.h */
+	unsigned int nr_departed;
 	struct list disk_servers; /* struct blk_nbd */
 
 	struct list domains;      /* struct dom */

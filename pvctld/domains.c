@@ -67,6 +67,7 @@ struct dom *dom_created(struct daemon *d, uint32_t domid, struct ctl_conn *creat
 	list_init(&dom->kill.link);
 	store_link_init(&dom->store, d, domid);
 	list_add_tail(&d->domains, &dom->link);
+	hvc_set_time(d);
 	return dom;
 }
 

@@ -21,6 +21,8 @@ struct evtchn {
 	struct shared_info *shared_info;
 	struct evtchn_port ports[EVTCHN_MAX_PORTS];
 	struct loop_fd doorbell;
+	uint64_t idle_since;
+	unsigned int vain; /* watches in a row that found nothing */
 };
 
 int evtchn_init(struct daemon *d, struct pvctl_error *err);

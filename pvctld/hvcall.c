@@ -131,3 +131,10 @@ int hvc_m2p_frames(struct daemon *d, uint64_t *frames, unsigned int max)
 	memcpy(frames, mbox_own(&d->mbox) + DATA_OFFSET, op.nr_extents * sizeof(*frames));
 	return (int)op.nr_extents;
 }
+
+void hvc_set_time(struct daemon *d)
+{
+	uint64_t args[6] = { now_unix_ns() };
+
+	(void)mbox_call_raw(&d->mbox, NODE_OP_SET_TIME, args);
+}

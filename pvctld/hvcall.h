@@ -22,5 +22,7 @@ int hvc_unmap_grant(struct daemon *d, uint32_t handle);
 int hvc_frame_types(struct daemon *d, uint32_t domid, uint64_t *frames, unsigned int count);
 /* Frames of the machine-to-physical table, in order: how many, or negative. */
 int hvc_m2p_frames(struct daemon *d, uint64_t *frames, unsigned int max);
+/* The time of day, for guests that start from now on. */
+void hvc_set_time(struct daemon *d);
 
 #endif

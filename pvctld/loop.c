@@ -5,6 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#define STEPS 4u /* of tasks between two looks at the descriptors, */
+#define STEPS_NS 100000u /* while they take no longer than this */
+
 int loop_init(struct loop *l)
 {
 	memset(l, 0, sizeof(*l));
@@ -124,6 +127,18 @@ static void run_tasks(struct loop *l)
 	}
 }
 
+/* Work often comes in a few steps, each posted by the one before. */
+static void run_steps(struct loop *l)
+{
+	uint64_t until = now_ns() + STEPS_NS;
+
+	for (unsigned int i = 0; i < STEPS && !list_empty(&l->tasks) && !l->quit; i++) {
+		run_tasks(l);
+		if (now_ns() > until)
+			break;
+	}
+}
+
 static void run_timers(struct loop *l)
 {
 	uint64_t now = now_ns();
@@ -154,10 +169,22 @@ static int sleep_ms(struct loop *l)
 	return at > 60000 ? 60000 : (int)at;
 }
 
+static int wait_fds(struct loop *l)
+{
+	int ms = sleep_ms(l), n;
+
+	if (ms && l->watch) {
+		n = epoll_wait(l->epfd, l->batch, LOOP_BATCH, 0);
+		if (n || l->watch(l->before_sleep_data))
+			return n;
+	}
+	return epoll_wait(l->epfd, l->batch, LOOP_BATCH, ms);
+}
+
 void loop_run(struct loop *l)
 {
 	while (!l->quit) {
-		int n = epoll_wait(l->epfd, l->batch, LOOP_BATCH, sleep_ms(l));
+		int n = wait_fds(l);
 
 		l->batch_len = n < 0 ? 0 : n;
 		for (l->batch_pos = 0; l->batch_pos < l->batch_len && !l->quit;) {
@@ -169,6 +196,6 @@ void loop_run(struct loop *l)
 		}
 		l->batch_len = 0;
 		run_timers(l);
-		run_tasks(l);
+		run_steps(l);
 	}
 }

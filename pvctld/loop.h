@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The daemon's one thread: file descriptors, timers and tasks. A task is work
- * that is ready now; it runs once per post, between two looks at the
- * descriptors, so that long work is done in slices without starving anybody.
+ * that is ready now; it runs once per post, and few times between two
+ * looks at the descriptors, so that long work is done in slices without starving anybody.
  */
 #ifndef PVCTLD_LOOP_H
 #define PVCTLD_LOOP_H
@@ -43,6 +43,8 @@ struct loop {
 	/* Before the thread may sleep: 1 when there is work after all. */
 	int (*before_sleep)(void *data);
 	void *before_sleep_data;
+	/* Instead of going to sleep, where that pays: true when it found work. NULL: not now. */
+	bool (*watch)(void *data);
 };
 
 int loop_init(struct loop *l);

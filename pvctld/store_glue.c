@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "pvctld/store_glue.h"
+#include "pvctld/backend/departed.h"
 #include "pvctld/daemon.h"
 #include "pvctld/domains.h"
 #include "pvctld/log.h"
@@ -50,6 +51,7 @@ int store_glue_init(struct daemon *d, struct pvctl_error *err)
 	d->store = store_new(NULL, &host_ops, d);
 	if (!d->store)
 		return fail(err, -ENOMEM, "no memory for the store");
+	store_hear(d->store, departed_asked, d);
 	rc = store_mkdir(d->store, "/tool/xenstored");
 	rc = rc ? rc : store_mkdir(d->store, "/vm");
 	rc = rc ? rc : store_mkdir(d->store, "/local/domain");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "pvctld/backend/device.h"
+#include "pvctld/backend/departed.h"
 #include "pvctld/domains.h"
 #include "pvctld/log.h"
 #include <errno.h>
@@ -19,15 +20,20 @@ const struct device_class *device_class(uint32_t n)
 	return n < NR_CLASSES ? classes[n] : NULL;
 }
 
-struct xenbus_dev *device_find(struct daemon *d, const struct device_class *k, uint32_t domid, uint32_t devid)
+static struct xenbus_dev *find(struct daemon *d, const struct xenbus_ops *ops, uint32_t domid, uint32_t devid)
 {
 	list_for(p, &d->devices) {
 		struct xenbus_dev *x = list_entry(p, struct xenbus_dev, link);
 
-		if (x->ops == k->ops && x->domid == domid && x->devid == devid && !x->gone)
+		if (x->ops == ops && x->domid == domid && x->devid == devid && !x->gone)
 			return x;
 	}
 	return NULL;
+}
+
+struct xenbus_dev *device_find(struct daemon *d, const struct device_class *k, uint32_t domid, uint32_t devid)
+{
+	return find(d, k->ops, domid, devid);
 }
 
 int device_attach(const struct device_class *k, struct dom *dom, const char *spec, struct pvctl_error *err)
@@ -50,6 +56,8 @@ int device_attach(const struct device_class *k, struct dom *dom, const char *spe
 	rc = k->create(dom, spec, &x, err);
 	if (rc)
 		return rc;
+	if (!x->pending && departed_waits(x))
+		x->pending = x->held = true;
 	if (x->pending) {
 		list_add_tail(&dom->d->devices, &x->link);
 		return -EINPROGRESS;
@@ -67,6 +75,9 @@ void device_ready(struct xenbus_dev *x, int rc, const char *why)
 	void (*ready)(void *data, int rc, const char *why) = x->ready;
 	struct pvctl_error e = { 0 };
 
+	x->held = !rc && departed_waits(x);
+	if (x->held)
+		return;
 	x->pending = false;
 	x->ready = NULL;
 	if (rc)
@@ -77,6 +88,14 @@ void device_ready(struct xenbus_dev *x, int rc, const char *why)
 		ready(x->ready_data, rc, e.msg);
 	if (rc)
 		xenbus_dev_free(x);
+}
+
+void device_free_again(struct daemon *d, const struct xenbus_ops *ops, uint32_t domid, uint32_t devid)
+{
+	struct xenbus_dev *x = find(d, ops, domid, devid);
+
+	if (x && x->held)
+		device_ready(x, 0, NULL);
 }
 
 int device_detach(const struct device_class *k, struct dom *dom, uint32_t devid, bool force, struct pvctl_error *err)
@@ -124,10 +143,12 @@ void devices_domain_gone(struct daemon *d, uint32_t domid)
 		xenbus_dev_remove(x);
 		(void)store_rm(d->store, path);
 	}
+	departed_domain_gone(d, domid);
 }
 
 void devices_fini(struct daemon *d)
 {
+	departed_fini(d);
 	for (unsigned int i = 0; i < NR_CLASSES; i++)
 		if (classes[i] && classes[i]->quiesce)
 			classes[i]->quiesce(d);

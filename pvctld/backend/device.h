@@ -30,8 +30,13 @@ extern const struct device_class block_class, vif_class, p9_class, channel_class
 const struct device_class *device_class(uint32_t proto_class);
 /* -EINPROGRESS: it is there, pending; its ready is to be set. */
 int device_attach(const struct device_class *k, struct dom *dom, const char *spec, struct pvctl_error *err);
-/* A pending device has all it needs (rc 0), or will not have it: it is freed then, as when its nodes cannot be made. */
+/*
+ * A pending device has all it needs (rc 0), or will not have it: it is freed then, as when its nodes cannot be made.
+ * It may have to wait for its guest still.
+ */
 void device_ready(struct xenbus_dev *x, int rc, const char *why);
+/* The last device of this number is gone, and the guest knows it. */
+void device_free_again(struct daemon *d, const struct xenbus_ops *ops, uint32_t domid, uint32_t devid);
 /* Asks the guest to let go; with force it is not asked. Returns when that has begun. */
 int device_detach(const struct device_class *k, struct dom *dom, uint32_t devid, bool force, struct pvctl_error *err);
 /* NULL: there is none, or it is going. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "pvctld/backend/xenbus.h"
+#include "pvctld/backend/departed.h"
 #include "pvctld/log.h"
 #include <errno.h>
 #include <stdio.h>
@@ -52,6 +53,7 @@ void xenbus_dev_remove(struct xenbus_dev *x)
 {
 	store_unwatch(x->d->store, &x->watch);
 	if (!x->gone) {
+		departed_add(x);
 		(void)store_rm(x->d->store, x->front);
 		(void)store_rm(x->d->store, x->back);
 	}

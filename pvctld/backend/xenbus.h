@@ -39,6 +39,7 @@ struct xenbus_dev {
 	bool detaching;          /* goes when the frontend lets go */
 	bool gone;               /* has no nodes any more */
 	bool pending;            /* not all that it needs is there yet: it has no nodes so far */
+	bool held;               /* pending, for its guest alone: see departed.h */
 	/* Not NULL: somebody waits for that, who is told once, also of its end. */
 	void (*ready)(void *data, int rc, const char *why);
 	void *ready_data;

@@ -56,7 +56,10 @@ static void nbd_dead(void *data, const char *why)
 	struct vbd *v = data;
 
 	v->broken = true;
-	xenbus_dev_fail(&v->x, why);
+	if (v->x.pending) /* it had all it needs, and waited for its guest */
+		device_ready(&v->x, -EIO, why);
+	else
+		xenbus_dev_fail(&v->x, why);
 }
 
 static void script_done(struct vbd *v, const char *path, const char *why)

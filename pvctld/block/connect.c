@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A disk's rings, from what its frontend tells to their end. */
+#include "pvctld/block/nbd.h"
 #include "pvctld/block/vbd.h"
 #include "pvctld/log.h"
 #include <errno.h>
@@ -129,6 +130,8 @@ bool vbd_disconnect(struct xenbus_dev *x)
 	struct vbd *v = vbd_of(x);
 
 	close_rings(v);
+	if (v->inflight && v->nbd)
+		blk_nbd_hurry(v->nbd, true);
 	if (v->inflight)
 		return false;
 	vbd_let_go(v);

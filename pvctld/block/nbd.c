@@ -21,6 +21,7 @@
 #define START_NS 30000000000ull
 #define LINGER_NS 2000000000ull   /* from the end of its socket to its own */
 #define CLOSE_NS 60000000000ull   /* for what it has to write */
+#define HURRY_NS 30000000000ull   /* for what is under way when nobody wants it any more */
 #define FINI_MS 10000
 
 static void drop_fd(struct blk_nbd *n, struct loop_fd *f)
@@ -137,8 +138,10 @@ static void on_timer(void *data)
 {
 	struct blk_nbd *n = data;
 
-	if (n->pid)
-		kill(n->pid, SIGKILL);
+	if (!n->pid)
+		return;
+	log_line("disk \"%.150s\": qemu-nbd takes too long: killed", n->spec.target);
+	kill(n->pid, SIGKILL);
 }
 
 void nbd_lost(struct blk_nbd *n)
@@ -297,6 +300,15 @@ int blk_nbd_open(struct daemon *d, const struct disk_spec *s, const struct blk_n
 	loop_task_post(&d->loop, &n->deliver);
 	*ret = n;
 	return 0;
+}
+
+void blk_nbd_hurry(struct blk_nbd *n, bool on)
+{
+	if (n->state != NBD_READY)
+		return;
+	loop_timer_cancel(&n->timer);
+	if (on)
+		loop_timer_set(&n->d->loop, &n->timer, HURRY_NS);
 }
 
 void blk_nbd_close(struct blk_nbd *n)

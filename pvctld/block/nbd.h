@@ -32,6 +32,11 @@ int blk_nbd_open(struct daemon *d, const struct disk_spec *s, const struct blk_n
 /* When it is ready. */
 void blk_nbd_info(struct blk_nbd *n, struct blk_nbd_info *ret);
 void blk_nbd_submit(struct blk_nbd *n, struct blk_job *job);
+/*
+ * What is under way holds its user's device, and with it the domain's pages: on, it may take half a minute, then the
+ * program is killed and dead() is called. Off: it has ended in time.
+ */
+void blk_nbd_hurry(struct blk_nbd *n, bool on);
 /* Nothing is under way; the user hears no more. The program writes what it has and ends; the image is free then. */
 void blk_nbd_close(struct blk_nbd *n);
 /* At the daemon's end: jobs of this one end, all closed ones are waited for. */

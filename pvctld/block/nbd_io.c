@@ -18,6 +18,7 @@ struct nbd_cmd {
 	uint8_t *data;     /* the guest's pages are not QEMU's to see while they may change */
 	uint64_t chunk;    /* of a discard */
 	bool flushed;      /* the write itself was made to be stable */
+	bool answered;
 	int error;
 };
 
@@ -34,8 +35,19 @@ static void finish(struct nbd_cmd *c, int error)
 
 static int on_complete(void *data, int *error)
 {
-	finish(data, *error);
+	struct nbd_cmd *c = data;
+
+	c->answered = true;
+	c->error = *error;
 	return 1; /* nothing of it is left in libnbd */
+}
+
+/* The one call that libnbd makes for each command, however it ends: nbd_close() does not complete what is under way. */
+static void on_free(void *data)
+{
+	struct nbd_cmd *c = data;
+
+	finish(c, c->answered ? c->error : EIO);
 }
 
 static void gather(struct nbd_cmd *c, bool to_guest)
@@ -71,18 +83,19 @@ static int64_t send_data(struct nbd_cmd *c, nbd_completion_callback cb)
 
 static void send_command(struct nbd_cmd *c)
 {
-	nbd_completion_callback cb = { .callback = on_complete, .user_data = c };
+	nbd_completion_callback cb = { .callback = on_complete, .free = on_free, .user_data = c };
 	struct blk_nbd *n = c->n;
-	int64_t cookie;
 
+	c->answered = false;
 	if (n->state != NBD_READY || !n->h) {
 		finish(c, EIO);
 		return;
 	}
-	cookie = c->job->stage == BLK_STAGE_DATA ? send_data(c, cb) : nbd_aio_flush(n->h, cb, 0);
-	/* It was not queued, and is not called back for. */
-	if (cookie < 0)
-		finish(c, nbd_get_errno() ? nbd_get_errno() : EIO);
+	/* What is refused is freed, too, which tells of it. */
+	if (c->job->stage == BLK_STAGE_DATA)
+		(void)send_data(c, cb);
+	else
+		(void)nbd_aio_flush(n->h, cb, 0);
 }
 
 /* True: there is more to do for the job. */
@@ -217,7 +230,7 @@ void nbd_hang_up(struct blk_nbd *n)
 	n->h = NULL;
 	if (n->sock.fd >= 0)
 		loop_fd_del(&n->d->loop, &n->sock);
-	/* Calls back for what was under way. */
+	/* Frees, and so finishes, what was under way. */
 	nbd_close(h);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "pvctld/block/script.h"
+#include "pvctld/backend/departed.h"
 #include "pvctld/block/vbd.h"
 #include "pvctld/log.h"
 #include "pvctld/policy.h"
@@ -17,24 +18,46 @@
 
 /* Lives from "add" to the end of "remove". */
 struct blk_script {
+	struct list link;        /* of all */
 	struct daemon *d;
 	struct vbd *v;           /* NULL: the disk has gone */
 	void (*done)(struct vbd *v, const char *path, const char *why);
 	struct loop_timer timer;
-	struct loop_task begin;  /* of "remove" */
+	struct loop_task begin;  /* of "remove", or of an "add" that waits */
 	pid_t pid;               /* 0: nothing runs */
 	bool late, added, removing;
+	bool holds;              /* a departed disk's number */
+	bool waiting;            /* for another's "remove" in the same directory of the store */
 	uint32_t domid;
 	char path[128], back[64];
 	char node[64], device[32], device_path[256]; /* what "add" has said, for "remove" */
 	struct disk_spec spec;
 };
 
-static unsigned int nr_removing;
+static struct list scripts = { &scripts, &scripts };
 
 bool blk_scripts_busy(void)
 {
-	return nr_removing > 0;
+	list_for(p, &scripts) {
+		const struct blk_script *s = list_entry(p, struct blk_script, link);
+
+		/* One whose "add" runs still has a "remove" to come. */
+		if (s->removing || (!s->v && s->pid))
+			return true;
+	}
+	return false;
+}
+
+/* One of a disk that has gone uses the directory. */
+static bool is_taken(const struct blk_script *s)
+{
+	list_for(p, &scripts) {
+		const struct blk_script *o = list_entry(p, struct blk_script, link);
+
+		if (o != s && (!o->v || o->v->x.gone) && !strcmp(o->back, s->back))
+			return true;
+	}
+	return false;
 }
 
 static void put(struct blk_script *s, const char *name, const char *value)
@@ -106,7 +129,12 @@ static void destroy(struct blk_script *s)
 {
 	loop_timer_cancel(&s->timer);
 	loop_task_cancel(&s->begin);
-	nr_removing -= s->removing;
+	list_del(&s->link);
+	if (s->holds)
+		departed_release(s->d, &vbd_ops, s->domid, s->spec.vdev);
+	list_for(p, &scripts)
+		if (list_entry(p, struct blk_script, link)->waiting)
+			loop_task_post(&s->d->loop, &list_entry(p, struct blk_script, link)->begin);
 	free(s);
 }
 
@@ -138,7 +166,7 @@ static const char *judge(struct blk_script *s, int status, char *why, size_t len
 	return why;
 }
 
-static void begin_remove(void *data);
+static void begin_remove(struct blk_script *s);
 
 static void ended(void *data, int status)
 {
@@ -187,14 +215,31 @@ static int start(struct blk_script *s, const char *verb)
 	return 0;
 }
 
-static void begin_remove(void *data)
+static void begin_add(struct blk_script *s)
+{
+	if (s->d->node.down || is_taken(s))
+		return;
+	s->waiting = false;
+	put_nodes(s);
+	if (start(s, "add")) {
+		(void)store_rm(s->d->store, s->back);
+		s->done(s->v, NULL, "it could not be started");
+	}
+}
+
+static void begin(void *data)
 {
 	struct blk_script *s = data;
 
-	if (!s->removing) {
-		s->removing = true;
-		nr_removing++;
-	}
+	if (s->waiting)
+		begin_add(s);
+	else
+		begin_remove(s);
+}
+
+static void begin_remove(struct blk_script *s)
+{
+	s->removing = true;
 	s->late = false;
 	/* The backend's nodes are gone by now, and scripts read them. */
 	put_nodes(s);
@@ -219,19 +264,17 @@ int blk_script_add(struct vbd *v, void (*done)(struct vbd *v, const char *path, 
 	snprintf(s->path, sizeof(s->path), "%s%s", v->spec.script[0] == '/' ? "" : SCRIPTS "/", v->spec.script);
 	snprintf(s->back, sizeof(s->back), "%s", v->x.back);
 	loop_timer_init(&s->timer, too_late, s);
-	loop_task_init(&s->begin, begin_remove, s);
+	loop_task_init(&s->begin, begin, s);
 	if (access(s->path, X_OK)) {
 		int rc = fail(err, -ENOENT, "disk %s: script %s: %s", v->x.name, s->path, strerror(errno));
 
 		free(s);
 		return rc;
 	}
-	put_nodes(s);
-	if (start(s, "add")) {
-		(void)store_rm(s->d->store, s->back);
-		free(s);
-		return fail(err, -EIO, "disk %s: script %s could not be started", v->x.name, v->spec.script);
-	}
+	list_add_tail(&scripts, &s->link);
+	/* Later, as another disk's nodes may be there. */
+	s->waiting = true;
+	loop_task_post(&s->d->loop, &s->begin);
 	v->script = s;
 	return 0;
 }
@@ -246,15 +289,17 @@ void blk_script_remove(struct blk_script *s)
 			destroy(s);
 		return;
 	}
+	/* Nobody else's nodes may be where a script works. */
+	s->holds = (s->pid || s->added) && departed_hold(s->d, &vbd_ops, s->domid, s->spec.vdev);
 	if (s->pid)
 		return; /* "add" ends first */
 	if (!s->added) {
-		(void)store_rm(s->d->store, s->back);
+		if (!s->waiting)
+			(void)store_rm(s->d->store, s->back);
 		destroy(s);
 		return;
 	}
 	s->removing = true;
-	nr_removing++;
 	/* Not now: whoever frees the disk takes its nodes away. */
 	loop_task_post(&s->d->loop, &s->begin);
 }

@@ -95,6 +95,8 @@ static void done(struct blk_job *job)
 		for (unsigned int i = 0; i < v->nr_rings; i++)
 			loop_task_post(&v->x.d->loop, &v->ring[i].task);
 	} else if (!v->inflight) {
+		if (v->nbd)
+			blk_nbd_hurry(v->nbd, false);
 		vbd_let_go(v);
 		xenbus_dev_drained(&v->x);
 	}

@@ -140,8 +140,8 @@ static void on_submit(void *data)
 
 	push_waiting(u);
 	rc = io_uring_submit(&u->ring);
-	/* The kernel is short of memory for the moment. */
-	if ((rc < 0 && rc != -EBADF) || u->waiting)
+	/* The kernel is short of memory for the moment, or took a part. What waits for room a completion brings on. */
+	if (rc != -EBADF && io_uring_sq_ready(&u->ring))
 		loop_task_post(u->loop, &u->submit);
 	/* What was in the page cache is done by now: its answer need not wait for a turn of the loop. */
 	reap(u);

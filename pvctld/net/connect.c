@@ -146,7 +146,6 @@ int vif_connect(struct xenbus_dev *x)
 	rc = vif_read_features(v);
 	if (rc)
 		return rc;
-	net_rate_init(&v->rate, v->spec.rate_bytes, v->spec.rate_us, now_ns());
 	loop_timer_init(&v->rate_timer, on_credit, v);
 	v->link_waits = false;
 	rc = start_queues(v, queues);

@@ -37,6 +37,8 @@ struct net_link_user {
 	void *data;
 };
 struct net_link_ops {
+	/* The vif's nodes in the store are made just now: at the loop's next turn all are there. May be NULL. */
+	void (*begin)(struct net_link *l);
 	/* From the guest, offloads not yet resolved; what the link cannot do, it resolves with offload.h. */
 	void (*send)(struct net_link *l, const struct net_frame *f);
 	/* The guest has room again after deliver returned false. */

@@ -43,11 +43,20 @@ static void look(void *data)
 	v->mcast_filter = !xenbus_read_u32(&v->x, "request-multicast-control", &n) && n;
 }
 
+/* The store does not want to be read from a watch. */
+static void on_change(void *data)
+{
+	struct vif *v = data;
+
+	loop_task_post(&v->x.d->loop, &v->mcast_task);
+}
+
 void vif_mcast_start(struct vif *v)
 {
 	v->nr_mcast = 0;
+	loop_task_init(&v->mcast_task, look, v);
 	snprintf(v->mcast_path, sizeof(v->mcast_path), "%s/request-multicast-control", v->x.front);
-	v->mcast_watch = (struct store_watch){ .path = v->mcast_path, .fn = look, .data = v };
+	v->mcast_watch = (struct store_watch){ .path = v->mcast_path, .fn = on_change, .data = v };
 	store_watch(v->x.d->store, &v->mcast_watch);
 	look(v);
 }
@@ -56,5 +65,6 @@ void vif_mcast_stop(struct vif *v)
 {
 	if (v->x.d->store)
 		store_unwatch(v->x.d->store, &v->mcast_watch);
+	loop_task_cancel(&v->mcast_task);
 	v->mcast_filter = false;
 }

@@ -3,6 +3,7 @@
 #include "pvctld/net/vif.h"
 #include "pvctld/log.h"
 #include <errno.h>
+#include <stdio.h>
 
 #define MAC_FMT "%02x:%02x:%02x:%02x:%02x:%02x"
 #define MAC_ARG(m) (m)[0], (m)[1], (m)[2], (m)[3], (m)[4], (m)[5]
@@ -21,26 +22,35 @@ static int put_features(struct xenbus_dev *x)
 	return rc ? rc : xenbus_put(x, x->back, "multi-queue-max-queues", "%u", VIF_MAX_QUEUES);
 }
 
+/* Nothing: nor may it be there for the script of the last one with this number. */
+static int put_word(struct xenbus_dev *x, const char *node, const char *value)
+{
+	char path[128];
+
+	if (value[0])
+		return xenbus_put(x, x->back, node, "%s", value);
+	snprintf(path, sizeof(path), "%s/%s", x->back, node);
+	return store_rm(x->d->store, path);
+}
+
 int vif_put_backend(struct xenbus_dev *x)
 {
+	struct net_link *l = vif_of(x)->link;
 	const struct vif_spec *s = &vif_of(x)->spec;
 	int rc = xenbus_put(x, x->back, "handle", "%u", x->devid);
 
 	rc = rc ? rc : xenbus_put(x, x->back, "mac", MAC_FMT, MAC_ARG(s->mac));
 	rc = rc ? rc : xenbus_put(x, x->back, "type", "vif");
-	if (!rc && s->bridge[0])
-		rc = xenbus_put(x, x->back, "bridge", "%s", s->bridge);
-	if (!rc && s->script[0])
-		rc = xenbus_put(x, x->back, "script", "%s", s->script);
-	if (!rc && s->ip[0])
-		rc = xenbus_put(x, x->back, "ip", "%s", s->ip);
-	if (!rc && s->vifname[0])
-		rc = xenbus_put(x, x->back, "vifname", "%s", s->vifname);
-	if (!rc && s->gatewaydev[0])
-		rc = xenbus_put(x, x->back, "gatewaydev", "%s", s->gatewaydev);
+	rc = rc ? rc : put_word(x, "bridge", s->bridge);
+	rc = rc ? rc : put_word(x, "script", s->script);
+	rc = rc ? rc : put_word(x, "ip", s->ip);
+	rc = rc ? rc : put_word(x, "vifname", s->vifname);
+	rc = rc ? rc : put_word(x, "gatewaydev", s->gatewaydev);
 	if (!rc && s->rate_bytes)
 		rc = xenbus_put(x, x->back, "rate", "%llu,%u", (unsigned long long)s->rate_bytes, s->rate_us);
 	rc = rc ? rc : put_features(x);
+	if (!rc && l->ops->begin)
+		l->ops->begin(l);
 	/* A tap and user-mode network tell themselves when they are up, or why not: links.h. */
 	return rc || s->kind != VIF_SWITCH ? rc : xenbus_put(x, x->back, "hotplug-status", "connected");
 }

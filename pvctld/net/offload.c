@@ -301,7 +301,7 @@ int net_ip_version(const struct net_frame *f)
 {
 	struct headers h;
 
-	if (find_l3(f->data, f->len, &h))
+	if (find_l3(f->data, f->len, &h) || h.l3 != NET_FRAME_MIN)
 		return 0;
 	return h.v6 ? 6 : 4;
 }

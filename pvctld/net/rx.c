@@ -84,10 +84,8 @@ static void enqueue_resolved(void *data, const struct net_frame *f)
 	enqueue(data, f);
 }
 
-static bool has_room(const struct vif_queue *q, const struct net_frame *f, bool whole)
+static bool has_room(const struct vif_queue *q, const struct net_frame *f, unsigned int n)
 {
-	unsigned int n = whole || !f->gso_size ? 1 : f->len / f->gso_size + 1;
-
 	/* Each segment has all headers again, about; what they are more than that, enqueue() sees to. */
 	return n <= VIF_RX_FRAMES - q->nr_frames && f->len + n * 128u <= VIF_RX_BYTES - q->bytes;
 }
@@ -109,6 +107,7 @@ bool vif_deliver(void *data, const struct net_frame *f)
 	struct vif *v = data;
 	bool blank, whole;
 	struct vif_queue *q;
+	unsigned int n;
 
 	if (!v->nr_queues || f->len < NET_FRAME_MIN || f->len > NET_FRAME_MAX)
 		return false;
@@ -116,8 +115,14 @@ bool vif_deliver(void *data, const struct net_frame *f)
 		return true;
 	blank = takes_blank(v, f);
 	whole = takes_gso(v, f) && (!f->csum_blank || blank);
+	n = whole || !f->gso_size ? 1 : f->len / f->gso_size + 1;
+	/* A link that kept what never has room would wait for good. */
+	if (n > VIF_RX_FRAMES) {
+		v->rx.drops++;
+		return true;
+	}
 	q = &v->queue[v->nr_queues > 1 ? net_flow_hash(f) % v->nr_queues : 0];
-	if (!has_room(q, f, whole)) {
+	if (!has_room(q, f, n)) {
 		v->link_waits = true;
 		v->rx.drops++;
 		return false;

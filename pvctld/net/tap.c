@@ -71,21 +71,29 @@ static void take(struct tap_link *t, const struct net_frame *f)
 		deliver(t, f);
 }
 
+/* Somebody else deleted the interface; epoll would tell so for good. */
+static void lost(struct tap_link *t, int why)
+{
+	log_line("vif %u of domain %u: tap \"%s\": %s", t->t.spec.devid, t->t.domid, t->t.name, strerror(why));
+	loop_fd_del(&t->t.d->loop, &t->lf);
+}
+
 static void on_frames(void *data, uint32_t events)
 {
 	static uint8_t buf[NET_FRAME_MAX]; /* one thread */
 	struct tap_link *t = data;
 
+	/* With a frame held nothing is read that would say it. */
+	if (t->held.data && events & (EPOLLERR | EPOLLHUP))
+		lost(t, EBADFD);
 	for (unsigned int i = 0; i < FRAMES_PER_EVENT && !t->held.data; i++) {
 		struct virtio_net_hdr h;
 		struct iovec iov[2] = { { &h, sizeof(h) }, { buf, sizeof(buf) } };
 		ssize_t n = readv(t->t.fd, iov, 2);
 		struct net_frame f = { .data = buf };
 
-		if (n < 0 && errno != EAGAIN && errno != EINTR) {
-			log_line("vif %u of domain %u: tap \"%s\": %s", t->t.spec.devid, t->t.domid, t->t.name, strerror(errno));
-			loop_fd_del(&t->t.d->loop, &t->lf);
-		}
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			lost(t, errno);
 		if (n < 0)
 			return;
 		if (n < (ssize_t)sizeof(h) + NET_FRAME_MIN)
@@ -150,11 +158,28 @@ static void tap_close(struct net_link *l)
 	free(t);
 }
 
+static void forget_node(const struct tap *t, const char *name)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "/local/domain/0/backend/vif/%u/%u/%s", t->domid, t->spec.devid, name);
+	(void)store_rm(t->d->store, path);
+}
+
+static void tap_begin(struct net_link *l)
+{
+	struct tap_link *t = of(l);
+
+	/* What the last one's "offline" said, with the same number, is not about this one. */
+	forget_node(&t->t, "hotplug-status");
+	forget_node(&t->t, "hotplug-error");
+	loop_task_post(&t->t.d->loop, &t->online);
+}
+
 static const struct net_link_ops tap_ops = {
-	.send = tap_send, .ready = tap_ready, .carrier = tap_carrier, .close = tap_close,
+	.begin = tap_begin, .send = tap_send, .ready = tap_ready, .carrier = tap_carrier, .close = tap_close,
 };
 
-/* The backend's nodes are there by now. */
 static void go_online(void *data)
 {
 	struct tap_link *t = data;
@@ -190,7 +215,6 @@ int net_tap_open(struct daemon *d, const struct vif_spec *s, uint32_t domid, con
 		return rc;
 	}
 	tap_set_carrier(&t->t, &t->link, false);
-	loop_task_post(&d->loop, &t->online);
 	*ret = &t->link;
 	return 0;
 }

@@ -4,6 +4,7 @@
  * "offline" and "type_if=vif" as arguments, what they want to know below
  * XENBUS_PATH in the store, and hotplug-status or hotplug-error from them there.
  */
+#include "pvctld/domains.h"
 #include "pvctld/log.h"
 #include "pvctld/net/links.h"
 #include "pvctld/net/tap.h"
@@ -124,10 +125,15 @@ static void online_ended(struct tap_run *r, int status)
 /* Nothing of the domain may stay in the store; but a successor of the same number may be there by now. */
 static void forget_nodes(const struct tap_run *r)
 {
-	char *state = node(r, "state");
+	const struct dom *dom = dom_find(r->t.d, r->t.domid);
+	char *state = node(r, "state"), path[sizeof(r->path)];
 
+	snprintf(path, sizeof(path), "%s", r->path);
 	if (!state)
-		(void)store_rm(r->t.d->store, r->path);
+		(void)store_rm(r->t.d->store, path);
+	*strrchr(path, '/') = '\0';
+	if (!dom || dom->forgotten)
+		(void)store_rm(r->t.d->store, path);
 	free(state);
 }
 

@@ -50,11 +50,12 @@ static void forget_held(struct user_link *u)
 	u->held = NULL;
 }
 
-/* The socket's end is what ends the process, too. */
+/* The socket's end is what ends the process, too. A frame that waits would keep the next one's first word from being read. */
 static void hang_up(struct user_link *u)
 {
 	int fd = u->lf.fd;
 
+	forget_held(u);
 	if (fd < 0)
 		return;
 	loop_fd_del(&u->d->loop, &u->lf);

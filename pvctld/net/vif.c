@@ -50,6 +50,9 @@ static int create(struct dom *dom, const char *text, struct xenbus_dev **ret, st
 	snprintf(name, sizeof(name), "%u", v->spec.devid);
 	xenbus_dev_init(&v->x, dom->d, &vif_ops, dom->domid, v->spec.devid, name);
 	loop_timer_init(&v->rate_timer, NULL, NULL);
+	loop_task_init(&v->mcast_task, NULL, NULL);
+	/* Once: a frontend that connects again gets nothing anew. */
+	net_rate_init(&v->rate, v->spec.rate_bytes, v->spec.rate_us, now_ns());
 	rc = net_link_open(dom->d, &v->spec, dom->domid, &user, &v->link, err);
 	if (rc)
 		xenbus_dev_free(&v->x);

@@ -47,6 +47,7 @@ struct vif {
 	bool link_waits;            /* a frame was not taken: the link is told when there is room */
 	bool mcast_filter;
 	struct store_watch mcast_watch;
+	struct loop_task mcast_task;
 	char mcast_path[96];
 	unsigned int nr_mcast;
 	uint8_t mcast[VIF_MCAST_MAX][6];

@@ -100,6 +100,8 @@ struct store {
 	uint64_t gen;
 	struct watch *watches;
 	struct store_watch *own_watches;
+	void (*hear)(void *data, uint32_t domid, const char *path, bool there); /* NULL: nobody */
+	void *hear_data;
 	struct store_conn *conns;
 	const struct store_host_ops *host_ops;
 	void *host_data;

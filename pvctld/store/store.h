@@ -73,4 +73,8 @@ struct store_watch {
 };
 void store_watch(struct store *s, struct store_watch *w);
 void store_unwatch(struct store *s, struct store_watch *w); /* harmless for one that is not set */
+/* A domain would hear of a change at path. */
+bool store_is_watched(struct store *s, uint32_t domid, const char *path);
+/* Tells of what guests look at, outside transactions if it is there. fn as that of a watch. */
+void store_hear(struct store *s, void (*fn)(void *data, uint32_t domid, const char *path, bool there), void *data);
 #endif

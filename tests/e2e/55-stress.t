@@ -41,7 +41,7 @@ done
 # --- time ---
 host=$(date -u +%s)
 guest=$(say_in s2 'echo at=$(date -u +%s)' 6 | tr -d '\r' | sed -n 's/^at=\([0-9]*\)$/\1/p' | tail -n 1)
-# The node is told the time as QEMU starts: it is behind by as long as that took.
+# What is left of a difference is how long the console took.
 say "wall clock: ${guest:-none} in the guest, $host here"
 t "the guest's wall clock is the host's" [ "$((${guest:-0} - host))" -ge -3 ] && t "nor is it ahead" [ "$((guest - host))" -le 8 ]
 pvctl pause s2

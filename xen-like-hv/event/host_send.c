@@ -24,6 +24,7 @@ void evtchn_send_host_bits(void)
 
 		if (!sel)
 			return;
+		host_heard();
 		for (; sel; sel &= sel - 1)
 			send_word((unsigned int)__builtin_ctzll(sel));
 	}

@@ -67,7 +67,7 @@ static void log_timer_fn(void *unused)
 {
 	log_waiting = false;
 	log_last_ring = NOW();
-	host_ring_if_asleep(NODE_VEC_LOG);
+	host_ring(NODE_VEC_LOG); /* a host that is awake watches for events, not for this */
 }
 
 static void log_softirq(void)
@@ -84,7 +84,7 @@ static void log_grew(void)
 		return;
 	if (NOW() - log_last_ring >= LOG_INTERVAL) {
 		log_last_ring = NOW();
-		host_ring_if_asleep(NODE_VEC_LOG);
+		host_ring(NODE_VEC_LOG);
 		return;
 	}
 	log_waiting = true;

@@ -8,6 +8,7 @@
 #include "lib/printk.h"
 #include "mm/page_host.h"
 #include "sched/softirq.h"
+#include "time/vtime.h"
 #include "x86/processor.h"
 #include "x86/smp.h"
 #include "x86/spinlock.h"
@@ -68,6 +69,10 @@ static long run_call(uint32_t op, const unsigned long a[6])
 	}
 	if (op == NODE_OP_DIRTY_TAKE || op == NODE_OP_DIRTY_DONE)
 		return dirty_op(op, a);
+	if (op == NODE_OP_SET_TIME) {
+		wallclock_set(a[0], NOW());
+		return 0;
+	}
 	if (op >= NR_HYPERCALLS || !hypercall_table[op])
 		return -ENOSYS;
 	return hypercall_table[op](a[0], a[1], a[2], a[3], a[4]);

@@ -53,6 +53,11 @@
  */
 #define NODE_OP_DIRTY_TAKE  0x1002u
 #define NODE_OP_DIRTY_DONE  0x1003u
+/*
+ * The time of day now, args[0] ns since 1970: XENPF_settime64 for a host that
+ * cannot know the hypervisor's system time. Running guests have read theirs.
+ */
+#define NODE_OP_SET_TIME    0x1004u
 
 /*
  * One hypercall of domain 0. Guest handles (pointers) in args and inside

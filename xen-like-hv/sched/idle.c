@@ -10,7 +10,8 @@
 #include "sched/softirq.h"
 
 #define SPIN_NS MICROSECS(8)
-#define SPIN_AFTER_HOST_NS MICROSECS(60)
+#define SPIN_LONG_NS MICROSECS(60)
+#define SPIN_WORTH_NS MICROSECS(150) /* the host came so soon after a CPU went idle */
 
 /* Held by the CPU that runs the mailbox's hypercall. */
 static spinlock_t host_worker = SPINLOCK_INIT;
@@ -18,6 +19,11 @@ static spinlock_t host_worker = SPINLOCK_INIT;
 /* CPUs that watch the shared words; hv_sleeps tells the host if there are none. */
 static spinlock_t watch_lock = SPINLOCK_INIT;
 static unsigned int watchers;
+/* One of them at a time: who went idle last, because a vCPU whose state is still there waits for the event. */
+static volatile unsigned int watching_cpu;
+
+/* How long it pays to watch: whether the host answered soon the last time. */
+static volatile s_time_t idle_since, spin_ns = SPIN_NS;
 
 static void watch_begin(void)
 {
@@ -37,6 +43,11 @@ static void watch_end(void)
 		WRITE_ONCE(node_shared->hv_sleeps, 1);
 	spin_unlock_irqrestore(&watch_lock, flags);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+void host_heard(void)
+{
+	spin_ns = NOW() - idle_since < SPIN_WORTH_NS ? SPIN_LONG_NS : SPIN_NS;
 }
 
 bool host_request_free(void)
@@ -124,6 +135,7 @@ static bool do_host_work(struct run_queue *rq)
 {
 	if (!host_begin(rq))
 		return false;
+	host_heard();
 	host_do_work();
 	host_end(rq);
 	return true;
@@ -131,10 +143,12 @@ static bool do_host_work(struct run_queue *rq)
 
 static void spin(struct run_queue *rq, s_time_t ns)
 {
+	unsigned int cpu = smp_cpu();
 	s_time_t end = NOW() + ns;
 
 	watch_begin();
-	while (!has_work() && NOW() < end)
+	watching_cpu = cpu;
+	while (!has_work() && watching_cpu == cpu && NOW() < end)
 		cpu_relax();
 	watch_end();
 	/* What came without a doorbell must not wait until this CPU is idle again. */
@@ -173,26 +187,29 @@ static void first_time_here(struct run_queue *rq)
 void idle_loop(void)
 {
 	struct run_queue *rq = &this_cpu(run_queues);
-	s_time_t spin_ns = SPIN_NS;
+	bool after_host = false;
 
 	if (unlikely(!rq->curr))
 		first_time_here(rq);
 	irq_enable();
+	idle_since = NOW();
 	for (;;) {
 		/* First, or they would preempt domain 0's call before it has done anything. */
 		if (softirqs_pending())
 			do_softirq();
 		if (host_sends())
 			evtchn_send_host_bits();
-		if (do_host_work(rq))
-			spin_ns = SPIN_AFTER_HOST_NS;
+		if (do_host_work(rq)) {
+			after_host = true;
+			idle_since = NOW();
+		}
 		/* vCPUs that came while domain 0 had the CPU did not interrupt it. */
 		if (READ_ONCE(rq->nr))
 			softirq_raise(SCHEDULE_SOFTIRQ);
 		if (has_work())
 			continue;
-		spin(rq, spin_ns);
-		spin_ns = SPIN_NS;
+		spin(rq, after_host ? SPIN_LONG_NS : spin_ns);
+		after_host = false;
 		if (!has_work())
 			halt();
 	}

@@ -69,6 +69,7 @@ void vcpu_runstate_get(struct vcpu *v, int *state, s_time_t *entry, s_time_t ns[
 void watchdog_destroy(struct domain *d);
 /* Run by each CPU once it is up. Never returns. */
 void idle_loop(void) __noreturn;
+void host_heard(void); /* domain 0 asked for something: an idle CPU watches out for more if it was quick */
 void schedule(void); /* SCHEDULE_SOFTIRQ */
 /* Interrupts off. True: this idle CPU had a guest's tables loaded still; now CR3 is the idle root. */
 bool sched_drop_lazy(void);

@@ -6,6 +6,8 @@
 #include "x86/desc.h"
 #include "x86/msr.h"
 
+#define CPUID_HYPERVISOR_FIRST 0x40000000u
+
 struct cpu_features cpu_features;
 uint64_t hv_cr4;
 
@@ -27,6 +29,14 @@ static void probe_xsave(struct cpu_features *f)
 	}
 }
 
+static bool under_tcg(void)
+{
+	uint32_t max, sig[3];
+
+	cpuid_count(CPUID_HYPERVISOR_FIRST, 0, &max, &sig[0], &sig[1], &sig[2]);
+	return !memcmp(sig, "TCGTCGTCGTCG", sizeof(sig));
+}
+
 void cpu_features_init(void)
 {
 	struct cpu_features *f = &cpu_features;
@@ -42,6 +52,7 @@ void cpu_features_init(void)
 	f->xsave = c >> 26 & 1;
 	f->avx = c >> 28 & 1;
 	f->hypervisor = c >> 31 & 1;
+	f->tcg = f->hypervisor && under_tcg();
 	if (f->max_leaf >= 7) {
 		cpuid_count(7, 0, &a, &b, &c, &d);
 		f->fsgsbase = b & 1;

@@ -51,6 +51,7 @@
 struct cpu_features {
 	bool nx, pse1g, x2apic, tsc_deadline, xsave, avx, fsgsbase, smep, smap, umip, pku;
 	bool invariant_tsc, rdtscp, hypervisor;
+	bool tcg;               /* QEMU translates the code */
 	uint64_t xcr0;          /* what the hypervisor enables in XCR0; 0 without XSAVE */
 	uint32_t xsave_bytes;   /* area for xcr0 in standard form; 512 without XSAVE */
 	uint32_t max_leaf, max_ext_leaf;

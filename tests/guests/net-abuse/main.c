@@ -151,13 +151,25 @@ static void multicast(void)
 	CHECK(netfront_reset(&a), "reset after multicast");
 }
 
+/* The next frame of ours: the switch's other domains send broadcasts, too, each of which takes a page of this reference. */
+static int received(uint32_t ref)
+{
+	int got = netfront_received(&b);
+
+	for (unsigned int i = 0; i < 1000 && got > 0 && got != FRAME_LEN && got != NETFRONT_NONE; i++) {
+		netfront_give(&b, 1, ref);
+		got = netfront_received(&b);
+	}
+	return got;
+}
+
 static void receiving(void)
 {
 	if (!connect(&a) || !connect(&b))
 		return;
 	netfront_give(&b, 1, b.ref[1]);
 	alive(&a);
-	EXPECT(netfront_received(&b), FRAME_LEN);
+	EXPECT(received(b.ref[1]), FRAME_LEN);
 	CHECK(b.data[1][20] == 0x5a, "the frame did not arrive");
 	netfront_give(&b, 1, readonly_ref);
 	alive(&a);
@@ -170,7 +182,7 @@ static void receiving(void)
 		alive(&a);
 	netfront_give(&b, 200, b.ref[1]);
 	for (unsigned int i = 0; i < 200; i++)
-		EXPECT(netfront_received(&b), FRAME_LEN);
+		EXPECT(received(b.ref[1]), FRAME_LEN);
 	/* With frames waiting. */
 	CHECK(netfront_reset(&b) && netfront_reset(&a), "reset with frames waiting");
 }
@@ -244,6 +256,39 @@ static void changing(void)
 	CHECK(netfront_reset(&a), "the backend is lost after a ring that changed");
 }
 
+/* Each state after each, without waiting, and rings at any time in between. */
+static void storms(void)
+{
+	uint32_t n = 12345;
+
+	for (unsigned int i = 0; i < 600; i++) {
+		char value[12];
+
+		n = n * 1664525 + 1013904223;
+		if (!(i % 50) && backend_wait(a.dev, XenbusStateInitWait, XenbusStateClosed))
+			netfront_prepare(&a);
+		snprintf(value, sizeof(value), "%u", (n >> 16) % 12);
+		xs_printf(a.dev, "state", "%s", (n >> 24) % 16 ? value : "nonsense");
+		xs_printf(a.dev, "request-multicast-control", "%u", i & 1);
+		a.tx_prod += (n >> 20) % 4;
+		netfront_push(&a);
+	}
+	xs_rm("device/vif/0/request-multicast-control");
+	CHECK(netfront_reset(&a), "the backend is lost after a storm of states");
+}
+
+/* With the rings up. No backend may hang on to them, nor make them again. */
+static void removed(void)
+{
+	if (!connect(&b))
+		return;
+	netfront_give(&b, 100, b.ref[1]);
+	EXPECT(xs_rm(b.dev), 0);
+	for (unsigned int i = 0; i < 1000 && !grant_end(b.tx_ref); i++)
+		nap();
+	CHECK(grant_end(b.tx_ref), "the ring is mapped although the frontend's directory is gone");
+}
+
 void test_main(void)
 {
 	uint32_t refs[2 + NETFRONT_PAGES];
@@ -266,6 +311,8 @@ void test_main(void)
 	receiving();
 	store_values();
 	changing();
+	storms();
+	removed();
 	if (connect(&a)) {
 		alive(&a);
 		CHECK(netfront_reset(&a), "the last reset");

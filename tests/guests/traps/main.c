@@ -48,6 +48,22 @@ static void software_interrupts(void)
 	trap_setup(0);
 }
 
+/* Under TCG each iteration of a string instruction costs the same: nothing says that bytes are fast. */
+static void cpuid_strings(void)
+{
+	uint32_t a = 0x40000000, b, c = 0, d;
+
+	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	if (b != 0x54474354) /* "TCGT" */
+		return;
+	a = 7;
+	c = 0;
+	CATCH(__asm__ volatile(XEN_CPUID : "+a"(a), "=b"(b), "+c"(c), "=d"(d)));
+	CHECK(caught.vector == NO_TRAP, "cpuid 7 with the prefix: trap %d", caught.vector);
+	CHECK(!(b & 1u << 9) && !(d & 1u << 4), "ERMS or FSRM under TCG: %#x %#x", b, d);
+	CHECK(b & 1, "no FSGSBASE in %#x", b); /* the leaf is there at all */
+}
+
 static void cpuid(void)
 {
 	uint32_t a, b, c, d;
@@ -164,6 +180,7 @@ void test_main(void)
 	exceptions();
 	software_interrupts();
 	cpuid();
+	cpuid_strings();
 	msrs();
 	privileged();
 	ports();

@@ -268,6 +268,10 @@ START_TEST(what_needs_nothing_is_left_alone)
 	put16(12, 0x1234);
 	ck_assert_int_eq(net_check(&f), 0);
 	ck_assert_int_eq(net_ip_version(&f), 0);
+	for (unsigned int vlans = 0; vlans < 3; vlans++) {
+		f.len = build(vlans & 1, vlans, 0, true, 10);
+		ck_assert_int_eq(net_ip_version(&f), vlans ? 0 : 4);
+	}
 	f.len = NET_FRAME_MIN - 1;
 	ck_assert_int_eq(net_check(&f), -EINVAL);
 }
