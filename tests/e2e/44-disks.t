@@ -100,7 +100,7 @@ fi
 cat >"$W/block-test" <<'EOF'
 #!/bin/sh
 echo "$1 $XENBUS_PATH $(xenstore-read "$XENBUS_PATH/params") $(xenstore-read "$XENBUS_PATH/mode") $(xenstore-read "$XENBUS_PATH/node")" >>"$(dirname "$0")/script.log"
-[ "$1" = add ] || exit 0
+[ "$1" = add ] || { [ "$(xenstore-read "$XENBUS_PATH/params")" = slow ] && sleep 3 && echo undone >>"$(dirname "$0")/script.log"; exit 0; }
 name=$(xenstore-read "$XENBUS_PATH/params")
 case $name in
 bad) xenstore-write "$XENBUS_PATH/hotplug-error" "no such volume" "$XENBUS_PATH/hotplug-status" error; exit 1 ;;
@@ -117,6 +117,13 @@ if command -v xenstore-read >/dev/null; then
 	t "block-detach" pvctl block-detach kinds xvdh
 	t "the script undoes what it did" eval "eventually 10 grep -q '^remove /local/domain/0/backend/vbd/[0-9]*/51824 volume r mapped' '$W/script.log'"
 	t "no node of it is left" eval "eventually 10 eval '! pvctl store read /local/domain/0/backend/vbd/$(pvctl domid kinds)/51824/params 2>/dev/null'"
+	cp "$W/volume.img" "$W/slow.img"
+	t "a script that is slow" pvctl block-attach kinds "slow,raw,xvdh,ro,script=$W/block-test"
+	t "its disk goes" pvctl block-detach --force kinds xvdh
+	t "another in its place" pvctl block-attach kinds "$W/volume.img,raw,xvdh,ro"
+	t "which came after the script" grep -q '^undone' "$W/script.log"
+	t "and keeps its nodes" pvctl store read "/local/domain/0/backend/vbd/$(pvctl domid kinds)/51824/params"
+	t "block-detach" pvctl block-detach kinds xvdh
 	refused "a script that fails" '*' 'no such volume' pvctl block-attach kinds "bad,raw,xvdh,script=$W/block-test"
 	refused "a script that is not there" '*' '/etc/xen/scripts/block-none' pvctl block-attach kinds "volume,raw,xvdh,script=block-none"
 	t "they left nothing" eval "! pvctl block-list kinds | grep -q ^51824"

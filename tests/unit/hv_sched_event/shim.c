@@ -59,6 +59,7 @@ void host_ring(unsigned int v) { test_rings++; }
 void host_ring_if_asleep(unsigned int v) { test_rings++; }
 bool host_work_pending(void) { return false; }
 void host_do_work(void) { }
+void host_heard(void) { }
 void watchdog_destroy(struct domain *d) { }
 
 bool mfn_valid(mfn_t m) { return m.m < TEST_PAGES; }
