@@ -70,8 +70,8 @@ void xenbus_dev_detach(struct xenbus_dev *x)
 	loop_task_post(&x->d->loop, &x->step);
 }
 
-/* The frontend started, or starts again: with a new kernel, it may not have said good-bye. */
-static void front_starts(struct xenbus_dev *x)
+/* The frontend is not there: it ended, or starts. With a new kernel it may not have said good-bye. */
+static void front_away(struct xenbus_dev *x, enum xenbus_state next)
 {
 	disconnect(x);
 	if (x->up != XENBUS_DOWN)
@@ -79,7 +79,7 @@ static void front_starts(struct xenbus_dev *x)
 	if (x->detaching)
 		xenbus_dev_remove(x);
 	else
-		set_state(x, XenbusStateInitWait);
+		set_state(x, next);
 }
 
 static void connect_it(struct xenbus_dev *x)
@@ -101,17 +101,6 @@ static void front_ready(struct xenbus_dev *x)
 		set_state(x, XenbusStateClosing);
 	else if (x->up == XENBUS_DOWN && x->state == XenbusStateInitWait)
 		connect_it(x);
-}
-
-static void front_closed(struct xenbus_dev *x)
-{
-	disconnect(x);
-	if (x->up != XENBUS_DOWN)
-		return;
-	if (x->detaching)
-		xenbus_dev_remove(x);
-	else
-		set_state(x, XenbusStateClosed);
 }
 
 static enum xenbus_state front_state(struct xenbus_dev *x)
@@ -136,7 +125,7 @@ static void step(void *data)
 	switch (front_state(x)) {
 	case XenbusStateInitialising:
 	case XenbusStateInitWait:
-		front_starts(x);
+		front_away(x, XenbusStateInitWait);
 		break;
 	case XenbusStateInitialised:
 	case XenbusStateConnected:
@@ -146,7 +135,7 @@ static void step(void *data)
 		set_state(x, XenbusStateClosing);
 		break;
 	default:
-		front_closed(x);
+		front_away(x, XenbusStateClosed);
 		break;
 	}
 }

@@ -2,6 +2,7 @@
 /* The channels of a configuration, and those of a domain. */
 #include "device/channel_spec.h"
 #include "device/lists.h"
+#include "device/request.h"
 #include "util/err.h"
 #include <stdlib.h>
 #include <string.h>
@@ -55,25 +56,18 @@ int channel_check_list(const char *key, const char *const *values, size_t n, str
 
 int pvctl_channel_list(struct pvctl *ctx, uint32_t domid, struct pvctl_channel_list **ret, struct pvctl_error *err)
 {
-	struct proto_device req = { .domid = domid, .class_id = PROTO_CLASS_CHANNEL };
 	struct pvctl_channel_list *l = calloc(1, sizeof(*l));
-	void *body = NULL;
-	size_t len = 0;
+	void *rows;
 	int rc;
 
 	if (!l)
 		return err_nomem(err);
-	rc = ctx->t->ops->request(ctx->t, PROTO_DEVICES, &req, sizeof(req), &body, &len, NULL, err);
-	if (!rc && len % sizeof(*l->row)) {
-		free(body);
-		rc = err_set(err, -EPROTO, PVCTL_ORIGIN_DAEMON, "a list of channels of %zu bytes", len);
-	}
+	rc = device_request_rows(ctx, PROTO_CLASS_CHANNEL, domid, sizeof(*l->row), "channels", &rows, &l->n, err);
 	if (rc) {
 		free(l);
 		return rc;
 	}
-	l->row = body;
-	l->n = len / sizeof(*l->row);
+	l->row = rows;
 	*ret = l;
 	return 0;
 }

@@ -2,9 +2,10 @@
 #include "device/disk.h"
 #include "device/disk_image.h"
 #include "device/disk_spec.h"
-#include "util/buf.h"
+#include "device/request.h"
 #include "util/cleanup.h"
 #include "util/err.h"
+#include "util/paths.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,18 +43,15 @@ int disk_check_list(const char *key, const char *const *values, size_t n, struct
 
 static int make_absolute(struct disk_spec *s, struct pvctl_error *err)
 {
-	CLEANUP_FREE char *cwd = NULL, *full = NULL;
+	CLEANUP_FREE char *full = NULL;
+	int rc;
 
 	/* A script's target need not be a path. */
 	if (s->target[0] == '/' || !s->target[0] || s->script[0])
 		return 0;
-	cwd = getcwd(NULL, 0);
-	if (!cwd)
-		return err_os(err, errno, "the current directory, for disk \"%.100s\"", s->target);
-	if (asprintf(&full, "%s/%s", strcmp(cwd, "/") ? cwd : "", s->target) < 0) {
-		full = NULL;
-		return err_nomem(err);
-	}
+	rc = paths_absolute("disk ", s->target, &full, err);
+	if (rc)
+		return rc;
 	if (strlen(full) > DISK_TARGET_MAX)
 		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "disk \"%.100s\": the path is too long", s->target);
 	strcpy(s->target, full);
@@ -125,23 +123,13 @@ int disk_plan(struct pvctl_config *c, struct pvctl_error *err)
 	return rc;
 }
 
-int disk_attach_text(struct pvctl *ctx, uint32_t domid, const char *text, struct pvctl_error *err)
-{
-	CLEANUP_BUF struct buf body = { 0 };
-	struct proto_device d = { .domid = domid, .class_id = PROTO_CLASS_DISK };
-
-	if (buf_add(&body, &d, sizeof(d)) || buf_add(&body, text, strlen(text)))
-		return err_nomem(err);
-	return ctx_request(ctx, PROTO_DEVICE_ATTACH, body.data, body.len, err);
-}
-
 int disk_attach_all(struct pvctl *ctx, uint32_t domid, const struct pvctl_config *c, struct pvctl_error *err)
 {
 	const char *item;
 	int rc = 0;
 
 	for (size_t i = 0; !rc && (item = pvctl_config_get_item(c, "disk", i)); i++)
-		rc = disk_attach_text(ctx, domid, item, err);
+		rc = device_request_attach(ctx, PROTO_CLASS_DISK, domid, item, err);
 	return rc;
 }
 
@@ -150,30 +138,23 @@ int pvctl_disk_attach(struct pvctl *ctx, uint32_t domid, const char *spec, struc
 	char text[DISK_SPEC_MAX + 1];
 	int rc = disk_plan_one(spec, text, err);
 
-	return rc ? rc : disk_attach_text(ctx, domid, text, err);
+	return rc ? rc : device_request_attach(ctx, PROTO_CLASS_DISK, domid, text, err);
 }
 
 int pvctl_disk_list(struct pvctl *ctx, uint32_t domid, struct pvctl_disk_list **ret, struct pvctl_error *err)
 {
-	struct proto_device req = { .domid = domid, .class_id = PROTO_CLASS_DISK };
 	struct pvctl_disk_list *l = calloc(1, sizeof(*l));
-	void *body = NULL;
-	size_t len = 0;
+	void *rows;
 	int rc;
 
 	if (!l)
 		return err_nomem(err);
-	rc = ctx->t->ops->request(ctx->t, PROTO_DEVICES, &req, sizeof(req), &body, &len, NULL, err);
-	if (!rc && len % sizeof(*l->row)) {
-		free(body);
-		rc = err_set(err, -EPROTO, PVCTL_ORIGIN_DAEMON, "a list of disks of %zu bytes", len);
-	}
+	rc = device_request_rows(ctx, PROTO_CLASS_DISK, domid, sizeof(*l->row), "disks", &rows, &l->n, err);
 	if (rc) {
 		free(l);
 		return rc;
 	}
-	l->row = body;
-	l->n = len / sizeof(*l->row);
+	l->row = rows;
 	*ret = l;
 	return 0;
 }

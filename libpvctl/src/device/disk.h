@@ -16,6 +16,5 @@ int disk_attach_all(struct pvctl *ctx, uint32_t domid, const struct pvctl_config
 int disk_find(struct pvctl *ctx, uint32_t domid, uint32_t vdev, struct pvctl_disk_info *ret, struct pvctl_error *err);
 /* Before anything is changed: a specification into the form that the daemon takes. */
 int disk_plan_one(const char *spec, char *text, struct pvctl_error *err);
-int disk_attach_text(struct pvctl *ctx, uint32_t domid, const char *text, struct pvctl_error *err);
 
 #endif

@@ -2,6 +2,7 @@
 /* Another medium in a drive. Linux's blkfront knows no such thing, so that the drive goes and comes back. */
 #include "device/disk.h"
 #include "device/disk_spec.h"
+#include "device/request.h"
 #include "util/err.h"
 #include <stdio.h>
 #include <string.h>
@@ -34,11 +35,11 @@ int pvctl_disk_change(struct pvctl *ctx, uint32_t domid, const char *vdev, const
 	if (rc)
 		return rc;
 	/* The daemon waits until the guest has missed the old one. */
-	rc = disk_attach_text(ctx, domid, text, err);
+	rc = device_request_attach(ctx, PROTO_CLASS_DISK, domid, text, err);
 	if (rc && strlen(row.target) < sizeof(row.target) - 1) {
 		/* The first error is the one to tell. */
 		drive_spec(row.name, row.target, text);
-		(void)disk_attach_text(ctx, domid, text, NULL);
+		(void)device_request_attach(ctx, PROTO_CLASS_DISK, domid, text, NULL);
 	}
 	return rc;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "device/lists.h"
-#include "util/buf.h"
+#include "device/request.h"
 #include "util/cleanup.h"
 #include "util/err.h"
+#include "util/paths.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,33 +105,26 @@ int device_list_plan(const struct device_list *l, struct pvctl_config *c, struct
 int device_list_attach(const struct device_list *l, struct pvctl *ctx, uint32_t domid, const struct pvctl_config *c,
                        struct pvctl_error *err)
 {
-	struct proto_device d = { .domid = domid, .class_id = l->class_id };
 	const char *item;
 	int rc = 0;
 
-	for (size_t i = 0; !rc && (item = pvctl_config_get_item(c, l->key, i)); i++) {
-		CLEANUP_BUF struct buf body = { 0 };
-
-		if (buf_add(&body, &d, sizeof(d)) || buf_add(&body, item, strlen(item)))
-			return err_nomem(err);
-		rc = ctx_request(ctx, PROTO_DEVICE_ATTACH, body.data, body.len, err);
-	}
+	for (size_t i = 0; !rc && (item = pvctl_config_get_item(c, l->key, i)); i++)
+		rc = device_request_attach(ctx, l->class_id, domid, item, err);
 	return rc;
 }
 
 int device_path_absolute(char *path, size_t max, const char *what, struct pvctl_error *err)
 {
-	CLEANUP_FREE char *cwd = NULL, *full = NULL;
+	CLEANUP_FREE char *full = NULL;
+	char named[40];
+	int rc;
 
 	if (path[0] == '/')
 		return 0;
-	cwd = getcwd(NULL, 0);
-	if (!cwd)
-		return err_os(err, errno, "the current directory, for %s \"%.100s\"", what, path);
-	if (asprintf(&full, "%s/%s", strcmp(cwd, "/") ? cwd : "", path) < 0) {
-		full = NULL;
-		return err_nomem(err);
-	}
+	snprintf(named, sizeof(named), "%s ", what);
+	rc = paths_absolute(named, path, &full, err);
+	if (rc)
+		return rc;
 	if (strlen(full) > max || strchr(full, ','))
 		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB,
 		               "%s \"%.100s\": with the current directory before it the path is too long, or has a comma in it", what, path);

@@ -7,7 +7,7 @@
 
 struct device_list {
 	const char *key;
-	uint32_t class_id;       /* PROTO_CLASS_* */
+	enum proto_class class_id;
 	uint32_t first, last;    /* devids */
 	size_t spec_size, text_size;
 	/* -EINVAL, -ENOSYS */

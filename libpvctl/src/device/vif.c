@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "device/vif.h"
+#include "device/request.h"
 #include "store/client.h"
-#include "util/buf.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include <ctype.h>
@@ -115,16 +115,6 @@ int vif_plan(struct pvctl *ctx, struct pvctl_config *c, struct pvctl_error *err)
 	return rc;
 }
 
-static int send_attach(struct pvctl *ctx, uint32_t domid, const char *text, struct pvctl_error *err)
-{
-	CLEANUP_BUF struct buf body = { 0 };
-	struct proto_device d = { .domid = domid, .class_id = PROTO_CLASS_VIF };
-
-	if (buf_add(&body, &d, sizeof(d)) || buf_add(&body, text, strlen(text)))
-		return err_nomem(err);
-	return ctx_request(ctx, PROTO_DEVICE_ATTACH, body.data, body.len, err);
-}
-
 static char *read_node(struct pvctl *ctx, uint32_t domid, uint32_t devid, const char *node)
 {
 	struct pvctl_error none;
@@ -184,18 +174,11 @@ int vif_attach_all(struct pvctl *ctx, uint32_t domid, const struct pvctl_config 
 	if (rc)
 		return rc;
 	for (size_t i = 0; i < v->n && !rc; i++)
-		rc = send_attach(ctx, domid, v->list[i], err);
+		rc = device_request_attach(ctx, PROTO_CLASS_VIF, domid, v->list[i], err);
 	for (size_t i = 0; i < v->n && !rc; i++)
 		rc = wait_link(ctx, domid, &s[i], err);
 	free(s);
 	return rc;
-}
-
-static int send_detach(struct pvctl *ctx, uint32_t domid, uint32_t devid, bool force, struct pvctl_error *err)
-{
-	struct proto_device d = { .domid = domid, .class_id = PROTO_CLASS_VIF, .devid = devid, .force = force };
-
-	return ctx_request(ctx, PROTO_DEVICE_DETACH, &d, sizeof(d), err);
 }
 
 static int name_of(struct pvctl *ctx, uint32_t domid, char name[128], struct pvctl_error *err)
@@ -227,36 +210,29 @@ int pvctl_vif_attach(struct pvctl *ctx, uint32_t domid, const char *spec, struct
 	if (rc)
 		return rc;
 	vif_spec_format(&s, text);
-	rc = send_attach(ctx, domid, text, err);
+	rc = device_request_attach(ctx, PROTO_CLASS_VIF, domid, text, err);
 	if (rc)
 		return rc;
 	rc = wait_link(ctx, domid, &s, err);
-	if (rc && send_detach(ctx, domid, s.devid, true, &why))
+	if (rc && device_request_detach(ctx, PROTO_CLASS_VIF, domid, s.devid, true, &why))
 		log_msg(&ctx->log, LOG_ERROR, "vif %u of domain %u could not be removed again: %s", s.devid, domid, why.msg);
 	return rc;
 }
 
 int pvctl_vif_list(struct pvctl *ctx, uint32_t domid, struct pvctl_vif_list **ret, struct pvctl_error *err)
 {
-	struct proto_device req = { .domid = domid, .class_id = PROTO_CLASS_VIF };
 	struct pvctl_vif_list *l = calloc(1, sizeof(*l));
-	void *body = NULL;
-	size_t len = 0;
+	void *rows;
 	int rc;
 
 	if (!l)
 		return err_nomem(err);
-	rc = ctx->t->ops->request(ctx->t, PROTO_DEVICES, &req, sizeof(req), &body, &len, NULL, err);
-	if (!rc && len % sizeof(*l->row)) {
-		free(body);
-		rc = err_set(err, -EPROTO, PVCTL_ORIGIN_DAEMON, "a list of network interfaces of %zu bytes", len);
-	}
+	rc = device_request_rows(ctx, PROTO_CLASS_VIF, domid, sizeof(*l->row), "network interfaces", &rows, &l->n, err);
 	if (rc) {
 		free(l);
 		return rc;
 	}
-	l->row = body;
-	l->n = len / sizeof(*l->row);
+	l->row = rows;
 	*ret = l;
 	return 0;
 }
@@ -316,7 +292,7 @@ int pvctl_vif_detach(struct pvctl *ctx, uint32_t domid, const char *which, const
 	int rc = opts_load(&o, sizeof(o), opts, err);
 
 	rc = rc ? rc : find(ctx, domid, which, &devid, err);
-	rc = rc ? rc : send_detach(ctx, domid, devid, o.force != 0, err);
+	rc = rc ? rc : device_request_detach(ctx, PROTO_CLASS_VIF, domid, devid, o.force != 0, err);
 	if (rc)
 		return rc;
 	until = ctx_now_ns() + (o.timeout_ms ? o.timeout_ms : DETACH_MS) * 1000000ull;

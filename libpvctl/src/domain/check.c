@@ -9,6 +9,7 @@
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/fd.h"
+#include "util/paths.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,18 +78,15 @@ static int plan_uuid(struct create_plan *p, struct pvctl_error *err)
 static int plan_path(struct create_plan *p, const char *key, struct pvctl_error *err)
 {
 	const char *path = pvctl_config_get_str(p->config, key);
-	CLEANUP_FREE char *cwd = NULL, *full = NULL;
+	CLEANUP_FREE char *full = NULL;
+	char what[32];
+	int rc;
 
 	if (!path || path[0] == '/')
 		return 0;
-	cwd = getcwd(NULL, 0);
-	if (!cwd)
-		return err_os(err, errno, "the current directory, for %s=\"%.100s\"", key, path);
-	if (asprintf(&full, "%s/%s", strcmp(cwd, "/") ? cwd : "", path) < 0) {
-		full = NULL;
-		return err_nomem(err);
-	}
-	return pvctl_config_set_str(p->config, key, full, err);
+	snprintf(what, sizeof(what), "%s=", key);
+	rc = paths_absolute(what, path, &full, err);
+	return rc ? rc : pvctl_config_set_str(p->config, key, full, err);
 }
 
 /* From a file, named or that of the firmware, or from the guest's disk. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "util/paths.h"
+#include "util/cleanup.h"
 #include "util/err.h"
 #include <dlfcn.h>
 #include <pwd.h>
@@ -237,4 +238,17 @@ int paths_make(const char *dir, struct pvctl_error *err)
 			return err_os(err, errno, "create %s", part);
 	}
 	return check_dir(dir, err);
+}
+
+int paths_absolute(const char *what, const char *path, char **ret, struct pvctl_error *err)
+{
+	CLEANUP_FREE char *cwd = path[0] == '/' ? NULL : getcwd(NULL, 0);
+
+	if (path[0] == '/')
+		*ret = strdup(path);
+	else if (!cwd)
+		return err_os(err, errno, "the current directory, for %s\"%.100s\"", what, path);
+	else if (asprintf(ret, "%s/%s", strcmp(cwd, "/") ? cwd : "", path) < 0)
+		*ret = NULL;
+	return *ret ? 0 : err_nomem(err);
 }

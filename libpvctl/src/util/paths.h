@@ -22,4 +22,7 @@ int paths_check_node(const char *node, struct pvctl_error *err);
 int paths_find_tool(const char *tool, char *buf, size_t len);
 /* mkdir -p with mode 0700; refuses a directory of another owner. */
 int paths_make(const char *dir, struct pvctl_error *err);
+/* path as seen from the current directory: malloc'd, absolute. what: "disk " or "kernel=", for the message. */
+int paths_absolute(const char *what, const char *path, char **ret, struct pvctl_error *err);
+
 #endif

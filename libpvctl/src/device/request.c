@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#include "device/request.h"
+#include "util/buf.h"
+#include "util/cleanup.h"
+#include "util/err.h"
+#include <stdlib.h>
+#include <string.h>
+
+int device_request_attach(struct pvctl *ctx, enum proto_class k, uint32_t domid, const char *text, struct pvctl_error *err)
+{
+	CLEANUP_BUF struct buf body = { 0 };
+	struct proto_device d = { .domid = domid, .class_id = k };
+
+	if (buf_add(&body, &d, sizeof(d)) || buf_add(&body, text, strlen(text)))
+		return err_nomem(err);
+	return ctx_request(ctx, PROTO_DEVICE_ATTACH, body.data, body.len, err);
+}
+
+int device_request_detach(struct pvctl *ctx, enum proto_class k, uint32_t domid, uint32_t devid, bool force, struct pvctl_error *err)
+{
+	struct proto_device d = { .domid = domid, .class_id = k, .devid = devid, .force = force };
+
+	return ctx_request(ctx, PROTO_DEVICE_DETACH, &d, sizeof(d), err);
+}
+
+int device_request_rows(struct pvctl *ctx, enum proto_class k, uint32_t domid, size_t row_size, const char *what, void **ret,
+                size_t *ret_n, struct pvctl_error *err)
+{
+	struct proto_device req = { .domid = domid, .class_id = k };
+	void *body = NULL;
+	size_t len = 0;
+	int rc = ctx->t->ops->request(ctx->t, PROTO_DEVICES, &req, sizeof(req), &body, &len, NULL, err);
+
+	if (rc)
+		return rc;
+	if (len % row_size) {
+		free(body);
+		return err_set(err, -EPROTO, PVCTL_ORIGIN_DAEMON, "a list of %s of %zu bytes", what, len);
+	}
+	*ret = body;
+	*ret_n = len / row_size;
+	return 0;
+}
