@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 # xen-like-hv: freestanding, position: linked at HV_IMAGE_VIRT, loaded at 2 MiB.
 
-HV_SRC := $(sort $(wildcard $(addsuffix /*.c,$(addprefix xen-like-hv/,lib x86 drivers mm domain sched event time pv grant control host boot))))
-HV_ASM := $(sort $(wildcard $(addsuffix /*.S,$(addprefix xen-like-hv/,boot x86 pv))))
-HV_SRC := $(filter-out xen-like-hv/x86/asm_offsets.c,$(HV_SRC))
+HV_SRC := $(sort $(wildcard $(addsuffix /*.c,$(addprefix xen-like-hv/,lib x86 drivers mm domain sched event time vtime pv grant control host entry boot))))
+HV_ASM := $(sort $(wildcard $(addsuffix /*.S,$(addprefix xen-like-hv/,boot x86 entry))))
+HV_SRC := $(filter-out xen-like-hv/entry/asm_offsets.c,$(HV_SRC))
 HV_OBJ := $(HV_ASM:%.S=$(O)/%.S.o) $(HV_SRC:%.c=$(O)/%.o)
 
 # The public ABI headers alone, without the C library's.
@@ -19,7 +19,7 @@ all: $(O)/xen-like-hv.elf
 $(HV_INC)/.stamp:
 	$(Q)mkdir -p $(HV_INC) && ln -sfn /usr/include/xen $(HV_INC)/xen && touch $@
 
-$(O)/xen-like-hv/asm_offsets.h: xen-like-hv/x86/asm_offsets.c $(HV_INC)/.stamp $(wildcard xen-like-hv/*/*.h)
+$(O)/xen-like-hv/asm_offsets.h: xen-like-hv/entry/asm_offsets.c $(HV_INC)/.stamp $(wildcard xen-like-hv/*/*.h)
 	$(call say,GEN,$@)mkdir -p $(@D) && $(CC) $(HV_CFLAGS) -S -o $(@:.h=.s) $< && \
 		sed -n 's/^.*@define \([A-Za-z0-9_]*\) [$$]*\(-\{0,1\}[0-9]*\).*/#define \1 \2/p' $(@:.h=.s) > $@
 
