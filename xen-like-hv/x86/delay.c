@@ -5,7 +5,7 @@
  * long, so that one window at a time is wide while all around it is quick;
  * everywhere short waits are frequent and long ones rare.
  */
-#include "lib/delay.h"
+#include "lib/types.h"
 
 #ifdef HV_DELAYS
 #include "lib/cmdline.h"
