@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A configuration as one JSON object: {"name": "web1", "memory": 256, "cpus": ["0", "1"]}. */
-#include "domain/private.h"
+#include "ctx/ctx.h"
 #include "util/err.h"
 #include "util/json.h"
 #include <stdlib.h>

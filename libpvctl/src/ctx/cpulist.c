@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* xl's CPU lists: items joined by commas, "all", "3", "0-3", "node:0"; "^" takes away. A node has one NUMA node. */
-#include "domain/private.h"
+#include "ctx/ctx.h"
 #include "util/err.h"
 #include <ctype.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "domain/private.h"
+#include "ctx/ctx.h"
 #include "util/err.h"
 #include <ctype.h>
 #include <stdio.h>

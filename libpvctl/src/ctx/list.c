@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "build/layout.h"
-#include "domain/private.h"
+#include "ctx/ctx.h"
 #include "util/err.h"
 #include <stdlib.h>
 #include <stdio.h>

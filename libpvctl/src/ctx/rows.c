@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Names of domains are the daemon's to keep; the hypervisor knows numbers only. */
-#include "domain/private.h"
+#include "ctx/ctx.h"
 #include "util/err.h"
 #include <stdlib.h>
 #include <string.h>
