@@ -136,7 +136,16 @@ static uint64_t random_below(uint64_t n)
 	return r % n;
 }
 
-/* The second vCPU comes back from sleep at about that time. */
+static void wait_for_state(int state)
+{
+	struct vcpu_runstate_info info;
+
+	do {
+		memset(&info, 0, sizeof(info));
+		EXPECT(hc_vcpu_op(VCPUOP_get_runstate_info, 1, &info), 0);
+	} while (info.state != state && !awake);
+}
+
 static void remove_after_sleep(void)
 {
 	struct evtchn_send send = { .port = port };
@@ -147,12 +156,14 @@ static void remove_after_sleep(void)
 	step = SLEEP;
 	while (!asleep)
 		spin_or_nap(&spins);
-	wait_cycles(4000);
+	wait_for_state(RUNSTATE_blocked);
 	/* A CPU that idles with its tables loaded drops them when it is asked for a flush. */
 	EXPECT(ext(MMUEXT_TLB_FLUSH_ALL, 0), 0);
 	wait_cycles(2000);
 	EXPECT(hc_event_channel_op(EVTCHNOP_send, &send), 0);
-	wait_cycles(random_below(random_below(2) ? 30000 : 200000));
+	/* The scheduler has chosen it: its tables are about to be loaded. */
+	wait_for_state(RUNSTATE_running);
+	wait_cycles(random_below(1ul << random_below(18)));
 	EXPECT(set_pte(&user_l4[SLOT], 0), 0);
 	wait_until_done();
 }
