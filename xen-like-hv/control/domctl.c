@@ -5,8 +5,6 @@
 #include "pv/mmu.h"
 #include "pv/trap.h"
 
-static spinlock_t domctl_lock = SPINLOCK_INIT;
-
 static int createdomain(struct xen_domctl *op, struct domain *unused)
 {
 	struct domain *d;
@@ -213,9 +211,7 @@ static int run(const struct domctl_op *o, struct xen_domctl *op)
 		if (d == NULL)
 			return -ESRCH;
 	}
-	spin_lock(&domctl_lock);
 	ret = o->fn(op, d);
-	spin_unlock(&domctl_lock);
 	if (d != NULL)
 		put_domain(d);
 	return ret;

@@ -29,6 +29,7 @@ struct vcpu {
 	volatile uint32_t pause_count;  /* atomically */
 	volatile bool is_running;       /* set and cleared by the context switch */
 	bool is_initialised;            /* has a context (VCPUOP_initialise, setvcpucontext) */
+	bool context_claimed;           /* somebody is giving it a context: control/vcpu_op.c */
 	bool defer_shutdown;
 	struct cpu_user_regs regs;      /* while not running */
 	struct sched_unit sched;
@@ -53,7 +54,7 @@ struct vcpu {
 
 struct domain {
 	domid_t domid;
-	uint8_t is_dying;               /* under domctl lock; read freely */
+	uint8_t is_dying;               /* domain 0's calls alone change it; read freely */
 	bool is_idle;
 	bool is_shutting_down, is_shut_down; /* shutdown_lock */
 	bool crashed_once;
@@ -91,7 +92,7 @@ struct domain {
 	struct sched_dom sched;
 	int64_t time_offset_sec;
 	uint64_t wc_base_ns;
-	spinlock_t hypercall_lock;      /* vcpu_op initialise, register_*; domctls on it */
+	spinlock_t hypercall_lock;      /* which vCPUs are up, where vcpu_info is, watchdogs */
 	struct { uint64_t window_start; uint32_t lines; char buf[256]; uint32_t len; } console; /* console_io */
 };
 
