@@ -159,7 +159,7 @@ static int not_supported(struct xen_domctl *op, struct domain *d)
 
 #define COPY_BACK 1u
 #define NO_DOMAIN 2u
-#define EVEN_DEAD 4u /* may be asked of a zombie */
+#define OR_NEXT 4u /* or of the next domain there is; zombies, too */
 
 struct domctl_op {
 	domctl_fn fn;
@@ -171,7 +171,7 @@ static const struct domctl_op ops[] = {
 	[XEN_DOMCTL_destroydomain] = { destroydomain, 0 },
 	[XEN_DOMCTL_pausedomain] = { pausedomain, 0 },
 	[XEN_DOMCTL_unpausedomain] = { unpausedomain, 0 },
-	[XEN_DOMCTL_getdomaininfo] = { domctl_getdomaininfo, COPY_BACK | EVEN_DEAD },
+	[XEN_DOMCTL_getdomaininfo] = { domctl_getdomaininfo, COPY_BACK | OR_NEXT },
 	[XEN_DOMCTL_setvcpuaffinity] = { domctl_setvcpuaffinity, 0 },
 	[XEN_DOMCTL_max_mem] = { max_mem, 0 },
 	[XEN_DOMCTL_setvcpucontext] = { domctl_setvcpucontext, 0 },
@@ -207,7 +207,7 @@ static int run(const struct domctl_op *o, struct xen_domctl *op)
 	int ret;
 
 	if (!(o->flags & NO_DOMAIN)) {
-		d = o->flags & EVEN_DEAD ? get_domain_even_dead(op->domain) : get_domain_by_id(op->domain);
+		d = o->flags & OR_NEXT ? get_domain_from(op->domain) : get_domain_by_id(op->domain);
 		if (d == NULL)
 			return -ESRCH;
 	}

@@ -159,7 +159,7 @@ int domctl_scheduler_op(struct xen_domctl *op, struct domain *d)
 	struct xen_domctl_scheduler_op *s = &op->u.scheduler_op;
 	uint32_t weight, cap;
 
-	if ((s->sched_id != XEN_SCHEDULER_CREDIT && s->sched_id != XEN_SCHEDULER_CREDIT2) || is_host_domain(d))
+	if (s->sched_id != XEN_SCHEDULER_CREDIT && s->sched_id != XEN_SCHEDULER_CREDIT2)
 		return -EINVAL;
 	switch (s->cmd) {
 	case XEN_DOMCTL_SCHEDOP_getinfo:
@@ -167,6 +167,9 @@ int domctl_scheduler_op(struct xen_domctl *op, struct domain *d)
 		s->u.credit.cap = d->sched_cap;
 		return 0;
 	case XEN_DOMCTL_SCHEDOP_putinfo:
+		/* Its calls have a slice of each window, whatever its weight were. */
+		if (is_host_domain(d))
+			return -EOPNOTSUPP;
 		/* These two values say "as it is". */
 		weight = s->u.credit.weight != 0 ? s->u.credit.weight : d->sched_weight;
 		cap = s->u.credit.cap != UINT16_MAX ? s->u.credit.cap : d->sched_cap;

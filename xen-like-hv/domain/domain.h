@@ -73,6 +73,7 @@ struct domain {
 	uint8_t handle[16];             /* uuid */
 	uint32_t ssidref;
 	uint32_t createflags;
+	bool msr_relaxed;               /* an unknown MSR is no #GP */
 
 	struct shared_info *shared_info; /* hypervisor page, shared writable with the guest */
 
@@ -111,8 +112,11 @@ static inline bool is_idle_vcpu(const struct vcpu *v) { return v->domain->is_idl
 #define for_each_vcpu(d, v, i) \
 	for ((i) = 0; (i) < (d)->max_vcpus; (i)++) if (((v) = (d)->vcpu[i]) != NULL)
 
-/* The same, also of a domain that is dead but still referenced: only its accounts may be read. */
-struct domain *get_domain_even_dead(domid_t id);
+/*
+ * The first with a number from id on, referenced; NULL: none. Also one that is
+ * dead but still referenced: only its accounts may be read.
+ */
+struct domain *get_domain_from(uint32_t id);
 /* domain_create and domain_free alone: -EEXIST. */
 int domain_list_add(struct domain *d);
 void domain_list_remove(struct domain *d);

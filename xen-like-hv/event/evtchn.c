@@ -8,6 +8,8 @@
 #include "sched/softirq.h"
 #include "x86/uaccess.h"
 
+#define BUSY_TRIES 16u
+
 uint32_t ports_of_abi(const struct domain *d)
 {
 	const struct evtchn_table *t = d->evtchn;
@@ -40,38 +42,85 @@ static struct evtchn *add_bucket(struct evtchn_table *t, uint32_t port)
 	return &b[port % PORTS_PER_BUCKET];
 }
 
-struct evtchn *port_alloc(struct domain *d, int *err)
+static void free_append(struct domain *d, struct evtchn *chn)
 {
 	struct evtchn_table *t = d->evtchn;
-	uint32_t port, end = ports_of_abi(d), first_free = 0;
 
-	*err = t->closing ? -EINVAL : -ENOSPC;
-	for (port = t->first_free; port < end && !t->closing; port++) {
-		struct evtchn *chn = port_lookup(d, port);
+	chn->next_free = 0;
+	if (t->free_tail)
+		port_lookup(d, t->free_tail)->next_free = chn->port;
+	else
+		t->free_head = chn->port;
+	t->free_tail = chn->port;
+}
 
-		if (!chn) {
-			chn = add_bucket(t, port);
-			if (!chn) {
-				*err = -ENOMEM;
-				return NULL;
-			}
-		}
-		if (chn->state != ECS_FREE)
-			continue;
-		/* Free, but a FIFO queue of the guest still leads over it. */
-		if (port_is_busy(d, chn)) {
-			first_free = first_free ? first_free : port;
-			continue;
-		}
-		t->first_free = first_free ? first_free : port;
-		t->used = max(t->used, port + 1);
-		t->nr_bound++;
-		chn->notify_vcpu = 0;
-		chn->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
-		chn->lost = false;
-		return chn;
+static struct evtchn *free_take(struct domain *d)
+{
+	struct evtchn_table *t = d->evtchn;
+	struct evtchn *chn = t->free_head ? port_lookup(d, t->free_head) : NULL;
+
+	if (chn) {
+		t->free_head = chn->next_free;
+		if (!t->free_head)
+			t->free_tail = 0;
+	}
+	return chn;
+}
+
+/*
+ * The one that was closed longest ago, since a FIFO queue of the guest may still
+ * lead over others. What a guest leaves in its queues does not make the search
+ * longer, it makes it fail.
+ */
+static struct evtchn *take_closed(struct domain *d)
+{
+	unsigned int tries = BUSY_TRIES;
+	struct evtchn *chn;
+
+	while (tries-- && (chn = free_take(d))) {
+		if (!port_is_busy(d, chn))
+			return chn;
+		free_append(d, chn);
 	}
 	return NULL;
+}
+
+static struct evtchn *take_unused(struct domain *d, int *err)
+{
+	struct evtchn_table *t = d->evtchn;
+	struct evtchn *chn;
+
+	*err = -ENOSPC;
+	if (t->used >= ports_of_abi(d))
+		return NULL;
+	chn = port_lookup(d, t->used);
+	if (!chn)
+		chn = add_bucket(t, t->used);
+	if (!chn) {
+		*err = -ENOMEM;
+		return NULL;
+	}
+	WRITE_ONCE(t->used, t->used + 1);
+	return chn;
+}
+
+struct evtchn *port_alloc(struct domain *d, int *err)
+{
+	struct evtchn *chn;
+
+	*err = -EINVAL;
+	if (d->evtchn->closing)
+		return NULL;
+	chn = take_closed(d);
+	if (!chn)
+		chn = take_unused(d, err);
+	if (!chn)
+		return NULL;
+	d->evtchn->nr_bound++;
+	chn->notify_vcpu = 0;
+	chn->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
+	chn->lost = false;
+	return chn;
 }
 
 void port_free(struct domain *d, struct evtchn *chn)
@@ -79,10 +128,16 @@ void port_free(struct domain *d, struct evtchn *chn)
 	port_clear_pending(d, chn);
 	chn->state = ECS_FREE;
 	chn->remote = NULL;
-	chn->remote_port = 0;
 	chn->notify_vcpu = 0;
 	d->evtchn->nr_bound--;
-	d->evtchn->first_free = min(d->evtchn->first_free, chn->port);
+	free_append(d, chn);
+}
+
+/* None is bound: the ABI may change, and with it how many there are. */
+static void forget_ports(struct evtchn_table *t)
+{
+	t->free_head = t->free_tail = 0;
+	WRITE_ONCE(t->used, 1);
 }
 
 void lock_two(struct domain *a, struct domain *b)
@@ -165,14 +220,14 @@ int evtchn_close(struct domain *d, uint32_t port)
 }
 
 /* 0, or -ERESTART_HC if asked to give way: the next call goes on. */
-static int close_all(struct domain *d, bool preemptible)
+static int close_all(struct domain *d)
 {
 	struct evtchn_table *t = d->evtchn;
 	uint32_t port;
 
 	for (port = max(t->reset_next, 1u); port < READ_ONCE(t->used); port++) {
 		(void)evtchn_close(d, port);
-		if (preemptible && port % 64 == 0 && preempt_wanted()) {
+		if (port % 64 == 0 && preempt_wanted()) {
 			t->reset_next = port + 1;
 			return -ERESTART_HC;
 		}
@@ -183,7 +238,7 @@ static int close_all(struct domain *d, bool preemptible)
 
 static int evtchn_reset(struct domain *d)
 {
-	int rc = close_all(d, true);
+	int rc = close_all(d);
 
 	if (rc)
 		return rc;
@@ -195,14 +250,14 @@ static int evtchn_reset(struct domain *d)
 	}
 	fifo_destroy(d);
 	l2_reset(d);
+	forget_ports(d->evtchn);
 	spin_unlock(&d->event_lock);
 	return 0;
 }
 
-void evtchn_reset_host(struct domain *d)
+int evtchn_reset_host(struct domain *d)
 {
-	(void)close_all(d, false);
-	l2_reset(d);
+	return evtchn_reset(d);
 }
 
 int evtchn_init(struct domain *d, uint32_t max_port)
@@ -212,7 +267,7 @@ int evtchn_init(struct domain *d, uint32_t max_port)
 	if (!t)
 		return -ENOMEM;
 	t->nr_ports = min(max_port, EVTCHN_FIFO_NR_CHANNELS - 1u) + 1u;
-	t->first_free = 1;
+	t->used = 1;
 	t->bucket = xzalloc_array(struct evtchn *, (t->nr_ports + PORTS_PER_BUCKET - 1) / PORTS_PER_BUCKET);
 	if (!t->bucket) {
 		xfree(t);
@@ -222,16 +277,24 @@ int evtchn_init(struct domain *d, uint32_t max_port)
 	return 0;
 }
 
-void evtchn_destroy(struct domain *d)
+int evtchn_destroy(struct domain *d)
 {
+	struct evtchn_table *t = d->evtchn;
+	int rc;
+
 	spin_lock(&d->event_lock);
-	d->evtchn->closing = true;
-	d->evtchn->reset_next = 0;
+	if (!t->closing) {
+		t->closing = true;
+		t->reset_next = 0;
+	}
 	spin_unlock(&d->event_lock);
-	(void)close_all(d, false);
+	rc = close_all(d);
+	if (rc)
+		return rc;
 	spin_lock(&d->event_lock);
 	fifo_destroy(d);
 	spin_unlock(&d->event_lock);
+	return 0;
 }
 
 void evtchn_free(struct domain *d)

@@ -123,6 +123,20 @@ int gnttab_get_version(uint64_t arg)
 	return copy_to_guest(arg, &op, 1);
 }
 
+/* An entry at a time: the console may be slow, and the guest wants the lock. */
+static void dump_entry(struct grant_table *gt, uint32_t ref)
+{
+	struct active_grant act = { .readers = 0 };
+
+	spin_lock(&gt->lock);
+	if (ref < grant_nr_refs(gt))
+		act = *grant_active(gt, ref);
+	spin_unlock(&gt->lock);
+	if (act.readers != 0 || act.writers != 0)
+		printk("  [%u] to d%u frame %#lx, %u readers, %u writers\n", ref, act.domid, act.frame.m, act.readers,
+		       act.writers);
+}
+
 int gnttab_dump_table(uint64_t arg)
 {
 	struct gnttab_dump_table op;
@@ -139,17 +153,10 @@ int gnttab_dump_table(uint64_t arg)
 	d = grant_lookup_own(op.dom, &op.status);
 	if (d != NULL) {
 		gt = d->grant;
-		spin_lock(&gt->lock);
 		printk("d%u: grant table version %u, %u of %u frames\n", d->domid, gt->version, gt->nr_frames,
 		       gt->max_frames);
-		for (ref = 0; ref < grant_nr_refs(gt); ref++) {
-			const struct active_grant *act = grant_active(gt, ref);
-
-			if (act->readers != 0 || act->writers != 0)
-				printk("  [%u] to d%u frame %#lx, %u readers, %u writers\n", ref, act->domid,
-				       act->frame.m, act->readers, act->writers);
-		}
-		spin_unlock(&gt->lock);
+		for (ref = 0; ref < READ_ONCE(gt->nr_frames) * V1_PER_FRAME; ref++)
+			dump_entry(gt, ref);
 		put_domain(d);
 	}
 	return copy_to_guest(arg, &op, 1);
