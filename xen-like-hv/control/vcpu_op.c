@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* VCPUOP_*: a guest brings its vCPUs up and down and tells where their shared areas are. */
 #include "control/private.h"
+#include "domain/continuation.h"
+#include "domain/uaccess.h"
 #include "event/poll.h"
+#include "lib/errno.h"
 #include "mm/heap.h"
 #include "pv/bounce.h"
 #include "pv/trap.h"
+#include "sched/sched.h"
+#include "vtime/vtime.h"
+#include "x86/printk.h"
 
 /*
  * To validate v's tables takes as long as its guest likes, so a mark keeps other

@@ -3,7 +3,7 @@
 #include "grant/private.h"
 #include "mm/heap.h"
 #include "mm/page_alloc.h"
-#include "sched/softirq.h"
+#include "x86/softirq.h"
 
 struct maptrack *maptrack_get(struct grant_table *gt, uint32_t handle)
 {

@@ -3,7 +3,7 @@
 #include "grant/private.h"
 #include "mm/page_alloc.h"
 #include "pv/mmu.h"
-#include "sched/softirq.h"
+#include "x86/softirq.h"
 
 /* Takes back a claimed handle's mappings named in what (MT_HOST, MT_DEVICE), the handle with the last. */
 static void drop(struct domain *ld, uint32_t handle, unsigned int what)

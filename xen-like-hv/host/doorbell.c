@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The host's doorbells: interrupts of CPU 0, which may be in the middle of something long. */
 #include "host/host.h"
-#include "sched/softirq.h"
+#include "x86/softirq.h"
 
 /*
  * What is still pending here was not heard: the host rings again after a while,

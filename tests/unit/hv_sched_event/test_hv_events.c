@@ -7,7 +7,7 @@
 #include "event/poll.h"
 #include "event/private.h"
 #include "lib/errno.h"
-#include "sched/softirq.h"
+#include "x86/softirq.h"
 
 static struct domain *d1, *d2;
 

@@ -6,7 +6,7 @@
 #include "tests/unit/hv_sched_event/shim.h"
 #include "host/host.h"
 #include "sched/private.h"
-#include "sched/softirq.h"
+#include "x86/softirq.h"
 
 #define NR 200
 static struct timer timers[NR];
