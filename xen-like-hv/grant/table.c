@@ -324,8 +324,8 @@ long do_grant_table_op(unsigned long cmd, unsigned long arg, unsigned long count
 	if (cmd >= ARRAY_SIZE(ops) || ops[cmd].one == NULL)
 		return -ENOSYS;
 	op = &ops[cmd];
-	if (op->size == 0)
-		return n != 1 ? -EINVAL : op->one(arg);
+	if (op->size == 0 && n != 1)
+		return -EINVAL;
 	for (done = 0; done < n; done++) {
 		if (done != 0 && preempt_wanted())
 			return again(cmd, op, arg, n, done);
