@@ -2,7 +2,7 @@
 # Unit tests of the hypervisor's events, timers and scheduler: its files, compiled
 # for the host against tests/unit/hv_sched_event/shim (one thread, simulated time).
 
-HVSCHED_HV := $(addprefix event/,evtchn bind virq send bitmap_2l fifo poll host_send) \
+HVSCHED_HV := $(addprefix event/,evtchn ports bind virq send bitmap_2l fifo poll host_send) \
 	time/timer $(addprefix vtime/,vtime runstate guest_area) $(addprefix sched/,fair core affinity pause runstate) host/doorbell
 HVSCHED_OBJ := $(HVSCHED_HV:%=$(O)/hvsched/xen-like-hv/%.o) $(O)/hvsched/tests/unit/hv_sched_event/shim.o
 HVSCHED_BIN := $(addprefix $(O)/tests/unit/hv_sched_event/,test_hv_events test_hv_sched)

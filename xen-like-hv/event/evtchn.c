@@ -1,144 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Event channel ports: the table, closing, reset; and the hypercall. */
+/* Event channels: closing, reset; and the hypercall. */
 #include "domain/continuation.h"
 #include "domain/uaccess.h"
 #include "event/private.h"
 #include "lib/errno.h"
-#include "mm/heap.h"
 #include "x86/printk.h"
 #include "x86/softirq.h"
-
-#define BUSY_TRIES 16u
-
-uint32_t ports_of_abi(const struct domain *d)
-{
-	const struct evtchn_table *t = d->evtchn;
-	uint32_t abi = t->fifo ? EVTCHN_FIFO_NR_CHANNELS : (uint32_t)EVTCHN_2L_NR_CHANNELS;
-
-	return min(t->nr_ports, abi);
-}
-
-struct evtchn *port_lookup(const struct domain *d, uint32_t port)
-{
-	const struct evtchn_table *t = d->evtchn;
-	struct evtchn *bucket;
-
-	if (!t || port == 0 || port >= t->nr_ports)
-		return NULL;
-	bucket = READ_ONCE(t->bucket[port / PORTS_PER_BUCKET]);
-	return bucket ? &bucket[port % PORTS_PER_BUCKET] : NULL;
-}
-
-static struct evtchn *add_bucket(struct evtchn_table *t, uint32_t port)
-{
-	struct evtchn *b = xzalloc_array(struct evtchn, PORTS_PER_BUCKET);
-	uint32_t i;
-
-	if (!b)
-		return NULL;
-	for (i = 0; i < PORTS_PER_BUCKET; i++)
-		b[i].port = port / PORTS_PER_BUCKET * PORTS_PER_BUCKET + i;
-	__atomic_store_n(&t->bucket[port / PORTS_PER_BUCKET], b, __ATOMIC_RELEASE);
-	return &b[port % PORTS_PER_BUCKET];
-}
-
-static void free_append(struct domain *d, struct evtchn *chn)
-{
-	struct evtchn_table *t = d->evtchn;
-
-	chn->next_free = 0;
-	if (t->free_tail)
-		port_lookup(d, t->free_tail)->next_free = chn->port;
-	else
-		t->free_head = chn->port;
-	t->free_tail = chn->port;
-}
-
-static struct evtchn *free_take(struct domain *d)
-{
-	struct evtchn_table *t = d->evtchn;
-	struct evtchn *chn = t->free_head ? port_lookup(d, t->free_head) : NULL;
-
-	if (chn) {
-		t->free_head = chn->next_free;
-		if (!t->free_head)
-			t->free_tail = 0;
-	}
-	return chn;
-}
-
-/*
- * The one that was closed longest ago, since a FIFO queue of the guest may still
- * lead over others. What a guest leaves in its queues does not make the search
- * longer, it makes it fail.
- */
-static struct evtchn *take_closed(struct domain *d)
-{
-	unsigned int tries = BUSY_TRIES;
-	struct evtchn *chn;
-
-	while (tries-- && (chn = free_take(d))) {
-		if (!port_is_busy(d, chn))
-			return chn;
-		free_append(d, chn);
-	}
-	return NULL;
-}
-
-static struct evtchn *take_unused(struct domain *d, int *err)
-{
-	struct evtchn_table *t = d->evtchn;
-	struct evtchn *chn;
-
-	*err = -ENOSPC;
-	if (t->used >= ports_of_abi(d))
-		return NULL;
-	chn = port_lookup(d, t->used);
-	if (!chn)
-		chn = add_bucket(t, t->used);
-	if (!chn) {
-		*err = -ENOMEM;
-		return NULL;
-	}
-	WRITE_ONCE(t->used, t->used + 1);
-	return chn;
-}
-
-struct evtchn *port_alloc(struct domain *d, int *err)
-{
-	struct evtchn *chn;
-
-	*err = -EINVAL;
-	if (d->evtchn->closing)
-		return NULL;
-	chn = take_closed(d);
-	if (!chn)
-		chn = take_unused(d, err);
-	if (!chn)
-		return NULL;
-	d->evtchn->nr_bound++;
-	chn->notify_vcpu = 0;
-	chn->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
-	chn->lost = false;
-	return chn;
-}
-
-void port_free(struct domain *d, struct evtchn *chn)
-{
-	port_clear_pending(d, chn);
-	chn->state = ECS_FREE;
-	chn->remote = NULL;
-	chn->notify_vcpu = 0;
-	d->evtchn->nr_bound--;
-	free_append(d, chn);
-}
-
-/* None is bound: the ABI may change, and with it how many there are. */
-static void forget_ports(struct evtchn_table *t)
-{
-	t->free_head = t->free_tail = 0;
-	WRITE_ONCE(t->used, 1);
-}
 
 void lock_two(struct domain *a, struct domain *b)
 {
@@ -250,7 +117,7 @@ static int evtchn_reset(struct domain *d)
 	}
 	fifo_destroy(d);
 	l2_reset(d);
-	forget_ports(d->evtchn);
+	ports_forget(d->evtchn);
 	spin_unlock(&d->event_lock);
 	return 0;
 }
@@ -258,23 +125,6 @@ static int evtchn_reset(struct domain *d)
 int evtchn_reset_host(struct domain *d)
 {
 	return evtchn_reset(d);
-}
-
-int evtchn_init(struct domain *d, uint32_t max_port)
-{
-	struct evtchn_table *t = xzalloc(struct evtchn_table);
-
-	if (!t)
-		return -ENOMEM;
-	t->nr_ports = min(max_port, EVTCHN_FIFO_NR_CHANNELS - 1u) + 1u;
-	t->used = 1;
-	t->bucket = xzalloc_array(struct evtchn *, (t->nr_ports + PORTS_PER_BUCKET - 1) / PORTS_PER_BUCKET);
-	if (!t->bucket) {
-		xfree(t);
-		return -ENOMEM;
-	}
-	d->evtchn = t;
-	return 0;
 }
 
 int evtchn_destroy(struct domain *d)
@@ -294,21 +144,7 @@ int evtchn_destroy(struct domain *d)
 	spin_lock(&d->event_lock);
 	fifo_destroy(d);
 	spin_unlock(&d->event_lock);
-	return 0;
-}
-
-void evtchn_free(struct domain *d)
-{
-	struct evtchn_table *t = d->evtchn;
-	uint32_t i;
-
-	d->evtchn = NULL;
-	if (!t)
-		return;
-	for (i = 0; i < (t->nr_ports + PORTS_PER_BUCKET - 1) / PORTS_PER_BUCKET; i++)
-		xfree(t->bucket[i]);
-	xfree(t->bucket);
-	xfree(t);
+	return ports_free_buckets(d);
 }
 
 /* --- the hypercall --- */

@@ -66,11 +66,16 @@ static inline bool test_and_clear_bit(unsigned int nr, volatile void *p)
 	return __atomic_fetch_and((volatile uint64_t *)p + nr / BITS_PER_WORD, ~bit, __ATOMIC_SEQ_CST) & bit;
 }
 
-/* evtchn.c: ports */
+/* ports.c */
 struct evtchn *port_lookup(const struct domain *d, uint32_t port); /* NULL: no such port, or never used */
 struct evtchn *port_alloc(struct domain *d, int *err);             /* event_lock held; still ECS_FREE */
 void port_free(struct domain *d, struct evtchn *chn);
 uint32_t ports_of_abi(const struct domain *d);
+/* None is bound: the ABI may change, and with it how many there are. */
+void ports_forget(struct evtchn_table *t);
+/* The domain is dying and none is bound: 0, or -ERESTART_HC. */
+int ports_free_buckets(struct domain *d);
+/* evtchn.c */
 void lock_two(struct domain *a, struct domain *b);
 void unlock_two(struct domain *a, struct domain *b);
 int evtchn_close(struct domain *d, uint32_t port);
