@@ -11,9 +11,9 @@ struct evtchn_table; /* event/private.h */
 
 void event_boot(void);                                 /* EVENT_SEND_SOFTIRQ drains node_shared.host_send */
 int evtchn_init(struct domain *d, uint32_t max_port);  /* d->evtchn */
-void evtchn_destroy(struct domain *d);                 /* closes all ports; bounded by max ports */
+int evtchn_destroy(struct domain *d);                  /* closes all ports: 0, or -ERESTART_HC to be called again */
 void evtchn_free(struct domain *d);                    /* last reference gone */
-void evtchn_reset_host(struct domain *d);              /* NODE_OP_RESET_HOST */
+int evtchn_reset_host(struct domain *d);               /* NODE_OP_RESET_HOST; likewise */
 int evtchn_send(struct domain *ld, uint32_t port);
 void send_guest_vcpu_virq(struct vcpu *v, uint32_t virq);
 void send_guest_global_virq(struct domain *d, uint32_t virq);

@@ -274,7 +274,7 @@ int fifo_expand_array(struct domain *d, uint64_t array_mfn)
 	int rc;
 
 	if (!f)
-		return -EINVAL;
+		return -EOPNOTSUPP;
 	if (f->nr_pages >= ARRAY_PAGES || f->nr_pages * WORDS_PER_PAGE >= d->evtchn->nr_ports)
 		return -ENOSPC;
 	rc = take_page(d, array_mfn, &pg);

@@ -13,7 +13,7 @@ int grant_release_mappings(struct domain *d);
  * Mappings that others have of d's pages stay good until they unmap them. */
 void grant_close(struct domain *d);
 void grant_destroy(struct domain *d);    /* the tables themselves, with the last reference to d */
-void grant_reset_host(struct domain *d); /* NODE_OP_RESET_HOST */
+int grant_reset_host(struct domain *d);  /* NODE_OP_RESET_HOST; likewise */
 /* XENMAPSPACE-like: the machine frame of grant-table frame idx, growing the table: 0 or -errno. */
 int grant_frame_mfn(struct domain *d, uint32_t idx, bool status, mfn_t *ret);
 long do_grant_table_op(unsigned long cmd, unsigned long arg, unsigned long count);

@@ -50,12 +50,12 @@ void *host_arena(uint64_t handle, uint64_t len)
 
 static void mailbox_irq(void)
 {
-	softirq_raise(HOST_SOFTIRQ);
+	host_doorbell(HOST_SOFTIRQ);
 }
 
 static void send_irq(void)
 {
-	softirq_raise(EVENT_SEND_SOFTIRQ);
+	host_doorbell(EVENT_SEND_SOFTIRQ);
 }
 
 /* Vectors the node ABI has no use for yet. */

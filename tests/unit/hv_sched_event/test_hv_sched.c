@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "tests/unit/hv_sched_event/shim.h"
+#include "host/host.h"
 #include "sched/private.h"
 #include "x86/softirq.h"
 
@@ -230,6 +231,28 @@ START_TEST(pausing)
 }
 END_TEST
 
+/* Doorbells ring on CPU 0. While it does not get around to one, whoever else does serves it. */
+START_TEST(doorbell_not_heard)
+{
+	const uint32_t host = 1u << HOST_SOFTIRQ, send = 1u << EVENT_SEND_SOFTIRQ;
+
+	test_machine(3);
+	host_doorbell(HOST_SOFTIRQ);
+	ck_assert_uint_eq(softirq_pending[0], host);
+	ck_assert_uint_eq(softirq_pending[1] | softirq_pending[2], 0);
+	host_doorbell(EVENT_SEND_SOFTIRQ);
+	ck_assert_uint_eq(softirq_pending[1] | softirq_pending[2], 0);
+	softirq_raise(TIMER_SOFTIRQ);
+	host_doorbell(HOST_SOFTIRQ);
+	ck_assert_uint_eq(softirq_pending[1], host | send);
+	ck_assert_uint_eq(softirq_pending[2], host | send);
+	ck_assert_uint_eq(softirq_pending[3], 0);
+	softirq_pending[0] = softirq_pending[1] = softirq_pending[2] = 0;
+	host_doorbell(HOST_SOFTIRQ);
+	ck_assert_uint_eq(softirq_pending[1] | softirq_pending[2], 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("hv_sched");
@@ -245,6 +268,7 @@ int main(void)
 	tcase_add_test(c, pinning);
 	tcase_add_test(c, sleeper);
 	tcase_add_test(c, pausing);
+	tcase_add_test(c, doorbell_not_heard);
 	suite_add_tcase(s, c);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
