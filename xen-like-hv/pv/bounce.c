@@ -2,7 +2,6 @@
 /* Frames on the guest kernel's stack: exceptions, callbacks, slow system calls. */
 #include "pv/bounce.h"
 #include "lib/printk.h"
-#include "pv/fast_paths.h"
 #include "pv/mmu.h"
 #include "sched/softirq.h"
 #include "x86/processor.h"
@@ -25,20 +24,28 @@ void pv_toggle_mode(struct vcpu *v)
 /* Room for the largest frame below a stack pointer that bounce.S uses unchecked. */
 #define FRAME_MAX 128
 
-void pv_update_fast_paths(struct vcpu *v)
+static bool stack_is_fit(uint64_t sp)
 {
-	uint64_t sp = v->pv.kernel_sp;
-	uint8_t fast = 0;
+	return sp % 16 == 0 && sp >= FRAME_MAX && guest_range_ok(sp - FRAME_MAX, FRAME_MAX);
+}
 
+/*
+ * Of current alone, as what it is made from changes under nobody else's hands.
+ * Made by another CPU of a vCPU that runs, fast_sp could be of a stack that was
+ * left, and fast_iret of the time before an NMI, whose end would not be noticed.
+ */
+void pv_update_fast_paths(void)
+{
+	struct vcpu *v = current;
+	uint64_t sp = v->pv.kernel_sp;
 	/* With SMAP, accesses to the guest's stack need more than bounce.S does. */
-	if (!uaccess_smap && !pv_architectural_iopl(v)) {
-		if (!v->pv.in_nmi)
-			fast |= PV_FAST_IRET;
-		if (v->pv.syscall_cb && v->pv.syscall_mask_events && sp % 16 == 0 && sp >= FRAME_MAX &&
-		    guest_range_ok(sp - FRAME_MAX, FRAME_MAX))
-			fast |= PV_FAST_SYSCALL;
-	}
-	WRITE_ONCE(v->pv.fast_paths, fast);
+	bool fast = !uaccess_smap && !pv_architectural_iopl(v);
+
+	hv_delay_point("fast paths: read, not yet stored");
+	WRITE_ONCE(v->pv.fast_iret, fast && !v->pv.in_nmi);
+	if (!fast || !v->pv.syscall_cb || !v->pv.syscall_mask_events || !stack_is_fit(sp))
+		sp = 0;
+	WRITE_ONCE(v->pv.fast_sp, sp);
 }
 
 void pv_crash_current(const char *why)
@@ -168,7 +175,7 @@ void pv_syscall64(struct cpu_user_regs *regs)
 		return;
 	}
 	pv_bounce(v->pv.syscall_cb, v->pv.syscall_mask_events ? BOUNCE_MASK_EVENTS : 0, 0, NULL);
-	pv_update_fast_paths(v);
+	pv_update_fast_paths();
 }
 
 void pv_syscall32(struct cpu_user_regs *regs)

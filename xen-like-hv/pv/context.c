@@ -99,7 +99,7 @@ void pv_ctxt_switch_to(struct vcpu *v)
 	fpu_switch_to(v);
 	if (cpu_features.rdtscp)
 		cpu_set_tsc_aux(v->pv.tsc_aux);
-	pv_update_fast_paths(v);
+	pv_update_fast_paths();
 }
 
 /*
@@ -254,7 +254,6 @@ int pv_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
 		return ret == -ERESTART_HC ? ret : -EINVAL;
 	set_handlers(v, c);
 	set_registers(v, c);
-	pv_update_fast_paths(v);
 	v->is_initialised = true;
 	return 0;
 }

@@ -41,6 +41,6 @@ long do_iret(void)
 	}
 	WRITE_ONCE(v->vcpu_info->evtchn_upcall_mask, !(f.rflags & FLAGS_IF));
 	v->pv.in_nmi = 0;
-	pv_update_fast_paths(v);
+	pv_update_fast_paths();
 	return 0;
 }

@@ -16,7 +16,6 @@
 
 static DEFINE_PER_CPU(struct domain *, loaded_domain); /* whose dirty_cpus has this CPU */
 static DEFINE_PER_CPU(uint64_t, idle_cr3);
-static DEFINE_PER_CPU(bool, ldt_is_loaded);
 
 struct window {
 	pte_t *l1;
@@ -55,10 +54,7 @@ void pv_mmu_switch_to(struct vcpu *v)
 			root_restore_user(v);
 		switch_domain(cpu, v->domain, v->pv.kernel_mode ? v->pv.cr3_kernel : v->pv.cr3_user);
 	}
-	if (v->pv.ldt_entries || ldt_is_loaded[cpu]) {
-		ldt_load(v->pv.ldt_entries);
-		ldt_is_loaded[cpu] = v->pv.ldt_entries != 0;
-	}
+	ldt_load(v->pv.ldt_entries);
 }
 
 static void free_window(struct window *w)

@@ -59,7 +59,7 @@ long do_stack_switch(unsigned long ss, unsigned long esp)
 		return -EINVAL;
 	v->pv.kernel_ss = fix_selector(ss);
 	v->pv.kernel_sp = esp & ~15UL;
-	pv_update_fast_paths(v);
+	pv_update_fast_paths();
 	return 0;
 }
 
