@@ -50,7 +50,9 @@ uint64_t cpu_get_gs_base(void);
 void cpu_set_gs_base(uint64_t base);
 uint16_t fix_selector(uint64_t sel); /* RPL 3, unless null */
 
-/* debugreg.c. value may be anything: 0, -EPERM, -EINVAL. v is current or does not run. */
+/* debugreg.c. 4 and 5 are other names of 6 and 7, unless the guest's CR4.DE is set. */
+bool pv_debugreg_exists(const struct vcpu *v, unsigned long reg);
+/* value may be anything: 0, -EPERM, -EINVAL. v is current or does not run. */
 int pv_set_debugreg(struct vcpu *v, unsigned int reg, uint64_t value);
 void debugreg_switch_from(const struct vcpu *v);
 void debugreg_switch_to(const struct vcpu *v);
@@ -79,5 +81,6 @@ int pv_register_callback(unsigned int type, unsigned int flags, uint64_t address
 
 /* emul_priv.c: CR4 as a guest sees it, of what it asked for. */
 uint64_t pv_fix_cr4(const struct vcpu *v, uint64_t cr4);
+uint64_t pv_hardware_cr4(const struct vcpu *v); /* while v is in the CPU */
 #define CR0_GUEST 0x80050033UL /* PG AM WP NE ET MP PE; TS comes and goes */
 #endif

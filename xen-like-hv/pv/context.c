@@ -94,6 +94,7 @@ void pv_ctxt_switch_to(struct vcpu *v)
 	if (is_idle_vcpu(v))
 		return;
 	load_selectors(v);
+	cpu_load_cr4(pv_hardware_cr4(v));
 	load_bases(v);
 	debugreg_switch_to(v);
 	fpu_switch_to(v);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The iret hypercall; bounce.S does the plain cases by itself. */
+#include "lib/errno.h"
 #include "pv/bounce.h"
 #include "x86/uaccess.h"
 
@@ -10,6 +11,8 @@ long do_iret(void)
 	struct vcpu *v = current;
 	struct iret_context f;
 
+	if (is_host_domain(v->domain))
+		return -EPERM;
 	if (copy_from_guest_raw(&f, regs->rsp, sizeof(f)) != 0) {
 		pv_crash_current("iret frame not readable");
 		return 0;
