@@ -3,11 +3,11 @@
  * Port I/O. A guest has no ports: reads give all ones and writes go nowhere,
  * which is what probing drivers take for "no such device".
  */
+#include "domain/uaccess.h"
 #include "pv/bounce.h"
 #include "pv/emul.h"
 #include "x86/extable.h"
 #include "x86/processor.h"
-#include "x86/uaccess.h"
 
 /* A guest kernel's privilege level is 1 here; 0, for which any IOPL will do, if it asked for the architecture's. */
 bool pv_iopl_allows(const struct vcpu *v)

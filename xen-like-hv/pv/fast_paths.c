@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* What bounce.S may do for a vCPU without asking C. */
-#include "lib/printk.h"
 #include "pv/bounce.h"
 #include "x86/cpu_info.h"
 #include "x86/processor.h"

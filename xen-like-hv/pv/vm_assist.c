@@ -2,6 +2,7 @@
 /* vm_assist: how a guest wants some corners of the ABI to behave. */
 #include "pv/bounce.h"
 #include "pv/mmu_private.h"
+#include "x86/softirq.h"
 
 long do_vm_assist(unsigned long cmd, unsigned long type)
 {
@@ -21,8 +22,9 @@ long do_vm_assist(unsigned long cmd, unsigned long type)
 	if (type == VMASST_TYPE_architectural_iopl && !(old & bit) == enable)
 		for_each_vcpu (d, v, i) {
 			__atomic_fetch_or(&v->pv.nmi_pending, PENDING_FAST_PATHS, __ATOMIC_SEQ_CST);
-			if (v->is_initialised)
-				vcpu_kick(v);
+			/* One that does not run, or not there any more, passes through the exit before it does. */
+			if (v != current && READ_ONCE(v->is_running))
+				softirq_raise_cpu(READ_ONCE(v->processor), KICK_SOFTIRQ);
 		}
 	if (type == VMASST_TYPE_runstate_update_flag)
 		for_each_vcpu (d, v, i)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The words that pv/bounce.S uses without a further look, and who may write them. */
+/* The words that entry/bounce.S uses without a further look, and who may write them. */
 #include <check.h>
 #include <stdlib.h>
 #include "pv/bounce.h"
@@ -11,7 +11,7 @@ static struct domain dom;
 static struct vcpu vcpus[2];
 static unsigned int kicks[2];
 
-void vcpu_kick(struct vcpu *v) { kicks[v->vcpu_id]++; }
+void softirq_raise_cpu(unsigned int cpu, unsigned int nr) { kicks[cpu] += nr == KICK_SOFTIRQ; }
 
 static void setup(void)
 {
@@ -24,7 +24,8 @@ static void setup(void)
 		dom.vcpu[i] = &vcpus[i];
 		vcpus[i].domain = &dom;
 		vcpus[i].vcpu_id = i;
-		vcpus[i].is_initialised = true;
+		vcpus[i].processor = i;
+		vcpus[i].is_running = true;
 		vcpus[i].pv.syscall_cb = 0xffffffff80001000;
 		vcpus[i].pv.syscall_mask_events = 1;
 		vcpus[i].pv.kernel_sp = 0xffffffff80004000;
@@ -102,6 +103,11 @@ START_TEST(assist_of_a_sibling)
 	/* Nothing changes: nobody is disturbed. */
 	ck_assert_int_eq(do_vm_assist(VMASST_CMD_disable, VMASST_TYPE_architectural_iopl), 0);
 	ck_assert_uint_eq(kicks[1], 2);
+	vcpus[1].is_running = false;
+	ck_assert_int_eq(do_vm_assist(VMASST_CMD_enable, VMASST_TYPE_architectural_iopl), 0);
+	ck_assert_uint_eq(p->nmi_pending, PENDING_NMI | PENDING_FAST_PATHS);
+	ck_assert_uint_eq(kicks[1], 2);
+	ck_assert_uint_eq(kicks[0], 0);
 }
 END_TEST
 
