@@ -29,7 +29,7 @@
  *	root_user, cr3_*             set when the vCPU is made
  *
  * Whoever changes for another vCPU what fast_sp and fast_iret are made from sets PENDING_FAST_PATHS there and
- * kicks it. The interrupt comes before its next instruction but one, and the way out from that looks.
+ * interrupts it: that comes as soon as the guest runs, and the way out from it looks.
  *
  * On entry to both, from entry.S: rsp at the rip slot of guest_regs(), with
  * rip, cs, rflags and rsp stored; r11 = current; rcx = rip, dead; all other
