@@ -11,8 +11,8 @@ for elf in "$O"/guests/*.elf; do
 	# These want devices or each other, and have tests of their own.
 	case $g in blk-* | net-* | p9-* | xfer-*) continue ;; esac
 	mem=8 vcpus=2 more=
-	[ "$g" != tsc-aux ] || more='cpus="0"'
 	[ "$g" != vcpu-init ] || mem=32 vcpus=3
+	case $g in control-bits | ldt | tsc-aux) more='cpus="0"' ;; esac
 	printf '%s\n' "name=\"$g\"" "kernel=\"$elf\"" "memory=$mem" "vcpus=$vcpus" 'on_poweroff="destroy"' 'on_crash="destroy"' "$more" >"$W/$g.cfg"
 	if ! pvctl create -q "$W/$g.cfg" >"$W/out" 2>&1; then
 		not_ok "guest $g: create"

@@ -15,7 +15,6 @@
 
 static DEFINE_PER_CPU(struct domain *, loaded_domain); /* whose dirty_cpus has this CPU */
 static DEFINE_PER_CPU(uint64_t, idle_cr3);
-static DEFINE_PER_CPU(bool, ldt_is_loaded);
 
 struct window {
 	pte_t *l1;
@@ -53,10 +52,7 @@ void pv_mmu_switch_to(struct vcpu *v)
 		set_cpu_gdt_page(v->pv.pervcpu_l1, cpu);
 		switch_domain(cpu, v->domain, v->pv.kernel_mode ? v->pv.cr3_kernel : v->pv.cr3_user);
 	}
-	if (v->pv.ldt_entries || ldt_is_loaded[cpu]) {
-		ldt_load(v->pv.ldt_entries);
-		ldt_is_loaded[cpu] = v->pv.ldt_entries != 0;
-	}
+	ldt_load(v->pv.ldt_entries);
 }
 
 static void free_window(struct window *w)
