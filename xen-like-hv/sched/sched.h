@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which vCPU runs where. Weighted fair: each vCPU has a virtual run time that
- * grows as it runs, the slower the larger its domain's weight; the least one
- * runs next. Idle CPUs halt.
+ * Which vCPU runs where. Weighted fair: a domain's virtual time grows as it
+ * runs, the slower the larger its weight; the least one runs next. Idle CPUs
+ * halt.
  */
 #ifndef SCHED_SCHED_H
 #define SCHED_SCHED_H
@@ -16,8 +16,8 @@ struct vcpu;
 /* Embedded in struct vcpu; sched/ alone writes it, under the run queue's lock. */
 struct sched_unit {
 	struct vcpu *next, *prev;  /* run queue */
-	s_time_t vtime;            /* virtual run time; while neither queued nor running: the lead
-	                            * (the lag, if negative) over its last run queue's clock */
+	s_time_t vtime;            /* its domain's where it was last, on the scale of all queues */
+	s_time_t used;             /* CPU time, as it counts beside its siblings */
 	s_time_t last_start;       /* when it last got the CPU */
 	s_time_t run_ns;           /* total */
 	cpumask_t hard_affinity, soft_affinity;
@@ -30,8 +30,19 @@ struct sched_unit {
 	s_time_t runstate_ns[4];
 };
 
+/* A domain on one CPU; under that run queue's lock. */
+struct sched_share {
+	s_time_t vtime;            /* virtual time of its vCPUs here */
+	s_time_t used;             /* the sibling that used most, of those that had a turn */
+	s_time_t served;           /* when it last ran here, or came */
+	uint32_t nr;               /* of its vCPUs: waiting or running here */
+};
+
 /* Embedded in struct domain; all zero is a valid start. */
 struct sched_dom {
+	struct sched_share share[NR_CPUS];
+	volatile uint32_t active;  /* vCPUs that wait or run, on all CPUs; atomically */
+	s_time_t work_ns;          /* CPU time of work for it outside of its vCPUs; atomically */
 	spinlock_t lock;           /* irqsave, inside the run queue's lock */
 	s_time_t cap_window;       /* start of the accounting period */
 	s_time_t cap_used;         /* CPU time in it, debt of earlier ones included */
@@ -64,6 +75,9 @@ int sched_set_affinity(struct vcpu *v, const cpumask_t *hard, const cpumask_t *s
 int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap_percent);
 struct xen_domctl_getvcpuinfo;
 s_time_t vcpu_run_time(struct vcpu *v);
+/* This CPU was busy for v's domain since start (a timer): whom that interrupted does not pay. */
+void sched_charge_work(struct vcpu *v, s_time_t start);
+void vcpu_runstate_publish(struct vcpu *v); /* to its registered area */
 void vcpu_runstate_get(struct vcpu *v, int *state, s_time_t *entry, s_time_t ns[4]);
 /* control/sched_op.c */
 void watchdog_destroy(struct domain *d);

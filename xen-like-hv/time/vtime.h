@@ -33,7 +33,7 @@ struct vcpu_vtime {
 void vtime_init_vcpu(struct vcpu *v);
 void vtime_destroy_vcpu(struct vcpu *v);
 void vtime_update(struct vcpu *v, bool force); /* on switch to v: vcpu_info.time and the time area */
-void vtime_update_runstate_area(struct vcpu *v); /* v is current, its address space loaded */
+void vtime_update_runstate_area(struct vcpu *v); /* v is current, or its run queue locked */
 void wallclock_init(uint64_t epoch_ns);
 void wallclock_update(struct domain *d);
 /* host only: the wall clock read epoch_ns when the system time was at_ns */
