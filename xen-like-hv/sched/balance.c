@@ -51,21 +51,19 @@ static struct run_queue *furthest_behind(cpumask_t cpus, s_time_t limit)
 	return best;
 }
 
-/* A distance that running for a short while, of whoever weighs least, does not explain. */
-static bool drifted(const struct run_queue *rq, const struct vcpu *v, const struct vcpu *first, s_time_t gap)
+/* By how much the clocks have drifted apart: more than running for a short while, of v or first, explains. */
+static s_time_t drift(const struct run_queue *rq, const struct vcpu *v, const struct vcpu *first)
 {
-	return fair_worth(rq, v, gap, MOVE_GAP) && first && fair_worth(rq, first, gap, MOVE_GAP);
+	s_time_t gap = first ? rq_common(rq, share_of(rq, first)->vtime) - v->sched.vtime : 0;
+
+	return fair_worth(rq, v, gap, DRIFT) && fair_worth(rq, first, gap, DRIFT) ? gap : 0;
 }
 
 static void move(struct run_queue *from, struct run_queue *rq, struct vcpu *v, const struct vcpu *first, s_time_t now)
 {
-	s_time_t gap;
-
 	fair_dequeue(from, v, false);
-	gap = rq_common(rq, rq->clock) - v->sched.vtime;
 	/* rq's own CPU alone writes it, under its lock; others read it as a hint. */
-	if (unlikely(drifted(rq, v, first, gap)))
-		WRITE_ONCE(rq->ahead, rq->ahead + gap);
+	WRITE_ONCE(rq->ahead, rq->ahead + drift(rq, v, first));
 	WRITE_ONCE(v->processor, cpu_of(rq));
 	fair_enqueue(rq, v, false, now);
 }

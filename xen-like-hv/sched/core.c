@@ -221,7 +221,7 @@ static struct vcpu *pick_next(struct run_queue *rq, unsigned int cpu, s_time_t n
 		v = fair_pick(rq, now);
 		if (!v)
 			pulled = balance_pull(rq, cpu, NULL, now);
-		else if (now >= rq->next_balance)
+		else if (now >= rq->next_balance && rq->mercy != now)
 			pulled = balance(rq, cpu, v, now);
 		else
 			pulled = false;

@@ -46,9 +46,11 @@ bool fair_worth(const struct run_queue *rq, const struct vcpu *v, s_time_t lag, 
 
 bool fair_before(const struct run_queue *rq, const struct vcpu *a, const struct vcpu *b)
 {
-	s_time_t x = share_of(rq, a)->vtime, y = share_of(rq, b)->vtime;
+	const struct sched_share *x = share_of(rq, a), *y = share_of(rq, b);
 
-	return x != y ? x < y : a->sched.used < b->sched.used;
+	if (x == y)
+		return a->sched.used < b->sched.used;
+	return x->vtime != y->vtime ? x->vtime < y->vtime : x->served < y->served;
 }
 
 static bool runs_a_guest(const struct run_queue *rq)
@@ -126,7 +128,7 @@ void fair_enqueue(struct run_queue *rq, struct vcpu *v, bool wakeup, s_time_t no
 	if (!rq->nr && !runs_a_guest(rq))
 		rq->clock = max(rq->clock, v->sched.vtime + rq->ahead);
 	if (s->nr++ == 0)
-		s->served = now;
+		s->served = wakeup ? now : v->sched.runstate_entry;
 	if (wakeup)
 		__atomic_fetch_add(&v->domain->sched.active, 1, __ATOMIC_RELAXED);
 	if (!wakeup)

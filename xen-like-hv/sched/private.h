@@ -9,14 +9,14 @@
 #define SLICE_MIN MILLISECS(2)
 #define SLICE_ROUND MILLISECS(24)    /* all that wait should have had a turn by then */
 #define SLICE_LEAST MILLISECS(1)
-#define ROUND_MAX MILLISECS(60)
+#define ROUND_MAX MILLISECS(50)
 #define WAKEUP_CREDIT MILLISECS(3)
 #define WAKEUP_GRANULARITY MICROSECS(500)
 #define BALANCE_PERIOD MILLISECS(3)
 #define PULL_LAG MILLISECS(2)        /* so much before the one that would run: worth a move */
-#define MOVE_GAP MILLISECS(50)       /* so much of anybody's time: the two clocks have drifted apart */
-#define STARVED MILLISECS(80)        /* a domain that waits for longer has a turn out of order, */
-#define MERCY_PERIOD MILLISECS(10)   /* one of them in so much time */
+#define DRIFT MILLISECS(50)          /* so far behind by running alone nobody comes */
+#define STARVED MILLISECS(70)        /* a domain that waits for longer has a turn out of order, */
+#define MERCY_PERIOD MILLISECS(6)    /* one of them in so much time */
 #define CAP_PERIOD MILLISECS(30)
 #define WEIGHT_DEFAULT 256u
 #define WEIGHT_MAX 65535u

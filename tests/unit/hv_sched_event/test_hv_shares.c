@@ -113,20 +113,18 @@ static void sleep_now(struct actor *a)
 	vcpu_sleep_nosync(a->v);
 }
 
+/* A step has passed here: first what the one that ran did in it. */
 static void step_cpu(void)
 {
-	struct actor *a;
+	struct actor *a = actor_of(current);
 
+	if (a && a->on) {
+		a->left -= STEP;
+		if (a->left <= 0)
+			sleep_now(a);
+	}
 	softirq_raise(TIMER_SOFTIRQ);
 	do_softirq();
-	a = actor_of(current);
-	if (!a || !a->on)
-		return;
-	a->left -= STEP;
-	if (a->left <= 0) {
-		sleep_now(a);
-		do_softirq();
-	}
 }
 
 static void watch(struct dom *dom)
@@ -588,8 +586,8 @@ int main(void)
 	tcase_add_test(c, stolen);
 	tcase_add_test(c, feather);
 	tcase_add_test(c, many_domains);
-	tcase_add_loop_test(c, random_shares, 0, 20);
-	tcase_add_loop_test(c, random_mix, 0, 20);
+	tcase_add_loop_test(c, random_shares, 0, 40);
+	tcase_add_loop_test(c, random_mix, 0, 40);
 	suite_add_tcase(s, c);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
