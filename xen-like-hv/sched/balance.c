@@ -38,7 +38,10 @@ static struct run_queue *furthest_behind(cpumask_t cpus, s_time_t limit)
 {
 	struct run_queue *best = NULL;
 
-	for (cpus &= contended_cpus; cpus; cpus &= cpus - 1) {
+	/* The mask may be late; an idle CPU looks at all. */
+	if (limit != INT64_MAX)
+		cpus &= contended_cpus;
+	for (; cpus; cpus &= cpus - 1) {
 		struct run_queue *rq = &run_queues[__builtin_ctzll(cpus)];
 		s_time_t least = max(READ_ONCE(rq->least), READ_ONCE(rq->running)) - READ_ONCE(rq->ahead);
 

@@ -244,7 +244,6 @@ static void set_slice(struct run_queue *rq, struct vcpu *next, s_time_t now)
 
 	if (!(contended_cpus & bit) != !rq->nr)
 		__atomic_fetch_xor(&contended_cpus, bit, __ATOMIC_SEQ_CST);
-
 	if (!is_idle_vcpu(next)) {
 		s_time_t left = cap_left(next->domain, now);
 
@@ -406,10 +405,14 @@ void sched_charge_work(struct vcpu *v, s_time_t start)
 	s_time_t now = NOW(), ns = now - start;
 
 	/* Whoever runs pays for its own; and what happened before it came is not its to be spared. */
-	if (rq->curr->domain != v->domain && rq->curr->sched.last_start <= start) {
+	if (rq->curr && rq->curr->domain != v->domain && rq->curr->sched.last_start <= start) {
 		rq->curr->sched.last_start += ns;
+		if (rq->host_running)
+			rq->host_start += ns;
 		fair_charge_work(rq, v, ns, now);
-		__atomic_fetch_add(&v->domain->sched.work_ns, ns, __ATOMIC_RELAXED);
+		/* A paused domain is said to use no time. */
+		if (!v->domain->pause_count)
+			__atomic_fetch_add(&v->domain->sched.work_ns, ns, __ATOMIC_RELAXED);
 	}
 	spin_unlock_irqrestore(&rq->lock, flags);
 }

@@ -24,9 +24,11 @@ static s_time_t weight_here(const struct run_queue *rq, const struct vcpu *v)
 }
 
 /*
- * domain.sched.active changes without a common lock, but under the lock of
- * this vCPU's queue, before share.nr on the way up and after it on the way
- * down: it is never less than what is counted here.
+ * domain.sched.active is changed by CPUs that hold different queues' locks. It
+ * is never less than share.nr of any queue, seen under that queue's lock: what
+ * is counted there was added to it under that lock, or was moved there under it.
+ * Else it is as old as the last sleep or wake on another CPU: what is charged
+ * meanwhile is off by that one vCPU.
  */
 static s_time_t parts_of(const struct run_queue *rq, const struct vcpu *v)
 {
@@ -41,7 +43,7 @@ static s_time_t weighted(const struct run_queue *rq, const struct vcpu *v, s_tim
 bool fair_worth(const struct run_queue *rq, const struct vcpu *v, s_time_t lag, s_time_t ns)
 {
 	/* Cut, so that the product fits: a thousand seconds are more than anybody asks for. */
-	return min(lag, MILLISECS(1000000)) * weight_here(rq, v) > ns * parts_of(rq, v);
+	return lag > 0 && min(lag, MILLISECS(1000000)) * weight_here(rq, v) > ns * parts_of(rq, v);
 }
 
 bool fair_before(const struct run_queue *rq, const struct vcpu *a, const struct vcpu *b)
@@ -79,6 +81,7 @@ static void insert(struct run_queue *rq, struct vcpu *v)
 	rq->head = v;
 	v->sched.on_queue = true;
 	rq->least = rq->nr++ ? min(rq->least, vtime) : vtime;
+	rq->heaviest = max(rq->heaviest, weight_of(v));
 }
 
 static void unlink(struct run_queue *rq, struct vcpu *v)
@@ -127,10 +130,10 @@ void fair_enqueue(struct run_queue *rq, struct vcpu *v, bool wakeup, s_time_t no
 	/* The clock of a queue that was empty stood still. */
 	if (!rq->nr && !runs_a_guest(rq))
 		rq->clock = max(rq->clock, v->sched.vtime + rq->ahead);
-	if (s->nr++ == 0)
-		s->served = wakeup ? now : v->sched.runstate_entry;
 	if (wakeup)
 		__atomic_fetch_add(&v->domain->sched.active, 1, __ATOMIC_RELAXED);
+	if (s->nr++ == 0)
+		s->served = wakeup ? now : v->sched.runstate_entry;
 	if (!wakeup)
 		place_moved(rq, v);
 	else if (s->nr == 1)
