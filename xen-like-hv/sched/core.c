@@ -69,7 +69,7 @@ static void maybe_preempt(struct run_queue *rq, struct vcpu *v, s_time_t now)
 	}
 	if (fair_preempts(rq, v))
 		resched(rq);
-	else
+	else if (!rq->slice_end || rq->slice_end > now + SLICE_MAX)
 		rq_limit_slice(rq, now + fair_slice(rq, rq->curr));
 }
 
@@ -333,6 +333,7 @@ void sched_init(void)
 	softirq_register(KICK_SOFTIRQ, kick_softirq);
 	for (cpu = 0; cpu < NR_CPUS; cpu++) {
 		spin_lock_init(&run_queues[cpu].lock);
+		run_queues[cpu].cpu = cpu;
 		timer_init(&run_queues[cpu].slice, slice_over, NULL, cpu);
 	}
 }

@@ -229,6 +229,16 @@ static struct found look(const struct run_queue *rq, s_time_t now)
 	return f;
 }
 
+static struct vcpu *pick_only(struct run_queue *rq)
+{
+	struct vcpu *v = rq->head;
+
+	rq->clock = max(rq->clock, share_of(rq, v)->vtime);
+	rq->spill = 0;
+	rq->heaviest = weight_of(v);
+	return v;
+}
+
 /*
  * Who runs next; it stays in the queue. Mostly the first, but who has the CPU
  * keeps it for its slice unless another is clearly before it, and of those who
@@ -236,27 +246,24 @@ static struct found look(const struct run_queue *rq, s_time_t now)
  */
 struct vcpu *fair_pick(struct run_queue *rq, s_time_t now)
 {
-	struct vcpu *curr = rq->curr;
-	struct found f = look(rq, now);
+	struct vcpu *curr = rq->curr, *v;
+	struct found f;
 
-	if (!f.first)
-		return NULL;
-	rq->clock = max(rq->clock, f.least);
-	rq->spill = f.cpus;
-	rq->heaviest = f.heaviest;
-	rq->least = f.second;
-	if (unlikely(f.starved && f.starved != f.first) && now - rq->mercy >= MERCY_PERIOD) {
+	if (rq->nr <= 1)
+		return rq->nr ? pick_only(rq) : NULL;
+	f = look(rq, now);
+	v = f.first;
+	if (unlikely(f.starved && now - rq->mercy >= MERCY_PERIOD)) {
 		rq->mercy = now;
-		rq->spill |= f.first->sched.hard_affinity;
-		rq->least = f.least;
-		return f.starved;
+		v = f.starved;
+	} else if (v != curr && curr->sched.on_queue && now < rq->slice_end && !fair_preempts(rq, v)) {
+		v = curr;
 	}
-	if (f.first != curr && curr->sched.on_queue && now < rq->slice_end && !fair_preempts(rq, f.first)) {
-		rq->spill |= f.first->sched.hard_affinity;
-		rq->least = f.least;
-		return curr;
-	}
-	return f.first;
+	rq->clock = max(rq->clock, f.least);
+	rq->heaviest = f.heaviest;
+	rq->least = v == f.first ? f.second : f.least;
+	rq->spill = v == f.first ? f.cpus : f.cpus | f.first->sched.hard_affinity;
+	return v;
 }
 
 void fair_take(struct run_queue *rq, struct vcpu *v)

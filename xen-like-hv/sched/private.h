@@ -34,6 +34,7 @@ struct run_queue {
 	struct vcpu *curr;           /* what schedule() chose last; the idle vCPU at first */
 	struct vcpu *head;           /* waiting */
 	uint32_t nr;                 /* how many wait */
+	uint32_t cpu;                /* whose queue this is */
 	uint32_t heaviest;           /* weight among them when one was picked, */
 	uint32_t heaviest_elsewhere; /* and in other queues at the last balancing */
 	s_time_t clock;              /* virtual time: the least of all here, never goes back */
@@ -64,7 +65,7 @@ extern volatile cpumask_t contended_cpus;
 
 static inline unsigned int cpu_of(const struct run_queue *rq)
 {
-	return (unsigned int)(rq - run_queues);
+	return rq->cpu;
 }
 
 static inline uint32_t weight_of(const struct vcpu *v)
