@@ -178,7 +178,7 @@ static void put_prev(struct run_queue *rq, struct vcpu *prev, s_time_t now)
 /* Over its cap: it waits for the time when the domain's debt is paid. */
 static bool park(struct run_queue *rq, struct vcpu *v, s_time_t now)
 {
-	s_time_t until = cap_exhausted_until(v->domain, now);
+	s_time_t until = has_cap(v->domain) ? cap_exhausted_until(v->domain, now) : 0;
 
 	if (likely(!until))
 		return false;
@@ -245,7 +245,7 @@ static void set_slice(struct run_queue *rq, struct vcpu *next, s_time_t now)
 	if (!(contended_cpus & bit) != !rq->nr)
 		__atomic_fetch_xor(&contended_cpus, bit, __ATOMIC_SEQ_CST);
 	if (!is_idle_vcpu(next)) {
-		s_time_t left = cap_left(next->domain, now);
+		s_time_t left = has_cap(next->domain) ? cap_left(next->domain, now) : INT64_MAX;
 
 		/* Elsewhere, too: it may be for this CPU to take one of those. */
 		if (contended_cpus)

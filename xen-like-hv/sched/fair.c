@@ -292,7 +292,8 @@ void fair_charge(struct run_queue *rq, struct vcpu *v, s_time_t now)
 		ran -= min(ran, late);
 	v->sched.used += ran;
 	share_of(rq, v)->vtime += weighted(rq, v, ran);
-	cap_charge(v->domain, ran, now);
+	if (has_cap(v->domain))
+		cap_charge(v->domain, ran, now);
 	advance_clock(rq);
 }
 
@@ -304,7 +305,8 @@ void fair_charge_work(struct run_queue *rq, struct vcpu *v, s_time_t ns, s_time_
 	if (!s->nr)
 		s->vtime = max(s->vtime, rq->clock - weighted(rq, v, WAKEUP_CREDIT));
 	s->vtime += weighted(rq, v, ns);
-	cap_charge(v->domain, ns, now);
+	if (has_cap(v->domain))
+		cap_charge(v->domain, ns, now);
 }
 
 bool fair_preempts(const struct run_queue *rq, const struct vcpu *v)

@@ -70,9 +70,7 @@ static inline unsigned int cpu_of(const struct run_queue *rq)
 
 static inline uint32_t weight_of(const struct vcpu *v)
 {
-	uint32_t w = READ_ONCE(v->domain->sched_weight);
-
-	return w ? w : WEIGHT_DEFAULT;
+	return READ_ONCE(v->domain->sched_weight); /* never 0 */
 }
 
 static inline struct sched_share *share_of(const struct run_queue *rq, const struct vcpu *v)
@@ -109,7 +107,11 @@ bool fair_before(const struct run_queue *rq, const struct vcpu *a, const struct 
 bool fair_worth(const struct run_queue *rq, const struct vcpu *v, s_time_t lag, s_time_t ns);
 s_time_t fair_slice(const struct run_queue *rq, const struct vcpu *v);
 
-/* cap.c */
+/* cap.c. Asked before the calls, to save them; a cap may be gone by the time of the call. */
+static inline bool has_cap(const struct domain *d)
+{
+	return unlikely(READ_ONCE(d->sched_cap) != 0);
+}
 void cap_charge(struct domain *d, s_time_t ns, s_time_t now);
 /* 0, or when v's domain may run again. */
 s_time_t cap_exhausted_until(struct domain *d, s_time_t now);
