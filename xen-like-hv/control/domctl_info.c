@@ -35,7 +35,7 @@ void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
 	memset(info, 0, sizeof(*info));
 	info->domain = d->domid;
 	info->max_vcpu_id = XEN_INVALID_MAX_VCPU_ID;
-	info->cpu_time = d->retired_run_ns;
+	info->cpu_time = d->retired_run_ns + __atomic_load_n(&d->sched.work_ns, __ATOMIC_RELAXED);
 	for_each_vcpu(d, v, i) {
 		info->max_vcpu_id = i;
 		if (d->is_dying != DOMDYING_dead && d->relinquish_state == 0)
