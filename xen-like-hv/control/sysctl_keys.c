@@ -2,6 +2,7 @@
 /* `pvctl debug-keys`: what the hypervisor knows, to its log. */
 #include "control/private.h"
 #include "mm/page_alloc.h"
+#include "pv/audit.h"
 
 static void dump_vcpu(struct vcpu *v)
 {
@@ -56,7 +57,10 @@ void debug_key(char key)
 	case 'm':
 		dump_memory();
 		break;
+	case 't':
+		pv_audit();
+		break;
 	default:
-		printk("keys: h this, m memory, q domains, r CPUs\n");
+		printk("keys: h this, m memory, q domains, r CPUs, t tables and counts (stops all domains)\n");
 	}
 }
