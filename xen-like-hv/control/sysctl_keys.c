@@ -2,7 +2,6 @@
 /* `pvctl debug-keys`: what the hypervisor knows, to its log. */
 #include "control/private.h"
 #include "mm/page_alloc.h"
-#include "pv/audit.h"
 
 static void dump_vcpu(struct vcpu *v)
 {
@@ -58,7 +57,7 @@ void debug_key(char key)
 		dump_memory();
 		break;
 	case 't':
-		pv_audit();
+		audit_all();
 		break;
 	default:
 		printk("keys: h this, m memory, q domains, r CPUs, t tables and counts (stops all domains)\n");

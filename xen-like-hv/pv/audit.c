@@ -1,172 +1,184 @@
 /* SPDX-License-Identifier: MIT */
-/* Debug key 't': stops all domains, and compares the counts of their pages with a walk of all that refers to them. */
-#include "mm/heap.h"
+/*
+ * What refers to pages: entries of tables, pins, roots, descriptor tables, work
+ * that was preempted, registered areas; control/audit.c has event arrays and
+ * grant mappings. Whoever takes references to pages that outlive a hypercall
+ * has a place in one of the two.
+ */
 #include "pv/audit.h"
 #include "pv/mmu_private.h"
 
-#define OWNERS_MAX 1024u
-#define LINES_MAX 40u
-/* Frames of a pass: 2 MiB of notes for each GiB. Less where memory is short. */
-#define NOTES_MAX (1u << 18)
-#define NOTES_MIN (1u << 12)
+#define ANY_TYPE ~0ULL
+#define LDT_L1_FIRST ((LDT_VIRT - PERVCPU_VIRT) >> PAGE_SHIFT)
+#define PTE_AD (PTE_A | PTE_D)
+/* Of no meaning to the hardware; pv/root_fast.c marks with it. */
+#define PTE_MARKS (1UL << 62)
 
-void audit_differ(struct audit *a, const struct page_info *pg, const char *fmt, ...)
+void audit_explain(struct audit *a, struct page_info *pg, uint64_t type, const char *who)
 {
-	char line[160];
-	__builtin_va_list ap;
+	uint64_t nr = page_to_mfn(pg).m;
 
-	if (++a->differ > LINES_MAX)
+	if (nr < a->first || nr - a->first >= a->nr)
 		return;
-	__builtin_va_start(ap, fmt);
-	vsnprintf(line, sizeof(line), fmt, ap);
-	__builtin_va_end(ap);
-	if (pg)
-		printk("audit: frame %#lx (d%d count %#lx type %#lx): %s\n", page_to_mfn(pg).m, pg->owner - 1,
-		       pg->count_info, pg->type_info, line);
-	else
-		printk("audit: %s\n", line);
+	a->seen[nr - a->first].refs++;
+	if (!pg->owner)
+		audit_differ(a, pg, "%s refers to it, and nobody owns it", who);
+	if (type == PGT_none)
+		return;
+	a->seen[nr - a->first].types++;
+	if (type != ANY_TYPE && (pg->type_info & PGT_type_mask) != type)
+		audit_differ(a, pg, "%s needs type %lu", who, type >> 60);
 }
 
-/* All domains but those that never run, paused and referenced. false: too many. */
-static bool stop_domains(struct audit *a)
+static void explain_l1_entry(struct audit *a, const struct page_info *table, struct domain *d, pte_t e)
 {
-	bool all = true;
-	struct domain *d;
-	unsigned int i;
+	struct page_info *pg = mfn_to_page(pte_mfn(e));
 
-	spin_lock(&domlist_lock);
-	for (d = domain_first(); d && all; d = d->next) {
-		all = a->nr_owners < OWNERS_MAX;
-		if (all && get_domain(d))
-			a->owner[a->nr_owners++].d = d;
+	if (pg->owner != table->owner && a->first_pass && !a->is_granted(d, pte_mfn(e), e & PTE_W))
+		audit_differ(a, table, "entry %#lx maps a frame of another domain's", e);
+	audit_explain(a, pg, e & PTE_W ? PGT_writable : PGT_none, "an L1 entry");
+}
+
+static void walk_entry(struct audit *a, struct page_info *table, struct domain *d, int level, unsigned int i)
+{
+	pte_t e = ((pte_t *)page_to_virt(table))[i], as_fixed = e;
+
+	if (!(e & PTE_P))
+		return;
+	if ((level == 1 ? l1e_fix(&as_fixed) : lne_fix(&as_fixed)) || e != as_fixed || !mfn_valid(pte_mfn(e)) ||
+	    (level == 4 && hv_l4_slot(i))) {
+		if (a->first_pass)
+			audit_differ(a, table, "entry %u may not be %#lx", i, e);
+		return;
 	}
-	spin_unlock(&domlist_lock);
-	for (i = 0; i < a->nr_owners; i++)
-		if (!is_host_domain(a->owner[i].d))
-			domain_pause(a->owner[i].d);
-	return all;
+	if (level == 1)
+		explain_l1_entry(a, table, d, e);
+	else if (level != 4 || pte_mfn(e).m != page_to_mfn(table).m)
+		audit_explain(a, mfn_to_page(pte_mfn(e)), level_type(level - 1), "an upper entry");
+	else if ((e & PTE_W) && a->first_pass)
+		audit_differ(a, table, "linear slot %u is writable", i);
 }
 
-static void resume_domains(struct audit *a)
+static void walk_table(struct audit *a, struct page_info *pg)
 {
-	unsigned int i;
-
-	for (i = 0; i < a->nr_owners; i++) {
-		if (!is_host_domain(a->owner[i].d))
-			domain_unpause(a->owner[i].d);
-		put_domain(a->owner[i].d);
-	}
-}
-
-static void count_owner(struct audit *a, const struct page_info *pg)
-{
+	uint64_t x = pg->type_info;
+	unsigned int i, n = PT_ENTRIES;
 	struct domain *d = page_owner(pg);
-	unsigned int i = a->last_owner;
 
-	if (a->owner[i].d != d)
-		for (i = 0; i < a->nr_owners && a->owner[i].d != d; i++)
-			;
-	if (i == a->nr_owners) {
-		audit_differ(a, pg, "its owner is no domain");
-		return;
+	if (!(x & PGT_validated)) {
+		n = (unsigned int)((x & PGT_done_mask) >> PGT_done_shift);
+		/* The state's own. */
+		if (x & PGT_partial)
+			audit_explain(a, pg, ANY_TYPE, "the partial state");
 	}
-	a->last_owner = i;
-	if (pg->count_info & PGC_hv)
-		a->owner[i].hv_pages++;
-	else
-		a->owner[i].pages++;
+	a->tables += a->first_pass;
+	for (i = 0; i < n; i++)
+		walk_entry(a, pg, d, type_level(x), i);
 }
 
-static void compare_page(struct audit *a, const struct page_info *pg, const struct audit_seen *seen)
+static void check_descriptors(struct audit *a, const struct page_info *pg)
 {
-	uint64_t x = pg->type_info, refs = pg->count_info & PGC_count_mask, types = x & PGT_count_mask;
-	/* The one that keeps a shared page of the hypervisor's from becoming anything else. */
-	uint64_t want = seen->types + (pg->count_info & PGC_hv ? 1 : 0);
+	const uint64_t *table = page_to_virt(pg);
+	unsigned int i;
 
-	if (!pg->owner) {
-		if (!(pg->count_info & PGC_hv) && refs)
-			audit_differ(a, pg, "nobody's, but counted");
-		return;
+	for (i = 0; i < PAGE_SIZE / sizeof(*table); i++) {
+		uint64_t d = table[i];
+
+		if (!pv_fix_descriptor(&d) || d != table[i])
+			audit_differ(a, pg, "descriptor %u may not be %#lx", i, table[i]);
 	}
-	a->pages++;
-	count_owner(a, pg);
-	if (refs != seen->refs)
-		audit_differ(a, pg, "%lu references, %u found", refs, seen->refs);
-	if (types != want)
-		audit_differ(a, pg, "type count %lu, %lu found", types, want);
-	if (types && !(x & (PGT_validated | PGT_partial)))
-		audit_differ(a, pg, "somebody is working on it");
-	if (x & PGT_locked)
-		audit_differ(a, pg, "locked");
 }
 
-static uint64_t list_length(uint32_t nr, uint64_t most)
+void audit_walk_page(struct audit *a, struct page_info *pg)
 {
-	uint64_t n = 0;
+	uint64_t x = pg->type_info;
+	int level = type_level(x);
 
-	for (; nr && n <= most; nr = mfn_to_page(mfn(nr))->next)
-		n++;
-	return n;
+	if (!pg->owner)
+		return;
+	if (pg->count_info & PGC_allocated)
+		audit_explain(a, pg, PGT_none, "its owner");
+	if (x & PGT_pinned)
+		audit_explain(a, pg, ANY_TYPE, "the pin");
+	if (!(x & PGT_count_mask))
+		return;
+	if (level >= 1 && level <= 4)
+		walk_table(a, pg);
+	else if (level == (int)(PGT_seg_desc >> 60) && a->first_pass)
+		check_descriptors(a, pg);
 }
 
-static void compare_accounts(struct audit *a)
+/* The roots are copies, and hold no references: are they true copies? */
+static pte_t root_entry(const struct vcpu *v, bool user, unsigned int slot)
 {
 	unsigned int i;
 
-	for (i = 0; i < a->nr_owners; i++) {
-		const struct audit_owner *o = &a->owner[i];
-		struct domain *d = o->d;
-		uint64_t listed = list_length(d->page_list, max_page) + list_length(d->pv.unpinned_list, max_page) +
-				  list_length(d->pv.relinquished_list, max_page);
+	if (!user)
+		return v->pv.root_kernel[slot];
+	for (i = 0; v->pv.root_opened && i < v->pv.fast_nr; i++)
+		if (v->pv.fast_slot[i] == slot)
+			return v->pv.fast_user[i];
+	return v->pv.root_user[slot];
+}
 
-		if (o->pages != d->tot_pages || listed != d->tot_pages || o->hv_pages != d->xenheap_pages)
-			audit_differ(a, NULL, "d%u: %lu pages of %lu are its own, %lu listed, %lu of %lu of the hypervisor's",
-				     d->domid, o->pages, d->tot_pages, listed, o->hv_pages, d->xenheap_pages);
+static void check_root(struct audit *a, const struct vcpu *v, bool user)
+{
+	const struct page_info *l4 = user ? v->pv.user_base : v->pv.base;
+	unsigned int slot;
+
+	for (slot = 0; v->pv.root_kernel && slot < PT_ENTRIES; slot++) {
+		pte_t want = l4 ? ((pte_t *)page_to_virt(l4))[slot] : 0, e;
+
+		if (hv_l4_slot(slot))
+			continue;
+		e = root_entry(v, user, slot);
+		if (((e ^ want) & ~(PTE_AD | PTE_MARKS)) && ((e | want) & PTE_P))
+			audit_differ(a, l4, "d%uv%u's %s root has %#lx in slot %u, its L4 %#lx", v->domain->domid,
+				     v->vcpu_id, user ? "user" : "kernel", e, slot, want);
 	}
 }
 
-static void run_passes(struct audit *a)
+static void explain_gdt(struct audit *a, const struct vcpu *v)
 {
-	uint64_t m;
+	unsigned int i, n = (v->pv.gdt_entries + 511) / 512;
 
-	for (a->first = 0; a->first < max_page; a->first += a->nr) {
-		a->first_pass = a->first == 0;
-		memset(a->seen, 0, a->nr * sizeof(*a->seen));
-		audit_walk(a);
-		for (m = a->first; m < a->first + a->nr && m < max_page; m++)
-			if (mfn_valid(mfn(m)))
-				compare_page(a, mfn_to_page(mfn(m)), &a->seen[m - a->first]);
+	for (i = 0; i < n; i++) {
+		audit_explain(a, mfn_to_page(mfn(v->pv.gdt_frames[i])), PGT_seg_desc, "a GDT");
+		if (v->pv.pervcpu_l1 && pte_mfn(v->pv.pervcpu_l1[i]).m != v->pv.gdt_frames[i])
+			audit_differ(a, mfn_to_page(mfn(v->pv.gdt_frames[i])), "d%uv%u's GDT window has %#lx",
+				     v->domain->domid, v->vcpu_id, v->pv.pervcpu_l1[i]);
 	}
-	compare_accounts(a);
+	for (i = 0; v->pv.pervcpu_l1 && i < LDT_MAX_PAGES; i++) {
+		pte_t e = v->pv.pervcpu_l1[LDT_L1_FIRST + i];
+
+		if (e & PTE_P)
+			audit_explain(a, mfn_to_page(pte_mfn(e)), PGT_seg_desc, "an LDT");
+		if (!(e & PTE_P) != !(v->pv.ldt_mapped >> i & 1))
+			audit_differ(a, NULL, "d%uv%u's LDT window %u has %#lx", v->domain->domid, v->vcpu_id, i, e);
+	}
 }
 
-static bool alloc_notes(struct audit *a)
+static void explain_if(struct audit *a, struct page_info *pg, uint64_t type, const char *who)
 {
-	for (a->nr = NOTES_MAX; a->nr >= NOTES_MIN; a->nr /= 2) {
-		a->seen = xzalloc_array(struct audit_seen, a->nr);
-		if (a->seen)
-			return true;
-	}
-	return false;
+	if (pg)
+		audit_explain(a, pg, type, who);
 }
 
-void pv_audit(void)
+void audit_walk_vcpu(struct audit *a, struct vcpu *v)
 {
-	struct audit a = { .owner = xzalloc_array(struct audit_owner, OWNERS_MAX) };
+	unsigned int i;
 
-	if (!a.owner || !alloc_notes(&a)) {
-		printk("audit: no memory\n");
-		xfree(a.owner);
-		return;
+	explain_if(a, v->pv.base, PGT_l4, "a kernel base");
+	explain_if(a, v->pv.user_base, PGT_l4, "a user base");
+	explain_if(a, v->partial_page, ANY_TYPE, "a put that was preempted");
+	explain_if(a, v->vcpu_info_page, PGT_writable, "a vcpu_info");
+	for (i = 0; i < 2; i++) {
+		explain_if(a, v->vtime.runstate_area.page[i], PGT_writable, "a runstate area");
+		explain_if(a, v->vtime.time_area.page[i], PGT_writable, "a time area");
 	}
-	if (stop_domains(&a)) {
-		run_passes(&a);
-		printk("audit: %lu pages of %u domains, %lu tables: %lu differ\n", a.pages, a.nr_owners, a.tables,
-		       a.differ);
-	} else {
-		printk("audit: more than %u domains\n", OWNERS_MAX);
+	explain_gdt(a, v);
+	if (a->first_pass) {
+		check_root(a, v, false);
+		check_root(a, v, true);
 	}
-	resume_domains(&a);
-	xfree(a.seen);
-	xfree(a.owner);
 }

@@ -25,14 +25,20 @@ struct audit {
 	uint64_t first, nr;
 	struct audit_seen *seen;
 	bool first_pass; /* that one also looks at what does not depend on the frames */
+	/* A frame of another domain: did that one grant it to d? */
+	bool (*is_granted)(struct domain *d, mfn_t frame, bool writable);
 	uint64_t pages, tables, differ;
 };
 
-/* pv/audit.c: of both, for the debug key. */
-void pv_audit(void);
+/* control/audit.c */
 void audit_differ(struct audit *a, const struct page_info *pg, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* pv/audit_walk.c: adds what refers to the frames of this pass, and says what must not be there. */
-void audit_walk(struct audit *a);
+/*
+ * pv/audit.c: these note what refers to the frames of this pass, and say what
+ * must not be there. A reference; with a type (not PGT_none) one of the type, too.
+ */
+void audit_explain(struct audit *a, struct page_info *pg, uint64_t type, const char *who);
+void audit_walk_page(struct audit *a, struct page_info *pg);
+void audit_walk_vcpu(struct audit *a, struct vcpu *v);
 #endif
