@@ -20,4 +20,6 @@ int grant_frame_mfn(struct domain *d, uint32_t idx, bool status, mfn_t *ret);
 void grant_each_mapping(struct domain *d, void (*fn)(mfn_t frame, bool readonly, void *arg), void *arg);
 bool grant_maps_frame(struct domain *d, mfn_t frame, bool writable);
 long do_grant_table_op(unsigned long cmd, unsigned long arg, unsigned long count);
+/* XENMEM_acquire_resource: domain 0 maps frames of a table (grant/resource.c). */
+long memory_acquire_resource(unsigned long arg);
 #endif
