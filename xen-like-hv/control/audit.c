@@ -5,6 +5,7 @@
 #include "grant/grant.h"
 #include "mm/heap.h"
 #include "pv/audit.h"
+#include "sched/sched.h"
 
 #define OWNERS_MAX 1024u
 #define LINES_MAX 40u
