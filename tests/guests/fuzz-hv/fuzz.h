@@ -58,6 +58,8 @@ struct window { struct frame *f; bool w; }; /* f NULL: nothing there */
 struct ref { struct frame *f; bool ro; uint32_t users; };
 struct handle { bool used, host, device, ro, pte; uint32_t nr, ref; };
 
+struct kind { const char *what; uint64_t good, bad; };
+#define KINDS 48u
 struct wild_handle { bool used, ro, pte; uint32_t nr; uint64_t mfn; };
 
 struct fuzzer {
@@ -86,6 +88,7 @@ struct fuzzer {
 	uint64_t watch_copy[WATCHED][512];
 	/* frames that come and go: 0 is gone */
 	uint64_t loose[LOOSE], tag[LOOSE];
+	struct kind kinds[KINDS];
 	/* arguments */
 	uint64_t arg[64], list[64];
 	struct multicall_entry mc[4];
@@ -163,6 +166,8 @@ void wild_init(void);
 void wild_step(struct fuzzer *z);
 uint64_t wild_frame(struct fuzzer *z);
 void wild_drop_all(struct fuzzer *z);
+/* Runs are of two kinds, see wild.c. */
+static inline bool wild_renews(void) { return seed & 1; }
 void loose_init(struct fuzzer *z);
 void loose_step(struct fuzzer *z);
 void misc_step(struct fuzzer *z);

@@ -35,8 +35,23 @@ void finding(struct fuzzer *z, const char *fmt, ...)
 	test_end();
 }
 
+/* How often each kind of step was to work, and how often not: a fuzzer whose calls all fail finds nothing. */
+static void count_kind(struct fuzzer *z, bool good)
+{
+	struct kind *k = z->kinds;
+
+	while (k < z->kinds + KINDS - 1 && k->what && k->what != z->what)
+		k++;
+	k->what = z->what;
+	if (good)
+		k->good++;
+	else
+		k->bad++;
+}
+
 void expect(struct fuzzer *z, long rc, bool good)
 {
+	count_kind(z, good);
 	if ((rc == 0) != good)
 		finding(z, "gave %ld, should have %s", rc, good ? "worked" : "failed");
 }
@@ -186,6 +201,10 @@ static void report(void)
 		steps += fuzzers[i].step;
 		calls += fuzzers[i].calls;
 	}
+	for (i = 0; i < KINDS; i++)
+		if (fuzzers[0].kinds[i].what)
+			printk("  %s: %lu good, %lu refused\n", fuzzers[0].kinds[i].what, fuzzers[0].kinds[i].good,
+			       fuzzers[0].kinds[i].bad);
 	printk("fuzz-hv: seed %lu: %lu operations in %lu steps, %lu ms\n", seed, calls, steps, ms);
 }
 
