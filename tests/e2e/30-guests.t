@@ -8,8 +8,8 @@ t "a domain to warm up" warm_up
 free0=$(free_pages)
 for elf in "$O"/guests/*.elf; do
 	g=$(basename "$elf" .elf)
-	# These want devices, and have tests of their own.
-	case $g in blk-* | net-* | p9-*) continue ;; esac
+	# These want devices, and have tests of their own; so has the fuzzer.
+	case $g in blk-* | net-* | p9-* | fuzz-hv) continue ;; esac
 	mem=8 vcpus=2 more=
 	[ "$g" != tsc-aux ] || more='cpus="0"'
 	printf '%s\n' "name=\"$g\"" "kernel=\"$elf\"" "memory=$mem" "vcpus=$vcpus" 'on_poweroff="destroy"' 'on_crash="destroy"' "$more" >"$W/$g.cfg"

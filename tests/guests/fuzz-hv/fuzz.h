@@ -20,7 +20,7 @@
 
 #define FUZZERS 3u          /* they go through the steps together */
 #define VCPUS 8u            /* the others come up, do a little, and go down */
-#define ROUND 2048u         /* steps between two meetings */
+#define ROUND 512u         /* steps between two meetings */
 #define STACK_SIZE 32768ul
 
 #define OWN 16u             /* frames of a fuzzer's own; the first two can be its root */

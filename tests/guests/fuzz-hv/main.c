@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Start, meetings and end of the fuzzers. Options: secs=, seed=, peer=DOMID, rounds=; "neighbour": be that. */
+/*
+ * Start, meetings and end of the fuzzers. Options: secs=, seed=, rounds=; alone=1: no neighbour was made just before;
+ * neighbour=1: be that.
+ */
 #include "fuzz.h"
 
 const char test_name[] = "fuzz-hv";
@@ -283,7 +286,9 @@ static void start(void)
 void test_main(void)
 {
 	my_vcpu_info()->evtchn_upcall_mask = 1;
-	peer_id = (uint16_t)option("peer=", 0);
+	find_self();
+	/* Domains are numbered one after the other. */
+	peer_id = (uint16_t)(option("neighbour=", 0) ? self_id + 1 : option("alone=", 0) ? 0 : self_id - 1);
 	start_ns = now_ns();
 	end_ns = start_ns + option("secs=", 10) * 1000000000ul;
 	max_rounds = option("rounds=", 0);
@@ -295,7 +300,6 @@ void test_main(void)
 		test_skip("give it %u vCPUs", VCPUS);
 		return;
 	}
-	find_self();
 	printk("fuzz-hv: seed %lu\n", seed);
 	start();
 }
