@@ -86,40 +86,81 @@ static void map_step(struct fuzzer *z)
 	}
 }
 
+/* Neither a present entry nor a present descriptor. */
+static uint64_t plain(struct fuzzer *z) { return rnd(z) & ~(1ul | 1ul << 47); }
+
 static void store_step(struct fuzzer *z)
 {
 	unsigned int w = below(z, WATCH_WINDOWS), slot = below(z, 512);
-	bool good = try_store(z, &windows[z->id][w][slot], rnd(z) & ~(1ul | 1ul << 47));
+	bool good = try_store(z, &windows[z->id][w][slot], plain(z));
 
 	z->what = "watched store";
 	if (z->watch_win[w] >= 0 && !good)
 		finding(z, "a window that is mapped writable faults");
 }
 
-static void pin_step(struct fuzzer *z)
+static bool pin(struct fuzzer *z, unsigned int i, unsigned int level)
 {
-	unsigned int i = below(z, WATCHED), level = below(z, 4), spins = below(z, 2000);
-	bool pinned = z->watch_pin[i];
-
-	z->what = "watched pin";
-	if (pinned) {
-		check_copy(z, i);
-		add(&watched[i].tables, -1);
-		add(&watched[i].changes, 1);
-		z->watch_pin[i] = false;
-		expect(z, mmuext(z, MMUEXT_UNPIN_TABLE, watched[i].mfn, 0), true);
-		return;
-	}
 	if (mmuext(z, MMUEXT_PIN_L1_TABLE + level, watched[i].mfn, 0) != 0)
-		return;
+		return false;
 	z->watch_pin[i] = true;
 	memcpy(z->watch_copy[i], frames[i], PAGE_SIZE);
 	add(&watched[i].changes, 1);
 	add(&watched[i].tables, 1);
 	check_exclusive(z, i, &watched[i].writers);
-	while (spins--)
-		__asm__ volatile("pause");
+	return true;
+}
+
+static void unpin(struct fuzzer *z, unsigned int i)
+{
 	check_copy(z, i);
+	add(&watched[i].tables, -1);
+	add(&watched[i].changes, 1);
+	z->watch_pin[i] = false;
+	expect(z, mmuext(z, MMUEXT_UNPIN_TABLE, watched[i].mfn, 0), true);
+}
+
+static void pin_step(struct fuzzer *z)
+{
+	unsigned int i = below(z, WATCHED), level = below(z, 4), spins = below(z, 2000);
+
+	z->what = "watched pin";
+	if (z->watch_pin[i]) {
+		unpin(z, i);
+	} else if (pin(z, i, level)) {
+		while (spins--)
+			__asm__ volatile("pause");
+		check_copy(z, i);
+	}
+}
+
+/*
+ * A mapping is used and taken away without a flush. What the TLB keeps of it is
+ * good for stores until the frame becomes a table, by this vCPU or another.
+ */
+static void stale_step(struct fuzzer *z)
+{
+	unsigned int w = below(z, WATCH_WINDOWS), i = below(z, WATCHED), level = below(z, 4), n = below(z, 300), slot = below(z, 512);
+	volatile uint64_t *p = &windows[z->id][w][slot];
+	uint64_t val = plain(z);
+
+	z->what = "watched stale store";
+	if (z->watch_win[w] >= 0 || set_va(z, p - slot, watched[i].mfn << PAGE_SHIFT | PTE_RW, UVMF_NONE) != 0)
+		return;
+	add(&watched[i].writers, 1);
+	check_exclusive(z, i, &watched[i].tables);
+	if (!try_store(z, p, val))
+		finding(z, "a window that is mapped writable faults");
+	add(&watched[i].writers, -1);
+	if (set_va(z, p - slot, 0, UVMF_NONE) != 0)
+		finding(z, "a window cannot be emptied");
+	if (one_in(z, 2)) {
+		while (n-- && try_store(z, p, val ^ 2ul << n % 40))
+			;
+	} else if (pin(z, i, level)) {
+		try_store(z, p, val ^ 2);
+		unpin(z, i);
+	}
 }
 
 /* Stores by the hypervisor: refused as long as the frame is a table. */
@@ -150,7 +191,7 @@ static void hv_store_step(struct fuzzer *z)
 void watch_step(struct fuzzer *z)
 {
 	static void (*const steps[])(struct fuzzer *) = { map_step, map_step, map_step, store_step, store_step, store_step,
-							  pin_step, pin_step, hv_store_step };
+							  stale_step, stale_step, pin_step, pin_step, hv_store_step };
 
 	steps[below(z, ARRAY_SIZE(steps))](z);
 }
