@@ -13,7 +13,7 @@ elif [ -n "${FUZZ_SECONDS:-}" ]; then
 	[ "$turn" -le "$FUZZ_SECONDS" ] || turn=$FUZZ_SECONDS
 	seeds=()
 else
-	seeds=(2 3 4 5)
+	seeds=(2 3 5 4)
 fi
 
 hv_log() { cat "$PVCTL_STATE_DIR/default/hv.log"; }
@@ -68,7 +68,7 @@ while [ "$BAD" -eq 0 ]; do
 	else
 		[ $((SECONDS - begin)) -lt "$FUZZ_SECONDS" ] || break
 		# Even, odd, even, odd: both kinds on both kinds of places.
-		seed=$(((RANDOM << 15 | RANDOM) & ~1 | n & 1))
+		seed=$(((RANDOM << 15 | RANDOM) & ~1 | (n & 1)))
 	fi
 	one "$seed" "${places[n % 4]}"
 	# From then on: the hypervisor keeps an empty heap page of each size that was ever asked for.

@@ -7,7 +7,7 @@ static uint64_t user_stack[512] page_aligned;
 
 void fuzz_trap(struct regs *r);
 void store_asm(volatile uint64_t *p, uint64_t val);
-void user_enter(uint64_t rip, uint64_t rsp, volatile uint64_t *p, uint64_t val);
+void user_enter(uint64_t rip, uint64_t rsp, volatile uint64_t *p, uint64_t val, uint64_t count);
 extern char fuzz_stubs[], fuzz_event[], fuzz_failsafe[], fuzz_syscall[], user_store[], fuzz_vcpu_start[];
 
 /* As in lib/head.S, but for the function called. */
@@ -48,8 +48,9 @@ __asm__(
 "fuzz_failsafe:	pop %rcx; pop %r11; add $32, %rsp; pushq $0; pushq $0x101; jmp fuzz_common\n"
 "fuzz_syscall:	pop %rcx; pop %r11; pushq $0; pushq $0x102; jmp fuzz_common\n"
 "store_asm:	mov %rsi, (%rdi); ret\n"
-"user_store:	mov %r8, (%rdx); syscall; ud2\n"
+"user_store:	mov %r8, (%rdx); add $2, %r8; dec %r9; jnz user_store; syscall; ud2\n"
 "user_enter:\n"
+"	mov %r8, %r9\n"
 "	mov %rcx, %r8\n"
 "	pushq $0xe02b; push %rsi; pushq $0x202; pushq $0xe033; push %rdi\n"
 "	pushq $0; pushq $0; pushq $0; pushq $0\n"
@@ -119,9 +120,9 @@ bool try_lar(struct fuzzer *z, uint16_t sel)
 	return z->vector == NO_TRAP;
 }
 
-bool try_user_store(struct fuzzer *z, volatile uint64_t *p, uint64_t val)
+bool try_user_stores(struct fuzzer *z, volatile uint64_t *p, uint64_t val, unsigned int n)
 {
-	TRY(z, user_enter((uint64_t)user_store, (uint64_t)(user_stack + 512), p, val));
+	TRY(z, user_enter((uint64_t)user_store, (uint64_t)(user_stack + 512), p, val, n));
 	info_of(z)->evtchn_upcall_mask = 1;
 	if (z->vector == VEC_SYSCALL)
 		return true;

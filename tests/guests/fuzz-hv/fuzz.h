@@ -132,8 +132,8 @@ bool try_store(struct fuzzer *z, volatile uint64_t *p, uint64_t val);
 bool try_load(struct fuzzer *z, const volatile uint64_t *p, uint64_t *val);
 /* Loads the attributes of a selector: false: a trap. */
 bool try_lar(struct fuzzer *z, uint16_t sel);
-/* The store by user mode, which comes back by a system call, or by the fault. */
-bool try_user_store(struct fuzzer *z, volatile uint64_t *p, uint64_t val);
+/* n stores by user mode, of val, val + 2...; it comes back by a system call, or by the fault. */
+bool try_user_stores(struct fuzzer *z, volatile uint64_t *p, uint64_t val, unsigned int n);
 
 /* model.c */
 struct frame *frame_of(struct fuzzer *z, uint64_t mfn); /* NULL: none of its own */
@@ -162,6 +162,8 @@ void watch_init(void);
 void watch_init_fuzzer(struct fuzzer *z);
 void watch_step(struct fuzzer *z);
 void watch_check(struct fuzzer *z); /* nobody else runs */
+void root_init(void);
+void root_step(struct fuzzer *z);
 void wild_init(void);
 void wild_step(struct fuzzer *z);
 uint64_t wild_frame(struct fuzzer *z);

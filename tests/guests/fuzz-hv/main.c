@@ -157,7 +157,7 @@ static void any_step(struct fuzzer *z)
 		own_step, own_step, own_step, own_step, own_step, own_step, own_step, own_step, descriptor_step,
 		descriptor_step, walk_step, walk_step, grant_step, grant_step, grant_step, grant_step, watch_step, watch_step,
 		watch_step, watch_step, wild_step, wild_step, wild_step, wild_step, loose_step, loose_step, misc_step,
-		vcpu_step, grant_peer_step,
+		vcpu_step, grant_peer_step, root_step, root_step,
 	};
 
 	steps[below(z, ARRAY_SIZE(steps))](z);
@@ -275,6 +275,7 @@ static void start(void)
 	grant_init();
 	watch_init();
 	wild_init();
+	root_init();
 	for (i = 1; i < FUZZERS; i++) {
 		vcpu_context(&c, &fuzzers[i], fuzz);
 		EXPECT(hc_vcpu_op(VCPUOP_initialise, i, &c), 0);

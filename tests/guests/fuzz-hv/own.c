@@ -233,7 +233,7 @@ static void user_step(struct fuzzer *z)
 	if (z->win[w].w)
 		z->win[w].f->word[slot] = val;
 	z->calls++;
-	expect(z, try_user_store(z, &own_window(z, w)[slot], val) ? 0 : -1, z->win[w].f && z->win[w].w);
+	expect(z, try_user_stores(z, &own_window(z, w)[slot], val, 1) ? 0 : -1, z->win[w].f && z->win[w].w);
 }
 
 void own_step(struct fuzzer *z)
