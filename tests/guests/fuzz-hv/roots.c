@@ -44,7 +44,7 @@ static void set_slots(struct fuzzer *z, uint64_t val)
 
 static void take_out(struct fuzzer *z)
 {
-	unsigned int spins = below(z, 4000), i;
+	unsigned int spins = below(z, 4000), yields = one_in(z, 2) ? below(z, 16) : 0, i;
 	uint64_t was[VCPUS];
 
 	z->what = "shared root";
@@ -54,6 +54,9 @@ static void take_out(struct fuzzer *z)
 	memcpy(was, data, sizeof(was));
 	while (spins--)
 		__asm__ volatile("pause");
+	/* The others come and go. */
+	while (yields--)
+		hc_sched_op(SCHEDOP_yield, NULL);
 	for (i = 0; i < FUZZERS; i++)
 		if (READ_ONCE(data[i]) != was[i])
 			finding(z, "vCPU %u's user mode stores through an L4 entry that is gone", i);
@@ -63,7 +66,7 @@ static void take_out(struct fuzzer *z)
 
 static void use(struct fuzzer *z)
 {
-	unsigned int n = 1 + below(z, 500);
+	unsigned int n = 1 + below(z, 500), turns = 1 + below(z, 4);
 	uint64_t va = low_too() && one_in(z, 2) ? (uint64_t)LOW_SLOT << 39 : 0xffff000000000000ul | (uint64_t)HIGH_SLOT << 39;
 
 	z->what = "shared root's user";
@@ -71,8 +74,13 @@ static void use(struct fuzzer *z)
 	if (z->user_base)
 		model_put(z, z->user_base);
 	z->user_base = NULL;
-	z->calls++;
-	try_user_stores(z, (uint64_t *)va + z->id, rnd(z), n);
+	while (turns--) {
+		z->calls++;
+		try_user_stores(z, (uint64_t *)va + z->id, rnd(z), n);
+		/* Off the CPU as a kernel that came from user mode. */
+		if (one_in(z, 2))
+			hc_sched_op(SCHEDOP_yield, NULL);
+	}
 }
 
 void root_step(struct fuzzer *z)
