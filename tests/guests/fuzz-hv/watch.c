@@ -15,6 +15,9 @@ static struct {
 	volatile uint32_t tables, writers, changes;
 } watched[WATCHED];
 
+/* Few frames meet more often. */
+static unsigned int watched_now(void) { return seed / 4 % 4 == 1 ? 2 : WATCHED; }
+
 void watch_init(void)
 {
 	unsigned int i, k;
@@ -61,7 +64,7 @@ static unsigned long flush_or_not(struct fuzzer *z) { return one_in(z, 2) ? UVMF
 
 static void map_step(struct fuzzer *z)
 {
-	unsigned int w = below(z, WATCH_WINDOWS), i = below(z, WATCHED);
+	unsigned int w = below(z, WATCH_WINDOWS), i = below(z, watched_now());
 	uint64_t pte = one_in(z, 2) ? watched[i].mfn << PAGE_SHIFT | PTE_RW : 0;
 	unsigned long flush = flush_or_not(z);
 	int old = z->watch_win[w];
@@ -122,7 +125,7 @@ static void unpin(struct fuzzer *z, unsigned int i)
 
 static void pin_step(struct fuzzer *z)
 {
-	unsigned int i = below(z, WATCHED), level = below(z, 4), spins = below(z, 2000);
+	unsigned int i = below(z, watched_now()), level = below(z, 4), spins = below(z, 2000);
 
 	z->what = "watched pin";
 	if (z->watch_pin[i]) {
@@ -140,7 +143,7 @@ static void pin_step(struct fuzzer *z)
  */
 static void stale_step(struct fuzzer *z)
 {
-	unsigned int w = below(z, WATCH_WINDOWS), i = below(z, WATCHED), level = below(z, 4), n = below(z, 300), slot = below(z, 512);
+	unsigned int w = below(z, WATCH_WINDOWS), i = below(z, watched_now()), level = below(z, 4), n = below(z, 300), slot = below(z, 512);
 	volatile uint64_t *p = &windows[z->id][w][slot];
 	uint64_t val = plain(z);
 
@@ -166,7 +169,7 @@ static void stale_step(struct fuzzer *z)
 /* Stores by the hypervisor: refused as long as the frame is a table. */
 static void hv_store_step(struct fuzzer *z)
 {
-	unsigned int i = below(z, WATCHED), from = below(z, WATCHED);
+	unsigned int i = below(z, watched_now()), from = below(z, watched_now());
 	uint32_t changes = watched[i].changes;
 	bool table = watched[i].tables;
 	long rc;
