@@ -52,4 +52,9 @@ fuzz:
 		-o $(O)/fuzz/$$n $$f $(O)/fuzz/tests/pvctld.a $(O)/fuzz/libpvcfg.a $(O)/fuzz/libpvctl.a $(LIB_LIBS) $(DAEMON_LIBS) && \
 		mkdir -p $(O)/fuzz/corpus-$$n && $(O)/fuzz/$$n -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
 		$(O)/fuzz/corpus-$$n tests/fuzz/corpus/$${n#fuzz_} || exit 1; done
-.PHONY: e2e-tools unit unit-san hv-unit check check-fast fuzz
+
+# Random hypercalls, on a node of their own. With HV_DELAYS=1 it is the build that waits at random places.
+fuzz-hv:
+	$(Q)$(MAKE) --no-print-directory O=$(O) all guests
+	$(Q)O=$(O) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/e2e/32-fuzz-hv.t
+.PHONY: e2e-tools unit unit-san hv-unit check check-fast fuzz fuzz-hv

@@ -8,8 +8,8 @@ t "a domain to warm up" warm_up
 free0=$(free_pages)
 for elf in "$O"/guests/*.elf; do
 	g=$(basename "$elf" .elf)
-	# These want devices or each other, and have tests of their own.
-	case $g in blk-* | net-* | p9-* | xfer-*) continue ;; esac
+	# These want devices or each other, and have tests of their own; so has the fuzzer.
+	case $g in blk-* | net-* | p9-* | xfer-* | fuzz-hv) continue ;; esac
 	mem=8 vcpus=2 more=
 	[ "$g" != vcpu-init ] || mem=32 vcpus=3
 	case $g in control-bits | ldt | tsc-aux) more='cpus="0"' ;; esac

@@ -59,5 +59,7 @@ int ctl_bitmap_write(const struct xenctl_bitmap *bm, uint64_t value, unsigned in
 
 /* sysctl_keys.c */
 void debug_key(char key);
+/* audit.c: debug key t */
+void audit_all(void);
 
 #endif

@@ -7,6 +7,7 @@
 
 struct domain;
 struct vcpu;
+struct page_info;
 struct evtchn_table; /* event/private.h */
 
 void event_boot(void);                                 /* EVENT_SEND_SOFTIRQ drains node_shared.host_send */
@@ -24,5 +25,7 @@ bool evtchn_port_pending(struct domain *d, uint32_t port);
 void vcpu_mark_events_pending(struct vcpu *v);
 /* VCPUOP_register_vcpu_info moved v's vcpu_info: all pending bits must be looked at again. */
 void evtchn_vcpu_info_moved(struct vcpu *v);
+/* The pages of d that its FIFO arrays hold; nothing of d runs. */
+void evtchn_each_page(struct domain *d, void (*fn)(struct page_info *pg, void *arg), void *arg);
 long do_event_channel_op(unsigned long cmd, unsigned long arg);
 #endif

@@ -313,3 +313,19 @@ void fifo_destroy(struct domain *d)
 		put_page_and_type(mfn_to_page(virt_to_mfn(f->page[i])));
 	xfree(f);
 }
+
+void evtchn_each_page(struct domain *d, void (*fn)(struct page_info *pg, void *arg), void *arg)
+{
+	struct evtchn_fifo *f = d->evtchn ? d->evtchn->fifo : NULL;
+	struct vcpu *v;
+	unsigned int i;
+
+	for_each_vcpu(d, v, i) {
+		struct fifo_vcpu *q = v->evtchn_fifo;
+
+		if (q && q->page)
+			fn(q->page, arg);
+	}
+	for (i = 0; f && i < f->nr_pages; i++)
+		fn(mfn_to_page(virt_to_mfn(f->page[i])), arg);
+}
