@@ -14,6 +14,7 @@
 #include "x86/processor.h"
 
 #define STREAMS 64u
+#define LONG_POINT_US 30000u
 #define TICKS_PER_US 2500u /* near enough for any machine */
 #define EPOCH_SHIFT 28     /* of the TSC: some 0.1 s */
 
@@ -70,7 +71,9 @@ static bool hot(uint64_t site, unsigned int one_in)
 	return mix(site ^ seed << 32 ^ rdtsc() >> EPOCH_SHIFT) % one_in == 0;
 }
 
-static void delay_at(uint64_t site, bool marked)
+enum kind { ANY_ACCESS, MARKED, MARKED_LONG };
+
+static void delay_at(uint64_t site, enum kind kind)
 {
 	unsigned int percent = scale, pick;
 	uint64_t r;
@@ -80,11 +83,13 @@ static void delay_at(uint64_t site, bool marked)
 	r = next_random();
 	pick = (unsigned int)(r >> 32) % 65536 * 100 / percent;
 	r = mix(r);
-	if (pick < 2)
+	if (kind == MARKED_LONG && pick < 512)
+		spin_random(r, LONG_POINT_US);
+	else if (pick < 2)
 		spin_random(r, 1000);
 	else if (pick < 64)
 		spin_random(r, 50);
-	else if (pick < (marked ? 32768 : 8192) && hot(site, marked ? 4 : 16))
+	else if (pick < (kind ? 32768 : 8192) && hot(site, kind ? 4 : 16))
 		spin_random(r, 200);
 	else if (pick < 16384)
 		spin(r % 256);
@@ -92,11 +97,16 @@ static void delay_at(uint64_t site, bool marked)
 
 void hv_delay(void)
 {
-	delay_at((uint64_t)__builtin_return_address(0), false);
+	delay_at((uint64_t)__builtin_return_address(0), ANY_ACCESS);
 }
 
 void hv_delay_marked(void)
 {
-	delay_at((uint64_t)__builtin_return_address(0), true);
+	delay_at((uint64_t)__builtin_return_address(0), MARKED);
+}
+
+void hv_delay_long(void)
+{
+	delay_at((uint64_t)__builtin_return_address(0), MARKED_LONG);
 }
 #endif

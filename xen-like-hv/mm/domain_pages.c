@@ -84,6 +84,7 @@ static int account_reserve(struct domain *d, uint64_t n)
 	if (!rc)
 		d->tot_pages += n;
 	spin_unlock(&d->page_lock);
+	hv_delay_point_long("pages counted, not listed");
 	return rc;
 }
 
