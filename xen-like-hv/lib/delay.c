@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How long to wait, and how often. Most points pass at once. For a tenth of a
- * second some places, chosen by their address, are hot: they wait often and
+ * How long to wait, and how often. Most points pass at once. For a few
+ * milliseconds some places, chosen by their address, are hot: they wait often and
  * long, so that one window at a time is wide while all around it is quick;
  * everywhere short waits are frequent and long ones rare.
  */
@@ -16,7 +16,7 @@
 #define STREAMS 64u
 #define LONG_POINT_US 30000u
 #define TICKS_PER_US 2500u /* near enough for any machine */
-#define EPOCH_SHIFT 28     /* of the TSC: some 0.1 s */
+#define EPOCH_SHIFT 26     /* of the TSC: some 26 ms */
 
 /* One for each stack: a CPU has its own but for the rare one that shares it, which harms nobody. */
 static uint64_t stream[STREAMS];
@@ -63,7 +63,7 @@ static void spin(uint64_t ticks)
 /* Up to max_us, short ones more often than long ones. */
 static void spin_random(uint64_t r, unsigned int max_us)
 {
-	spin(((r & 0xffffff) * TICKS_PER_US * max_us >> 24) >> (r >> 24 & 7));
+	spin(((r & 0xffffff) * TICKS_PER_US * max_us >> 24) >> (r >> 24 & 3));
 }
 
 static bool hot(uint64_t site, unsigned int one_in)
@@ -89,9 +89,9 @@ static void delay_at(uint64_t site, enum kind kind)
 		spin_random(r, 1000);
 	else if (pick < 64)
 		spin_random(r, 50);
-	else if (pick < (kind ? 32768 : 8192) && hot(site, kind ? 4 : 16))
+	else if (pick < 32768 && hot(site, kind ? 8 : 32))
 		spin_random(r, 200);
-	else if (pick < 16384)
+	else if (pick & 1)
 		spin(r % 256);
 }
 
