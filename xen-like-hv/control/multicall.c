@@ -8,11 +8,17 @@
 
 static long call_one(const struct multicall_entry *c)
 {
+	unsigned int before;
+	long ret;
+
 	/* An iret would leave the batch in the middle; a batch in a batch has no place for its state. */
 	if (c->op >= NR_HYPERCALLS || c->op == __HYPERVISOR_iret || c->op == __HYPERVISOR_multicall ||
 	    !hypercall_table[c->op])
 		return -ENOSYS;
-	return hypercall_table[c->op](c->args[0], c->args[1], c->args[2], c->args[3], c->args[4]);
+	before = longest_begin(c->op);
+	ret = hypercall_table[c->op](c->args[0], c->args[1], c->args[2], c->args[3], c->args[4]);
+	longest_end(before);
+	return ret;
 }
 
 /* 0, -EFAULT, or -ERESTART_HC: the entry was preempted and says now how to go on. */

@@ -51,6 +51,9 @@ void debug_key(char key)
 	case 'q':
 		dump_domains();
 		break;
+	case 'l':
+		longest_show();
+		break;
 	case 'r':
 		dump_cpus();
 		break;
@@ -58,6 +61,6 @@ void debug_key(char key)
 		dump_memory();
 		break;
 	default:
-		printk("keys: h this, m memory, q domains, r CPUs\n");
+		printk("keys: h this, l longest times (debug build), m memory, q domains, r CPUs\n");
 	}
 }
