@@ -91,7 +91,7 @@ static void complain(const char *rule, const char *a, const char *b)
 	if (complained)
 		return;
 	complained = true;
-	printk("lock rules: %s: %s, %s\n", rule, a, b);
+	printk("BUG: lock rules: %s: %s, %s\n", rule, a, b);
 	BUG();
 }
 
