@@ -8,30 +8,27 @@
 
 static long call_one(const struct multicall_entry *c)
 {
-	unsigned int before;
-	long ret;
-
 	/* An iret would leave the batch in the middle; a batch in a batch has no place for its state. */
 	if (c->op >= NR_HYPERCALLS || c->op == __HYPERVISOR_iret || c->op == __HYPERVISOR_multicall ||
 	    !hypercall_table[c->op])
 		return -ENOSYS;
-	before = longest_begin(c->op);
-	ret = hypercall_table[c->op](c->args[0], c->args[1], c->args[2], c->args[3], c->args[4]);
-	longest_end(before);
-	return ret;
+	return hypercall_table[c->op](c->args[0], c->args[1], c->args[2], c->args[3], c->args[4]);
 }
 
 /* 0, -EFAULT, or -ERESTART_HC: the entry was preempted and says now how to go on. */
 static long do_entry(struct vcpu *v, unsigned long entry)
 {
 	struct multicall_entry *c = &v->mc.call;
+	unsigned int before;
 	long ret;
 
 	if (copy_from_guest(c, entry, 1))
 		return -EFAULT;
 	v->mc.preempted = false;
 	v->mc.active = true;
+	before = longest_begin(c->op);
 	ret = call_one(c);
+	longest_end(before);
 	v->mc.active = false;
 	if (v->mc.preempted)
 		return copy_to_guest(entry, c, 1) ? -EFAULT : -ERESTART_HC;
