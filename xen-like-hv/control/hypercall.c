@@ -53,10 +53,12 @@ const hypercall_fn hypercall_table[NR_HYPERCALLS] = {
 void pv_hypercall(struct cpu_user_regs *regs)
 {
 	uint32_t nr = (uint32_t)regs->rax;
+	unsigned int before = longest_begin(nr);
 	long ret = -ENOSYS;
 
 	if (likely(nr < NR_HYPERCALLS && hypercall_table[nr]))
 		ret = hypercall_table[nr](regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8);
 	if (likely(ret != -ERESTART_HC && nr != __HYPERVISOR_iret))
 		regs->rax = (uint64_t)ret;
+	longest_end(before);
 }

@@ -75,6 +75,7 @@ void host_do_work(void)
 	struct node_mailbox *mb = &node_shared->mailbox;
 	struct vcpu *idle = current;
 	unsigned long args[6];
+	unsigned int before;
 	uint32_t op;
 	long ret;
 
@@ -85,7 +86,9 @@ void host_do_work(void)
 		args[i] = READ_ONCE(mb->args[i]);
 	host_continuation.wanted = false;
 	get_cpu_info()->cur = host_domain->vcpu[0];
+	before = longest_begin(op);
 	ret = run_call(op, args);
+	longest_end(before);
 	get_cpu_info()->cur = idle;
 	if (host_continuation.wanted) {
 		for (unsigned int i = 0; i < 5; i++)

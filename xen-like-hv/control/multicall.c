@@ -24,6 +24,7 @@ static long call_one(const struct multicall_entry *c)
 static long do_entry(struct vcpu *v, unsigned long entry)
 {
 	struct multicall_entry *c = &v->mc.call;
+	unsigned int before;
 	long ret;
 
 	if (copy_from_guest(c, entry, 1))
@@ -34,7 +35,9 @@ static long do_entry(struct vcpu *v, unsigned long entry)
 	}
 	v->mc.preempted = false;
 	v->mc.active = true;
+	before = longest_begin(c->op);
 	ret = call_one(c);
+	longest_end(before);
 	v->mc.active = false;
 	if (v->mc.preempted)
 		return copy_to_guest(entry, c, 1) ? -EFAULT : -ERESTART_HC;

@@ -51,6 +51,9 @@ void debug_key(char key)
 	case 'q':
 		dump_domains();
 		break;
+	case 'l':
+		longest_show();
+		break;
 	case 'r':
 		dump_cpus();
 		break;
@@ -61,6 +64,6 @@ void debug_key(char key)
 		audit_all();
 		break;
 	default:
-		printk("keys: h this, m memory, q domains, r CPUs, t tables and counts (stops all domains)\n");
+		printk("keys: h this, l longest times (debug build), m memory, q domains, r CPUs, t tables and counts (stops all domains)\n");
 	}
 }

@@ -97,6 +97,7 @@ static int account_reserve(struct domain *d, uint64_t n)
 	spin_lock(&d->page_lock);
 	rc = reserve_locked(d, n);
 	spin_unlock(&d->page_lock);
+	hv_delay_point_long("pages counted, not listed");
 	return rc;
 }
 

@@ -57,6 +57,7 @@ void pv_exit_work(void)
 {
 	struct vcpu *v;
 
+	longest_irqs_off();
 	do {
 		while (softirqs_pending()) {
 			irq_enable();

@@ -116,7 +116,9 @@ void do_exception(struct cpu_user_regs *regs)
 {
 	unsigned int vector = regs->entry_vector;
 	uint64_t extra = 0;
+	unsigned int before;
 
+	longest_irqs_off();
 	/* Before anything can take another exception. */
 	if (likely(vector == TRAP_page_fault))
 		extra = read_cr2();
@@ -127,6 +129,7 @@ void do_exception(struct cpu_user_regs *regs)
 		return;
 	}
 	irq_enable();
+	before = longest_begin(LONGEST_EXCEPTION);
 	if (vector == TRAP_page_fault)
 		guest_page_fault(regs, extra);
 	else if (vector == TRAP_gp_fault)
@@ -137,6 +140,7 @@ void do_exception(struct cpu_user_regs *regs)
 		guest_debug(extra);
 	else if (vector != TRAP_invalid_op || !pv_emulate_forced_cpuid(regs))
 		pv_inject_trap(vector, regs->error_code, has_error_code(vector));
+	longest_end(before);
 }
 
 void do_guest_int80(struct cpu_user_regs *regs)

@@ -21,6 +21,7 @@
 
 #elif !defined(HV_DELAYS)
 #define hv_delay_point(what) ((void)0)
+#define hv_delay_point_long(what) ((void)0)
 static inline void hv_delay_init(void) { }
 static inline void hv_delay_stop(void) { }
 
@@ -30,9 +31,12 @@ void hv_delay_init(void); /* the command line is there */
 void hv_delay_stop(void); /* a crash is under way */
 /* Safe anywhere: no lock, no per-CPU data, any stack. */
 void hv_delay(void);
-/* Between two halves: longer, and more often. */
+/* Between two halves: more often. */
 void hv_delay_marked(void);
 #define hv_delay_point(what) hv_delay_marked()
+/* Where the other side takes milliseconds, as the end of a domain does. */
+void hv_delay_long(void);
+#define hv_delay_point_long(what) hv_delay_long()
 
 #undef READ_ONCE
 #undef WRITE_ONCE

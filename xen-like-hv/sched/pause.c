@@ -23,6 +23,7 @@ void vcpu_sleep_sync(struct vcpu *v)
 		softirq_raise_cpu(v->processor, SCHEDULE_SOFTIRQ);
 	}
 	vcpu_unlock(rq, flags);
+	lockcheck_may_wait();
 	while (READ_ONCE(v->is_running))
 		cpu_relax();
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How long to wait, and how often. Most points pass at once. For a tenth of a
- * second some places, chosen by their address, are hot: they wait often and
+ * How long to wait, and how often. Most points pass at once. For a few
+ * milliseconds some places, chosen by their address, are hot: they wait often and
  * long, so that one window at a time is wide while all around it is quick;
  * everywhere short waits are frequent and long ones rare.
  */
@@ -14,8 +14,9 @@
 #include "x86/processor.h"
 
 #define STREAMS 64u
+#define LONG_POINT_US 30000u
 #define TICKS_PER_US 2500u /* near enough for any machine */
-#define EPOCH_SHIFT 28     /* of the TSC: some 0.1 s */
+#define EPOCH_SHIFT 26     /* of the TSC: some 26 ms */
 
 /* One for each stack: a CPU has its own but for the rare one that shares it, which harms nobody. */
 static uint64_t stream[STREAMS];
@@ -62,7 +63,7 @@ static void spin(uint64_t ticks)
 /* Up to max_us, short ones more often than long ones. */
 static void spin_random(uint64_t r, unsigned int max_us)
 {
-	spin(((r & 0xffffff) * TICKS_PER_US * max_us >> 24) >> (r >> 24 & 7));
+	spin(((r & 0xffffff) * TICKS_PER_US * max_us >> 24) >> (r >> 24 & 3));
 }
 
 static bool hot(uint64_t site, unsigned int one_in)
@@ -70,7 +71,9 @@ static bool hot(uint64_t site, unsigned int one_in)
 	return mix(site ^ seed << 32 ^ rdtsc() >> EPOCH_SHIFT) % one_in == 0;
 }
 
-static void delay_at(uint64_t site, bool marked)
+enum kind { ANY_ACCESS, MARKED, MARKED_LONG };
+
+static void delay_at(uint64_t site, enum kind kind)
 {
 	unsigned int percent = scale, pick;
 	uint64_t r;
@@ -80,23 +83,30 @@ static void delay_at(uint64_t site, bool marked)
 	r = next_random();
 	pick = (unsigned int)(r >> 32) % 65536 * 100 / percent;
 	r = mix(r);
-	if (pick < 2)
+	if (kind == MARKED_LONG && pick < 512)
+		spin_random(r, LONG_POINT_US);
+	else if (pick < 2)
 		spin_random(r, 1000);
 	else if (pick < 64)
 		spin_random(r, 50);
-	else if (pick < (marked ? 32768 : 8192) && hot(site, marked ? 4 : 16))
+	else if (pick < 32768 && hot(site, kind ? 8 : 32))
 		spin_random(r, 200);
-	else if (pick < 16384)
+	else if (pick & 1)
 		spin(r % 256);
 }
 
 void hv_delay(void)
 {
-	delay_at((uint64_t)__builtin_return_address(0), false);
+	delay_at((uint64_t)__builtin_return_address(0), ANY_ACCESS);
 }
 
 void hv_delay_marked(void)
 {
-	delay_at((uint64_t)__builtin_return_address(0), true);
+	delay_at((uint64_t)__builtin_return_address(0), MARKED);
+}
+
+void hv_delay_long(void)
+{
+	delay_at((uint64_t)__builtin_return_address(0), MARKED_LONG);
 }
 #endif

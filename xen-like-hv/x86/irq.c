@@ -2,6 +2,7 @@
 #include "x86/irq.h"
 #include "lib/errno.h"
 #include "x86/cpu_info.h"
+#include "x86/debug.h"
 #include "x86/lapic.h"
 #include "x86/printk.h"
 
@@ -30,6 +31,7 @@ void irq_dispatch(unsigned int vector)
 
 	if (vector == IRQ_VECTOR_SPURIOUS)
 		return;
+	longest_irqs_off();
 	ci->in_irq++;
 	if (vector < ARRAY_SIZE(handlers) && handlers[vector])
 		handlers[vector]();
@@ -37,4 +39,5 @@ void irq_dispatch(unsigned int vector)
 		printk("unexpected interrupt vector 0x%x\n", vector);
 	lapic_eoi();
 	ci->in_irq--;
+	longest_irqs_on();
 }

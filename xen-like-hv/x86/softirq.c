@@ -29,6 +29,7 @@ void softirq_raise_cpu(unsigned int cpu, unsigned int nr)
 
 void do_softirq(void)
 {
+	lockcheck_none("softirq");
 	for (;;) {
 		uint32_t pending = READ_ONCE(this_cpu(softirq_pending));
 		unsigned int nr;

@@ -131,6 +131,7 @@ static void flush_mask(cpumask_t mask, uint64_t va)
 	if (!mask)
 		return;
 	ASSERT(read_rflags() & RFLAGS_IF);
+	lockcheck_may_wait();
 	spin_lock(&flush_lock);
 	flush_va = va;
 	__atomic_store_n(&flush_pending, mask, __ATOMIC_RELEASE);

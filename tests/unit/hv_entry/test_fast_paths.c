@@ -5,6 +5,9 @@
 #include "pv/bounce.h"
 #include "pv/mmu_private.h"
 
+/* The shared shim calls it where the delay build waits. */
+void (*shim_hook)(const char *what);
+
 _Thread_local struct cpu_info shim_cpu;
 uint8_t uaccess_smap;
 static struct domain dom;
