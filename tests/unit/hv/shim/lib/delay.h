@@ -4,4 +4,5 @@
 #define LIB_DELAY_H
 extern void (*shim_hook)(const char *what);
 #define hv_delay_point(what) do { if (shim_hook) shim_hook(what); } while (0)
+#define hv_delay_point_long(what) hv_delay_point(what)
 #endif
