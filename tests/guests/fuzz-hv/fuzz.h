@@ -144,7 +144,13 @@ bool model_map(struct fuzzer *z, struct window *w, uint64_t pte);
 bool fix_descriptor(uint64_t *d);
 void check_frame(struct fuzzer *z, const struct frame *f);
 
-/* The steps. */
+/* The steps. own.c: frames, the slots of them that are ever used for entries, windows. */
+#define OWN_SLOTS 7u
+extern const uint16_t own_slots[OWN_SLOTS];
+static inline unsigned int own_slot(struct fuzzer *z) { return own_slots[below(z, OWN_SLOTS)]; }
+static inline struct frame *own_frame(struct fuzzer *z) { return &z->own[below(z, OWN)]; }
+/* Neither a present entry nor a present descriptor. */
+static inline uint64_t plain_word(struct fuzzer *z) { return rnd(z) & ~(1ul | 1ul << 47); }
 void own_init(struct fuzzer *z);
 void own_step(struct fuzzer *z);
 volatile uint64_t *own_window(struct fuzzer *z, unsigned int w);

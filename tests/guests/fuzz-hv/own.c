@@ -4,12 +4,8 @@
 
 static uint64_t frames[FUZZERS][OWN][512] page_aligned;
 static uint64_t windows[FUZZERS][WINDOWS][512] page_aligned;
-static const uint16_t slots[] = { 0, 1, 2, 255, 272, 300, 511 };
+const uint16_t own_slots[OWN_SLOTS] = { 0, 1, 2, 255, 272, 300, 511 };
 
-static unsigned int any_slot(struct fuzzer *z) { return slots[below(z, ARRAY_SIZE(slots))]; }
-static struct frame *any_own(struct fuzzer *z) { return &z->own[below(z, OWN)]; }
-/* Neither a present entry nor a present descriptor. */
-static uint64_t plain_word(struct fuzzer *z) { return rnd(z) & ~(1ul | 1ul << 47); }
 volatile uint64_t *own_window(struct fuzzer *z, unsigned int w) { return windows[z->id][w]; }
 
 static void fill(struct fuzzer *z, struct frame *f)
@@ -45,7 +41,7 @@ static uint64_t any_entry(struct fuzzer *z)
 {
 	static const uint64_t odd_mfn[] = { 0, 0x200, 0xfffffffffful, 0x100000 };
 	static const uint64_t more[] = { 0, 0, PTE_NX, 0x100, 0x18, 0xe00, 1ul << 52, PTE_PSE, 1ul << 62, 1ul << 59 };
-	uint64_t mfn = any_own(z)->mfn, flags = one_in(z, 2) ? PTE_RW : PTE_RO;
+	uint64_t mfn = own_frame(z)->mfn, flags = one_in(z, 2) ? PTE_RW : PTE_RO;
 
 	if (one_in(z, 24))
 		mfn = odd_mfn[below(z, ARRAY_SIZE(odd_mfn))];
@@ -85,8 +81,8 @@ static void update_step(struct fuzzer *z)
 
 	z->what = "mmu_update";
 	for (i = 0; i < n; i++) {
-		f[i] = one_in(z, 2) ? &z->own[below(z, 4)] : any_own(z);
-		slot[i] = any_slot(z);
+		f[i] = one_in(z, 2) ? &z->own[below(z, 4)] : own_frame(z);
+		slot[i] = own_slot(z);
 		mode[i] = modes[below(z, 3)];
 		u[i].ptr = f[i]->mfn << PAGE_SHIFT | slot[i] * 8 | mode[i];
 		u[i].val = slot[i] == 511 && f[i] < z->own + 2 && !one_in(z, 4) ? kernel_l4_entry : any_entry(z);
@@ -104,7 +100,7 @@ static void update_step(struct fuzzer *z)
 static void pin_step(struct fuzzer *z)
 {
 	uint32_t level = 1 + below(z, 4);
-	struct frame *f = any_own(z);
+	struct frame *f = own_frame(z);
 	bool good;
 
 	if (one_in(z, 2)) {
@@ -129,7 +125,7 @@ static void pin_step(struct fuzzer *z)
 
 static void copy_step(struct fuzzer *z)
 {
-	struct frame *f = any_own(z), *from = any_own(z);
+	struct frame *f = own_frame(z), *from = own_frame(z);
 	bool copy = one_in(z, 2), good = model_get(z, f, T_WRITABLE);
 
 	z->what = copy ? "copy_page" : "clear_page";
@@ -158,7 +154,7 @@ static void switch_base(struct fuzzer *z, struct frame **base, struct frame *f)
 
 static void base_step(struct fuzzer *z)
 {
-	struct frame *f = one_in(z, 4) ? NULL : one_in(z, 8) ? any_own(z) : &z->own[below(z, 2)];
+	struct frame *f = one_in(z, 4) ? NULL : one_in(z, 8) ? own_frame(z) : &z->own[below(z, 2)];
 	bool good;
 
 	if (one_in(z, 2)) {
@@ -198,7 +194,7 @@ static bool model_store(struct fuzzer *z, const struct window *w, unsigned int s
 
 static void store_step(struct fuzzer *z)
 {
-	unsigned int w = below(z, WINDOWS), slot = any_slot(z);
+	unsigned int w = below(z, WINDOWS), slot = own_slot(z);
 	uint64_t val = one_in(z, 2) ? any_entry(z) : plain_word(z), got;
 	struct frame *f = z->win[w].f;
 	bool good;
@@ -244,7 +240,7 @@ void own_step(struct fuzzer *z)
 
 	steps[below(z, ARRAY_SIZE(steps))](z);
 	if (one_in(z, 16))
-		check_frame(z, any_own(z));
+		check_frame(z, own_frame(z));
 }
 
 void own_check(struct fuzzer *z)
@@ -253,138 +249,4 @@ void own_check(struct fuzzer *z)
 
 	for (i = 0; i < OWN; i++)
 		check_frame(z, &z->own[i]);
-}
-
-/* Where do four levels of its own lead? false: the walk leaves what is known. */
-static bool model_walk(struct fuzzer *z, const unsigned int *slot, struct frame **leaf, bool *writable)
-{
-	struct frame *f = z->base;
-	int level;
-
-	*writable = true;
-	for (level = 4; level >= 1; level--) {
-		uint64_t e = f->word[slot[level]];
-
-		if (!(e & PTE_P)) {
-			*leaf = NULL;
-			return true;
-		}
-		*writable = *writable && (e & PTE_W);
-		f = frame_of(z, (e & PTE_FRAME) >> PAGE_SHIFT);
-		if (!f || f == &z->kernel_l3)
-			return false;
-	}
-	*leaf = f;
-	return true;
-}
-
-/* An access through tables that it made itself. */
-void walk_step(struct fuzzer *z)
-{
-	unsigned int slot[5], off = any_slot(z), i;
-	uint64_t va = off * 8ul, val = plain_word(z), got;
-	struct frame *leaf;
-	bool writable;
-
-	z->what = "walk";
-	for (i = 1; i <= 4; i++)
-		slot[i] = slots[below(z, i == 4 ? 6 : 7)];
-	if (!z->base || !model_walk(z, slot, &leaf, &writable))
-		return;
-	for (i = 1; i <= 4; i++)
-		va |= (uint64_t)slot[i] << (9 * i + 3);
-	if (slot[4] >= 256)
-		va |= 0xffff000000000000ul;
-	expect(z, mmuext(z, MMUEXT_TLB_FLUSH_LOCAL, 0, 0), true);
-	expect(z, try_load(z, (uint64_t *)va, &got) ? 0 : -1, leaf != NULL);
-	if (!leaf)
-		return;
-	got ^= leaf->word[off];
-	if (leaf->word[off] & PTE_P)
-		got &= ~PTE_AD;
-	if (got)
-		finding(z, "%#lx shows word %u of frame %#lx off by %#lx", va, off, leaf->mfn, got);
-	if (writable && !(off == 511 && leaf < z->own + 2)) {
-		leaf->word[off] = val;
-		expect(z, try_store(z, (uint64_t *)va, val) ? 0 : -1, true);
-	}
-}
-
-static void gdt_step(struct fuzzer *z)
-{
-	unsigned int pages = below(z, 4), entries = pages * 512 - (pages ? below(z, 512) : 0), i;
-	struct frame *f[3];
-	bool good = true;
-
-	z->what = "set_gdt";
-	for (i = 0; i < pages; i++) {
-		f[i] = any_own(z);
-		z->list[i] = f[i]->mfn;
-	}
-	for (i = 0; i < pages && good; i++)
-		good = model_get(z, f[i], T_DESC);
-	if (!good)
-		for (i--; i-- > 0;)
-			model_put(z, f[i]);
-	expect(z, CALL(set_gdt, z->list, entries, 0, 0), good);
-	if (!good)
-		return;
-	while (z->gdt_pages > 0)
-		model_put(z, z->gdt[--z->gdt_pages]);
-	memcpy(z->gdt, f, sizeof(f));
-	z->gdt_pages = pages;
-}
-
-static void update_descriptor_step(struct fuzzer *z)
-{
-	static const uint64_t some[] = { 0x00affb000000ffff, 0x00cff3000000ffff, 0x0000890000000067, 0x00ef9b000000ffff, 0,
-					 0x00cff2000000ffff };
-	uint64_t d = some[below(z, ARRAY_SIZE(some))], was = d;
-	unsigned int slot = any_slot(z);
-	struct frame *f = &z->own[2 + below(z, OWN - 2)];
-	bool good = fix_descriptor(&d);
-
-	z->what = "update_descriptor";
-	if (good && !(f->count && f->type == T_DESC)) {
-		good = model_get(z, f, T_WRITABLE);
-		if (good)
-			model_put(z, f);
-	}
-	if (good)
-		f->word[slot] = d;
-	expect(z, CALL(update_descriptor, f->mfn << PAGE_SHIFT | slot * 8, was, 0, 0), good);
-}
-
-static void ldt_step(struct fuzzer *z)
-{
-	uint16_t sel = (uint16_t)(below(z, 512) << 3 | 7);
-	bool good = true;
-
-	if (one_in(z, 2)) {
-		z->what = "set_ldt";
-		z->ldt_window = one_in(z, 4) ? -1 : (int)below(z, WINDOWS);
-		if (z->ldt)
-			model_put(z, z->ldt);
-		z->ldt = NULL;
-		expect(z, z->ldt_window < 0 ? mmuext(z, MMUEXT_SET_LDT, 0, 0)
-					    : mmuext(z, MMUEXT_SET_LDT, (uint64_t)own_window(z, z->ldt_window), 512), true);
-		return;
-	}
-	z->what = "LDT access";
-	if (z->ldt_window >= 0 && !z->ldt) {
-		struct frame *f = z->win[z->ldt_window].f;
-
-		good = f && model_get(z, f, T_DESC);
-		z->ldt = good ? f : NULL;
-	}
-	z->calls++;
-	if (try_lar(z, sel) != good)
-		finding(z, "trap %d at %#lx for selector %#x, %s", z->vector, z->cr2, sel, good ? "mapped" : "not mapped");
-}
-
-void descriptor_step(struct fuzzer *z)
-{
-	static void (*const steps[])(struct fuzzer *) = { gdt_step, update_descriptor_step, ldt_step, ldt_step };
-
-	steps[below(z, ARRAY_SIZE(steps))](z);
 }

@@ -89,13 +89,10 @@ static void map_step(struct fuzzer *z)
 	}
 }
 
-/* Neither a present entry nor a present descriptor. */
-static uint64_t plain(struct fuzzer *z) { return rnd(z) & ~(1ul | 1ul << 47); }
-
 static void store_step(struct fuzzer *z)
 {
 	unsigned int w = below(z, WATCH_WINDOWS), slot = below(z, 512);
-	bool good = try_store(z, &windows[z->id][w][slot], plain(z));
+	bool good = try_store(z, &windows[z->id][w][slot], plain_word(z));
 
 	z->what = "watched store";
 	if (z->watch_win[w] >= 0 && !good)
@@ -145,7 +142,7 @@ static void stale_step(struct fuzzer *z)
 {
 	unsigned int w = below(z, WATCH_WINDOWS), i = below(z, watched_now()), level = below(z, 4), n = below(z, 300), slot = below(z, 512);
 	volatile uint64_t *p = &windows[z->id][w][slot];
-	uint64_t val = plain(z);
+	uint64_t val = plain_word(z);
 
 	z->what = "watched stale store";
 	if (z->watch_win[w] >= 0 || set_va(z, p - slot, watched[i].mfn << PAGE_SHIFT | PTE_RW, UVMF_NONE) != 0)

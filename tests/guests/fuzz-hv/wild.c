@@ -39,7 +39,6 @@ void wild_init(void)
 		detach(windows[i]);
 	for (i = 0; i < FUZZERS; i++)
 		detach(unmap_page[i]);
-	area[0] = 0;
 }
 
 uint64_t wild_frame(struct fuzzer *z)
