@@ -8,27 +8,9 @@
 #include "sched/sched.h"
 
 #define OWNERS_MAX 1024u
-#define LINES_MAX 40u
 /* Frames of a pass: 2 MiB of notes for each GiB. Less where memory is short. */
 #define NOTES_MAX (1u << 18)
 #define NOTES_MIN (1u << 12)
-
-void audit_differ(struct audit *a, const struct page_info *pg, const char *fmt, ...)
-{
-	char line[160];
-	__builtin_va_list ap;
-
-	if (++a->differ > LINES_MAX)
-		return;
-	__builtin_va_start(ap, fmt);
-	vsnprintf(line, sizeof(line), fmt, ap);
-	__builtin_va_end(ap);
-	if (pg)
-		printk("audit: frame %#lx (d%d count %#lx type %#lx): %s\n", page_to_mfn(pg).m, pg->owner - 1,
-		       pg->count_info, pg->type_info, line);
-	else
-		printk("audit: %s\n", line);
-}
 
 /* All domains but those that never run, paused and referenced. false: too many. */
 static bool stop_domains(struct audit *a)

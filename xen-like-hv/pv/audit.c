@@ -8,6 +8,25 @@
 #include "pv/audit.h"
 #include "pv/mmu_private.h"
 
+#define LINES_MAX 40u
+
+void audit_differ(struct audit *a, const struct page_info *pg, const char *fmt, ...)
+{
+	char line[160];
+	__builtin_va_list ap;
+
+	if (++a->differ > LINES_MAX)
+		return;
+	__builtin_va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	__builtin_va_end(ap);
+	if (pg)
+		printk("audit: frame %#lx (d%d count %#lx type %#lx): %s\n", page_to_mfn(pg).m, pg->owner - 1,
+		       pg->count_info, pg->type_info, line);
+	else
+		printk("audit: %s\n", line);
+}
+
 #define ANY_TYPE ~0ULL
 #define LDT_L1_FIRST ((LDT_VIRT - PERVCPU_VIRT) >> PAGE_SHIFT)
 #define PTE_AD (PTE_A | PTE_D)
