@@ -33,6 +33,8 @@ void toggle_guest_mode(struct vcpu *v);       /* current: kernel <-> user, GS ba
 /* An L4 entry of a live L4 changed: bring it to every root made from that L4. */
 void pv_root_sync_entry(struct domain *d, struct page_info *l4, unsigned int slot, uint64_t new_entry);
 void pv_init_idle_root(unsigned int cpu);
+/* Interrupts off, with the switch to v: its root into CR3, the idle root for an idle vCPU. */
+void pv_mmu_switch_to(struct vcpu *v);
 
 /* A page fault taken by a guest: true if handled (writable-page-table emulation,
  * a spurious fault, LDT page demand mapping) and the guest may go on. */
@@ -63,7 +65,6 @@ long do_update_va_mapping(unsigned long va, unsigned long val, unsigned long fla
 long do_update_va_mapping_otherdomain(unsigned long va, unsigned long val, unsigned long flags, unsigned long domid);
 long do_set_gdt(unsigned long frame_list, unsigned long entries);
 long do_update_descriptor(unsigned long pa, unsigned long desc);
-long do_memory_op(unsigned long cmd, unsigned long arg);
 long do_vm_assist(unsigned long cmd, unsigned long type);
 
 /* The machine-to-physical table, writable view: m2p[mfn] = gfn. */

@@ -9,7 +9,7 @@
  * distance than anybody may keep, the distance itself is taken away (ahead).
  */
 #include "sched/private.h"
-#include "sched/softirq.h"
+#include "x86/softirq.h"
 
 /* A waiting vCPU of `from` that may go to cpu and is before `limit`; one that prefers cpu, if there is one. */
 static struct vcpu *candidate(struct run_queue *from, unsigned int cpu, s_time_t limit)

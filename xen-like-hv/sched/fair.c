@@ -16,7 +16,7 @@
  * who is not the least runs, so sleeping earns nothing unless others got on.
  */
 #include "sched/private.h"
-#include "lib/printk.h"
+#include "x86/printk.h"
 
 static s_time_t weight_here(const struct run_queue *rq, const struct vcpu *v)
 {

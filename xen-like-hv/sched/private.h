@@ -117,6 +117,9 @@ void cap_charge(struct domain *d, s_time_t ns, s_time_t now);
 s_time_t cap_exhausted_until(struct domain *d, s_time_t now);
 s_time_t cap_left(struct domain *d, s_time_t now); /* INT64_MAX without a cap */
 
+/* runstate.c; the lock is held */
+void runstate_change(struct vcpu *v, int state, s_time_t now);
+
 /* affinity.c */
 unsigned int pick_cpu(const struct vcpu *v);
 cpumask_t allowed_cpus(const struct vcpu *v);

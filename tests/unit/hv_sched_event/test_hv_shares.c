@@ -8,7 +8,7 @@
 #include <string.h>
 #include "tests/unit/hv_sched_event/shim.h"
 #include "sched/private.h"
-#include "sched/softirq.h"
+#include "x86/softirq.h"
 
 #define STEP MICROSECS(100)
 #define SECONDS(s) MILLISECS(1000 * (s))
