@@ -14,7 +14,7 @@
 #define WAKEUP_GRANULARITY MICROSECS(500)
 #define BALANCE_PERIOD MILLISECS(3)
 #define PULL_LAG MILLISECS(2)        /* so much before the one that would run: worth a move */
-#define DRIFT MILLISECS(200)          /* so far behind by running alone nobody comes */
+#define DRIFT MILLISECS(200)         /* a lag of more than so much of its own time, to both: the clocks have drifted apart */
 #define STARVED MILLISECS(70)        /* a domain that waits for longer has a turn out of order, */
 #define MERCY_PERIOD MILLISECS(6)    /* one of them in so much time */
 #define CAP_PERIOD MILLISECS(30)

@@ -14,8 +14,9 @@ static bool wants_update_flag(const struct vcpu *v)
 
 /*
  * The state does not change meanwhile: v is what its CPU runs and is about to
- * enter, or the run queue's lock is held. A reader that asked for it sees XEN_RUNSTATE_UPDATE set from before the
- * first changed word until after the last one.
+ * enter, or the run queue's lock is held. A reader that asked for it sees
+ * XEN_RUNSTATE_UPDATE set from before the first changed word until after the
+ * last one.
  */
 static void write_area(struct vcpu *v)
 {
