@@ -32,6 +32,7 @@ static const struct lock_class { const char *name; unsigned int rank, flags; } c
 	{ "wc_lock", 11, 0 },
 	{ "console_lock", 12, 0 },
 	{ "flush_lock", 13, 0 },
+	{ "rendezvous_lock", 13, 0 },
 	{ "shutdown_lock", 14, IRQ },
 	{ "virq_lock", 15, IRQ },
 	{ "f->lock", 16, IRQ },
