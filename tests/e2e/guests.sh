@@ -15,6 +15,7 @@ guest_config() {
 	local g=$1 mem=8 vcpus=2 more=
 	case $g in
 	control-bits | ldt | tsc-aux) more='cpus="0"' ;;
+	m2p-race | root-race | type-race) mem=16 ;;
 	vcpu-init) mem=32 vcpus=3 ;;
 	esac
 	printf '%s\n' "name=\"$g\"" "kernel=\"$O/guests/$g.elf\"" "memory=$mem" "vcpus=$vcpus" \
