@@ -56,6 +56,7 @@ void hv_main(uint32_t start_info_paddr)
 {
 	start_info_read(start_info_paddr);
 	console_init();
+	hv_delay_init();
 	boot_cpu_init();
 	memmap_finish();
 	acpi_init(boot_rsdp);

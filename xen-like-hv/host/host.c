@@ -123,7 +123,7 @@ void host_init(void)
 		panic("no memory for the host's arena\n");
 	BUG_ON(!mfn_valid(mfn(NODE_SHARED_PADDR >> PAGE_SHIFT)));
 	for (unsigned int i = 0; i < 1u << ARENA_ORDER; i++)
-		pg[i].count_info = PGC_hv | 1;
+		pg[i].count_info = PGC_hv;
 	arena = page_to_virt(pg);
 	memset(ns, 0, NODE_SHARED_SIZE);
 	ns->abi_version = NODE_ABI_VERSION;

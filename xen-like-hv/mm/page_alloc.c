@@ -202,7 +202,7 @@ void *alloc_hv_page(void)
 
 	if (!pg)
 		return NULL;
-	pg->count_info = PGC_hv | 1;
+	pg->count_info = PGC_hv;
 	return page_to_virt(pg);
 }
 

@@ -14,6 +14,7 @@
  * registers the guest's.
  */
 #include "asm_offsets.h"
+#include "lib/delay.h"
 #include "pv/fast_paths.h"
 #include "x86/cpu_info.h"
 #include "x86/extable.h"
@@ -54,6 +55,7 @@
 bounce_syscall:
 	testb $PV_FAST_SYSCALL, VCPU_fast_paths(%r11)
 	jz syscall_slow
+	HV_DELAY_POINT
 	mov VCPU_vcpu_info(%r11), %rcx
 	cmpb $0, VCPUINFO_mask(%rcx)
 	jne syscall_slow
@@ -69,6 +71,7 @@ bounce_syscall:
 	copy_slots VCPU_fast_kernel
 	movb $1, VCPU_root_opened(%r11)
 	mov SLOT(rsi), %rsi
+	HV_DELAY_POINT
 30:	swapgs
 	movb $1, VCPU_kernel_mode(%r11)
 
@@ -166,6 +169,7 @@ fast_iret:
 	/* root_close_kernel() */
 	mov %rdx, SLOT(rdx)
 	mov %rsi, SLOT(rsi)
+	HV_DELAY_POINT
 	copy_slots VCPU_fast_user
 	movb $0, VCPU_root_opened(%r11)
 	mov SLOT(rdx), %rdx

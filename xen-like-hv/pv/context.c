@@ -76,6 +76,7 @@ void pv_ctxt_switch_from(struct vcpu *v)
 		return;
 	save_selectors(v);
 	save_bases(v);
+	pv_mmu_switch_from(v);
 	debugreg_switch_from(v);
 	fpu_switch_from(v);
 }

@@ -29,6 +29,7 @@ void crash_begin(void)
 	uint32_t me = smp_cpu() + 1, nobody = 0;
 
 	irq_disable();
+	hv_delay_stop();
 	if (!__atomic_compare_exchange_n(&crashing_cpu_plus_one, &nobody, me, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
 		/* A second CPU in trouble waits; a fault while the dump is made ends it. */
 		if (nobody == me)

@@ -5,6 +5,7 @@
 Suite *suite_page_type(void);
 Suite *suite_mmu_random(void);
 Suite *suite_ro_emul(void);
+Suite *suite_races(void);
 
 int main(void)
 {
@@ -12,6 +13,7 @@ int main(void)
 	int failed;
 
 	srunner_add_suite(r, suite_ro_emul());
+	srunner_add_suite(r, suite_races());
 	srunner_add_suite(r, suite_mmu_random());
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);
