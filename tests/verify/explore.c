@@ -46,8 +46,8 @@ static struct vthread {
 	const void *pc;
 	/* --tso */
 	uint8_t nr_stores;
-	struct store store[STORES_MAX];
 } threads[VERIFY_THREADS_MAX];
+static struct store stores[VERIFY_THREADS_MAX][STORES_MAX]; /* in data lines of their own: without --tso they never change */
 
 /* Not part of it. */
 struct action {
@@ -303,8 +303,8 @@ static void hook(const volatile void *p, size_t n, bool write, bool fence, const
 	} else if (write && shared && n <= 8 && !t->atomic) {
 		if (t->nr_stores == STORES_MAX)
 			drain(t, 1);
-		t->store[t->nr_stores++] = (struct store){ (uintptr_t)p, 0, (uint8_t)n };
-		memcpy(&t->store[t->nr_stores - 1].val, (const void *)p, n); /* what is there without it */
+		stores[t - threads][t->nr_stores++] = (struct store){ (uintptr_t)p, 0, (uint8_t)n };
+		memcpy(&stores[t - threads][t->nr_stores - 1].val, (const void *)p, n); /* what is there without it */
 	}
 }
 
@@ -381,7 +381,7 @@ static void swap_stores(struct vthread *t, bool in)
 	unsigned int i;
 
 	for (i = 0; i < t->nr_stores; i++) {
-		struct store *s = &t->store[in ? i : t->nr_stores - 1 - i];
+		struct store *s = &stores[t - threads][in ? i : t->nr_stores - 1 - i];
 		uint64_t mem = 0;
 
 		memcpy(&mem, (void *)s->addr, s->size);
@@ -399,9 +399,9 @@ static void drain(struct vthread *t, unsigned int n)
 		return;
 	/* A later store to the same word remembers what the drained one had put there: right as it is. */
 	for (i = n, k = 0; i < t->nr_stores; i++, k++)
-		t->store[k] = t->store[i];
+		stores[t - threads][k] = stores[t - threads][i];
 	for (i = k; i < t->nr_stores; i++)
-		t->store[i] = (struct store){ 0 };
+		stores[t - threads][i] = (struct store){ 0 };
 	t->nr_stores = (uint8_t)k;
 }
 
@@ -523,7 +523,7 @@ static void perform(struct action a)
 
 	if (a.kind == DRAIN) {
 		/* Memory has it from now on. */
-		memcpy((void *)t->store[0].addr, &t->store[0].val, t->store[0].size);
+		memcpy((void *)stores[t - threads][0].addr, &stores[t - threads][0].val, stores[t - threads][0].size);
 		swap_stores(t, true);
 		drain(t, 1);
 		swap_stores(t, false);
@@ -555,34 +555,42 @@ static uint64_t mix(uint64_t a, uint64_t b)
 	return (uint64_t)m ^ (uint64_t)(m >> 64);
 }
 
-static void hash_bytes(uint64_t h[2], const char *p, size_t n)
+/* Four chains, so that the multiplications overlap. */
+static void hash_line(uint64_t h[4], const char *p)
 {
-	for (; n >= 16; p += 16, n -= 16) {
+	static const uint64_t k[4] = { 0x2d358dccaa6c78a5, 0x8bb84b93962eacc9, 0x4b33a62ed433d4a3, 0x9e3779b97f4a7c15 };
+	unsigned int i;
+
+	for (i = 0; i < 4; i++) {
 		uint64_t a, b;
 
-		memcpy(&a, p, 8);
-		memcpy(&b, p + 8, 8);
-		h[0] = mix(a ^ 0x2d358dccaa6c78a5 ^ h[0], b ^ 0x8bb84b93962eacc9);
-		h[1] = mix(b ^ 0x4b33a62ed433d4a3 ^ h[1], a ^ 0x9e3779b97f4a7c15 ^ (h[0] << 1 | 1));
-	}
-	if (n) {
-		char last[16] = { 0 };
-
-		memcpy(last, p, n);
-		hash_bytes(h, last, 16);
+		__builtin_memcpy(&a, p + 16 * i, 8);
+		__builtin_memcpy(&b, p + 16 * i + 8, 8);
+		h[i] = mix(a ^ k[i] ^ h[i], b + k[3 - i]) + (h[i] << 7 | h[i] >> 57);
 	}
 }
 
-static void hash_state(uint64_t h[2])
+static void hash_bytes(uint64_t h[4], const char *p, size_t n)
 {
+	char last[LINE] = { 0 };
+
+	for (; n >= LINE; p += LINE, n -= LINE)
+		hash_line(h, p);
+	raw_copy(last, p, n);
+	hash_line(h, last);
+}
+
+static void hash_state(uint64_t ret[2])
+{
+	uint64_t h[4] = { 0x9ae16a3b2f90404f, 0xc3a5c85c97cb3127, 0xb492b66fbe98f273, 0x82a2b17531a2d5d1 };
 	unsigned int i;
 
-	h[0] = 0x9ae16a3b2f90404f;
-	h[1] = 0xc3a5c85c97cb3127;
 	for (i = 0; i < E->nr_lines; i++)
-		hash_bytes(h, E->base + E->lines[i], LINE);
+		hash_line(h, E->base + E->lines[i]);
 	for (i = 0; i < E->sc->threads; i++)
 		hash_bytes(h, threads[i].sp, (size_t)(stack_top(i) - threads[i].sp));
+	ret[0] = mix(h[0] ^ 0x589965cc75374cc3, h[1]) ^ mix(h[2] ^ 0x1d8e4e27c47d124f, h[3]);
+	ret[1] = mix(h[0] ^ 0xeb44accab455d165, h[2]) + mix(h[1] ^ 0xa0761d6478bd642f, h[3]);
 }
 
 /* What a step may have changed: lines of data that any step ever writes, stacks. */
@@ -726,6 +734,14 @@ static void warm_up(void)
 	E->warming = false;
 }
 
+static void keep(const void *p, size_t n)
+{
+	uintptr_t off = (uintptr_t)p - (uintptr_t)E->base, i;
+
+	for (i = off / LINE; i <= (off + n - 1) / LINE; i++)
+		E->changes[i] = 2;
+}
+
 static bool take_found(void)
 {
 	size_t i;
@@ -737,11 +753,10 @@ static bool take_found(void)
 		E->found[i] = 0;
 	}
 	E->nr_lines = 0;
+	keep(threads, E->sc->threads * sizeof(*threads));
+	if (E->tso)
+		keep(stores, E->sc->threads * sizeof(*stores));
 	for (i = 0; i < E->len / LINE + 1; i++) {
-		uintptr_t own = (uintptr_t)threads - (uintptr_t)E->base;
-
-		if (i >= own / LINE && i <= (own + sizeof(threads) - 1) / LINE)
-			E->changes[i] = 2;
 		any |= E->changes[i] == 1;
 		if (E->changes[i])
 			E->lines[E->nr_lines++] = (uint32_t)(i * LINE);

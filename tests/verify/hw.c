@@ -6,6 +6,7 @@
 #include "x86/processor.h"
 #include "x86/smp.h"
 #include "x86/spinlock.h"
+#include "hw.h"
 
 struct cpu_info model_cpu_info[NR_CPUS];
 uint64_t cpu_online_map;
@@ -62,6 +63,8 @@ void verify_irq(void)
 	verify_atomic_end();
 	if (was & 1u << ipi_tlb_vector)
 		tlb_flush_ipi();
+	if (was & 1u << HW_RENDEZVOUS_VECTOR)
+		hw_rendezvous_irq();
 	if (was & 1u << ipi_event_vector)
 		model_event_irq();
 }

@@ -225,9 +225,9 @@ static const char *final(void)
 
 static void setup_2x4(void) { setup(2, 4); }
 static void setup_3x2(void) { setup(3, 2); }
-static void setup_idle(void) { setup(2, 4); with_idle = true; }
-static void setup_link(void) { setup(2, 4); with_link = true; }
-static void setup_seg(void) { setup(2, 4); with_seg = true; }
+static void setup_idle(void) { setup(2, 3); with_idle = true; }
+static void setup_link(void) { setup(2, 3); with_link = true; }
+static void setup_seg(void) { setup(2, 3); with_seg = true; }
 
 const struct verify_scenario verify_scenarios[] = {
 	{ "stamp", "a table is never cached writable: 2 CPUs, 4 operations each of map, unmap, pin, unpin, flush", setup_2x4, 2,

@@ -5,4 +5,6 @@
 #include <stdint.h>
 void hw_load_cr3(uint64_t cr3);
 void hw_invlpg(uint64_t va);
+#define HW_RENDEZVOUS_VECTOR 4
+void hw_rendezvous_irq(void); /* x86/smp.c's handler */
 #endif
