@@ -30,6 +30,8 @@
 #define STORES_MAX 8
 #define UNSHARED_MAX 20000
 #define LINE 64u
+#define LOCKS_MAX 16u
+#define WATCHED 2 /* in shared[] */
 
 /* Part of the state: in the program's data. */
 struct store {
@@ -41,6 +43,7 @@ static struct vthread {
 	char *sp;
 	bool done, irq_on, take_irq, in_irq;
 	uint8_t choices, choice, atomic;
+	uint16_t locks;      /* held: bits of E->locks */
 	bool (*ready)(void *);
 	void *ready_arg;
 	const void *pc;
@@ -76,6 +79,10 @@ struct explorer {
 	unsigned int unshared;    /* accesses since the last stop */
 	char why[512];
 	uint8_t *users, *written, *shared, *found; /* for each 8 bytes of data */
+	/* Of each 8 bytes: locks held at every access so far; and those that are shared, but always under a lock. */
+	uint16_t *lockset;
+	const void *locks[LOCKS_MAX];
+	unsigned int nr_locks;
 	uint8_t *changes;         /* for each line of it: 2: some step writes there; 1: found out just now */
 	uint32_t *lines, nr_lines;
 	bool in_setup;
@@ -106,6 +113,12 @@ static double now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* memcpy and memset, below, are the code under test's. */
+static void raw_copy(void *to, const void *from, size_t n)
+{
+	__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(n) :: "memory");
 }
 
 /* --- a thread's side --- */
@@ -240,12 +253,30 @@ static void thread_main(void)
 
 /* --- the compiler's calls --- */
 
+void verify_lock(const void *lock, bool held)
+{
+	unsigned int i;
+
+	if (E->running < 0)
+		return;
+	for (i = 0; i < E->nr_locks && E->locks[i] != lock; i++)
+		;
+	if (i == LOCKS_MAX)
+		return;
+	E->locks[i] = lock;
+	E->nr_locks += i == E->nr_locks;
+	if (held)
+		threads[E->running].locks |= (uint16_t)(1u << i);
+	else
+		threads[E->running].locks &= (uint16_t)~(1u << i);
+}
+
 void verify_watch(const volatile void *p, size_t n)
 {
 	uintptr_t i, off = (uintptr_t)p - (uintptr_t)E->base;
 
 	for (i = off / 8; i <= (off + n - 1) / 8; i++)
-		E->shared[i] = 1;
+		E->shared[i] = WATCHED;
 }
 
 static bool note_access(uintptr_t a, size_t n, bool write)
@@ -270,7 +301,13 @@ static bool note_access(uintptr_t a, size_t n, bool write)
 			E->found[i] = 1;
 			E->restart = true;
 		}
-		shared |= E->shared[i];
+		/* What all use under one lock needs no stop while that lock is held. */
+		if (E->lockset[i] & ~threads[E->running].locks) {
+			E->lockset[i] &= threads[E->running].locks;
+			if (!E->lockset[i] && E->shared[i])
+				E->restart = true;
+		}
+		shared |= E->shared[i] == WATCHED || (E->shared[i] && !E->lockset[i]);
 	}
 	return shared;
 }
@@ -304,7 +341,7 @@ static void hook(const volatile void *p, size_t n, bool write, bool fence, const
 		if (t->nr_stores == STORES_MAX)
 			drain(t, 1);
 		stores[t - threads][t->nr_stores++] = (struct store){ (uintptr_t)p, 0, (uint8_t)n };
-		memcpy(&stores[t - threads][t->nr_stores - 1].val, (const void *)p, n); /* what is there without it */
+		raw_copy(&stores[t - threads][t->nr_stores - 1].val, (const void *)p, n); /* what is there without it */
 	}
 }
 
@@ -384,8 +421,8 @@ static void swap_stores(struct vthread *t, bool in)
 		struct store *s = &stores[t - threads][in ? i : t->nr_stores - 1 - i];
 		uint64_t mem = 0;
 
-		memcpy(&mem, (void *)s->addr, s->size);
-		memcpy((void *)s->addr, &s->val, s->size);
+		raw_copy(&mem, (void *)s->addr, s->size);
+		raw_copy((void *)s->addr, &s->val, s->size);
 		s->val = mem;
 	}
 }
@@ -411,12 +448,7 @@ void verify_serialize(void)
 		drain(&threads[E->running], threads[E->running].nr_stores);
 }
 
-/* What the compiler makes of large stores of the code under test. Our own go by raw_copy. */
-static void raw_copy(void *to, const void *from, size_t n)
-{
-	__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(n) :: "memory");
-}
-
+/* What the compiler makes of large stores of the code under test. */
 void *memset(void *p, int c, size_t n)
 {
 	void *to = p;
@@ -523,7 +555,7 @@ static void perform(struct action a)
 
 	if (a.kind == DRAIN) {
 		/* Memory has it from now on. */
-		memcpy((void *)stores[t - threads][0].addr, &stores[t - threads][0].val, stores[t - threads][0].size);
+		raw_copy((void *)stores[t - threads][0].addr, &stores[t - threads][0].val, stores[t - threads][0].size);
 		swap_stores(t, true);
 		drain(t, 1);
 		swap_stores(t, false);
@@ -749,7 +781,8 @@ static bool take_found(void)
 
 	for (i = 0; i < E->len / 8 + 1; i++) {
 		any |= E->found[i];
-		E->shared[i] |= E->found[i];
+		if (E->found[i] && !E->shared[i])
+			E->shared[i] = 1;
 		E->found[i] = 0;
 	}
 	E->nr_lines = 0;
@@ -907,6 +940,8 @@ static struct explorer *make_explorer(void)
 	e->written = map_zero(e->len / 8 + 2);
 	e->shared = map_zero(e->len / 8 + 2);
 	e->found = map_zero(e->len / 8 + 2);
+	e->lockset = map_zero((e->len / 8 + 2) * 2);
+	memset(e->lockset, 0xff, (e->len / 8 + 2) * 2);
 	e->changes = map_zero(e->len / LINE + 2);
 	e->lines = map_zero((e->len / LINE + 2) * sizeof(*e->lines));
 	e->max_nodes = 30u << 20;

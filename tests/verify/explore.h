@@ -33,6 +33,8 @@ void verify_serialize(void); /* this CPU's stores are in memory: what a write of
 bool verify_irq_set(bool on); /* of this CPU; the old state. A new CPU has them on. */
 /* In setup: hardware or a check looks at this. */
 void verify_watch(const volatile void *p, size_t n);
+/* This CPU has it from now on, or not any more: right before that shows. */
+void verify_lock(const void *lock, bool held);
 void verify_done(void);       /* never returns: interrupts are still taken, if they are on */
 
 /* --- what a model has --- */

@@ -76,6 +76,7 @@ void spin_lock(spinlock_t *l)
 	if (l->holder)
 		verify_wait(lock_free, l);
 	l->holder = verify_cpu() + 1;
+	verify_lock(l, true);
 	verify_serialize();
 	verify_atomic_end();
 }
@@ -85,8 +86,10 @@ bool spin_trylock(spinlock_t *l)
 
 	verify_atomic_begin();
 	ok = !l->holder;
-	if (ok)
+	if (ok) {
 		l->holder = verify_cpu() + 1;
+		verify_lock(l, true);
+	}
 	verify_serialize();
 	verify_atomic_end();
 	return ok;
@@ -98,6 +101,7 @@ bool spin_trylock(spinlock_t *l)
 void spin_unlock(spinlock_t *l)
 {
 	VERIFY(l->holder == verify_cpu() + 1, "a lock that is not held is released");
+	verify_lock(l, false);
 	__atomic_store_n(&l->holder, 0, __ATOMIC_RELEASE);
 }
 unsigned long spin_lock_irqsave(spinlock_t *l)

@@ -162,7 +162,7 @@ static void one_op(unsigned int me)
 
 static void guest(unsigned int me)
 {
-	while (held[me].ops < max_ops) {
+	while (held[me].ops < (me == 2 ? 1 : max_ops)) {
 		held[me].ops++;
 		one_op(me);
 	}
@@ -232,9 +232,9 @@ static void setup_seg(void) { setup(2, 3); with_seg = true; }
 const struct verify_scenario verify_scenarios[] = {
 	{ "stamp", "a table is never cached writable: 2 CPUs, 4 operations each of map, unmap, pin, unpin, flush", setup_2x4, 2,
 	  guest, check, final },
-	{ "stamp3", "the same with 3 CPUs, 2 operations each", setup_3x2, 3, guest, check, final },
-	{ "idle", "the same with 2 CPUs that go idle and come back", setup_idle, 2, guest, check, final },
-	{ "link", "nor is writable memory walked as a table: the same and an upper table's entry", setup_link, 2, guest, check, final },
-	{ "seg", "the same with segment descriptors", setup_seg, 2, guest, check, final },
+	{ "stamp3", "the same with 3 CPUs, 2, 2 and 1 operations", setup_3x2, 3, guest, check, final },
+	{ "idle", "the same with 2 CPUs that go idle and come back, 3 operations each", setup_idle, 2, guest, check, final },
+	{ "link", "nor is writable memory walked as a table: the same and an upper table's entry, 3 operations each", setup_link, 2, guest, check, final },
+	{ "seg", "the same with segment descriptors, 3 operations each", setup_seg, 2, guest, check, final },
 	{ NULL, NULL, NULL, 0, NULL, NULL, NULL },
 };
