@@ -67,13 +67,15 @@ void put_page_and_type(struct page_info *pg)
 	VERIFY(__atomic_sub_fetch(&writes[pg - frames], 1, __ATOMIC_SEQ_CST) >= 0, "a type count is put that nobody has");
 	put_page(pg);
 }
+/* With three CPUs only one sees failures, or there are too many states. */
+static bool fails(void) { return (cpu_online_map == 3 || verify_cpu() == 2) && verify_choose(2); }
 int pv_grant_map_pte(struct vcpu *v, uint64_t host_addr, bool contains_pte, mfn_t frame, bool readonly, uint64_t avail)
 {
-	return verify_choose(2) ? -EINVAL : 0;
+	return fails() ? -EINVAL : 0;
 }
 int pv_grant_unmap_pte(struct vcpu *v, uint64_t host_addr, bool contains_pte, mfn_t frame, bool readonly, uint64_t new_addr)
 {
-	return verify_choose(2) ? -EINVAL : 0;
+	return fails() ? -EINVAL : 0;
 }
 struct domain *get_domain_by_id(domid_t id)
 {
