@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 # xen-like-hv: freestanding, position: linked at HV_IMAGE_VIRT, loaded at 2 MiB.
 
-HV_SRC := $(sort $(wildcard $(addsuffix /*.c,$(addprefix xen-like-hv/,lib x86 drivers mm domain sched event time pv grant control host boot))))
-HV_ASM := $(sort $(wildcard $(addsuffix /*.S,$(addprefix xen-like-hv/,boot x86 pv))))
-HV_SRC := $(filter-out xen-like-hv/x86/asm_offsets.c,$(HV_SRC))
+HV_SRC := $(sort $(wildcard $(addsuffix /*.c,$(addprefix xen-like-hv/,lib x86 drivers mm domain sched event time vtime pv grant control host entry boot))))
+HV_ASM := $(sort $(wildcard $(addsuffix /*.S,$(addprefix xen-like-hv/,boot x86 entry))))
+HV_SRC := $(filter-out xen-like-hv/entry/asm_offsets.c,$(HV_SRC))
 
 # Builds of the same source beside the normal one, each in its own directory: the debug build checks the order of locks
 # and measures (docs/locking.md, HACKING.md), the delay build waits at random places as well (lib/delay.h).
@@ -32,7 +32,7 @@ $(HV_INC)/.stamp:
 
 # 1: the directory, 2: flags
 define HV_COMPILE
-$(1)/xen-like-hv/asm_offsets.h: xen-like-hv/x86/asm_offsets.c $$(HV_INC)/.stamp $$(wildcard xen-like-hv/*/*.h)
+$(1)/xen-like-hv/asm_offsets.h: xen-like-hv/entry/asm_offsets.c $$(HV_INC)/.stamp $$(wildcard xen-like-hv/*/*.h)
 	$$(call say,GEN,$$@)mkdir -p $$(@D) && $$(CC) $$(HV_CFLAGS) $(2) -S -o $$(@:.h=.s) $$< && \
 		sed -n 's/^.*@define \([A-Za-z0-9_]*\) [$$$$]*\(-\{0,1\}[0-9]*\).*/#define \1 \2/p' $$(@:.h=.s) > $$@
 

@@ -3,7 +3,7 @@
 # for the host against tests/unit/hv_sched_event/shim (one thread, simulated time).
 
 HVSCHED_HV := $(addprefix event/,evtchn bind virq send bitmap_2l fifo poll host_send) \
-	$(addprefix time/,timer vtime runstate guest_area) $(addprefix sched/,fair core affinity pause)
+	time/timer $(addprefix vtime/,vtime runstate guest_area) $(addprefix sched/,fair core affinity pause runstate)
 HVSCHED_OBJ := $(HVSCHED_HV:%=$(O)/hvsched/xen-like-hv/%.o) $(O)/hvsched/tests/unit/hv_sched_event/shim.o
 HVSCHED_BIN := $(addprefix $(O)/tests/unit/hv_sched_event/,test_hv_events test_hv_sched)
 HVSCHED_CFLAGS := -std=gnu11 -O2 -g $(WARN) -Wno-missing-prototypes -Itests/unit/hv_sched_event/shim -Ixen-like-hv -I. \

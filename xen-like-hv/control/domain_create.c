@@ -6,6 +6,8 @@
 #include "mm/heap.h"
 #include "mm/page_alloc.h"
 #include "pv/trap.h"
+#include "sched/sched.h"
+#include "vtime/vtime.h"
 #include "x86/smp.h"
 
 #define GRANT_FRAMES_DEFAULT 64u

@@ -12,6 +12,8 @@
 #include "mm/page_alloc.h"
 #include "pv/mmu.h"
 #include "pv/trap.h"
+#include "sched/sched.h"
+#include "vtime/vtime.h"
 
 /* d->relinquish_state: how far domain_kill got */
 enum {
@@ -71,7 +73,7 @@ int domain_kill(struct domain *d)
 	case KILL_start:
 		d->is_dying = DOMDYING_dying;
 		domain_pause(d); /* never undone */
-		(void)domain_claim_pages(d, 0);
+		(void)claim_pages(&d->claim, 0);
 		d->relinquish_state = KILL_vcpus;
 		/* fall through */
 	case KILL_vcpus:

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* DOMCTL: the tools' operations on a domain. Domain 0 alone may call it. */
 #include "control/private.h"
+#include "domain/continuation.h"
 #include "mm/page_alloc.h"
 #include "pv/mmu.h"
 #include "pv/trap.h"
+#include "sched/sched.h"
+#include "vtime/vtime.h"
 
 static spinlock_t domctl_lock = SPINLOCK_INIT;
 

@@ -2,6 +2,7 @@
 /* What the tools may learn of a domain. */
 #include "control/private.h"
 #include "mm/frametable.h"
+#include "sched/sched.h"
 #include <xen/sched.h>
 
 static uint32_t state_flags(struct domain *d, bool any_running, bool all_blocked)
@@ -50,7 +51,7 @@ void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
 	info->flags = state_flags(d, any_running, all_blocked && info->nr_online_vcpus != 0);
 	info->tot_pages = READ_ONCE(d->tot_pages);
 	info->max_pages = READ_ONCE(d->max_pages);
-	info->outstanding_pages = READ_ONCE(d->outstanding_pages);
+	info->outstanding_pages = READ_ONCE(d->claim.outstanding);
 	info->shared_info_frame = si != NULL ? virt_to_mfn(si).m : ~0ULL;
 	info->ssidref = d->ssidref;
 	memcpy(info->handle, d->handle, sizeof(info->handle));

@@ -4,6 +4,7 @@
 #include "mm/heap.h"
 #include "pv/bounce.h"
 #include "pv/trap.h"
+#include "sched/sched.h"
 
 static struct vcpu *find_vcpu(struct domain *d, uint32_t id)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Many hypercalls in one. */
 #include "control/hypercall.h"
+#include "domain/continuation.h"
+#include "domain/uaccess.h"
 #include "lib/errno.h"
-#include "sched/softirq.h"
-#include "x86/uaccess.h"
+#include "x86/softirq.h"
 
 static long call_one(const struct multicall_entry *c)
 {

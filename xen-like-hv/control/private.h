@@ -5,16 +5,24 @@
 
 #include "control/hypercall.h"
 #include "domain/domain.h"
+#include "domain/uaccess.h"
 #include "lib/errno.h"
-#include "lib/printk.h"
-#include "x86/uaccess.h"
+#include "x86/printk.h"
 #include <xen/domctl.h>
 #include <xen/sysctl.h>
+
+/* shutdown.c; domain_shutdown is in x86/hooks.h */
+void domain_resume(struct domain *d);
+/* Shut down, and none of its vCPUs is still on its way off a CPU. Not from a vCPU of d. */
+bool domain_is_quiet_shut_down(struct domain *d);
 
 /* domain_create.c, domain_destroy.c */
 struct vcpu_info *vcpu_info_nowhere(void);
 /* Takes shared_info and registered vcpu_info pages away from d, which must not run again. */
 void domain_drop_shared_info(struct domain *d);
+
+/* sched_op.c: d does not run any more */
+void watchdog_destroy(struct domain *d);
 
 /*
  * Handlers of one domctl: op is the hypervisor's copy, written back to the

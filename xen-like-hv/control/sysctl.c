@@ -2,8 +2,9 @@
 /* SYSCTL: the tools' operations on the node as a whole. Domain 0 alone may call it. */
 #include "control/private.h"
 #include "host/host.h"
-#include "lib/conring.h"
 #include "mm/page_alloc.h"
+#include "sched/sched.h"
+#include "x86/conring.h"
 
 static unsigned int nr_online(void)
 {

@@ -2,6 +2,7 @@
 /* `pvctl debug-keys`: what the hypervisor knows, to its log. */
 #include "control/private.h"
 #include "mm/page_alloc.h"
+#include "sched/sched.h"
 
 static void dump_vcpu(struct vcpu *v)
 {

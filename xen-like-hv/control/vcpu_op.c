@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* VCPUOP_*: a guest brings its vCPUs up and down and tells where their shared areas are. */
 #include "control/hypercall.h"
+#include "domain/continuation.h"
+#include "domain/uaccess.h"
 #include "event/poll.h"
 #include "lib/errno.h"
-#include "lib/printk.h"
 #include "mm/heap.h"
 #include "pv/bounce.h"
 #include "pv/trap.h"
-#include "x86/uaccess.h"
+#include "sched/sched.h"
+#include "vtime/vtime.h"
+#include "x86/printk.h"
 
 static long op_initialise(struct vcpu *v, unsigned long arg)
 {

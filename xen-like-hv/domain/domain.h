@@ -7,10 +7,11 @@
 #ifndef DOMAIN_DOMAIN_H
 #define DOMAIN_DOMAIN_H
 
+#include "domain/pages.h"
+#include "domain/vcpu_pv.h"
+#include "domain/vcpu_sched.h"
+#include "domain/vcpu_time.h"
 #include "lib/types.h"
-#include "pv/vcpu_pv.h"
-#include "sched/sched.h"
-#include "time/vtime.h"
 #include "x86/spinlock.h"
 #include <xen/xen.h>
 #include <xen/sched.h>
@@ -77,7 +78,8 @@ struct domain {
 
 	spinlock_t page_lock;           /* page list and the counts below */
 	uint32_t page_list;             /* first frame, 0: none */
-	uint64_t tot_pages, max_pages, outstanding_pages, xenheap_pages;
+	uint64_t tot_pages, max_pages, xenheap_pages;
+	struct page_claim claim;        /* under the heap's lock */
 	uint64_t memmap_pages;          /* end of its memory map; 0: max_pages */
 	uint32_t relinquish_state;      /* control/domain_destroy.c */
 	volatile cpumask_t dirty_cpus;  /* CPUs that may hold TLB entries of it */
@@ -112,17 +114,18 @@ static inline bool is_idle_vcpu(const struct vcpu *v) { return v->domain->is_idl
 
 /* The same, also of a domain that is dead but still referenced: only its accounts may be read. */
 struct domain *get_domain_even_dead(domid_t id);
+/* A domain that a hypercall names for current: a reference is held (release_domain_arg), or -EPERM, -ESRCH. */
+int resolve_domain_arg(domid_t id, struct domain **ret);
+void release_domain_arg(struct domain *d);
 /* domain_create and domain_free alone: -EEXIST. */
 int domain_list_add(struct domain *d);
 void domain_list_remove(struct domain *d);
 bool domid_in_use(domid_t id);
-/* Shut down, and none of its vCPUs is still on its way off a CPU. Not from a vCPU of d. */
-bool domain_is_quiet_shut_down(struct domain *d);
+
+/* Messages that a guest can cause: tagged with current's domain, rate limited (domain/gprintk.c). */
+void gprintk(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* A guest's fault: stops the domain for good, with the reason in the log. Safe
  * for any domain from any context without locks of sched/; the caller goes on. */
 void domain_crash(struct domain *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* SCHEDOP_shutdown and the like: pauses all vCPUs, tells domain 0 (VIRQ_DOM_EXC). */
-void domain_shutdown(struct domain *d, uint32_t reason);
-void domain_resume(struct domain *d);
 #endif

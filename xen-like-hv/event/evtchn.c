@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Event channel ports: the table, closing, reset; and the hypercall. */
+#include "domain/continuation.h"
+#include "domain/uaccess.h"
 #include "event/private.h"
-#include "control/hypercall.h"
 #include "lib/errno.h"
-#include "lib/printk.h"
 #include "mm/heap.h"
-#include "sched/softirq.h"
-#include "x86/uaccess.h"
+#include "x86/printk.h"
+#include "x86/softirq.h"
 
 uint32_t ports_of_abi(const struct domain *d)
 {

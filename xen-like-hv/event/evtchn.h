@@ -9,12 +9,12 @@ struct domain;
 struct vcpu;
 struct evtchn_table; /* event/private.h */
 
+void event_boot(void);                                 /* EVENT_SEND_SOFTIRQ drains node_shared.host_send */
 int evtchn_init(struct domain *d, uint32_t max_port);  /* d->evtchn */
 void evtchn_destroy(struct domain *d);                 /* closes all ports; bounded by max ports */
 void evtchn_free(struct domain *d);                    /* last reference gone */
 void evtchn_reset_host(struct domain *d);              /* NODE_OP_RESET_HOST */
 int evtchn_send(struct domain *ld, uint32_t port);
-void evtchn_send_host_bits(void);                      /* EVENT_SEND_SOFTIRQ: drains node_shared.host_send */
 void send_guest_vcpu_virq(struct vcpu *v, uint32_t virq);
 void send_guest_global_virq(struct domain *d, uint32_t virq);
 void send_host_virq(uint32_t virq);                    /* to domain 0: VIRQ_DOM_EXC and the like */

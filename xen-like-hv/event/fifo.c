@@ -7,10 +7,10 @@
  */
 #include "event/private.h"
 #include "lib/errno.h"
-#include "lib/printk.h"
 #include "mm/frametable.h"
 #include "mm/heap.h"
 #include "pv/mmu.h"
+#include "x86/printk.h"
 
 #define WORDS_PER_PAGE (PAGE_SIZE / sizeof(event_word_t))
 #define ARRAY_PAGES (EVTCHN_FIFO_NR_CHANNELS / WORDS_PER_PAGE)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* VCPUOP_register_vcpu_info: a vCPU's vcpu_info moves from shared_info to a page of the guest. */
-#include "event/private.h"
 #include "event/poll.h"
+#include "event/private.h"
 #include "lib/errno.h"
-#include "lib/printk.h"
 #include "mm/frametable.h"
 #include "pv/mmu.h"
+#include "x86/hooks.h"
+#include "x86/printk.h"
 
 /* Under d->hypercall_lock; v is current or down. Once for each vCPU. */
 int vcpu_info_register(struct vcpu *v, uint64_t frame, uint32_t offset)

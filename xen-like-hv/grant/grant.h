@@ -17,4 +17,6 @@ void grant_reset_host(struct domain *d); /* NODE_OP_RESET_HOST */
 /* XENMAPSPACE-like: the machine frame of grant-table frame idx, growing the table: 0 or -errno. */
 int grant_frame_mfn(struct domain *d, uint32_t idx, bool status, mfn_t *ret);
 long do_grant_table_op(unsigned long cmd, unsigned long arg, unsigned long count);
+/* XENMEM_acquire_resource: domain 0 maps frames of a table (grant/resource.c). */
+long memory_acquire_resource(unsigned long arg);
 #endif

@@ -19,10 +19,10 @@
 #define GRANT_PRIVATE_H
 
 #include "domain/domain.h"
+#include "domain/uaccess.h"
 #include "grant/grant.h"
 #include "lib/errno.h"
-#include "lib/printk.h"
-#include "x86/uaccess.h"
+#include "x86/printk.h"
 
 #define GRANT_FRAMES_LIMIT 512u     /* of a domain, whatever the tools ask for */
 #define MAPTRACK_FRAMES_LIMIT 4096u

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of a granting domain: its frames, growth, version, end; and the hypercall. */
+#include "domain/continuation.h"
 #include "grant/private.h"
-#include "control/hypercall.h"
 #include "mm/heap.h"
 #include "mm/page_alloc.h"
-#include "sched/softirq.h"
+#include "x86/softirq.h"
 
 /* Called for every index into the table: gt->nr_frames bounds what the guest named. */
 uint32_t grant_nr_refs(const struct grant_table *gt)

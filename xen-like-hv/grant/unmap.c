@@ -2,7 +2,7 @@
 /* GNTTABOP_unmap_grant_ref, unmap_and_replace; and the end of a domain's mappings. */
 #include "grant/private.h"
 #include "pv/mmu.h"
-#include "sched/softirq.h"
+#include "x86/softirq.h"
 
 /* Takes back a claimed handle's mappings named in what (MT_HOST, MT_DEVICE), the handle with the last. */
 static void drop(struct domain *ld, uint32_t handle, unsigned int what)

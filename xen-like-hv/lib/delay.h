@@ -25,7 +25,6 @@ static inline void hv_delay_init(void) { }
 static inline void hv_delay_stop(void) { }
 
 #else
-#include "lib/types.h"
 
 void hv_delay_init(void); /* the command line is there */
 void hv_delay_stop(void); /* a crash is under way */

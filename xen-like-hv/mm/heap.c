@@ -5,10 +5,10 @@
  * page_info says which; an object's address leads to it.
  */
 #include "mm/heap.h"
-#include "lib/printk.h"
 #include "mm/page_alloc.h"
 #include "mm/private.h"
 #include "x86/page.h"
+#include "x86/printk.h"
 #include "x86/spinlock.h"
 
 #define MIN_SHIFT 5

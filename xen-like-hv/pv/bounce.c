@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Frames on the guest kernel's stack: exceptions, callbacks, slow system calls. */
 #include "pv/bounce.h"
-#include "lib/printk.h"
+#include "domain/uaccess.h"
 #include "pv/fast_paths.h"
 #include "pv/mmu.h"
-#include "sched/softirq.h"
+#include "x86/printk.h"
 #include "x86/processor.h"
+#include "x86/softirq.h"
 #include "x86/spinlock.h"
-#include "x86/uaccess.h"
 
 bool pv_architectural_iopl(const struct vcpu *v)
 {
@@ -46,7 +46,7 @@ void pv_crash_current(const char *why)
 	struct vcpu *v = current;
 
 	if (!v->domain->is_shutting_down)
-		show_regs(guest_regs());
+		dump_regs(gprintk, guest_regs());
 	domain_crash(v->domain, "vcpu %u: %s", v->vcpu_id, why);
 	/* It must not run on, whatever domain_crash found to do. */
 	softirq_raise(SCHEDULE_SOFTIRQ);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Where a guest kernel wants its events, system calls and failed irets. */
+#include "domain/uaccess.h"
 #include "lib/errno.h"
 #include "pv/bounce.h"
-#include "x86/uaccess.h"
 #include <xen/callback.h>
 
 int pv_register_callback(struct vcpu *v, unsigned int type, unsigned int flags, uint64_t address)

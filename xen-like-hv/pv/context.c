@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* A vCPU's CPU state: between the CPU and struct vcpu, and in the public form. */
 #include "lib/errno.h"
-#include "lib/printk.h"
 #include "mm/heap.h"
 #include "pv/bounce.h"
 #include "pv/mmu_private.h"
 #include "x86/extable.h"
 #include "x86/msr.h"
+#include "x86/printk.h"
 #include "x86/processor.h"
 
 #define NR_TRAPS 256u

@@ -3,11 +3,11 @@
  * Port I/O. A guest has no ports: reads give all ones and writes go nowhere,
  * which is what probing drivers take for "no such device".
  */
+#include "domain/uaccess.h"
 #include "pv/bounce.h"
 #include "pv/emul.h"
 #include "x86/extable.h"
 #include "x86/processor.h"
-#include "x86/uaccess.h"
 
 /* User: by its virtual IOPL, or by the bitmap that set_iobitmap named; a bit set means no. */
 static bool user_io_allowed(struct vcpu *v, uint16_t port, unsigned int bytes)

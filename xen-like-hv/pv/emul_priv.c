@@ -4,15 +4,15 @@
  * they are done for it, as far as they make sense for one vCPU of a PV guest.
  * false: the guest gets its #GP.
  */
-#include "control/hypercall.h"
+#include "domain/uaccess.h"
 #include "lib/errno.h"
-#include "lib/printk.h"
 #include "pv/bounce.h"
 #include "pv/emul.h"
 #include "pv/mmu.h"
+#include "x86/hooks.h"
+#include "x86/printk.h"
 #include "x86/processor.h"
 #include "x86/tlb.h"
-#include "x86/uaccess.h"
 
 /* As read back by a guest that never wrote: what the ABI gives it. */
 static uint64_t guest_cr3(const struct vcpu *v)

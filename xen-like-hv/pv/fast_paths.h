@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* v->pv.fast_paths: what pv/bounce.S may do without asking C (pv_update_fast_paths). */
+/* v->pv.fast_paths: what entry/bounce.S may do without asking C (pv_update_fast_paths). */
 #ifndef PV_FAST_PATHS_H
 #define PV_FAST_PATHS_H
 #define PV_FAST_SYSCALL 1 /* user's system call: callback and stack known, masks events */

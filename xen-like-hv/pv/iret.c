@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The iret hypercall; bounce.S does the plain cases by itself. */
+#include "domain/uaccess.h"
 #include "pv/bounce.h"
-#include "x86/uaccess.h"
 
 /* Replaces all that a hypercall's result could go to. The exit path then delivers what became unmasked. */
 long do_iret(void)

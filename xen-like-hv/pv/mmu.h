@@ -34,6 +34,8 @@ void pv_root_sync_entry(struct domain *d, struct page_info *l4, unsigned int slo
 /* On v's CPU, interrupts off, before anybody may find v not running: what pv_mmu_switch_to loaded is to be let go. */
 void pv_mmu_switch_from(struct vcpu *v);
 void pv_init_idle_root(unsigned int cpu);
+/* Interrupts off, with the switch to v: its root into CR3, the idle root for an idle vCPU. */
+void pv_mmu_switch_to(struct vcpu *v);
 
 /* A page fault taken by a guest: true if handled (writable-page-table emulation,
  * a spurious fault, LDT page demand mapping) and the guest may go on. */
@@ -64,7 +66,6 @@ long do_update_va_mapping(unsigned long va, unsigned long val, unsigned long fla
 long do_update_va_mapping_otherdomain(unsigned long va, unsigned long val, unsigned long flags, unsigned long domid);
 long do_set_gdt(unsigned long frame_list, unsigned long entries);
 long do_update_descriptor(unsigned long pa, unsigned long desc);
-long do_memory_op(unsigned long cmd, unsigned long arg);
 long do_vm_assist(unsigned long cmd, unsigned long type);
 
 /* The machine-to-physical table, writable view: m2p[mfn] = gfn. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* mmuext_op: pins, bases, flushes, the LDT. */
-#include "control/hypercall.h"
+#include "domain/continuation.h"
+#include "domain/uaccess.h"
 #include "pv/mmu_private.h"
-#include "x86/uaccess.h"
 
 static struct page_info *get_frame(struct domain *d, uint64_t nr)
 {

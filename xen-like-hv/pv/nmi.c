@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#include "domain/uaccess.h"
 #include "lib/errno.h"
 #include "pv/bounce.h"
-#include "x86/uaccess.h"
 #include <xen/callback.h>
 #include <xen/nmi.h>
 

@@ -3,9 +3,10 @@
  * XENMEM_exchange: pages given for others, contiguous or low ones mostly. Done in
  * chunks of the larger of the two extent sizes; a chunk succeeds or fails whole.
  */
-#include "control/hypercall.h"
+#include "domain/continuation.h"
+#include "domain/uaccess.h"
 #include "pv/mmu_private.h"
-#include "x86/uaccess.h"
+#include "pv/reservation.h"
 #include <xen/memory.h>
 
 struct exchange {

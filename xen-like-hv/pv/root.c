@@ -9,7 +9,6 @@
  */
 #include "mm/hv_pagetable.h"
 #include "pv/mmu_private.h"
-#include "sched/sched.h"
 #include "x86/desc.h"
 
 #define PTE_TABLE (PTE_P | PTE_W | PTE_A | PTE_D)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Where a vCPU may run (hard affinity), should run (soft), and moving it there. */
-#include "sched/private.h"
 #include "lib/errno.h"
-#include "time/vtime.h"
+#include "sched/private.h"
 
 /* The first CPU of mask from `start` on, around. */
 static unsigned int next_cpu(cpumask_t mask, unsigned int start)

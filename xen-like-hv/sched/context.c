@@ -7,10 +7,12 @@
  * Going idle is lazy: the guest's state stays in the CPU, its is_running stays
  * set, until another vCPU comes or somebody waits for it to be stopped.
  */
+#include "pv/mmu.h"
+#include "pv/trap.h"
 #include "sched/private.h"
-#include "lib/printk.h"
-#include "sched/softirq.h"
-#include "time/vtime.h"
+#include "x86/hooks.h"
+#include "x86/printk.h"
+#include "x86/softirq.h"
 #include "x86/traps.h"
 
 /* Another CPU may take v, or free it, as soon as it sees is_running clear. */

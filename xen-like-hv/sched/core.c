@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Run queues: what wakes, what runs next, and when to think again. */
-#include "sched/private.h"
-#include "event/evtchn.h"
 #include "lib/errno.h"
-#include "lib/printk.h"
-#include "sched/softirq.h"
-#include "time/vtime.h"
+#include "sched/private.h"
+#include "x86/printk.h"
+#include "x86/softirq.h"
 
 struct run_queue run_queues[NR_CPUS];
 volatile cpumask_t idle_cpus;
@@ -315,7 +313,6 @@ void sched_init(void)
 	timers_init();
 	softirq_register(SCHEDULE_SOFTIRQ, schedule);
 	softirq_register(HOST_SOFTIRQ, host_softirq);
-	softirq_register(EVENT_SEND_SOFTIRQ, evtchn_send_host_bits);
 	softirq_register(KICK_SOFTIRQ, kick_softirq);
 	for (cpu = 0; cpu < NR_CPUS; cpu++) {
 		spin_lock_init(&run_queues[cpu].lock);
@@ -346,8 +343,6 @@ void sched_destroy_vcpu(struct vcpu *v)
 		vcpu_sleep_sync(v);
 	}
 	timer_kill(&v->sched.cap_timer);
-	if (v->vcpu_id == 0)
-		watchdog_destroy(v->domain);
 }
 
 s_time_t vcpu_run_time(struct vcpu *v)

@@ -6,7 +6,7 @@
  * cut to one slice either way, so that nobody saves up credit and nobody starves.
  */
 #include "sched/private.h"
-#include "lib/printk.h"
+#include "x86/printk.h"
 
 static uint32_t weight_of(const struct vcpu *v)
 {

@@ -5,8 +5,8 @@
  * on another (two would wait for each other).
  */
 #include "sched/private.h"
-#include "lib/printk.h"
-#include "sched/softirq.h"
+#include "x86/printk.h"
+#include "x86/softirq.h"
 
 void vcpu_sleep_sync(struct vcpu *v)
 {

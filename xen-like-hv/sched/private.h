@@ -68,6 +68,9 @@ s_time_t fair_slice(const struct run_queue *rq);
 s_time_t cap_exhausted_until(struct domain *d, s_time_t now);
 s_time_t cap_left(struct domain *d, s_time_t now); /* INT64_MAX without a cap */
 
+/* runstate.c; the lock is held */
+void runstate_change(struct vcpu *v, int state, s_time_t now);
+
 /* affinity.c */
 unsigned int pick_cpu(const struct vcpu *v);
 struct vcpu *steal_vcpu(struct run_queue *rq, unsigned int cpu, uint32_t min_waiting, s_time_t now);

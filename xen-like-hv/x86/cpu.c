@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* What the CPU can do, and its control registers. Nothing is assumed: TCG and old CPUs lack much. */
-#include "x86/processor.h"
-#include "lib/printk.h"
 #include "x86/cpu_info.h"
 #include "x86/desc.h"
 #include "x86/msr.h"
+#include "x86/printk.h"
+#include "x86/processor.h"
 
 #define CPUID_HYPERVISOR_FIRST 0x40000000u
 
 struct cpu_features cpu_features;
 uint64_t hv_cr4;
+uint8_t uaccess_smap;
 
 static void probe_xsave(struct cpu_features *f)
 {

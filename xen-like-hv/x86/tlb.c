@@ -6,9 +6,9 @@
  */
 #include "x86/tlb.h"
 #include "lib/errno.h"
-#include "lib/printk.h"
-#include "sched/sched.h"
+#include "x86/hooks.h"
 #include "x86/page.h"
+#include "x86/printk.h"
 #include "x86/processor.h"
 #include "x86/smp.h"
 #include "x86/spinlock.h"

@@ -3,8 +3,8 @@
 #include "control/hypercall.h"
 #include "mm/hv_pagetable.h"
 #include "x86/desc.h"
+#include "domain/uaccess.h"
 #include "x86/smp.h"
-#include "x86/uaccess.h"
 #include <stdlib.h>
 #include <stdio.h>
 
@@ -134,7 +134,7 @@ struct page_info *page_alloc(unsigned int order, unsigned int flags)
 	return ret;
 }
 
-struct page_info *page_alloc_for(struct domain *d, unsigned int order, unsigned int flags)
+struct page_info *page_alloc_for(struct page_claim *claim, unsigned int order, unsigned int flags)
 {
 	return page_alloc(order, flags);
 }
@@ -184,7 +184,7 @@ void free_hv_page(void *va)
 
 uint64_t free_pages_total(void) { return free_frames(); }
 uint64_t claimed_pages_total(void) { return 0; }
-int domain_claim_pages(struct domain *d, uint64_t pages) { return 0; }
+int claim_pages(struct page_claim *claim, uint64_t pages) { return 0; }
 void *xzalloc_bytes(size_t size, size_t align) { return calloc(1, size); }
 void xfree(void *p) { free(p); }
 

@@ -8,6 +8,7 @@
 #include <check.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include "control/hypercall.h"
 #include "harness.h"
 #include <xen/memory.h>
 

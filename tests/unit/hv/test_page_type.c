@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Page types one by one: what is accepted, what is counted, what comes back. */
 #include <check.h>
+#include "control/hypercall.h"
 #include "harness.h"
-#include "x86/uaccess.h"
+#include "domain/uaccess.h"
 #include <xen/memory.h>
 
 #define RW (PTE_P | PTE_W | PTE_U | PTE_A | PTE_D)

@@ -10,8 +10,9 @@
 #include "mm/frametable.h"
 #include "pv/mmu.h"
 #include "sched/private.h"
-#include "sched/softirq.h"
-#include "x86/uaccess.h"
+#include "vtime/vtime.h"
+#include "x86/softirq.h"
+#include "domain/uaccess.h"
 #undef memset
 #undef memcpy
 

@@ -5,7 +5,7 @@
 #include <string.h>
 #include "tests/unit/hv_sched_event/shim.h"
 #include "sched/private.h"
-#include "sched/softirq.h"
+#include "x86/softirq.h"
 
 #define NR 200
 static struct timer timers[NR];
