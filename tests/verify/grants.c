@@ -10,7 +10,7 @@
 #include "explore.h"
 #include "hw_model.h"
 #include "grant/private.h"
-#include "lib/printk.h"
+#include "x86/printk.h"
 #include "mm/heap.h"
 #include "mm/page_alloc.h"
 #include "pv/mmu.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The machine of all models: CR3, flush interrupts, the interrupt flag, locks, BUG. */
 #include "explore.h"
-#include "lib/printk.h"
-#include "tests/verify/hw_model.h"
+#include "x86/printk.h"
+#include "hw_model.h"
 #include "x86/processor.h"
 #include "x86/smp.h"
 #include "x86/spinlock.h"

@@ -10,7 +10,7 @@
 #include "hw_model.h"
 #include "domain/domain.h"
 #include "lib/errno.h"
-#include "lib/printk.h"
+#include "x86/printk.h"
 #include "pv/mmu_private.h"
 #include "x86/tlb.h"
 

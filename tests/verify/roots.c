@@ -13,14 +13,14 @@
 #include "hw_model.h"
 #include "domain/domain.h"
 #include "lib/errno.h"
-#include "lib/printk.h"
+#include "x86/printk.h"
 #include "mm/hv_pagetable.h"
 #include "pv/mmu_private.h"
 #include "sched/private.h"
 #include "x86/desc.h"
 #include "x86/smp.h"
 #include "x86/tlb.h"
-#include "x86/traps.h"
+#include "x86/hooks.h"
 
 #define FRAMES 28
 #define K_L4 1u
@@ -142,7 +142,7 @@ static bool pick(struct vcpu *v, unsigned int cpu)
 	return ok;
 }
 
-/* bounce.S: as the C, but the list backwards, and CR3 without the clock. */
+/* entry/bounce.S: as the C, but the list backwards, and CR3 without the clock. */
 static void asm_copy_slots(struct vcpu *v, const uint64_t *from)
 {
 	unsigned int i;
@@ -344,8 +344,8 @@ const struct verify_scenario verify_scenarios[] = {
 	{ "user", "no CPU and no root has a removed entry of the user L4: " BOUNDS " kernel, user, idle, away", setup_user, 2,
 	  cpu_main, check, final },
 	{ "kernel", "the same of the kernel L4", setup_kernel, 2, cpu_main, check, final },
-	{ "user-asm", "the same of the user L4 by the paths of bounce.S", setup_asm, 2, cpu_main, check, final },
-	{ "kernel-asm", "the same of the kernel L4 by the paths of bounce.S", setup_asm_kernel, 2, cpu_main, check, final },
+	{ "user-asm", "the same of the user L4 by the paths of entry/bounce.S", setup_asm, 2, cpu_main, check, final },
+	{ "kernel-asm", "the same of the kernel L4 by the paths of entry/bounce.S", setup_asm_kernel, 2, cpu_main, check, final },
 	{ "migrate", "the same of the user L4 with a vCPU that goes between two other CPUs, 2 turns each", setup_migrate, 3,
 	  cpu_main, check, final },
 	{ NULL, NULL, NULL, 0, NULL, NULL, NULL },

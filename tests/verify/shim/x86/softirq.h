@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Preemption whenever the search likes. */
-#ifndef SCHED_SOFTIRQ_H
-#define SCHED_SOFTIRQ_H
+#ifndef X86_SOFTIRQ_H
+#define X86_SOFTIRQ_H
 #include "x86/cpu_info.h"
 enum { TIMER_SOFTIRQ, SCHEDULE_SOFTIRQ, EVENT_SEND_SOFTIRQ, HOST_SOFTIRQ, RCU_SOFTIRQ, KICK_SOFTIRQ, LOG_SOFTIRQ, NR_SOFTIRQS };
 bool preempt_wanted(void);
