@@ -14,7 +14,7 @@
 #include "pv/mmu_private.h"
 #include "x86/tlb.h"
 
-#define FRAMES 3
+#define FRAMES 4
 #define GUEST_CR3 0x1000UL
 #define IDLE_CR3 0x2000UL
 #define PTE(frame) ((uint64_t)(frame) << PAGE_SHIFT | PTE_P | PTE_W | PTE_U | PTE_NX)
@@ -160,6 +160,88 @@ static void one_op(unsigned int me)
 	}
 }
 
+/*
+ * Preempted work: frame 2 is an L2 table that names frame 1 twice, and frame 3, which
+ * may be in writable use by CPU 1, so that validation fails half way.
+ */
+#define UPPER (&frames[2])
+#define OTHER (&frames[3])
+
+static void pin_upper(unsigned int me)
+{
+	int rc;
+
+	do {
+		if (!get_page(UPPER, &dom))
+			return;
+		rc = get_page_type(UPPER, PGT_l2, true);
+		if (rc)
+			put_page(UPPER);
+		/* The guest need not call again: an orphan stays. */
+	} while (rc == -ERESTART_HC && verify_choose(2));
+	held[me].pinned = rc == 0;
+}
+
+static void unpin_upper(unsigned int me)
+{
+	/* pv_finish_partial: nothing else before that is done. */
+	while (put_page_type(UPPER, true) == -ERESTART_HC)
+		;
+	put_page(UPPER);
+	held[me].pinned = 0;
+}
+
+static void use_writable(unsigned int me, struct page_info *pg)
+{
+	if (held[me].mapped) {
+		held[me].mapped = 0;
+		put_page_and_type(pg);
+	} else if (get_page_and_type(pg, &dom, PGT_writable) == 0) {
+		held[me].mapped = 1;
+	}
+}
+
+static void preempted_guest(unsigned int me)
+{
+	while (held[me].ops < max_ops) {
+		held[me].ops++;
+		if (verify_choose(2))
+			(held[me].pinned ? unpin_upper : pin_upper)(me);
+		else
+			use_writable(me, me ? OTHER : UPPER);
+	}
+	if (held[me].mapped)
+		use_writable(me, me ? OTHER : UPPER);
+	if (held[me].pinned)
+		unpin_upper(me);
+}
+
+static bool is_type(const struct page_info *pg, uint64_t type)
+{
+	return (uint32_t)pg->type_info && (pg->type_info & (PGT_type_mask | PGT_validated)) == (type | PGT_validated);
+}
+
+static const char *check_preempted(void)
+{
+	if (is_type(UPPER, PGT_l2) && (!is_type(PAGE, PGT_l1) || !is_type(OTHER, PGT_l1)))
+		return "a table is in use, and what it names is none";
+	return NULL;
+}
+
+/* What an orphan holds goes when its domain is taken apart. */
+static const char *final_preempted(void)
+{
+	unsigned int i;
+
+	with_preempt = false;
+	if (drop_partial(UPPER, false) != 0)
+		return "an orphan could not be dropped";
+	for (i = 1; i < FRAMES; i++)
+		if ((uint32_t)frames[i].type_info || frames[i].count_info != (PGC_allocated | 1))
+			return "type counts or references are left over";
+	return NULL;
+}
+
 static void guest(unsigned int me)
 {
 	while (held[me].ops < (me == 2 ? 1 : max_ops)) {
@@ -229,6 +311,18 @@ static void setup_idle(void) { setup(2, 3); with_idle = true; }
 static void setup_link(void) { setup(2, 3); with_link = true; }
 static void setup_seg(void) { setup(2, 3); with_seg = true; }
 
+static void setup_partial(void)
+{
+	uint64_t *t = page_to_virt(UPPER);
+
+	setup(2, 3);
+	with_preempt = true;
+	t[0] = PTE(1) & ~PTE_NX;
+	t[1] = t[0];
+	t[2] = PTE(3) & ~PTE_NX;
+	verify_watch(frames, sizeof(frames));
+}
+
 const struct verify_scenario verify_scenarios[] = {
 	{ "stamp", "a table is never cached writable: 2 CPUs, 4 operations each of map, unmap, pin, unpin, flush", setup_2x4, 2,
 	  guest, check, final },
@@ -236,5 +330,7 @@ const struct verify_scenario verify_scenarios[] = {
 	{ "idle", "the same with 2 CPUs that go idle and come back, 3 operations each", setup_idle, 2, guest, check, final },
 	{ "link", "nor is writable memory walked as a table: the same and an upper table's entry, 3 operations each", setup_link, 2, guest, check, final },
 	{ "seg", "the same with segment descriptors, 3 operations each", setup_seg, 2, guest, check, final },
+	{ "partial", "a table names validated tables only, and all counts are even in the end, wherever work is preempted or fails: 2 CPUs, 3 operations each",
+	  setup_partial, 2, preempted_guest, check_preempted, final_preempted },
 	{ NULL, NULL, NULL, 0, NULL, NULL, NULL },
 };
