@@ -145,14 +145,17 @@ static void yield(const void *pc)
 		t->irq_on = false;
 		{
 			uint8_t choices = t->choices;
+			uint16_t locks = t->locks; /* not the handler's: it can come while they are held, or not */
 			bool (*ready)(void *) = t->ready;
 
 			t->choices = 0;
+			t->locks = 0;
 			t->ready = NULL;
 			t->in_irq = true;
 			verify_irq();
 			t->in_irq = false;
 			t->choices = choices;
+			t->locks = locks;
 			t->ready = ready;
 		}
 		t->irq_on = true;
