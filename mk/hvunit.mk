@@ -26,3 +26,13 @@ $(O)/tests/unit/hv_mm/test_page_alloc: $(HVMM_OBJ)
 	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(EXTRA_CFLAGS) $(EXTRA_LDFLAGS) -pthread -o $@ $^ $(shell pkg-config --libs check)
 
 hv-unit: $(O)/tests/unit/hv_mm/test_page_alloc
+
+# What bounce.S relies on: with the real address space.
+HVENTRY_OBJ := $(patsubst %.c,$(O)/hventry/%.o,xen-like-hv/pv/fast_paths.c xen-like-hv/pv/vm_assist.c tests/unit/hv_entry/test_fast_paths.c)
+$(O)/hventry/%.o: %.c
+	$(call say,TESTCC,$<)mkdir -p $(@D) && $(CC) -Itests/unit/hv_entry/shim $(HVUNIT_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(O)/tests/unit/hv_entry/test_fast_paths: $(HVENTRY_OBJ)
+	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(EXTRA_CFLAGS) $(EXTRA_LDFLAGS) -pthread -o $@ $^ $(shell pkg-config --libs check)
+
+hv-unit: $(O)/tests/unit/hv_entry/test_fast_paths

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a disk's target is: opened, measured, locked. */
+#include "pvctld/base/log.h"
 #include "pvctld/block/vbd.h"
-#include "pvctld/log.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>

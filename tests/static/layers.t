@@ -4,7 +4,7 @@
 cd "$(dirname "$0")/../.." || exit 1
 O=${O:-build}
 n=0 bad=0
-for l in xen-like-hv/LAYERS; do
+for l in xen-like-hv/LAYERS libpvctl/src/LAYERS pvctld/LAYERS config/LAYERS pvctl/LAYERS; do
 	c=${l%/LAYERS} n=$((n + 1))
 	if out=$(tools/check-layers "$c" "$O/$c" 2>&1); then
 		echo "ok $n - $out"

@@ -19,6 +19,7 @@
 enum {
 	KILL_start,
 	KILL_vcpus,
+	KILL_events,
 	KILL_mappings,
 	KILL_memory,
 	KILL_shared,
@@ -57,8 +58,6 @@ static void stop_vcpus(struct domain *d)
 		v->mc.active = false;
 	}
 	watchdog_destroy(d);
-	if (d->evtchn != NULL)
-		evtchn_destroy(d);
 }
 
 int domain_kill(struct domain *d)
@@ -78,6 +77,12 @@ int domain_kill(struct domain *d)
 		/* fall through */
 	case KILL_vcpus:
 		stop_vcpus(d);
+		d->relinquish_state = KILL_events;
+		/* fall through */
+	case KILL_events:
+		ret = d->evtchn != NULL ? evtchn_destroy(d) : 0;
+		if (ret != 0)
+			return ret;
 		d->relinquish_state = KILL_mappings;
 		/* fall through */
 	case KILL_mappings:

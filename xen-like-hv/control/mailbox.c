@@ -41,16 +41,24 @@ static long dirty_op(uint32_t op, const unsigned long a[6])
 					  dirty_done(pages, (unsigned int)a[1]);
 }
 
+/* -ERESTART_HC: the same once more. */
+static long reset_host(void)
+{
+	int rc = evtchn_reset_host(host_domain);
+
+	if (!rc)
+		rc = grant_reset_host(host_domain);
+	if (!rc)
+		dirty_reset_host();
+	return rc;
+}
+
 static long run_call(uint32_t op, const unsigned long a[6])
 {
 	if (op == NODE_OP_SHUTDOWN)
 		node_shutdown();
-	if (op == NODE_OP_RESET_HOST) {
-		evtchn_reset_host(host_domain);
-		grant_reset_host(host_domain);
-		dirty_reset_host();
-		return 0;
-	}
+	if (op == NODE_OP_RESET_HOST)
+		return reset_host();
 	if (op == NODE_OP_DIRTY_TAKE || op == NODE_OP_DIRTY_DONE)
 		return dirty_op(op, a);
 	if (op == NODE_OP_SET_TIME) {

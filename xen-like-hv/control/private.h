@@ -27,9 +27,14 @@ void watchdog_destroy(struct domain *d);
 /*
  * Handlers of one domctl: op is the hypervisor's copy, written back to the
  * caller after 0 where the table says so. They may return -ERESTART_HC: the
- * whole call is made again. d is referenced; the domctl lock is held.
+ * whole call is made again. d is referenced. Domain 0 makes one call at a time
+ * (sched/idle.c), so these need no lock among themselves.
  */
 typedef int (*domctl_fn)(struct xen_domctl *op, struct domain *d);
+
+/* vcpu_op.c: false: another caller is giving v its context */
+bool __must_check vcpu_context_claim(struct vcpu *v);
+void vcpu_context_release(struct vcpu *v);
 
 /* domctl_info.c */
 int domctl_getdomaininfo(struct xen_domctl *op, struct domain *d);
@@ -54,5 +59,7 @@ int ctl_bitmap_write(const struct xenctl_bitmap *bm, uint64_t value, unsigned in
 
 /* sysctl_keys.c */
 void debug_key(char key);
+/* audit.c: debug key t */
+void audit_all(void);
 
 #endif

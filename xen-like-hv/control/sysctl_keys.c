@@ -60,7 +60,10 @@ void debug_key(char key)
 	case 'm':
 		dump_memory();
 		break;
+	case 't':
+		audit_all();
+		break;
 	default:
-		printk("keys: h this, l longest times (debug build), m memory, q domains, r CPUs\n");
+		printk("keys: h this, l longest times (debug build), m memory, q domains, r CPUs, t tables and counts (stops all domains)\n");
 	}
 }

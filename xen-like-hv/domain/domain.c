@@ -100,7 +100,7 @@ void put_domain(struct domain *d)
 		domain_free(d);
 }
 
-static struct domain *lookup(domid_t id, bool even_dead)
+struct domain *get_domain_by_id(domid_t id)
 {
 	struct domain *d;
 
@@ -110,20 +110,22 @@ static struct domain *lookup(domid_t id, bool even_dead)
 		return NULL;
 	spin_lock(&domlist_lock);
 	d = find_locked(id);
-	if (d != NULL && ((!even_dead && d->is_dying == DOMDYING_dead) || !get_domain(d)))
+	if (d != NULL && (d->is_dying == DOMDYING_dead || !get_domain(d)))
 		d = NULL;
 	spin_unlock(&domlist_lock);
 	return d;
 }
 
-struct domain *get_domain_by_id(domid_t id)
+struct domain *get_domain_from(uint32_t id)
 {
-	return lookup(id, false);
-}
+	struct domain *d;
 
-struct domain *get_domain_even_dead(domid_t id)
-{
-	return lookup(id, true);
+	spin_lock(&domlist_lock);
+	for (d = domain_list; d != NULL; d = d->next)
+		if (d->domid >= id && get_domain(d))
+			break;
+	spin_unlock(&domlist_lock);
+	return d;
 }
 
 void domain_crash(struct domain *d, const char *fmt, ...)

@@ -30,6 +30,7 @@ struct vcpu {
 	volatile uint32_t pause_count;  /* atomically */
 	volatile bool is_running;       /* set and cleared by the context switch */
 	bool is_initialised;            /* has a context (VCPUOP_initialise, setvcpucontext) */
+	bool context_claimed;           /* somebody is giving it a context: control/vcpu_op.c */
 	bool defer_shutdown;
 	struct cpu_user_regs regs;      /* while not running */
 	struct sched_unit sched;
@@ -54,7 +55,7 @@ struct vcpu {
 
 struct domain {
 	domid_t domid;
-	uint8_t is_dying;               /* under domctl lock; read freely */
+	uint8_t is_dying;               /* domain 0's calls alone change it; read freely */
 	bool is_idle;
 	bool is_shutting_down, is_shut_down; /* shutdown_lock */
 	bool crashed_once;
@@ -73,6 +74,7 @@ struct domain {
 	uint8_t handle[16];             /* uuid */
 	uint32_t ssidref;
 	uint32_t createflags;
+	bool msr_relaxed;               /* an unknown MSR is no #GP */
 
 	struct shared_info *shared_info; /* hypervisor page, shared writable with the guest */
 
@@ -93,7 +95,7 @@ struct domain {
 	struct sched_dom sched;
 	int64_t time_offset_sec;
 	uint64_t wc_base_ns;
-	spinlock_t hypercall_lock;      /* vcpu_op initialise, register_*; domctls on it */
+	spinlock_t hypercall_lock;      /* which vCPUs are up, where vcpu_info is, watchdogs */
 	struct { uint64_t window_start; uint32_t lines; char buf[256]; uint32_t len; } console; /* console_io */
 };
 
@@ -112,8 +114,11 @@ static inline bool is_idle_vcpu(const struct vcpu *v) { return v->domain->is_idl
 #define for_each_vcpu(d, v, i) \
 	for ((i) = 0; (i) < (d)->max_vcpus; (i)++) if (((v) = (d)->vcpu[i]) != NULL)
 
-/* The same, also of a domain that is dead but still referenced: only its accounts may be read. */
-struct domain *get_domain_even_dead(domid_t id);
+/*
+ * The first with a number from id on, referenced; NULL: none. Also one that is
+ * dead but still referenced: only its accounts may be read.
+ */
+struct domain *get_domain_from(uint32_t id);
 /* A domain that a hypercall names for current: a reference is held (release_domain_arg), or -EPERM, -ESRCH. */
 int resolve_domain_arg(domid_t id, struct domain **ret);
 void release_domain_arg(struct domain *d);

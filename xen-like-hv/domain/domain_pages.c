@@ -8,6 +8,7 @@
  */
 #include "domain/domain.h"
 #include "lib/errno.h"
+#include "mm/hv_pagetable.h"
 #include "mm/page_alloc.h"
 #include "x86/printk.h"
 #include "x86/tlb.h"
@@ -70,19 +71,31 @@ static bool account_last(struct domain *d)
 	return true;
 }
 
+/*
+ * Whoever lists a page asks this under the same hold of the lock: domain_kill
+ * takes it after is_dying was set, so it finds what was listed before, and
+ * nothing is listed after.
+ */
+static int reserve_locked(struct domain *d, uint64_t n)
+{
+	int rc;
+
+	if (d->is_dying)
+		return -EINVAL;
+	if (d->tot_pages + n > d->max_pages)
+		return -E2BIG;
+	rc = account_first(d);
+	if (!rc)
+		d->tot_pages += n;
+	return rc;
+}
+
 static int account_reserve(struct domain *d, uint64_t n)
 {
 	int rc;
 
 	spin_lock(&d->page_lock);
-	if (d->is_dying)
-		rc = -EINVAL;
-	else if (d->tot_pages + n > d->max_pages)
-		rc = -E2BIG;
-	else
-		rc = account_first(d);
-	if (!rc)
-		d->tot_pages += n;
+	rc = reserve_locked(d, n);
 	spin_unlock(&d->page_lock);
 	hv_delay_point_long("pages counted, not listed");
 	return rc;
@@ -100,7 +113,7 @@ static void account_return(struct domain *d, uint64_t n)
 		put_domain(d);
 }
 
-struct page_info *domain_page_alloc(struct domain *d, unsigned int order, unsigned int flags, int *err)
+struct page_info *domain_page_prepare(struct domain *d, unsigned int order, unsigned int flags, int *err)
 {
 	uint64_t n = 1ULL << order, i;
 	uint32_t first;
@@ -126,18 +139,56 @@ struct page_info *domain_page_alloc(struct domain *d, unsigned int order, unsign
 		p->prev = i ? first + (uint32_t)i - 1 : 0;
 		p->next = first + (uint32_t)i + 1;
 	}
+	return pg;
+}
+
+void domain_page_abandon(struct domain *d, struct page_info *pg, unsigned int order)
+{
+	uint64_t n = 1ULL << order, i;
+
+	for (i = 0; i < n; i++)
+		m2p_forget(page_to_mfn(pg + i));
+	page_free_run(pg, n, false);
+	account_return(d, n);
+}
+
+int domain_page_publish(struct domain *d, struct page_info *pg, unsigned int order)
+{
+	uint64_t n = 1ULL << order, i;
+	uint32_t first = page_nr(pg);
+	bool dying;
+
 	spin_lock(&d->page_lock);
-	pg[n - 1].next = d->page_list;
-	if (d->page_list)
-		nr_page(d->page_list)->prev = first + (uint32_t)n - 1;
-	d->page_list = first;
+	dying = d->is_dying;
+	if (!dying) {
+		pg[n - 1].next = d->page_list;
+		if (d->page_list)
+			nr_page(d->page_list)->prev = first + (uint32_t)n - 1;
+		d->page_list = first;
+	}
 	spin_unlock(&d->page_lock);
+	if (dying) {
+		domain_page_abandon(d, pg, order);
+		return -EINVAL;
+	}
 	/*
 	 * Last: from here on get_page succeeds, also for a vCPU of d that guessed the
 	 * frame and gives it back at once, off the list.
 	 */
 	for (i = 0; i < n; i++)
 		__atomic_store_n(&pg[i].count_info, PGC_allocated | 1, __ATOMIC_RELEASE);
+	return 0;
+}
+
+struct page_info *domain_page_alloc(struct domain *d, unsigned int order, unsigned int flags, int *err)
+{
+	struct page_info *pg = domain_page_prepare(d, order, flags, err);
+
+	if (pg) {
+		*err = domain_page_publish(d, pg, order);
+		if (*err)
+			pg = NULL;
+	}
 	return pg;
 }
 
@@ -172,6 +223,8 @@ void domain_page_release(struct page_info *pg)
 
 	BUG_ON(!d);
 	BUG_ON(pg->count_info & PGC_allocated);
+	/* The owner may have set it as long as anybody referred to the page. */
+	m2p_forget(page_to_mfn(pg));
 	if (pg->count_info & PGC_hv) {
 		release_hv_page(d, pg);
 		return;
@@ -219,22 +272,27 @@ int domain_page_steal(struct domain *d, struct page_info *pg)
 	return rc;
 }
 
-void stolen_page_free(struct page_info *pg) { page_free(pg); }
+void stolen_page_free(struct page_info *pg)
+{
+	m2p_forget(page_to_mfn(pg));
+	page_free(pg);
+}
 
 int domain_page_assign(struct domain *d, struct page_info *pg)
 {
-	int rc = account_reserve(d, 1);
+	int rc;
 
-	if (rc)
-		return rc;
-	pg->type_info = 0;
-	pg->flags &= PGF_exec;
-	pg->owner = (uint16_t)(d->domid + 1);
 	spin_lock(&d->page_lock);
-	list_add(&d->page_list, pg);
-	__atomic_store_n(&pg->count_info, PGC_allocated | 1, __ATOMIC_RELEASE);
+	rc = reserve_locked(d, 1);
+	if (!rc) {
+		pg->type_info = 0;
+		pg->flags &= PGF_exec;
+		pg->owner = (uint16_t)(d->domid + 1);
+		list_add(&d->page_list, pg);
+		__atomic_store_n(&pg->count_info, PGC_allocated | 1, __ATOMIC_RELEASE);
+	}
 	spin_unlock(&d->page_lock);
-	return 0;
+	return rc;
 }
 
 #define DROP_BATCH 256u
@@ -268,6 +326,7 @@ static bool drop_plain(uint32_t *from, struct run *runs, unsigned int *nr_runs)
 	if (READ_ONCE(pg->count_info) != x ||
 	    !__atomic_compare_exchange_n(&pg->count_info, &x, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 		return false;
+	m2p_forget(mfn(nr));
 	code = pg->flags & PGF_exec;
 	*from = pg->next;
 	if (pg->next)

@@ -20,15 +20,18 @@ bool get_page(struct page_info *pg, struct domain *d)
 	/* A look before the locked instruction: the frame may be anybody's. */
 	if (READ_ONCE(pg->owner) != owner)
 		return false;
+	hv_delay_point("page: owner seen");
 	x = READ_ONCE(pg->count_info);
 	do {
+		/* 0 also of what became the hypervisor's own meanwhile: no reference to those. */
 		if (unlikely((uint32_t)x - 1u >= PAGE_COUNT_LIMIT))
 			return false;
 	} while (!__atomic_compare_exchange_n(&pg->count_info, &x, x + 1, false, __ATOMIC_SEQ_CST,
 					      __ATOMIC_SEQ_CST));
+	hv_delay_point("page: referenced");
 	if (likely(READ_ONCE(pg->owner) == owner))
 		return true;
-	/* It was freed and given to another domain in between. */
+	/* It was freed and given to another domain in between: this may be the last reference there. */
 	put_page(pg);
 	return false;
 }

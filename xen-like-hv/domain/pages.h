@@ -17,10 +17,16 @@ int page_owner_enter(struct domain *d);
 void page_owner_leave(struct domain *d);
 
 /*
- * 2^order pages owned by d: PGC_allocated, one reference each, on d's page
- * list; counted against d->max_pages. NULL with *err = -ENOMEM (none left) or
- * -E2BIG (over max_pages).
+ * 2^order pages for d, counted against d->max_pages, which nobody can refer to
+ * yet: the caller sets what must be right before that, their M2P entries above
+ * all, and publishes or abandons them. NULL with *err = -ENOMEM (none left),
+ * -E2BIG (over max_pages) or -EINVAL (d dies).
  */
+struct page_info *domain_page_prepare(struct domain *d, unsigned int order, unsigned int flags, int *err);
+/* Now d's: PGC_allocated, one reference each, on d's page list. -EINVAL: d dies, they are abandoned. */
+int domain_page_publish(struct domain *d, struct page_info *pg, unsigned int order);
+void domain_page_abandon(struct domain *d, struct page_info *pg, unsigned int order);
+/* Both steps, where the frames' M2P entries do not matter. */
 struct page_info *domain_page_alloc(struct domain *d, unsigned int order, unsigned int flags, int *err);
 /* Called by put_page when the last reference went: accounts, frees. */
 void domain_page_release(struct page_info *pg);
@@ -28,7 +34,7 @@ void domain_page_release(struct page_info *pg);
 int domain_page_steal(struct domain *d, struct page_info *pg);
 /* Without the flush of d's TLB entries of it, which the caller does before anybody else gets the page. */
 int domain_page_steal_noflush(struct domain *d, struct page_info *pg);
-/* A page stolen and not wanted any more. */
+/* A page stolen and not wanted any more; its M2P entry goes with it. */
 void stolen_page_free(struct page_info *pg);
 /*
  * Teardown: a batch of the pages on the list *from. Those that nothing but their

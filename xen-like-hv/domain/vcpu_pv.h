@@ -17,14 +17,14 @@ struct xsave_area;
 struct pv_vcpu {
 	/* --- hot: system call and exception bounce (entry/bounce.S uses these) --- */
 	uint64_t kernel_sp, kernel_ss;      /* stack_switch */
+	uint64_t fast_sp;                   /* kernel_sp, where bounce.S may push without asking C; else 0 */
 	uint64_t syscall_cb, event_cb, failsafe_cb, syscall32_cb, sysenter_cb; /* callback_op */
 	uint8_t kernel_mode;                /* 1: guest kernel, 0: guest user */
 	uint8_t syscall_mask_events, event_mask_events, failsafe_mask_events, sysenter_mask_events, syscall32_mask_events;
 	uint8_t iopl;                       /* virtual IOPL, 0..3 */
-	uint8_t nmi_pending;
+	uint8_t nmi_pending;                /* PENDING_*, changed atomically, by anybody */
 	uint8_t fast_root;                  /* root.c: the user root can be opened for the kernel */
-	uint8_t in_bounce;                  /* a fault while a frame is built kills the domain */
-	uint8_t fast_paths;                 /* PV_FAST_* of pv/fast_paths.h */
+	uint8_t fast_iret;                  /* no IOPL in the frames, no NMI being handled: bounce.S may do it */
 	uint8_t in_nmi;                     /* between the NMI's frame and its iret: no other NMI */
 	uint64_t cr3_kernel, cr3_user;      /* physical addresses of this vCPU's roots */
 	uint64_t *root_kernel, *root_user;  /* the same, in the direct map */

@@ -11,8 +11,8 @@ struct vcpu;
 /* Embedded in struct vcpu; sched/ alone writes it, under the run queue's lock. */
 struct sched_unit {
 	struct vcpu *next, *prev;  /* run queue */
-	s_time_t vtime;            /* virtual run time; while neither queued nor running: the lead
-	                            * (the lag, if negative) over its last run queue's clock */
+	s_time_t vtime;            /* its domain's where it was last, on the scale of all queues */
+	s_time_t used;             /* CPU time, as it counts beside its siblings */
 	s_time_t last_start;       /* when it last got the CPU */
 	s_time_t run_ns;           /* total */
 	cpumask_t hard_affinity, soft_affinity;
@@ -25,8 +25,19 @@ struct sched_unit {
 	s_time_t runstate_ns[4];
 };
 
+/* A domain on one CPU; under that run queue's lock. */
+struct sched_share {
+	s_time_t vtime;            /* virtual time of its vCPUs here */
+	s_time_t used;             /* the sibling that used most, of those that had a turn */
+	s_time_t served;           /* when it last ran here, or came */
+	uint32_t nr;               /* of its vCPUs: waiting or running here */
+};
+
 /* Embedded in struct domain; all zero is a valid start. */
 struct sched_dom {
+	struct sched_share share[NR_CPUS];
+	volatile uint32_t active;  /* vCPUs that wait or run, on all CPUs; atomically */
+	s_time_t work_ns;          /* CPU time of work for it outside of its vCPUs; atomically */
 	spinlock_t lock;           /* irqsave, inside the run queue's lock */
 	s_time_t cap_window;       /* start of the accounting period */
 	s_time_t cap_used;         /* CPU time in it, debt of earlier ones included */

@@ -43,14 +43,13 @@ void asm_offsets(void)
 	OFFSET(CPUINFO_cpu, struct cpu_info, cpu);
 	OFFSET(CPUINFO_scratch, struct cpu_info, scratch);
 	DEFINE(CPUINFO_sizeof, sizeof(struct cpu_info));
-	OFFSET(VCPU_kernel_sp, struct vcpu, pv.kernel_sp);
-	OFFSET(VCPU_kernel_ss, struct vcpu, pv.kernel_ss);
+	/* Not kernel_sp: a guest may have put any address there. */
+	OFFSET(VCPU_fast_sp, struct vcpu, pv.fast_sp);
 	OFFSET(VCPU_syscall_cb, struct vcpu, pv.syscall_cb);
 	OFFSET(VCPU_kernel_mode, struct vcpu, pv.kernel_mode);
-	OFFSET(VCPU_syscall_mask_events, struct vcpu, pv.syscall_mask_events);
 	OFFSET(VCPU_nmi_pending, struct vcpu, pv.nmi_pending);
 	OFFSET(VCPU_fast_root, struct vcpu, pv.fast_root);
-	OFFSET(VCPU_fast_paths, struct vcpu, pv.fast_paths);
+	OFFSET(VCPU_fast_iret, struct vcpu, pv.fast_iret);
 	OFFSET(VCPU_cr3_kernel, struct vcpu, pv.cr3_kernel);
 	OFFSET(VCPU_cr3_user, struct vcpu, pv.cr3_user);
 	OFFSET(VCPU_root_user, struct vcpu, pv.root_user);
@@ -60,7 +59,6 @@ void asm_offsets(void)
 	OFFSET(VCPU_fast_kernel, struct vcpu, pv.fast_kernel);
 	OFFSET(VCPU_fast_user, struct vcpu, pv.fast_user);
 	OFFSET(VCPU_vcpu_info, struct vcpu, vcpu_info);
-	OFFSET(VCPU_domain, struct vcpu, domain);
 	OFFSET(VCPUINFO_pending, struct vcpu_info, evtchn_upcall_pending);
 	OFFSET(VCPUINFO_mask, struct vcpu_info, evtchn_upcall_mask);
 	OFFSET(IRET_rax, struct iret_context, rax);

@@ -9,13 +9,34 @@
  * Softirqs are not looked at: none is raised here, and other CPUs send an
  * interrupt with theirs, which comes as soon as the guest runs.
  *
+ * What they use, who writes it, and why it cannot hurt whatever the moment:
+ *
+ *	current                      this CPU's context switch, never with a guest's code in between
+ *	fast_sp                      the CPU that runs the vCPU (pv_update_fast_paths); one word, read once: 0, or
+ *	                             a stack with room for the frame among the guest's addresses. The guest's own
+ *	                             kernel_sp can be any address and has no name here (entry/asm_offsets.c)
+ *	fast_iret                    the same CPU; set while an NMI is handled, it would lose the NMI's end
+ *	syscall_cb                   the same CPU, or setvcpucontext while the vCPU is paused; always canonical
+ *	kernel_mode                  the same; KERNEL_GS_BASE, CR3 and this change together, interrupts off
+ *	vcpu_info                    also another vCPU (register_vcpu_info, of one that it has just sent down): both
+ *	                             the old and the new one stay mapped and the domain's. Read once a path
+ *	fast_root                    also other CPUs, under root_lock, which then wait until this one has had
+ *	                             interrupts on before they rely on it (pv/root_fast.c)
+ *	fast_nr, fast_slot           pv_set_base, of current or of a vCPU that does not run; at most FAST_SLOTS_MAX,
+ *	                             slots of a root
+ *	fast_kernel, fast_user       other CPUs, whole entries of validated tables (pv/root_fast.c)
+ *	root_opened                  the CPU that runs the vCPU, or nobody does
+ *	root_user, cr3_*             set when the vCPU is made
+ *
+ * Whoever changes for another vCPU what fast_sp and fast_iret are made from sets PENDING_FAST_PATHS there and
+ * interrupts it: that comes as soon as the guest runs, and the way out from it looks.
+ *
  * On entry to both, from entry.S: rsp at the rip slot of guest_regs(), with
  * rip, cs, rflags and rsp stored; r11 = current; rcx = rip, dead; all other
  * registers the guest's.
  */
 #include "asm_offsets.h"
 #include "lib/delay.h"
-#include "pv/fast_paths.h"
 #include "x86/cpu_info.h"
 #include "x86/extable.h"
 #include "x86/page.h"
@@ -46,22 +67,24 @@
 
 /*
  * User to kernel. The frame, as the kernel pops it: rcx, r11, rip, cs, rflags,
- * rsp, ss. kernel_sp was checked when it was set (pv_update_fast_paths), and is
- * a multiple of 16.
+ * rsp, ss.
  */
+40:	mov (REGS_rax - REGS_rip)(%rsp), %rax
+41:	jmp syscall_slow
 	.globl bounce_syscall
 	.type bounce_syscall, @function
 	.balign 16
 bounce_syscall:
-	testb $PV_FAST_SYSCALL, VCPU_fast_paths(%r11)
-	jz syscall_slow
+	mov VCPU_fast_sp(%r11), %rcx
+	jrcxz 41b
 	HV_DELAY_POINT
-	mov VCPU_vcpu_info(%r11), %rcx
-	cmpb $0, VCPUINFO_mask(%rcx)
-	jne syscall_slow
-	movb $1, VCPUINFO_mask(%rcx)
+	mov %rax, (REGS_rax - REGS_rip)(%rsp)
+	mov VCPU_vcpu_info(%r11), %rax
+	cmpb $0, VCPUINFO_mask(%rax)
+	jne 40b
+	movb $1, VCPUINFO_mask(%rax)
 	sub $REGS_rip, %rsp
-	mov %rax, SLOT(rax)
+	mov %rcx, SCRATCH0
 	mov %rdx, SLOT(rdx)
 	cmpb $0, VCPU_fast_root(%r11)
 	je 31f
@@ -75,7 +98,7 @@ bounce_syscall:
 30:	swapgs
 	movb $1, VCPU_kernel_mode(%r11)
 
-	mov VCPU_kernel_sp(%r11), %rax
+	mov SCRATCH0, %rax
 	mov SLOT(rip), %rcx
 	mov SLOT(rflags), %rdx
 1:	mov %rcx, -56(%rax)
@@ -115,8 +138,8 @@ bounce_syscall:
 	.type fast_iret, @function
 	.balign 16
 fast_iret:
-	testb $PV_FAST_IRET, VCPU_fast_paths(%r11)
-	jz hypercall_entry
+	cmpb $0, VCPU_fast_iret(%r11)
+	je hypercall_entry
 	sub $REGS_rip, %rsp
 	mov SLOT(rsp), %rcx
 	movabs $HV_VIRT_END, %rax

@@ -24,6 +24,7 @@
  *	                             softirqs, an NMI or an event are pending, then sysret or iret
  *	ret_to_hv                    what came from ring 0
  *	fast_iret, bounce_syscall    leave by themselves
+ *	iret_failed, iret_again      these irets faulted: ret_to_guest, once more
  *
  * Registers: on a system call the CPU leaves rip in rcx and rflags in r11, so
  * these two are free as soon as both are on the stack. GS belongs to the guest
@@ -35,7 +36,6 @@
  * SFMASK clears DF, IF, TF, NT, AC and IOPL. Interrupt gates clear IF, TF, NT, RF.
  */
 #include "asm_offsets.h"
-#include "pv/fast_paths.h"
 #include "x86/cpu_info.h"
 #include "x86/extable.h"
 #include "x86/page.h"
@@ -213,6 +213,16 @@ iret_failed:
 	mov %rsp, %rdi
 	sti
 	CALL_C pv_failed_iret
+	jmp ret_to_guest
+
+/*
+ * The same fault, and what was missing is there now (hypervisor_fault): interrupts
+ * have been on since the exit looked for work, so it looks again.
+ */
+	.globl iret_again
+iret_again:
+	pushq $0
+	SAVE_REGS
 	jmp ret_to_guest
 
 /* From C, off any stack. */

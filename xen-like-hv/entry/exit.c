@@ -19,7 +19,7 @@ static void deliver_nmi(struct vcpu *v)
 	if (ti->address == 0)
 		return;
 	v->pv.in_nmi = 1;
-	pv_update_fast_paths(v);
+	pv_update_fast_paths();
 	pv_bounce(ti->address, BOUNCE_MASK_EVENTS, 0, NULL);
 }
 
@@ -66,6 +66,10 @@ void pv_exit_work(void)
 		}
 		v = current;
 		if (unlikely(v->pv.nmi_pending)) {
+			if (v->pv.nmi_pending & PENDING_FAST_PATHS) {
+				clear_pending(v, PENDING_FAST_PATHS);
+				pv_update_fast_paths();
+			}
 			if (v->pv.nmi_pending & PENDING_FAILSAFE)
 				deliver_bad_selectors(v);
 			if ((v->pv.nmi_pending & PENDING_NMI) && !v->pv.in_nmi)

@@ -17,6 +17,8 @@
 
 #define GP_IDT 2u /* bit of the error code: an IDT entry's number */
 
+extern const char iret_failed[], iret_again[];
+
 static bool in_ldt_window(uint64_t addr)
 {
 	return addr >= LDT_VIRT && addr < LDT_VIRT + LDT_MAX_PAGES * PAGE_SIZE;
@@ -25,18 +27,22 @@ static bool in_ldt_window(uint64_t addr)
 /* Ring 0 took it: interrupts are as off as they were, for most fixups care. */
 static void hypervisor_fault(struct cpu_user_regs *regs, uint64_t cr2)
 {
-	uint64_t fixup;
+	uint64_t fixup = extable_search(regs->rip);
 	bool done;
 
 	/* A selector in the guest's LDT, loaded by an iret or a segment move of ours. */
 	if (regs->entry_vector == TRAP_page_fault && in_ldt_window(cr2)) {
 		irq_enable();
 		done = pv_ldt_fault(current, cr2);
+		hv_delay_point("an interrupt may leave work here");
 		irq_disable();
-		if (done)
+		if (done) {
+			/* Straight back, the exit would not see what an interrupt left to do. */
+			if (fixup == (uint64_t)iret_failed)
+				regs->rip = (uint64_t)iret_again;
 			return;
+		}
 	}
-	fixup = extable_search(regs->rip);
 	if (fixup) {
 		if (regs->entry_vector != TRAP_page_fault || !pv_retry_guest_access())
 			regs->rip = fixup;

@@ -274,7 +274,7 @@ int fifo_expand_array(struct domain *d, uint64_t array_mfn)
 	int rc;
 
 	if (!f)
-		return -EINVAL;
+		return -EOPNOTSUPP;
 	if (f->nr_pages >= ARRAY_PAGES || f->nr_pages * WORDS_PER_PAGE >= d->evtchn->nr_ports)
 		return -ENOSPC;
 	rc = take_page(d, array_mfn, &pg);
@@ -312,4 +312,20 @@ void fifo_destroy(struct domain *d)
 	for (i = 0; f && i < f->nr_pages; i++)
 		put_page_and_type(mfn_to_page(virt_to_mfn(f->page[i])));
 	xfree(f);
+}
+
+void evtchn_each_page(struct domain *d, void (*fn)(struct page_info *pg, void *arg), void *arg)
+{
+	struct evtchn_fifo *f = d->evtchn ? d->evtchn->fifo : NULL;
+	struct vcpu *v;
+	unsigned int i;
+
+	for_each_vcpu(d, v, i) {
+		struct fifo_vcpu *q = v->evtchn_fifo;
+
+		if (q && q->page)
+			fn(q->page, arg);
+	}
+	for (i = 0; f && i < f->nr_pages; i++)
+		fn(mfn_to_page(virt_to_mfn(f->page[i])), arg);
 }

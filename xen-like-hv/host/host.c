@@ -50,12 +50,12 @@ void *host_arena(uint64_t handle, uint64_t len)
 
 static void mailbox_irq(void)
 {
-	softirq_raise(HOST_SOFTIRQ);
+	host_doorbell(HOST_SOFTIRQ);
 }
 
 static void send_irq(void)
 {
-	softirq_raise(EVENT_SEND_SOFTIRQ);
+	host_doorbell(EVENT_SEND_SOFTIRQ);
 }
 
 /* Vectors the node ABI has no use for yet. */
@@ -136,7 +136,7 @@ void host_init(const void *shared_info)
 		panic("no memory for the host's arena\n");
 	BUG_ON(!mfn_valid(mfn(NODE_SHARED_PADDR >> PAGE_SHIFT)));
 	for (unsigned int i = 0; i < 1u << ARENA_ORDER; i++)
-		pg[i].count_info = PGC_hv | 1;
+		pg[i].count_info = PGC_hv;
 	arena = page_to_virt(pg);
 	memset(ns, 0, NODE_SHARED_SIZE);
 	ns->abi_version = NODE_ABI_VERSION;

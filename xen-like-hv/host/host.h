@@ -10,6 +10,8 @@ void host_ready(void);                     /* all CPUs are up: NODE_STATE_READY 
 void host_ring(unsigned int vector);       /* hypervisor to host doorbell */
 /* The same, left out while the host polls the shared words. */
 void host_ring_if_asleep(unsigned int vector);
+/* host/doorbell.c, from the interrupt: HOST_SOFTIRQ or EVENT_SEND_SOFTIRQ */
+void host_doorbell(unsigned int softirq);
 void *host_arena(uint64_t handle, uint64_t len); /* NULL: outside the arena */
 bool host_work_pending(void);              /* the mailbox has a request: some CPU should run idle's worker */
 #endif

@@ -5,7 +5,9 @@
  * host nothing: not even its page_info is touched.
  *
  * count_info: PGC_ state and flags, and the general reference count. An
- * allocated page of a domain has PGC_allocated, which holds one reference.
+ * allocated page of a domain has PGC_allocated, which holds one reference. A
+ * page of the hypervisor that no guest may map has PGC_hv and a count of 0, so
+ * that a get_page() that was late for its last owner cannot add to it.
  * type_info: the type, its flags and the type count: how many uses need the
  * page to be of that type. The type can change only while the count is 0.
  * Both change by cmpxchg alone (domain/page_ref.c, pv/page_type.c).

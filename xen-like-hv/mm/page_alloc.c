@@ -169,14 +169,14 @@ void heap_put(struct page_info *pg, unsigned int order)
 void page_free_run(struct page_info *pg, uint64_t n, bool code)
 {
 	uint64_t m = page_to_mfn(pg).m;
-	uint32_t now = tlb_clock_now();
+	uint32_t stamp = tlb_clock_now();
 
 	BUG_ON(!mfn_valid(mfn(m)) || !mfn_valid(mfn(m + n - 1)));
 	for (uint64_t i = 0; i < n; i++) {
 		BUG_ON(pg[i].flags & (PGF_head | PGF_out) || pg[i].count_info);
 		pg[i] = (struct page_info){ 0 };
 	}
-	insert_run(m, n, code ? CHUNK_code : CHUNK_dirty, now ? now : 1);
+	insert_run(m, n, code ? CHUNK_code : CHUNK_dirty, stamp);
 }
 
 void page_free(struct page_info *pg)
@@ -201,7 +201,7 @@ void *alloc_hv_page(void)
 
 	if (!pg)
 		return NULL;
-	pg->count_info = PGC_hv | 1;
+	pg->count_info = PGC_hv;
 	return page_to_virt(pg);
 }
 

@@ -99,15 +99,17 @@ int vcpu_bitmap_to_cpus(struct domain *d, uint64_t addr, cpumask_t *ret);
 
 /* --- root.c, root_fast.c --- */
 int pv_put_bases(struct vcpu *v); /* as pv_drop_bases, preemptible */
-/* v, if it runs on the opened user root, runs on its kernel root from now on. */
+/* v is current and runs on the opened user root: on its kernel root from now on. */
 void root_leave_opened(struct vcpu *v);
-void root_restore_user(struct vcpu *v); /* its entries alone, v is not loaded */
 /* The two roots were made anew: may the one be opened for the kernel? */
 void root_fast_setup(struct vcpu *v);
 void root_fast_off(struct vcpu *v);
 /* Under root_lock: stores an L4 entry that changed, in a root that may be the opened one. */
 void root_store_low(struct vcpu *v, unsigned int slot, bool user, pte_t val);
-void root_store_high(struct vcpu *v, unsigned int slot, bool user, pte_t val);
+/* true: a copy of the old one may show there, or come, until root_show_high. */
+bool root_store_high(struct vcpu *v, unsigned int slot, bool user, pte_t val);
+/* l4, of d, is locked, no root_lock held; interrupts on. Its entry, stored in all roots, shows in all. */
+void root_show_high(struct domain *d, const struct page_info *l4, unsigned int slot);
 
 /* --- ldt.c, descriptors.c --- */
 int pv_set_ldt(struct vcpu *v, uint64_t base, uint64_t entries);

@@ -58,12 +58,15 @@ static bool populate_one(struct domain *d, const struct xen_memory_reservation *
 
 	if (physmap && copy_from_guest(&gpfn, handle_at(r->extent_start, i), 1))
 		return false;
-	pg = domain_page_alloc(d, r->extent_order, flags, &err);
+	pg = domain_page_prepare(d, r->extent_order, flags, &err);
 	if (!pg)
 		return false;
 	frame = page_to_mfn(pg).m;
+	/* Before the guest can give a frame back: then the entry may be another domain's. */
 	for (j = 0; j < n; j++)
 		m2p_set(mfn(frame + j), physmap ? gpfn + j : ~0ULL);
+	if (domain_page_publish(d, pg, r->extent_order))
+		return false;
 	return !list || !copy_to_guest(handle_at(r->extent_start, i), &frame, 1);
 }
 

@@ -136,6 +136,8 @@ long memory_query(unsigned int op, unsigned long arg)
 		return set_memory_map(arg);
 	case XENMEM_machine_memory_map:
 		return is_host_domain(current->domain) ? -ENOSYS : -EPERM;
+	case XENMEM_get_vnumainfo:
+		return -EOPNOTSUPP;
 	default:
 		/* Among them those for translated guests: add_to_physmap and the like. */
 		return -ENOSYS;

@@ -78,15 +78,9 @@ static void __noreturn switch_to_idle(struct run_queue *rq, struct vcpu *prev, s
 /* Work is left here while other CPUs have none: let one come and take it. */
 static void wake_an_idle_cpu(const struct run_queue *rq)
 {
-	cpumask_t idle = idle_cpus & ~(1ULL << smp_cpu());
-	const struct vcpu *first;
+	cpumask_t idle = idle_cpus & rq->spill & ~(1ULL << smp_cpu());
 
-	if (likely(!rq->nr || !idle))
-		return;
-	first = READ_ONCE(rq->head);
-	if (first)
-		idle &= READ_ONCE(first->sched.hard_affinity);
-	if (idle)
+	if (unlikely(rq->nr && idle))
 		softirq_raise_cpu((unsigned int)__builtin_ctzll(idle), SCHEDULE_SOFTIRQ);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which vCPU runs where. Weighted fair: each vCPU has a virtual run time that
- * grows as it runs, the slower the larger its domain's weight; the least one
- * runs next. Idle CPUs halt.
+ * Which vCPU runs where. Weighted fair: a domain's virtual time grows as it
+ * runs, the slower the larger its weight; the least one runs next. Idle CPUs
+ * halt.
  */
 #ifndef SCHED_SCHED_H
 #define SCHED_SCHED_H
@@ -27,6 +27,9 @@ int sched_set_affinity(struct vcpu *v, const cpumask_t *hard, const cpumask_t *s
 int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap_percent);
 struct xen_domctl_getvcpuinfo;
 s_time_t vcpu_run_time(struct vcpu *v);
+/* This CPU was busy for v's domain since start (a timer): whom that interrupted does not pay. */
+void sched_charge_work(struct vcpu *v, s_time_t start);
+void vcpu_runstate_publish(struct vcpu *v); /* to its registered area */
 void vcpu_runstate_get(struct vcpu *v, int *state, s_time_t *entry, s_time_t ns[4]);
 /* Run by each CPU once it is up. Never returns. */
 void idle_loop(void) __noreturn;

@@ -13,14 +13,16 @@ static bool wants_update_flag(const struct vcpu *v)
 }
 
 /*
- * A reader that asked for it sees XEN_RUNSTATE_UPDATE set from before the
- * first changed word until after the last one.
+ * The state does not change meanwhile: v is what its CPU runs and is about to
+ * enter, or the run queue's lock is held. A reader that asked for it sees
+ * XEN_RUNSTATE_UPDATE set from before the first changed word until after the
+ * last one.
  */
 static void write_area(struct vcpu *v)
 {
 	const struct guest_area *a = &v->vtime.runstate_area;
 	const uint32_t entry_off = offsetof(struct vcpu_runstate_info, state_entry_time);
-	struct vcpu_runstate_info info = { .state = RUNSTATE_running };
+	struct vcpu_runstate_info info = { .state = v->sched.runstate };
 	uint64_t entry;
 
 	info.state_entry_time = (uint64_t)v->sched.runstate_entry;
@@ -53,16 +55,13 @@ void vtime_update_runstate_area(struct vcpu *v)
 int vtime_register_runstate(struct vcpu *v, uint64_t addr)
 {
 	struct guest_area fresh = { .first = 0 }, old;
-	struct vcpu_runstate_info info = { .state = 0 };
 	unsigned long flags;
 	int rc;
 
 	if (addr) {
-		rc = guest_area_map(&fresh, addr, sizeof(info));
+		rc = guest_area_map(&fresh, addr, sizeof(struct vcpu_runstate_info));
 		if (rc)
 			return rc;
-		vcpu_runstate_get(v, &info.state, (s_time_t *)&info.state_entry_time, (s_time_t *)info.time);
-		guest_area_write(&fresh, 0, &info, sizeof(info));
 	}
 	flags = spin_lock_irqsave(&v->vtime.area_lock);
 	old = v->vtime.runstate_area;
@@ -70,5 +69,7 @@ int vtime_register_runstate(struct vcpu *v, uint64_t addr)
 	v->vtime.runstate_guest = addr;
 	spin_unlock_irqrestore(&v->vtime.area_lock, flags);
 	guest_area_unmap(&old);
+	/* After it can be found: v may start or stop at any moment. */
+	vcpu_runstate_publish(v);
 	return 0;
 }

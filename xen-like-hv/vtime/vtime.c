@@ -134,9 +134,13 @@ void vtime_release_areas(struct vcpu *v)
 
 /* --- timers --- */
 
+/* These interrupt whoever runs here; the domain whose timer it is pays, heard or not. */
 static void singleshot_fired(void *data)
 {
+	s_time_t start = NOW();
+
 	send_guest_vcpu_virq(data, VIRQ_TIMER);
+	sched_charge_work(data, start);
 }
 
 static void periodic_fired(void *data)
@@ -152,14 +156,17 @@ static void periodic_fired(void *data)
 	if (next <= now)
 		next = now + period;
 	timer_set(&v->vtime.periodic, next);
+	sched_charge_work(v, now);
 }
 
 static void poll_timed_out(void *data)
 {
 	struct vcpu *v = data;
+	s_time_t start = NOW();
 
 	if (v->poll_port != 0)
 		vcpu_unblock(v);
+	sched_charge_work(v, start);
 }
 
 /* The hypercall comes from where v runs: a local timer needs no IPI to be armed. */

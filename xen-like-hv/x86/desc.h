@@ -56,7 +56,7 @@ void gdt_init_cpu(unsigned int cpu, void *gdt_page, char *stack, char *ist_stack
 void gdt_load_early(unsigned int cpu);
 /* Once the idle root is loaded: from now on through GDT_VIRT. */
 void gdt_load_final(unsigned int cpu);
-/* This CPU's LDT: entries 0 loads none. The pages are the vCPU's window at LDT_VIRT. */
+/* This CPU's LDT, 0: none. It knows what is loaded: nothing else may. The pages are the vCPU's window at LDT_VIRT. */
 void ldt_load(unsigned int entries);
 #endif
 #endif

@@ -103,7 +103,12 @@ void gdt_load_final(unsigned int cpu)
 
 void ldt_load(unsigned int entries)
 {
+	static DEFINE_PER_CPU(bool, loaded);
+
+	if (!entries && !this_cpu(loaded))
+		return;
 	if (entries)
 		set_system_desc(cpu_gdt_page[smp_cpu()], LDT_SELECTOR, LDT_VIRT, entries * 8 - 1, DESC_LDT);
 	__asm__ volatile("lldt %w0" :: "r"(entries ? LDT_SELECTOR : 0));
+	this_cpu(loaded) = entries != 0;
 }

@@ -35,7 +35,7 @@ void host_do_work(void);
 void exit_to_guest(void) __noreturn;
 /* entry/entry.S: start over at the top of this CPU's stack (the idle loop after a context switch). */
 void reset_stack_and_jump(void (*fn)(void) __noreturn) __noreturn;
-/* vtime/, with the switch to v: vcpu_info.time and the time area; the runstate area. */
+/* vtime/, with the switch to v: vcpu_info.time and the time area; the runstate area (after v stopped, too: its queue is locked). */
 void vtime_update(struct vcpu *v, bool force);
 void vtime_update_runstate_area(struct vcpu *v);
 #endif

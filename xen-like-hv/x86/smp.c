@@ -12,6 +12,11 @@ unsigned int nr_cpus_possible = 1;
 uint32_t cpu_apic_id[NR_CPUS];
 uint64_t cpu_online_map;
 int ipi_tlb_vector, ipi_event_vector, ipi_stop_vector;
+static int ipi_rendezvous_vector;
+
+/* One at a time; who waits, for the others or for the lock, has interrupts on. */
+static spinlock_t rendezvous_lock = SPINLOCK_INIT;
+static volatile cpumask_t rendezvous_pending;
 
 static void ipi_event(void)
 {
@@ -23,6 +28,25 @@ static void ipi_stop(void)
 	__atomic_and_fetch(&cpu_online_map, ~(1ULL << smp_cpu()), __ATOMIC_SEQ_CST);
 	for (;;)
 		__asm__ volatile("cli; hlt");
+}
+
+static void ipi_rendezvous(void)
+{
+	__atomic_and_fetch(&rendezvous_pending, ~(1ULL << smp_cpu()), __ATOMIC_SEQ_CST);
+}
+
+void smp_rendezvous(cpumask_t mask)
+{
+	mask &= cpu_online_map & ~(1ULL << smp_cpu());
+	if (!mask)
+		return;
+	ASSERT(read_rflags() & RFLAGS_IF);
+	spin_lock(&rendezvous_lock);
+	__atomic_store_n(&rendezvous_pending, mask, __ATOMIC_SEQ_CST);
+	smp_send_ipi_mask(mask, ipi_rendezvous_vector);
+	while (__atomic_load_n(&rendezvous_pending, __ATOMIC_SEQ_CST))
+		cpu_relax();
+	spin_unlock(&rendezvous_lock);
 }
 
 static int need_vector(irq_handler fn)
@@ -39,6 +63,7 @@ void smp_init(void)
 	ipi_event_vector = need_vector(ipi_event);
 	ipi_tlb_vector = need_vector(tlb_flush_ipi);
 	ipi_stop_vector = need_vector(ipi_stop);
+	ipi_rendezvous_vector = need_vector(ipi_rendezvous);
 	cpu_online_map = 1;
 }
 

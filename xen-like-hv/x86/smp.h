@@ -12,6 +12,15 @@ void smp_init(void);                    /* IPI vectors; the boot CPU is online *
 void smp_send_ipi_mask(cpumask_t mask, int vector);
 /* Makes the CPU pass its exit path, where softirqs and events are looked at. */
 void smp_send_event_check(unsigned int cpu);
+/*
+ * Returns when each CPU of mask has had interrupts on at some moment since the call:
+ * what any of them was doing with interrupts off before is over, its stores are seen,
+ * and what it does from then on sees the caller's. Nothing else is promised, no flush
+ * above all; and no CPU is left out, whatever tables it runs on. The caller must not
+ * be what they wait for: interrupts on, no irqsave lock, no lock that is taken with
+ * interrupts off. It is itself never asked.
+ */
+void smp_rendezvous(cpumask_t mask);
 /* Halts all others for good (panic, shutdown). Waits a little, not for ever. */
 void smp_stop_others(void);
 void tlb_flush_ipi(void);               /* x86/tlb.c */

@@ -139,6 +139,8 @@ START_TEST(own_pages_are_zeroed_at_once)
 {
 	uint8_t *va = alloc_hv_page();
 
+	/* No count that a get_page() of a former owner could add to. */
+	ck_assert_uint_eq(mfn_to_page(virt_to_mfn(va))->count_info, PGC_hv);
 	va[9] = 1;
 	free_hv_page(va);
 	ck_assert_uint_eq(va[9], 0);

@@ -73,6 +73,14 @@ int get_page_and_type(struct page_info *pg, struct domain *d, uint64_t type)
 }
 void put_page_and_type(struct page_info *pg) { test_page_refs--; }
 
+unsigned int test_busy_looks;
+bool __real_fifo_is_busy(struct domain *d, const void *chn);
+bool __wrap_fifo_is_busy(struct domain *d, const void *chn)
+{
+	test_busy_looks++;
+	return __real_fifo_is_busy(d, chn);
+}
+
 void *xzalloc_bytes(size_t size, size_t align) { return calloc(1, size); }
 void xfree(void *p) { free(p); }
 /* The C library has both, but with another type for the list on some systems. */
