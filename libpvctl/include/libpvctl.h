@@ -159,7 +159,7 @@ PVCTL_API int pvctl_domain_create(struct pvctl *, const struct pvctl_config *, c
 PVCTL_API int pvctl_domain_destroy(struct pvctl *, uint32_t domid, const struct pvctl_destroy_opts *, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_domain_pause(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_domain_unpause(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
-/* Asks the guest (control/shutdown): "poweroff", "reboot", "halt". Returns when it was asked. -ENOSYS: it does not listen. */
+/* Asks the guest (control/shutdown): "poweroff", "reboot", "halt". Returns when it was asked; a guest that is booting finds it later. -ENOSYS: it says that it does not listen. */
 PVCTL_API int pvctl_domain_request(struct pvctl *, uint32_t domid, const char *what, struct pvctl_error *err) PVCTL_CHECK;
 /* Waits until the domain has shut down (ret_reason) or gone (PVCTL_REASON_NONE); 0 ms: for ever. */
 PVCTL_API int pvctl_domain_wait(struct pvctl *, uint32_t domid, uint32_t timeout_ms, int32_t *ret_reason, struct pvctl_error *err) PVCTL_CHECK;

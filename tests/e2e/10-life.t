@@ -55,6 +55,16 @@ fi
 t "shutdown -w" pvctl shutdown -w one
 if eventually 10 eval "! pvctl domid one"; then ok "it is gone"; else not_ok "it is gone"; pvctl list; fi
 
+# Nobody has said yet that he listens; the request waits until somebody does.
+t "create another" pvctl create -q "$(config early)"
+t "shutdown while it boots: it is taken up" timeout 180 "$PVCTL" shutdown -w --timeout 120 early
+t "create one that never looks" pvctl create -q -p "$(config deaf)"
+t "it is asked all the same" pvctl shutdown deaf
+refused "and waited for no longer than said" '*' 'not shut down in time' pvctl shutdown --timeout 1 deaf
+t "one that refuses" pvctl store write "/local/domain/$(pvctl domid deaf)/control/feature-poweroff" 0
+refused "is not asked" '*' 'does not listen' pvctl shutdown deaf
+t "destroy" pvctl destroy deaf
+
 t "node stop" pvctl node stop
 t "nothing is left in the run directory" eval "[ -z \"\$(ls -A '$PVCTL_RUN_DIR')\" ]"
 t "no process is left" eval "! pgrep -f 'name pvctl-default.*$W' && ! pgrep -f 'pvctld.*$W'"
