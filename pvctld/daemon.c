@@ -11,6 +11,7 @@
 #include "pvctld/policy.h"
 #include "pvctld/stop.h"
 #include "pvctld/store_glue.h"
+#include "pvctld/zombie.h"
 #include <stdio.h>
 
 #define LINGER_NS 1500000000ull /* after an accident: clients get to hear why */
@@ -71,6 +72,7 @@ void daemon_init(struct daemon *d)
 	loop_task_init(&d->down_task, on_down, d);
 	loop_timer_init(&d->exit_timer, linger_over, d);
 	giveback_init(d);
+	zombies_init(d);
 }
 
 int daemon_serve(struct daemon *d, struct pvctl_error *err)
@@ -90,6 +92,7 @@ void daemon_finish(struct daemon *d)
 	d->node.down = d->mbox.down = true;
 	if (d->loop.epfd >= 0) {
 		giveback_fini(d);
+		zombies_fini(d);
 		policy_fini(d);
 		dom_free_all(d);
 		devices_fini(d);

@@ -9,6 +9,7 @@
 #include "pvctld/hvcall.h"
 #include "pvctld/log.h"
 #include "pvctld/policy.h"
+#include "pvctld/zombie.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -246,7 +247,7 @@ static void killed(struct mbox_call *call, int64_t ret, bool down)
 	}
 	if (dom->after_kill)
 		dom->after_kill(dom);
-	dom_gone(dom);
+	zombie_or_gone(dom);
 }
 
 void dom_destroy(struct dom *dom, void (*after_kill)(struct dom *dom))

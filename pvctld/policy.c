@@ -6,6 +6,7 @@
 #include "pvctld/events.h"
 #include "pvctld/hvcall.h"
 #include "pvctld/log.h"
+#include "pvctld/zombie.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -284,7 +285,7 @@ static void look_at(struct daemon *d, const struct xen_domctl_getdomaininfo *inf
 	if (!dom || dom->dying)
 		return;
 	if (!(info->flags & XEN_DOMINF_shutdown)) {
-		dom->ended = false; /* resumed after a failed save */
+		dom->ended = false;
 		return;
 	}
 	if (!dom->ended && !(info->flags & XEN_DOMINF_dying))
@@ -305,6 +306,14 @@ static void look(void *data)
 		if (n > 0)
 			first = infos[n - 1].domain + 1u;
 	} while (n == (int)LIST_BATCH && first < DOMID_FIRST_RESERVED);
+	zombies_look(d);
+}
+
+void policy_resumed(struct dom *dom)
+{
+	dom->ended = false;
+	/* If it has ended again by now, the look that its end caused passed it over. */
+	loop_task_post(&dom->d->loop, &dom->d->policy_task);
 }
 
 static void on_dom_exc(void *data)

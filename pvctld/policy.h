@@ -15,6 +15,8 @@ void policy_fini(struct daemon *d);
 int policy_read(struct dom *dom, const struct pvctl_config *config, struct pvctl_error *err);
 /* A committed domain, perhaps one that was restarted. */
 void policy_committed(struct dom *dom);
+/* The hypervisor has let it run again, as after a save: its next end counts. */
+void policy_resumed(struct dom *dom);
 
 /* keep.c: a domain that is about to restart keeps its memory target and its number of vCPUs. */
 void policy_keep_sizes(struct dom *dom);

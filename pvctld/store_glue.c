@@ -3,9 +3,13 @@
 #include "pvctld/backend/departed.h"
 #include "pvctld/daemon.h"
 #include "pvctld/domains.h"
+#include "pvctld/hvcall.h"
 #include "pvctld/log.h"
+#include "pvctld/policy.h"
 #include "pvctld/store_ring.h"
 #include <errno.h>
+#include <xen/xen.h>
+#include <xen/domctl.h>
 #include <xen/io/xs_wire.h>
 
 /* What one guest may ask for before the others are looked at. */
@@ -41,7 +45,22 @@ static int host_release(void *data, uint32_t domid)
 	return 0;
 }
 
-static const struct store_host_ops host_ops = { .introduce = host_introduce, .release = host_release };
+/* What the hypervisor has not resumed has ended, and was dealt with. */
+static int host_resume(void *data, uint32_t domid)
+{
+	struct xen_domctl_getdomaininfo info;
+	struct dom *dom = dom_find(data, domid);
+
+	if (!dom || dom->forgotten || dom->dying || hvc_get(data, domid, &info))
+		return -ENOENT;
+	if (!(info.flags & XEN_DOMINF_shutdown))
+		policy_resumed(dom);
+	return 0;
+}
+
+static const struct store_host_ops host_ops = {
+	.introduce = host_introduce, .release = host_release, .resume = host_resume,
+};
 
 int store_glue_init(struct daemon *d, struct pvctl_error *err)
 {

@@ -25,10 +25,11 @@ struct store_conn_ops {
 	/* Broken framing or hopeless overflow: the owner closes it (later, not from inside). */
 	void (*broken)(void *data, const char *why);
 };
-/* What the store asks of the daemon (domain 0 requests XS_INTRODUCE, XS_RELEASE, XS_IS_DOMAIN_INTRODUCED by local clients). */
+/* What the store asks of the daemon (domain 0 requests XS_INTRODUCE, XS_RELEASE, XS_RESUME by local clients). */
 struct store_host_ops {
 	int (*introduce)(void *data, uint32_t domid, uint64_t gfn, uint32_t port); /* 0 or -errno */
 	int (*release)(void *data, uint32_t domid);
+	int (*resume)(void *data, uint32_t domid);
 };
 
 /* journal: path of the file that keeps the tree over a restart of the daemon; NULL: none. */

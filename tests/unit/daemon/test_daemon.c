@@ -394,6 +394,97 @@ START_TEST(policy_and_events)
 }
 END_TEST
 
+static uint32_t next_event(int ev, uint32_t domid)
+{
+	struct pvctl_event e;
+
+	do
+		ck_assert_int_eq(recv(ev, &e, sizeof(e), 0), sizeof(e));
+	while (e.domid != domid);
+	return e.type;
+}
+
+static int events_of(int fd)
+{
+	struct proto_events want = { .mask = ~0u };
+	struct timeval tv = { .tv_sec = 10 };
+	int ev;
+
+	ck_assert_int_eq(ask(fd, PROTO_EVENTS, &want, sizeof(want), NULL, 0, &ev), 0);
+	setsockopt(ev, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+	return ev;
+}
+
+static uint32_t xs_resume(int fd, const char *domid)
+{
+	struct { struct xsd_sockmsg h; char body[8]; } m = { .h.type = XS_RESUME, .h.len = (uint32_t)strlen(domid) + 1 };
+	struct { struct xsd_sockmsg h; char body[3]; } a = { 0 };
+
+	memcpy(m.body, domid, m.h.len);
+	(void)ask(fd, PROTO_STORE, &m, sizeof(m.h) + m.h.len, m.h.len > 2 ? NULL : &a, sizeof(a.h) + 3, NULL);
+	return a.h.type;
+}
+
+/* A save that was given up: each later end counts again, whoever says that it runs. */
+START_TEST(resumed_domains_end_again)
+{
+	int fd = dial(d.control_path), ev = events_of(fd);
+	uint32_t id = build(fd, "a", "{\"name\":\"a\"}");
+
+	ck_assert_uint_eq(next_event(ev, id), PVCTL_EVENT_CREATED);
+	shut(id, 2);
+	ck_assert_uint_eq(next_event(ev, id), PVCTL_EVENT_SHUTDOWN);
+	/* It is told to the store first, which is not believed. */
+	ck_assert_uint_eq(xs_resume(fd, "1"), XS_RESUME);
+	ck_assert_uint_eq(xs_resume(fd, "77"), 0);
+	ck_assert_int_eq(domctl(fd, XEN_DOMCTL_resumedomain, &id), 0);
+	shut(id, 2);
+	ck_assert_uint_eq(next_event(ev, id), PVCTL_EVENT_SHUTDOWN);
+	/* Resumed by somebody who has the hypervisor's ear otherwise. */
+	fake_state(ram)->flags[id] = XEN_DOMINF_running;
+	ck_assert_uint_eq(xs_resume(fd, "1"), XS_RESUME);
+	shut(id, 0);
+	ck_assert_uint_eq(next_event(ev, id), PVCTL_EVENT_SHUTDOWN);
+	ck_assert_uint_eq(next_event(ev, id), PVCTL_EVENT_DESTROYED);
+}
+END_TEST
+
+/* How often @releaseDomain fires until nothing more comes for a while. */
+static unsigned int releases(int raw, int ms)
+{
+	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+	struct xsd_sockmsg h;
+	char body[100];
+	unsigned int n = 0;
+
+	setsockopt(raw, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+	while (!wire_recv(raw, &h, sizeof(h), NULL)) {
+		ck_assert_int_eq(wire_recv(raw, body, h.len, NULL), 0);
+		n += h.type == XS_WATCH_EVENT;
+	}
+	return n;
+}
+
+START_TEST(zombies_are_told_of)
+{
+	int fd = dial(d.control_path), raw = dial(d.store_path);
+	struct { struct xsd_sockmsg h; char body[17]; } w = { { XS_WATCH, 1, 0, 17 }, "@releaseDomain\0t" };
+	uint32_t id = build(fd, "a", "{\"name\":\"a\"}"), other = build(fd, "b", "{\"name\":\"b\"}");
+
+	ck_assert_int_eq(write(raw, &w, sizeof(w.h) + 17), sizeof(w.h) + 17);
+	ck_assert_uint_eq(releases(raw, 200), 1);
+	fake_state(ram)->held[id] = 1;
+	ck_assert_int_eq(domctl(fd, XEN_DOMCTL_destroydomain, &id), 0);
+	ck_assert_uint_eq(releases(raw, 1000), 1);
+	/* The one after it is what the hypervisor tells of now. */
+	fake_state(ram)->flags[id] = 0;
+	ck_assert_uint_eq(releases(raw, 2000), 1);
+	ck_assert_int_eq(domctl(fd, XEN_DOMCTL_destroydomain, &other), 0);
+	/* Its nodes, then itself. */
+	ck_assert_uint_eq(releases(raw, 1000), 2);
+}
+END_TEST
+
 /* The child of a restart leaves a byte instead of building a domain. */
 static int rebuilt(const char *state_dir, bool add)
 {
@@ -580,6 +671,8 @@ int main(int argc, char **argv)
 	tcase_add_test(c, console);
 	tcase_add_test(c, guest_store);
 	tcase_add_test(c, policy_and_events);
+	tcase_add_test(c, resumed_domains_end_again);
+	tcase_add_test(c, zombies_are_told_of);
 	tcase_add_test(c, restart_and_storm);
 	tcase_add_test(c, core_dump);
 	tcase_add_test(c, memory_is_allocated_when_asked);
