@@ -76,9 +76,14 @@ static int create_domain(struct pvctl *ctx, const struct pvctl_config *config, b
 	progress_begin(what);
 	rc = pvctl_domain_create(ctx, config, &opts, ret_domid, &err);
 	progress_end();
+	if (!rc && interrupted())
+		note("Interrupted too late: domain %u was created.", *ret_domid);
 	if (!rc)
 		return 0;
-	fail("create", name, &err);
+	if (rc == -ECANCELED)
+		say_error("create %s: interrupted; the domain was not created, and nothing is left of it", name ? name : "");
+	else
+		fail("create", name, &err);
 	return exit_code_of(rc);
 }
 
@@ -88,6 +93,10 @@ static int stay(struct pvctl *ctx, uint32_t domid)
 	int32_t reason;
 	int rc = pvctl_domain_wait(ctx, domid, 0, &reason, &err);
 
+	if (rc == -ECANCELED) {
+		say_error("interrupted; domain %u goes on", domid);
+		return EXIT_FAILED;
+	}
 	if (rc && rc != -ESRCH)
 		return fail("create", "waiting", &err);
 	if (!rc && reason != PVCTL_REASON_NONE)

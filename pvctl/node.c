@@ -73,9 +73,11 @@ int node_start_reported(const struct pvctl_node_start_opts *opts, struct pvctl_e
 	int rc;
 
 	snprintf(what, sizeof(what), "starting node %s", opts->name ? opts->name : "default");
+	interrupts_say("the node goes on starting; `pvctl node stop' ends it");
 	progress_begin(what);
 	rc = pvctl_node_start(opts, err);
 	progress_end();
+	interrupts_quiet();
 	return rc;
 }
 
