@@ -9,7 +9,7 @@
 #include "pvctl/cmd.h"
 #include "pvctl/term.h"
 
-static void log_line(void *data, int level, const char *msg)
+void node_log(void *data, int level, const char *msg)
 {
 	static const char *const levels[] = { "error", "warning", "info", "debug" };
 	char when[32] = "";
@@ -33,7 +33,7 @@ static void log_line(void *data, int level, const char *msg)
 static int open_node(struct pvctl **ret, struct pvctl_error *err)
 {
 	struct pvctl_open_opts opts = {
-		.size = sizeof(opts), .node = globals.node, .log = log_line, .progress = progress_step,
+		.size = sizeof(opts), .node = globals.node, .log = node_log, .progress = progress_step,
 	};
 
 	return pvctl_open(&opts, ret, err);

@@ -48,7 +48,7 @@ struct pvctl_error {
 	int32_t code;     /* what the function returned */
 	uint32_t origin;  /* enum pvctl_origin */
 	int64_t hv_rc;    /* the hypervisor's own result, or 0 */
-	char msg[240];    /* a sentence for a person; never empty after a failure */
+	char msg[1000];   /* a sentence for a person; never empty after a failure */
 };
 
 /* ---- nodes ---- */
@@ -127,6 +127,8 @@ PVCTL_API int pvctl_config_to_json(const struct pvctl_config *, char **ret_text,
 PVCTL_API int pvctl_config_from_json(const char *text, struct pvctl_config **ret, struct pvctl_error *err) PVCTL_CHECK;
 /* Everything that can be checked without side effects: required keys, files, kernel format, sizes. ctx may be NULL. */
 PVCTL_API int pvctl_config_check(struct pvctl *ctx, const struct pvctl_config *, struct pvctl_error *err) PVCTL_CHECK;
+/* The same without a node; what create would warn of goes to log, as in pvctl_open_opts. */
+PVCTL_API int pvctl_config_check_log(const struct pvctl_config *, void (*log)(void *data, int level, const char *msg), void *data, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API void pvctl_free(void *text);
 
 /* ---- domains ---- */

@@ -52,6 +52,14 @@ done
 t "one domain" pvctl create -q -p "$(config twin)"
 refused "a name that is taken" '*' 'twin' pvctl create -q -p "$(config twin)"
 t "destroy it" pvctl destroy twin
+refused "config check misses a script, as create does" '*' 'script "/etc/xen/scripts/block-none"' pvctl config check "$(config x 'disk=["script=block-none,vdev=xvda,target=a:b"]')"
+t "config check warns of a bridge as create does, with what else there is" eval "pvctl config check \"$(config x 'vif=["bridge=xenbr77"]')\" 2>&1 | grep -q 'no bridge \"xenbr77\".*link=user'"
+if command -v qemu-img >/dev/null; then
+	qemu-img create -q -f qcow2 "$W/k.qcow2" 8M
+	refused "a disk that is not read here names what does" '*' 'firmware="pvgrub64" reads it' pvctl config check <(printf '%s\n' 'name="x"' 'memory=64' 'bootloader="pygrub"' "disk=[\"$W/k.qcow2,qcow2,xvda\"]")
+else
+	skip "a disk that is not read here" "qemu-img is not installed"
+fi
 t "no domain is left of all this" no_domains
 t "no memory is, either" same_free
 

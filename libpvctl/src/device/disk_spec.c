@@ -33,7 +33,7 @@ struct parse {
 
 static int bad(struct parse *p, int code, const char *what, const char *value)
 {
-	return err_set(p->err, code, PVCTL_ORIGIN_LIB, "disk \"%.80s\": %s%s%.60s%s%s", p->text, what, value ? " \"" : "",
+	return err_set(p->err, code, PVCTL_ORIGIN_LIB, "disk \"%.500s\": %s%s%.200s%s%s", p->text, what, value ? " \"" : "",
 	               value ? value : "", value ? "\"" : "", code == -ENOSYS ? " is not supported yet" : "");
 }
 

@@ -73,7 +73,7 @@ static int send_request(struct hosted *h, uint32_t type, const struct iovec *bod
 static int recv_header(struct hosted *h, uint32_t type, uint32_t id, struct proto_header *hdr, int *ret_fd,
                        struct pvctl_error *err)
 {
-	char text[200] = "";
+	char text[sizeof(err->msg)] = "";
 	uint8_t rest[256];
 	uint32_t n;
 	int rc;
