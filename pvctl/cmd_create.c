@@ -7,6 +7,7 @@
 #include "pvctl/commands.h"
 #include "pvctl/console.h"
 #include "pvctl/json.h"
+#include "pvctl/libxl_json.h"
 #include "pvctl/load.h"
 #include "pvctl/term.h"
 
@@ -46,20 +47,12 @@ static int exit_code_of(int rc)
 
 static int print_config(const struct pvctl_config *config, FILE *out)
 {
-	struct pvctl_error err = { 0 };
-	int rc = EXIT_FAILED;
-	struct json *j;
-	char *text;
+	struct json *j = json_open(true);
 
-	if (pvctl_config_to_json(config, &text, &err))
-		return fail("create", NULL, &err);
-	j = json_open(true);
-	if (j) {
-		json_embed(j, NULL, text);
-		rc = json_close_to(j, out);
-	}
-	pvctl_free(text);
-	return rc;
+	if (!j)
+		return EXIT_FAILED;
+	json_config(j, NULL, config, NULL);
+	return json_close_to(j, out);
 }
 
 static int create_domain(struct pvctl *ctx, const struct pvctl_config *config, bool paused, const char *entry,
