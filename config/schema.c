@@ -45,6 +45,8 @@ static const struct cfg_key keys[] = {
 	ACTION("on_reboot", "restart", "what to do when the guest reboots"),
 	ACTION("on_crash", "destroy", "what to do when the guest crashes"),
 	ACTION("on_watchdog", "destroy", "what to do when the guest's watchdog runs out"),
+	NUMBER("restart_limit", 0, 100, "5", "restarts within restart_window after which a domain that keeps crashing is kept, stopped; 0: no limit"),
+	NUMBER("restart_window", 1, 86400, "60", "seconds in which restart_limit restarts count"),
 	{ .name = "cpus", .kind = CFG_KIND_TEXTS, .fallback = "all",
 	  .help = "CPUs of the node that may run the domain: `all', `0-3,^1'; a list has an entry for each vCPU" },
 	{ .name = "cpus_soft", .kind = CFG_KIND_TEXTS, .fallback = "all",

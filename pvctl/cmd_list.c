@@ -142,6 +142,18 @@ static void print_table(const struct selection *s, struct columns show)
 	}
 }
 
+/* Not in the table, whose form is xl's. */
+static void tell_kept(const struct selection *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const struct pvctl_domain_info *info = s->info[i];
+
+		if (info->flags & 64)
+			note("%s (%u) ended too often, the last time by %s: it is kept, and not restarted.", shown_name(info),
+			     info->domid, reason_name(info->reason) ? reason_name(info->reason) : "its destruction");
+	}
+}
+
 static void json_state(struct json *j, const struct pvctl_domain_info *info)
 {
 	char uuid[37];
@@ -153,6 +165,7 @@ static void json_state(struct json *j, const struct pvctl_domain_info *info)
 	json_str(j, "state", state_name(info->state));
 	json_str(j, "reason", reason_name(info->reason));
 	json_bool(j, "paused", info->flags & 4);
+	json_bool(j, "kept", info->flags & 64);
 	json_u64(j, "cpu_ns", info->cpu_ns);
 	json_u64(j, "memory_bytes", info->memory_bytes);
 	json_u64(j, "max_memory_bytes", info->max_memory_bytes);
@@ -220,6 +233,8 @@ static int list_run(const struct command *cmd, const struct parsed *in)
 	else if (!rc)
 		print_table(&s, (struct columns){ .verbose = in->count[OPT_VERBOSE], .cpupool = in->count[OPT_CPUPOOL],
 						  .numa = in->count[OPT_NUMA] });
+	if (!rc && !in->count[OPT_LONG] && !in->count[OPT_JSON])
+		tell_kept(&s);
 	selection_fini(&s);
 	pvctl_close(ctx);
 	return rc;

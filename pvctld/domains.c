@@ -66,6 +66,7 @@ struct dom *dom_created(struct daemon *d, uint32_t domid, struct ctl_conn *creat
 	dom->started_ns = now_ns();
 	dom->creator = creator;
 	list_init(&dom->kill.link);
+	policy_init_dom(dom);
 	store_link_init(&dom->store, d, domid);
 	list_add_tail(&d->domains, &dom->link);
 	hvc_set_time(d);
@@ -227,6 +228,7 @@ void dom_gone(struct dom *dom)
 		events_emit(d, PVCTL_EVENT_DESTROYED, dom->domid, PVCTL_REASON_NONE, dom->name);
 	drop_config(dom);
 	mbox_cancel(&d->mbox, &dom->kill);
+	loop_timer_cancel(&dom->pause);
 	list_del(&dom->link);
 	free(dom->config);
 	free(dom);

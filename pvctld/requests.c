@@ -209,6 +209,7 @@ static void domains(struct ctl_conn *c)
 		struct proto_domain_row *r = &rows[n++];
 
 		r->domid = dom->domid;
+		r->kept = dom->kept;
 		r->unique_id = dom->unique_id;
 		r->created_unix_ns = dom->created_unix_ns;
 		memcpy(r->name, dom->name, sizeof(r->name));

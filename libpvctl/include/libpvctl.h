@@ -109,7 +109,7 @@ PVCTL_API const char *pvctl_version(void);
 /*
  * Keys are those of pvctl.cfg(5): name uuid type memory maxmem (MiB) vcpus maxvcpus
  * kernel ramdisk cmdline root extra bootloader bootloader_args bootloader_restrict bootloader_user firmware
- * on_poweroff on_reboot on_crash on_watchdog cpus cpus_soft cpu_weight cap disk vif p9 channel
+ * on_poweroff on_reboot on_crash on_watchdog restart_limit restart_window cpus cpus_soft cpu_weight cap disk vif p9 channel
  * max_event_channels max_grant_frames max_maptrack_frames max_grant_version. Setting checks the
  * value's form and range at once (-EINVAL with the key in the message; -ENOENT:
  * no such key; -ENOSYS: a key of xl's that is not supported yet).
@@ -143,7 +143,7 @@ struct pvctl_domain_info {
 	uint8_t uuid[16];
 	uint32_t state;          /* enum pvctl_run_state */
 	int32_t reason;          /* enum pvctl_reason */
-	uint32_t flags;          /* bits 0..5: running blocked paused shutdown dying, crashed */
+	uint32_t flags;          /* bits 0..6: running blocked paused shutdown dying, crashed, kept (see PVCTL_EVENT_KEPT) */
 	uint64_t cpu_ns;
 	uint64_t memory_bytes, max_memory_bytes, outstanding_bytes;
 	uint32_t vcpus_online, vcpus_max;
@@ -302,7 +302,8 @@ PVCTL_API int pvctl_console_attach(struct pvctl *, uint32_t domid, uint64_t repl
 
 /* ---- events ---- */
 enum pvctl_event_type { PVCTL_EVENT_CREATED = 1, PVCTL_EVENT_SHUTDOWN = 2, PVCTL_EVENT_DESTROYED = 4,
-	PVCTL_EVENT_PAUSED = 8, PVCTL_EVENT_UNPAUSED = 16, PVCTL_EVENT_NODE_DOWN = 32 };
+	PVCTL_EVENT_PAUSED = 8, PVCTL_EVENT_UNPAUSED = 16, PVCTL_EVENT_NODE_DOWN = 32,
+	PVCTL_EVENT_KEPT = 64 }; /* it ended too often: it stays, shut down, and is not restarted */
 struct pvctl_event {
 	uint32_t type, domid;
 	int32_t reason;          /* enum pvctl_reason, of SHUTDOWN */

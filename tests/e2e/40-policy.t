@@ -23,6 +23,9 @@ t "on_poweroff=coredump-destroy: it goes" eventually 20 eval "! pvctl domid c"
 t "and leaves an ELF core" eval "readelf -h $PVCTL_STATE_DIR/default/dump/c-*.core | grep -q CORE"
 guest n 'on_poweroff="rename-restart"'
 t "on_poweroff=rename-restart: the old one is kept under another name" eventually 10 eval "pvctl list | grep -qE '^n-1 '"
+guest k 'on_poweroff="restart"' 'restart_limit=1'
+t "a domain that ends again and again is kept" eventually 20 eval "pvctl list k 2>&1 | grep -q 'k ([0-9]*) ended too often, the last time by poweroff'"
+t "the JSON list says so" eval "pvctl list --json k | grep -q '\"kept\": true'"
 sleep 4
 t "a restart storm ends" eval "[ \$(pvctl list | grep -c '^n') -le 6 ]"
 done_testing

@@ -115,6 +115,8 @@ const struct config_key config_keys[CONFIG_KEYS + 1] = {
 	STR("on_reboot", check_action),
 	STR("on_crash", check_action),
 	STR("on_watchdog", check_action),
+	INT("restart_limit", 0, 100),
+	INT("restart_window", 1, 86400),
 	{ .name = "cpus", .type = CONFIG_CPUS },
 	{ .name = "cpus_soft", .type = CONFIG_CPUS },
 	{ .name = "disk", .type = CONFIG_LIST, .check_list = disk_check_list },

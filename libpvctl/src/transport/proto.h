@@ -69,6 +69,6 @@ struct proto_memory_check { uint32_t domid; uint32_t pad; uint64_t bytes; }; /* 
 #define PROTO_BACK_BYTES (16ull << 20)    /* all of them together */
 struct proto_range { uint64_t paddr, len; }; /* whole pages */
 struct proto_p9_row { uint32_t domid, devid, state, readonly; char tag[32]; char path[256]; };
-struct proto_domain_row { uint32_t domid; uint32_t pad; uint64_t unique_id, created_unix_ns; char name[128]; };
+struct proto_domain_row { uint32_t domid; uint32_t kept; uint64_t unique_id, created_unix_ns; char name[128]; };
 
 #endif

@@ -506,19 +506,64 @@ static bool is_rebuilt(uint32_t times)
 	return rebuilt(getenv("PVCTL_STATE_DIR"), false) == (int)times;
 }
 
+static void storm(const char *config, uint32_t reason, uint32_t limit)
+{
+	int fd = dial(d.control_path), ev = events_of(fd);
+	struct proto_domain_row row;
+	uint32_t id;
+
+	for (uint32_t i = 1; i <= limit; i++) {
+		id = build(fd, "a", config);
+		shut(id, reason);
+		ck_assert(within(is_gone, id));
+		ck_assert(within(is_rebuilt, i));
+		while (next_event(ev, id) != PVCTL_EVENT_DESTROYED)
+			;
+	}
+	id = build(fd, "a", config);
+	ck_assert_uint_eq(next_event(ev, id), PVCTL_EVENT_CREATED);
+	shut(id, reason);
+	ck_assert_uint_eq(next_event(ev, id), PVCTL_EVENT_SHUTDOWN);
+	ck_assert_uint_eq(next_event(ev, id), PVCTL_EVENT_KEPT);
+	ck_assert_int_eq(ask(fd, PROTO_DOMAINS, NULL, 0, &row, sizeof(row), NULL), 0);
+	ck_assert_uint_eq(row.kept, 1);
+	ck_assert(!is_gone(id) && is_rebuilt(limit));
+	/* One that is made by hand begins anew. */
+	ck_assert_int_eq(domctl(fd, XEN_DOMCTL_destroydomain, &id), 0);
+	id = build(fd, "a", config);
+	shut(id, reason);
+	ck_assert(within(is_rebuilt, limit + 1));
+}
+
 START_TEST(restart_and_storm)
 {
+	storm("{\"name\":\"a\",\"restart_limit\":2}", 1, 2);
+}
+END_TEST
+
+START_TEST(crash_storm)
+{
+	storm("{\"name\":\"a\",\"on_crash\":\"restart\",\"restart_limit\":3}", 3, 3);
+}
+END_TEST
+
+/* In the pause before a restart the domain is there, and can be destroyed. */
+START_TEST(pause_before_restart)
+{
+	static const char config[] = "{\"name\":\"a\",\"on_crash\":\"restart\"}";
 	int fd = dial(d.control_path);
+	uint32_t id = build(fd, "a", config);
 
-	for (uint32_t i = 1; i <= 3; i++) {
-		uint32_t id = build(fd, "a", "{\"name\":\"a\"}");
-
-		shut(id, 1);
-		ck_assert(within(is_gone, id));
-		ck_assert(within(is_rebuilt, i < 3 ? i : 2));
-	}
-	usleep(200000);
-	ck_assert(is_rebuilt(2));
+	shut(id, 3);
+	ck_assert(within(is_rebuilt, 1));
+	ck_assert(within(is_gone, id));
+	id = build(fd, "a", config);
+	shut(id, 3);
+	usleep(300000);
+	ck_assert(!is_gone(id) && is_rebuilt(1));
+	ck_assert_int_eq(domctl(fd, XEN_DOMCTL_destroydomain, &id), 0);
+	usleep(1500000);
+	ck_assert(is_rebuilt(1));
 }
 END_TEST
 
@@ -674,6 +719,8 @@ int main(int argc, char **argv)
 	tcase_add_test(c, resumed_domains_end_again);
 	tcase_add_test(c, zombies_are_told_of);
 	tcase_add_test(c, restart_and_storm);
+	tcase_add_test(c, crash_storm);
+	tcase_add_test(c, pause_before_restart);
 	tcase_add_test(c, core_dump);
 	tcase_add_test(c, memory_is_allocated_when_asked);
 	tcase_add_test(c, rude_clients);
