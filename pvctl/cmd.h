@@ -18,6 +18,7 @@ struct globals {
 	bool carriage;      /* -t: progress also where there is no terminal */
 	bool timestamps;    /* -T */
 	const char *node;   /* NULL: default */
+	bool as_xl;         /* called by that name: scripts for xl know of no node that would have to be started */
 };
 extern struct globals globals;
 

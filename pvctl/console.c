@@ -255,6 +255,13 @@ static int attach(struct session *s, uint64_t replay)
 	return rc;
 }
 
+static int exit_code(const struct console_opts *opts, int32_t reason)
+{
+	if (reason != PVCTL_REASON_CRASH && reason != PVCTL_REASON_WATCHDOG)
+		return EXIT_OK;
+	return opts->on_crash == CONSOLE_CRASH_REASON ? reason : opts->on_crash == CONSOLE_CRASH_OK ? EXIT_OK : EXIT_FAILED;
+}
+
 static int say_end(const struct session *s, enum end end)
 {
 	static const char *const texts[] = {
@@ -280,7 +287,7 @@ static int say_end(const struct session *s, enum end end)
 	say(s, known ? texts[s->reason] : "%s (%u) has ended.", s->name, s->domid);
 	if (end == END_KEPT && !s->opts->quiet)
 		say(s, "It is kept; `pvctl destroy %s' (%u) removes it.", s->name, s->domid);
-	return known && (s->reason == PVCTL_REASON_CRASH || s->reason == PVCTL_REASON_WATCHDOG) ? EXIT_FAILED : EXIT_OK;
+	return exit_code(s->opts, known ? s->reason : PVCTL_REASON_NONE);
 }
 
 static bool node_lost(struct session *s)
@@ -343,6 +350,25 @@ static int start(struct session *s)
 		return 0;
 	term_raw_leave();
 	return fail("unpause", s->name, &err);
+}
+
+int console_show_ended(struct pvctl *ctx, const struct pvctl_ended *ended, const struct console_opts *opts)
+{
+	struct session s = { .ctx = ctx, .opts = opts, .domid = ended->domid, .reason = ended->reason };
+	enum end end;
+
+	memcpy(s.name, ended->name, sizeof(s.name));
+	s.was_shut_down = ended->reason != PVCTL_REASON_NONE;
+	if (attach(&s, opts->replay))
+		return EXIT_FAILED;
+	do {
+		struct pollfd p = { .fd = s.fd, .events = POLLIN };
+
+		poll(&p, 1, -1);
+		end = from_domain(&s);
+	} while (end == END_NONE);
+	close(s.fd);
+	return say_end(&s, end);
 }
 
 int console_session(struct pvctl *ctx, uint32_t domid, const struct console_opts *opts)

@@ -262,6 +262,7 @@ int main(int argc, char **argv)
 	int rc;
 
 	signal(SIGPIPE, SIG_IGN);
+	globals.as_xl = !strcmp(program_invocation_short_name, "xl");
 	globals.node = getenv("PVCTL_NODE");
 	if (globals.node && !globals.node[0])
 		globals.node = NULL;

@@ -55,7 +55,7 @@ static void report_open(int rc, const struct pvctl_error *err)
 		fail("node", node_name(), err);
 }
 
-struct pvctl *node_open(void)
+static struct pvctl *open_running(void)
 {
 	struct pvctl_error err = { 0 };
 	struct pvctl *ctx = NULL;
@@ -65,6 +65,11 @@ struct pvctl *node_open(void)
 		return ctx;
 	report_open(rc, &err);
 	return NULL;
+}
+
+struct pvctl *node_open(void)
+{
+	return globals.as_xl ? node_open_or_start() : open_running();
 }
 
 int node_start_reported(const struct pvctl_node_start_opts *opts, struct pvctl_error *err)
@@ -103,7 +108,7 @@ struct pvctl *node_open_or_start(void)
 		fail("node start", NULL, &err);
 		return NULL;
 	}
-	return node_open();
+	return open_running();
 }
 
 static bool all_digits(const char *s)

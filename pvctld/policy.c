@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "pvctld/policy.h"
 #include "libpvctl/src/util/fd.h"
+#include "pvctld/console/console.h"
 #include "pvctld/daemon.h"
 #include "pvctld/domains.h"
 #include "pvctld/events.h"
@@ -255,6 +256,8 @@ static void ended(struct dom *dom, unsigned int reason)
 	struct daemon *d = dom->d;
 
 	dom->ended = true;
+	if (dom->console)
+		dom->console->reason = (int32_t)reason;
 	log_line("domain %u (%s) has shut down: %s", dom->domid, dom->name,
 		 reason < sizeof(names) / sizeof(names[0]) ? names[reason] : "reason unknown");
 	events_emit(d, PVCTL_EVENT_SHUTDOWN, dom->domid, (int32_t)reason, dom->name);

@@ -112,6 +112,27 @@ static void console(struct ctl_conn *c)
 		ctl_reply(c, NULL, 0, fd);
 }
 
+static void ended(struct ctl_conn *c)
+{
+	const struct proto_domid *b = BODY(c, struct proto_domid);
+	const char *name = (const char *)c->body + sizeof(*b);
+	const struct console *con;
+	struct pvctl_ended e = { 0 };
+
+	if (!b)
+		return;
+	con = name[0] ? console_find_dead_name(c->d, name) : console_find_dead(c->d, b->domid);
+	if (!con) {
+		ctl_refuse(c, -ESRCH, "no such domain has ended lately");
+		return;
+	}
+	e.domid = con->domid;
+	e.reason = con->reason;
+	e.ended_unix_ns = con->ended_unix_ns;
+	snprintf(e.name, sizeof(e.name), "%s", con->name);
+	ctl_reply(c, &e, sizeof(e), -1);
+}
+
 static void events(struct ctl_conn *c)
 {
 	const struct proto_events *b = BODY(c, struct proto_events);
@@ -225,14 +246,14 @@ void request_handle(struct ctl_conn *c)
 		[PROTO_CONSOLE] = console, [PROTO_EVENTS] = events, [PROTO_CONFIG] = config,
 		[PROTO_NODE_INFO] = node_info, [PROTO_NODE_STOP] = stop_request, [PROTO_INTRODUCE] = introduce,
 		[PROTO_FORGET] = forget, [PROTO_STORE] = request_store, [PROTO_RENAME] = rename_domain,
-		[PROTO_DOMAINS] = domains,
+		[PROTO_DOMAINS] = domains, [PROTO_ENDED] = ended,
 		[PROTO_DEVICE_ATTACH] = request_device_attach, [PROTO_DEVICE_DETACH] = request_device_detach,
 		[PROTO_DEVICES] = request_devices,
 		[PROTO_MEMORY_CHECK] = request_memory_check, [PROTO_MEMORY_BACK] = request_memory_back,
 	};
 	uint32_t type = c->head.type;
 
-	if (c->d->node.down && type != PROTO_HELLO && type != PROTO_NODE_INFO && type != PROTO_CONSOLE &&
+	if (c->d->node.down && type != PROTO_HELLO && type != PROTO_NODE_INFO && type != PROTO_CONSOLE && type != PROTO_ENDED &&
 	    type != PROTO_NODE_STOP)
 		ctl_refuse(c, -EIO, c->d->node.why);
 	else if (type < sizeof(handlers) / sizeof(handlers[0]) && handlers[type])

@@ -298,6 +298,14 @@ PVCTL_API void pvctl_vif_list_free(struct pvctl_vif_list *);
  * (at most replay_bytes, ~0: all that is kept). End of file: the domain is gone.
  * The console of a domain that died lately can be attached by its domid, too.
  */
+struct pvctl_ended {
+	uint32_t domid;
+	int32_t reason;          /* enum pvctl_reason; NONE: it was destroyed */
+	uint64_t ended_unix_ns;
+	char name[128];
+};
+/* The last one with this name or number that is gone, and whose console is kept yet. name NULL: by domid. -ESRCH: none. */
+PVCTL_API int pvctl_domain_ended(struct pvctl *, const char *name, uint32_t domid, struct pvctl_ended *ret, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_console_attach(struct pvctl *, uint32_t domid, uint64_t replay_bytes, int *ret_fd, struct pvctl_error *err) PVCTL_CHECK;
 
 /* ---- events ---- */
