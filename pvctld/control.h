@@ -5,6 +5,7 @@
 
 #include "libpvctl/src/transport/proto.h"
 #include "pvctld/fifo.h"
+#include "pvctld/listen.h"
 #include "pvctld/loop.h"
 #include "pvctld/mailbox.h"
 
@@ -14,8 +15,8 @@ struct store_conn;
 
 struct control {
 	struct daemon *d;
-	struct loop_fd listener;
-	struct list conns;
+	struct listener listener;
+	struct list conns;            /* those that asked for something longest ago first */
 	unsigned int nr;
 };
 

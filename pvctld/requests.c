@@ -15,6 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define NO_FILES "too many open files in pvctld"
+
 /* The body is at least that long; without, the request is refused. */
 #define BODY(c, type) ((const type *)body_of(c, sizeof(type)))
 
@@ -58,7 +60,7 @@ static void hello(struct ctl_conn *c)
 	int fd = fcntl(n->ram_fd, F_DUPFD_CLOEXEC, 3);
 
 	if (fd < 0)
-		ctl_refuse(c, -EIO, "too many open files in pvctld");
+		ctl_refuse(c, -ENOSPC, NO_FILES);
 	else
 		ctl_reply(c, &r, sizeof(r), fd);
 }
@@ -107,7 +109,7 @@ static void console(struct ctl_conn *c)
 	}
 	rc = console_attach(con, b->replay_bytes, &fd);
 	if (rc)
-		ctl_refuse(c, rc, rc == -EBUSY ? "too many look at this console" : strerror(-rc));
+		ctl_refuse(c, rc, rc == -EBUSY ? "too many look at this console" : rc == -ENOSPC ? NO_FILES : strerror(-rc));
 	else
 		ctl_reply(c, NULL, 0, fd);
 }
@@ -142,7 +144,7 @@ static void events(struct ctl_conn *c)
 		return;
 	rc = events_subscribe(c->d, b->mask, &fd);
 	if (rc)
-		ctl_refuse(c, rc, rc == -EBUSY ? "too many subscribers" : strerror(-rc));
+		ctl_refuse(c, rc, rc == -EBUSY ? "too many subscribers" : rc == -ENOSPC ? NO_FILES : strerror(-rc));
 	else
 		ctl_reply(c, NULL, 0, fd);
 }

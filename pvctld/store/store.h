@@ -39,6 +39,8 @@ void store_free(struct store *s);
 /* domid 0: a local client, may do all. */
 struct store_conn *store_conn_new(struct store *s, uint32_t domid, const struct store_conn_ops *ops, void *data);
 void store_conn_free(struct store_conn *c);
+/* It has no watches and no transactions: nothing is lost with it. */
+bool store_conn_is_idle(const struct store_conn *c);
 /* Bytes as they arrive, in any portions. Returns how many were taken (fewer when output is pending beyond the limit). */
 size_t store_conn_input(struct store_conn *c, const void *bytes, size_t len);
 /* The owner tells how many output bytes it still holds back. */

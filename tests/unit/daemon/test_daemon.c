@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -22,6 +23,8 @@ static uint8_t *ram;
 static pid_t pid;
 static char base[64];
 
+static rlim_t nofile; /* of the daemon; 0: as it is */
+
 static void serve(void)
 {
 	static struct fake_hv hv;
@@ -29,6 +32,8 @@ static void serve(void)
 	pthread_t t;
 	pid_t qemu = fork();
 
+	if (nofile)
+		setrlimit(RLIMIT_NOFILE, &(struct rlimit){ nofile, nofile });
 	/* What stands for QEMU only has to be there, and to end when the node does. */
 	if (!qemu) {
 		while (!fake_state(d.node.ram)->shutdown)
@@ -266,6 +271,95 @@ START_TEST(crowd)
 	fresh = dial(d.control_path);
 	ck_assert_int_eq(ask(fresh, PROTO_DOMAINS, NULL, 0, NULL, 0, NULL), 0);
 	ck_assert_int_eq(ask(old, PROTO_DOMAINS, NULL, 0, NULL, 0, NULL), 0);
+}
+END_TEST
+
+/* Each was served, and asks for nothing more. */
+START_TEST(idle_crowd)
+{
+	static int fds[700];
+	int fresh, builder = dial(d.control_path);
+	uint32_t id = 0;
+
+	ck_assert_int_eq(domctl(builder, XEN_DOMCTL_createdomain, &id), 0);
+	for (unsigned int i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+		fds[i] = dial(d.control_path);
+		ck_assert_int_eq(ask(fds[i], PROTO_DOMAINS, NULL, 0, NULL, 0, NULL), 0);
+	}
+	fresh = dial(d.control_path);
+	ck_assert_int_eq(ask(fresh, PROTO_NODE_INFO, NULL, 0, NULL, 0, NULL), 0);
+	/* Who builds a domain is not idle, however long he says nothing. */
+	ck_assert(!is_gone(id));
+	ck_assert_int_eq(ask(builder, PROTO_NODE_INFO, NULL, 0, NULL, 0, NULL), 0);
+}
+END_TEST
+
+static void setup_few(void)
+{
+	nofile = 96;
+	setup();
+	nofile = 0;
+}
+
+/* Of processor time, in ticks. */
+static unsigned long spent(void)
+{
+	unsigned long user = 0, system = 0;
+	char path[40];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	f = fopen(path, "r");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_eq(fscanf(f, "%*d %*s %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system), 2);
+	fclose(f);
+	return user + system;
+}
+
+START_TEST(few_descriptors)
+{
+	int fds[100];
+
+	/* Idle ones make room. */
+	for (unsigned int i = 0; i < 100; i++) {
+		fds[i] = dial(d.control_path);
+		ck_assert_int_eq(ask(fds[i], PROTO_HELLO, NULL, 0, NULL, 0, NULL), 0);
+	}
+}
+END_TEST
+
+START_TEST(no_descriptors)
+{
+	struct proto_events want = { .mask = ~0u };
+	int fd = dial(d.control_path), ev[100], late[20], code = 0;
+	unsigned long before;
+	unsigned int n = 0;
+
+	/* What is in use makes none: who comes is refused, with a word. */
+	while (n < 100 && !(code = ask(fd, PROTO_EVENTS, &want, sizeof(want), NULL, 0, &ev[n])))
+		n++;
+	ck_assert_int_eq(code, -ENOSPC);
+	/* There may be one yet, where two were wanted. */
+	(void)dial(d.control_path);
+	for (unsigned int i = 0; i < 20; i++)
+		late[i] = dial(d.control_path);
+	before = spent();
+	usleep(1000000);
+	ck_assert_uint_lt(spent() - before, (unsigned long)sysconf(_SC_CLK_TCK) / 2);
+	for (unsigned int i = 0; i < 20; i++) {
+		struct proto_header h;
+
+		ck_assert_int_eq(wire_recv(late[i], &h, sizeof(h), NULL), 0);
+		ck_assert_uint_eq(h.type, PROTO_HELLO | PROTO_REPLY);
+		ck_assert_uint_eq(h.id, 1);
+		ck_assert_int_eq(h.code, -ENOSPC);
+	}
+	while (n)
+		close(ev[--n]);
+	ck_assert_int_eq(ask(fd, PROTO_DOMAINS, NULL, 0, NULL, 0, NULL), 0);
+	usleep(500000);
+	late[0] = dial(d.control_path);
+	ck_assert_int_eq(ask(late[0], PROTO_DOMAINS, NULL, 0, NULL, 0, NULL), 0);
 }
 END_TEST
 
@@ -701,7 +795,7 @@ END_TEST
 int main(int argc, char **argv)
 {
 	Suite *s = suite_create("daemon");
-	TCase *c = tcase_create("all");
+	TCase *c = tcase_create("all"), *few = tcase_create("few");
 	SRunner *r = srunner_create(s);
 	int failed;
 
@@ -712,6 +806,7 @@ int main(int argc, char **argv)
 	tcase_add_test(c, uncommitted_domains_go_with_their_builder);
 	tcase_add_test(c, store_nodes_go_with_their_builder);
 	tcase_add_test(c, crowd);
+	tcase_add_test(c, idle_crowd);
 	tcase_add_test(c, committed_domains_stay);
 	tcase_add_test(c, console);
 	tcase_add_test(c, guest_store);
@@ -727,6 +822,11 @@ int main(int argc, char **argv)
 	tcase_add_test(c, hang_is_told);
 	tcase_add_test(c, stop);
 	suite_add_tcase(s, c);
+	tcase_add_checked_fixture(few, setup_few, teardown);
+	tcase_set_timeout(few, 30);
+	tcase_add_test(few, few_descriptors);
+	tcase_add_test(few, no_descriptors);
+	suite_add_tcase(s, few);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
 	srunner_free(r);
