@@ -794,13 +794,17 @@ END_TEST
 
 int main(int argc, char **argv)
 {
-	Suite *s = suite_create("daemon");
-	TCase *c = tcase_create("all"), *few = tcase_create("few");
-	SRunner *r = srunner_create(s);
+	TCase *c, *few;
+	SRunner *r;
+	Suite *s;
 	int failed;
 
 	if (argc == 4 && !strcmp(argv[1], "--rebuild"))
 		return rebuilt(getenv("PVCTL_STATE_DIR"), true) ? 0 : 1;
+	s = suite_create("daemon");
+	c = tcase_create("all");
+	few = tcase_create("few");
+	r = srunner_create(s);
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_set_timeout(c, 30);
 	tcase_add_test(c, uncommitted_domains_go_with_their_builder);
