@@ -35,6 +35,8 @@ t "on_poweroff=rename-restart: the old one is kept under another name" eventuall
 guest k 'on_poweroff="restart"' 'restart_limit=1'
 t "a domain that ends again and again is kept" eventually 20 eval "pvctl list k 2>&1 | grep -q 'k ([0-9]*) ended too often, the last time by poweroff'"
 t "the JSON list says so" eval "pvctl list --json k | grep -q '\"kept\": true'"
+printf '%s\n' 'name="c2"' "kernel=\"$O/guests/shutdown.elf\"" 'memory=8' 'extra="reason=3"' 'on_crash="restart"' 'restart_limit=1' >"$W/c2.cfg"
+t "create -c follows it through its restart, and says that it is kept" eval "timeout 60 '$PVCTL' create -c '$W/c2.cfg' </dev/null >'$W/c2.out' 2>&1; grep -a 'started again' '$W/c2.out' && grep -a 'It is kept' '$W/c2.out'"
 sleep 4
 t "a restart storm ends" eval "[ \$(pvctl list | grep -c '^n') -le 6 ]"
 t "node stop" pvctl node stop --force
