@@ -31,6 +31,7 @@ include mk/cli.mk
 -include mk/hvsched.mk
 -include mk/bench.mk
 -include mk/stress.mk
+-include mk/soak.mk
 -include mk/install.mk
 
 clean:

@@ -2,9 +2,9 @@
 # Unit tests of the hypervisor's direct paging: its files, compiled for the host
 # against tests/unit/hv/shim, where arrays stand for machine memory.
 
-HVUNIT_HV := mm/page_ref mm/domain_pages $(addprefix pv/,page_type page_type_levels pt_entry mmu_update va_mapping \
+HVUNIT_HV := $(addprefix domain/,page_ref domain_pages) $(addprefix pv/,page_type page_type_levels pt_entry mmu_update va_mapping \
 	mmuext root root_fast ldt descriptors grant_pte m2p relinquish ro_fault ro_emul ro_exec reservation \
-	reservation_query reservation_exchange)
+	reservation_query reservation_exchange) control/memory_op domain/domain_arg grant/resource
 HVUNIT_SRC := $(HVUNIT_HV:%=xen-like-hv/%.c) $(wildcard tests/unit/hv/*.c)
 HVUNIT_OBJ := $(HVUNIT_SRC:%.c=$(O)/hvunit/%.o)
 HVUNIT_CFLAGS := -std=gnu11 -O2 -g $(WARN) -Wno-missing-prototypes -Itests/unit/hv/shim -Itests/unit/hv -Ixen-like-hv \
@@ -26,3 +26,13 @@ $(O)/tests/unit/hv_mm/test_page_alloc: $(HVMM_OBJ)
 	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(EXTRA_CFLAGS) $(EXTRA_LDFLAGS) -pthread -o $@ $^ $(shell pkg-config --libs check)
 
 hv-unit: $(O)/tests/unit/hv_mm/test_page_alloc
+
+# What bounce.S relies on: with the real address space.
+HVENTRY_OBJ := $(patsubst %.c,$(O)/hventry/%.o,xen-like-hv/pv/fast_paths.c xen-like-hv/pv/vm_assist.c tests/unit/hv_entry/test_fast_paths.c)
+$(O)/hventry/%.o: %.c
+	$(call say,TESTCC,$<)mkdir -p $(@D) && $(CC) -Itests/unit/hv_entry/shim $(HVUNIT_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(O)/tests/unit/hv_entry/test_fast_paths: $(HVENTRY_OBJ)
+	$(call say,LD,$@)mkdir -p $(@D) && $(CC) $(EXTRA_CFLAGS) $(EXTRA_LDFLAGS) -pthread -o $@ $^ $(shell pkg-config --libs check)
+
+hv-unit: $(O)/tests/unit/hv_entry/test_fast_paths

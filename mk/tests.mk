@@ -20,6 +20,11 @@ $(O)/tests/pvctld.a: $(DAEMON_TEST_OBJ)
 $(O)/tests/unit/%: tests/unit/%.c $(O)/tests/pvctld.a $(O)/libpvcfg.a $(O)/libpvctl.a
 	$(call say,TEST,$<)mkdir -p $(@D) && $(CC) $(T_CFLAGS) $(EXTRA_LDFLAGS) -MMD -MP -o $@ $^ $(T_LIBS)
 
+# What an end-to-end test runs beside pvctl.
+$(O)/tests/e2e/domctl: tests/e2e/domctl.c $(O)/libpvctl.a
+	$(call say,CC,$<)mkdir -p $(@D) && $(CC) $(LIB_CFLAGS) $(EXTRA_LDFLAGS) -MMD -MP -o $@ $^ $(LIB_LIBS)
+e2e-tools: $(O)/tests/e2e/domctl
+
 # Each fuzz target with a main of ours that replays files; "make fuzz" builds them for libFuzzer.
 $(O)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(O)/tests/pvctld.a $(O)/libpvcfg.a $(O)/libpvctl.a
 	$(call say,FUZZ,$<)mkdir -p $(@D) && $(CC) $(T_CFLAGS) $(EXTRA_LDFLAGS) -o $@ $^ $(T_LIBS)
@@ -31,7 +36,7 @@ unit-san:
 	$(Q)$(MAKE) --no-print-directory O=$(S) EXTRA_CFLAGS="$(SAN) $(EXTRA_CFLAGS)" EXTRA_LDFLAGS="$(SAN)" unit hv-unit
 
 check: deps-check
-	$(Q)$(MAKE) --no-print-directory O=$(O) all guests guest stress unit-san
+	$(Q)$(MAKE) --no-print-directory O=$(O) all guests e2e-tools guest stress hv-delays unit-san
 	$(Q)$(MAKE) --no-print-directory O=$(O) p9-guest || echo "No kernel with 9p: its test is skipped"
 	$(Q)O=$(O) tests/run
 # Without the tests that start a node.
@@ -47,4 +52,9 @@ fuzz:
 		-o $(O)/fuzz/$$n $$f $(O)/fuzz/tests/pvctld.a $(O)/fuzz/libpvcfg.a $(O)/fuzz/libpvctl.a $(LIB_LIBS) $(DAEMON_LIBS) && \
 		mkdir -p $(O)/fuzz/corpus-$$n && $(O)/fuzz/$$n -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
 		$(O)/fuzz/corpus-$$n tests/fuzz/corpus/$${n#fuzz_} || exit 1; done
-.PHONY: unit unit-san hv-unit check check-fast fuzz
+
+# Random hypercalls, on a node of their own. With HV_DELAYS=1 it is the build that waits at random places.
+fuzz-hv:
+	$(Q)$(MAKE) --no-print-directory O=$(O) all guests
+	$(Q)O=$(O) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/e2e/32-fuzz-hv.t
+.PHONY: e2e-tools unit unit-san hv-unit check check-fast fuzz fuzz-hv

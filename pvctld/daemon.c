@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* The daemon's life around its loop: what is set up when the hypervisor is ready, and the ways it ends. */
-#include "pvctld/daemon.h"
+#include "pvctld/backend/departed.h"
 #include "pvctld/backend/device.h"
+#include "pvctld/base/log.h"
+#include "pvctld/client/control.h"
+#include "pvctld/client/stop.h"
 #include "pvctld/console/console.h"
-#include "pvctld/control.h"
-#include "pvctld/domains.h"
-#include "pvctld/events.h"
-#include "pvctld/giveback.h"
-#include "pvctld/log.h"
-#include "pvctld/policy.h"
-#include "pvctld/stop.h"
-#include "pvctld/store_glue.h"
-#include "pvctld/zombie.h"
+#include "pvctld/core/daemon.h"
+#include "pvctld/domain/domains.h"
+#include "pvctld/domain/events.h"
+#include "pvctld/life/policy.h"
+#include "pvctld/life/zombie.h"
+#include "pvctld/node/giveback.h"
+#include "pvctld/node/node.h"
+#include "pvctld/xenstore/glue.h"
 #include <stdio.h>
 
 #define LINGER_NS 1500000000ull /* after an accident: clients get to hear why */
@@ -82,6 +84,8 @@ int daemon_serve(struct daemon *d, struct pvctl_error *err)
 	rc = rc ? rc : evtchn_init(d, err);
 	rc = rc ? rc : node_watch(d, err);
 	rc = rc ? rc : store_glue_init(d, err);
+	if (!rc)
+		store_hear(d->store, departed_asked, d);
 	rc = rc ? rc : policy_init(d, err);
 	rc = rc ? rc : store_sock_open(d, err);
 	return rc ? rc : control_open(d, err);

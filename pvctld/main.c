@@ -4,8 +4,9 @@
  * which learns over --ready-fd whether the node runs: "ok\n" or "error TEXT\n".
  */
 #include "libpvctl/src/util/paths.h"
-#include "pvctld/daemon.h"
-#include "pvctld/log.h"
+#include "pvctld/base/log.h"
+#include "pvctld/core/daemon.h"
+#include "pvctld/node/node.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>

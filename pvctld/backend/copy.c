@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* GNTTABOP_copy for many segments: as few hypercalls as our end of the arena allows. */
 #include "pvctld/backend/grants.h"
-#include "pvctld/daemon.h"
+#include "pvctld/core/daemon.h"
 #include <errno.h>
 #include <string.h>
 #include <xen/xen.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "pvctld/backend/departed.h"
 #include "pvctld/backend/device.h"
-#include "pvctld/log.h"
+#include "pvctld/base/log.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,23 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "pvctld/backend/device.h"
 #include "pvctld/backend/departed.h"
-#include "pvctld/domains.h"
-#include "pvctld/log.h"
+#include "pvctld/base/log.h"
+#include "pvctld/domain/domains.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-static const struct device_class *const classes[] = {
-	[PROTO_CLASS_DISK] = &block_class,
-	[PROTO_CLASS_P9] = &p9_class,
-	[PROTO_CLASS_CHANNEL] = &channel_class,
-	[PROTO_CLASS_VIF] = &vif_class,
-};
-#define NR_CLASSES (sizeof(classes) / sizeof(classes[0]))
-
 const struct device_class *device_class(uint32_t n)
 {
-	return n < NR_CLASSES ? classes[n] : NULL;
+	return n < NR_DEVICE_CLASSES ? device_classes[n] : NULL;
 }
 
 static struct xenbus_dev *find(struct daemon *d, const struct xenbus_ops *ops, uint32_t domid, uint32_t devid)
@@ -149,12 +141,12 @@ void devices_domain_gone(struct daemon *d, uint32_t domid)
 void devices_fini(struct daemon *d)
 {
 	departed_fini(d);
-	for (unsigned int i = 0; i < NR_CLASSES; i++)
-		if (classes[i] && classes[i]->quiesce)
-			classes[i]->quiesce(d);
+	for (unsigned int i = 0; i < NR_DEVICE_CLASSES; i++)
+		if (device_classes[i] && device_classes[i]->quiesce)
+			device_classes[i]->quiesce(d);
 	list_for_safe(p, &d->devices)
 		xenbus_dev_free(list_entry(p, struct xenbus_dev, link));
-	for (unsigned int i = 0; i < NR_CLASSES; i++)
-		if (classes[i] && classes[i]->fini)
-			classes[i]->fini(d);
+	for (unsigned int i = 0; i < NR_DEVICE_CLASSES; i++)
+		if (device_classes[i] && device_classes[i]->fini)
+			device_classes[i]->fini(d);
 }

@@ -24,7 +24,9 @@ struct device_class {
 	void (*fini)(struct daemon *d);
 };
 
-extern const struct device_class block_class, vif_class, p9_class, channel_class;
+/* By enum proto_class: pvctld/classes.c. */
+#define NR_DEVICE_CLASSES 4u
+extern const struct device_class *const device_classes[NR_DEVICE_CLASSES];
 
 /* NULL: there is none. */
 const struct device_class *device_class(uint32_t proto_class);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "pvctld/backend/grants.h"
-#include "pvctld/daemon.h"
-#include "pvctld/log.h"
+#include "pvctld/base/log.h"
+#include "pvctld/core/daemon.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

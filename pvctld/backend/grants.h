@@ -8,7 +8,7 @@
 #ifndef BACKEND_GRANTS_H
 #define BACKEND_GRANTS_H
 
-#include "pvctld/list.h"
+#include "pvctld/base/list.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

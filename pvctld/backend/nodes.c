@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A device's two directories in the store, as far as all kinds have the same in them. */
 #include "pvctld/backend/xenbus.h"
-#include "pvctld/log.h"
+#include "pvctld/base/log.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "pvctld/backend/xenbus.h"
 #include "pvctld/backend/departed.h"
-#include "pvctld/log.h"
+#include "pvctld/base/log.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -7,7 +7,7 @@
 #ifndef BACKEND_XENBUS_H
 #define BACKEND_XENBUS_H
 
-#include "pvctld/daemon.h"
+#include "pvctld/core/daemon.h"
 #include <xen/io/xenbus.h>
 
 struct xenbus_dev;

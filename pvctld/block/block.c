@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Disks as a kind of device. */
 #include "pvctld/backend/device.h"
+#include "pvctld/base/log.h"
 #include "pvctld/block/nbd.h"
 #include "pvctld/block/script.h"
 #include "pvctld/block/vbd.h"
-#include "pvctld/domains.h"
-#include "pvctld/log.h"
+#include "pvctld/domain/domains.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A disk's rings, from what its frontend tells to their end. */
+#include "pvctld/base/log.h"
 #include "pvctld/block/nbd.h"
 #include "pvctld/block/vbd.h"
-#include "pvctld/log.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

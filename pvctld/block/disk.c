@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What a disk's target is: opened, measured, locked. */
+#include "pvctld/base/log.h"
 #include "pvctld/block/vbd.h"
-#include "pvctld/daemon.h"
-#include "pvctld/domains.h"
-#include "pvctld/log.h"
+#include "pvctld/core/daemon.h"
+#include "pvctld/domain/domains.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>

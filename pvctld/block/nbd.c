@@ -3,8 +3,8 @@
  * The life of a qemu-nbd: waits for one that has the image still, started,
  * connected, ready, closed. Its end, whatever it was, is seen by its pidfd.
  */
+#include "pvctld/base/log.h"
 #include "pvctld/block/nbd_private.h"
-#include "pvctld/log.h"
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>

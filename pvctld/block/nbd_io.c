@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Jobs over NBD. libnbd must not be called from its callbacks: what has finished goes to a list first. */
+#include "pvctld/base/log.h"
 #include "pvctld/block/nbd_private.h"
-#include "pvctld/log.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 #define BLOCK_NBD_PRIVATE_H
 
 #include "pvctld/block/nbd.h"
-#include "pvctld/daemon.h"
+#include "pvctld/core/daemon.h"
 #include <fcntl.h>
 #include <libnbd.h>
 

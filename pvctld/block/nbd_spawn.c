@@ -3,8 +3,8 @@
  * qemu-nbd, confined: it reads what guests and strangers wrote. Only
  * async-signal-safe calls after fork, as the daemon has threads.
  */
+#include "pvctld/base/log.h"
 #include "pvctld/block/nbd.h"
-#include "pvctld/log.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>

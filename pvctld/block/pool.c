@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "pvctld/block/pool.h"
+#include "pvctld/base/loop.h"
 #include "pvctld/block/uring.h"
-#include "pvctld/loop.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "pvctld/block/script.h"
 #include "pvctld/backend/departed.h"
+#include "pvctld/base/log.h"
 #include "pvctld/block/vbd.h"
-#include "pvctld/log.h"
-#include "pvctld/policy.h"
+#include "pvctld/core/children.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

@@ -3,9 +3,9 @@
  * The life of a request: a copy out of the ring, checked; the guest's pages
  * mapped (persistent grants) or its bytes copied; the pool; the answer.
  */
+#include "pvctld/base/log.h"
 #include "pvctld/block/nbd.h"
 #include "pvctld/block/vbd.h"
-#include "pvctld/log.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

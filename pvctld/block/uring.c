@@ -4,7 +4,7 @@
  * system call at its end; completions come by an eventfd.
  */
 #include "pvctld/block/uring.h"
-#include "pvctld/loop.h"
+#include "pvctld/base/loop.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>

@@ -4,6 +4,7 @@
 #define BLOCK_VBD_H
 
 #include "libpvctl/src/device/disk_spec.h"
+#include "pvctld/backend/device.h"
 #include "pvctld/backend/grants.h"
 #include "pvctld/backend/xenbus.h"
 #include "pvctld/block/pool.h"
@@ -76,5 +77,7 @@ void vbd_let_go(struct vbd *v);
 /* serve.c */
 void vbd_serve(void *ring);
 void vbd_drop_held(struct vbd_ring *r);
+
+extern const struct device_class block_class;
 
 #endif

@@ -2,8 +2,8 @@
 /* Channels as a kind of device. */
 #include "pvctld/channel/channel.h"
 #include "pvctld/backend/device.h"
-#include "pvctld/domains.h"
-#include "pvctld/log.h"
+#include "pvctld/base/log.h"
+#include "pvctld/domain/domains.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -10,6 +10,7 @@
 #define CHANNEL_CHANNEL_H
 
 #include "libpvctl/src/device/channel_spec.h"
+#include "pvctld/backend/device.h"
 #include "pvctld/backend/grants.h"
 #include "pvctld/backend/xenbus.h"
 #include <sys/types.h>
@@ -66,5 +67,7 @@ bool channel_disconnect(struct xenbus_dev *x);
 void channel_host_ready(void *channel, unsigned int what);
 void channel_impatient(void *channel);
 void channel_serve(void *channel);
+
+extern const struct device_class channel_class;
 
 #endif

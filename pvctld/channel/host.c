@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A channel's end on the host: a pty, or a listening socket with one client at a time. */
+#include "pvctld/base/log.h"
 #include "pvctld/channel/channel.h"
-#include "pvctld/log.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The bytes of a channel between its ring and the host's side. */
+#include "pvctld/base/log.h"
 #include "pvctld/channel/channel.h"
 #include "pvctld/console/ring.h"
-#include "pvctld/log.h"
 #include <errno.h>
 
 #define ROUND 8u /* ringfuls before others have their turn */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "pvctld/console/console.h"
+#include "pvctld/base/log.h"
 #include "pvctld/console/ring.h"
-#include "pvctld/daemon.h"
-#include "pvctld/log.h"
+#include "pvctld/core/daemon.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

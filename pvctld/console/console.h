@@ -7,9 +7,9 @@
 #ifndef CONSOLE_CONSOLE_H
 #define CONSOLE_CONSOLE_H
 
-#include "pvctld/console/logfile.h"
+#include "pvctld/base/logfile.h"
+#include "pvctld/base/loop.h"
 #include "pvctld/console/replay.h"
-#include "pvctld/loop.h"
 
 struct daemon;
 struct xencons_interface;

@@ -2,7 +2,7 @@
 /* Those who look at a console: a socket each and a position in the replay buffer. */
 #include "pvctld/console/console.h"
 #include "pvctld/console/ring.h"
-#include "pvctld/daemon.h"
+#include "pvctld/core/daemon.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A vif's rings, from what its frontend tells to their end. */
+#include "pvctld/base/log.h"
 #include "pvctld/net/vif.h"
-#include "pvctld/log.h"
 #include <errno.h>
 #include <stdio.h>
 

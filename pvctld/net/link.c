@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "pvctld/net/links.h"
 #include "libpvctl/src/device/vif_spec.h"
-#include "pvctld/log.h"
+#include "pvctld/base/log.h"
+#include "pvctld/net/links.h"
 #include <errno.h>
 
 int net_link_open(struct daemon *d, const struct vif_spec *s, uint32_t domid, const struct net_link_user *user,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a vif's directories in the store have beyond the common nodes, as xen/io/netif.h describes it. */
+#include "pvctld/base/log.h"
 #include "pvctld/net/vif.h"
-#include "pvctld/log.h"
 #include <errno.h>
 #include <stdio.h>
 

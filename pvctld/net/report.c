@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What links with a program behind them share. */
-#include "pvctld/daemon.h"
-#include "pvctld/log.h"
+#include "pvctld/base/log.h"
+#include "pvctld/core/daemon.h"
 #include "pvctld/net/links.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -3,9 +3,9 @@
  * To the guest: frames wait, in a bounded queue, for requests in the receive
  * ring; the hypervisor copies their bytes into the pages that were granted.
  */
+#include "pvctld/base/log.h"
 #include "pvctld/net/offload.h"
 #include "pvctld/net/vif.h"
-#include "pvctld/log.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -5,8 +5,8 @@
  * frames from another port that claim it go nowhere.
  */
 #include "libpvctl/src/device/vif_spec.h"
-#include "pvctld/list.h"
-#include "pvctld/log.h"
+#include "pvctld/base/list.h"
+#include "pvctld/base/log.h"
 #include "pvctld/net/learn.h"
 #include "pvctld/net/links.h"
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A tap of the host's: its kernel checks, bridges and segments. Needs CAP_NET_ADMIN. */
 #include "pvctld/net/tap.h"
-#include "pvctld/log.h"
+#include "pvctld/base/log.h"
 #include "pvctld/net/links.h"
 #include <errno.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
 #define NET_TAP_H
 
 #include "libpvctl/src/device/vif_spec.h"
-#include "pvctld/daemon.h"
+#include "pvctld/core/daemon.h"
 #include "pvctld/net/link.h"
 #include <linux/virtio_net.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "pvctld/net/tap.h"
-#include "pvctld/log.h"
+#include "pvctld/base/log.h"
 #include "pvctld/net/offload.h"
+#include "pvctld/net/tap.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>

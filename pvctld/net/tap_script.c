@@ -4,11 +4,11 @@
  * "offline" and "type_if=vif" as arguments, what they want to know below
  * XENBUS_PATH in the store, and hotplug-status or hotplug-error from them there.
  */
-#include "pvctld/domains.h"
-#include "pvctld/log.h"
+#include "pvctld/base/log.h"
+#include "pvctld/core/children.h"
+#include "pvctld/domain/domains.h"
 #include "pvctld/net/links.h"
 #include "pvctld/net/tap.h"
-#include "pvctld/policy.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>

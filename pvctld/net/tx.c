@@ -3,9 +3,9 @@
  * From the guest: packets are copied out of the ring, checked, their bytes
  * copied by the hypervisor, many packets to a call, and handed to the link.
  */
+#include "pvctld/base/log.h"
 #include "pvctld/net/offload.h"
 #include "pvctld/net/vif.h"
-#include "pvctld/log.h"
 #include <errno.h>
 #include <string.h>
 

@@ -2,10 +2,10 @@
 /* User-mode network: frames go to and from a pvctl-usernet, which is started again when it dies. */
 #include "libpvctl/src/device/vif_spec.h"
 #include "libpvctl/src/util/paths.h"
-#include "pvctld/daemon.h"
-#include "pvctld/log.h"
+#include "pvctld/base/log.h"
+#include "pvctld/core/children.h"
+#include "pvctld/core/daemon.h"
 #include "pvctld/net/links.h"
-#include "pvctld/policy.h"
 #include "pvctld/usernet/usernet.h"
 #include <errno.h>
 #include <signal.h>

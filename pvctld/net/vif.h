@@ -4,6 +4,7 @@
 #define NET_VIF_H
 
 #include "libpvctl/src/device/vif_spec.h"
+#include "pvctld/backend/device.h"
 #include "pvctld/backend/grants.h"
 #include "pvctld/backend/xenbus.h"
 #include "pvctld/net/link.h"
@@ -82,5 +83,7 @@ bool vif_mcast_unwanted(const struct vif *v, const uint8_t addr[6]);
 /* Does it ask for the filter, now and when it changes its mind? */
 void vif_mcast_start(struct vif *v);
 void vif_mcast_stop(struct vif *v);
+
+extern const struct device_class vif_class;
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A share's rings, from what its frontend tells to their end. */
-#include "pvctld/log.h"
+#include "pvctld/base/log.h"
 #include "pvctld/p9/share.h"
 #include <errno.h>
 #include <stdio.h>

@@ -5,7 +5,7 @@
  * socket. Without a server every request is answered with EIO, until the guest opens
  * a new session and gets a new one.
  */
-#include "pvctld/log.h"
+#include "pvctld/base/log.h"
 #include "pvctld/p9/jail/jail.h"
 #include "pvctld/p9/share.h"
 #include <errno.h>

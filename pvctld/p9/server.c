@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The server's process: started when a guest opens a session, killed when the connection ends. */
 #include "libpvctl/src/util/paths.h"
-#include "pvctld/log.h"
+#include "pvctld/base/log.h"
+#include "pvctld/core/children.h"
 #include "pvctld/p9/jail/jail.h"
 #include "pvctld/p9/share.h"
-#include "pvctld/policy.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

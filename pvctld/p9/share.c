@@ -3,8 +3,8 @@
 #include "pvctld/p9/share.h"
 #include "libpvctl/src/transport/proto.h"
 #include "pvctld/backend/device.h"
-#include "pvctld/domains.h"
-#include "pvctld/log.h"
+#include "pvctld/base/log.h"
+#include "pvctld/domain/domains.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,6 +4,7 @@
 #define P9_SHARE_H
 
 #include "libpvctl/src/device/p9_spec.h"
+#include "pvctld/backend/device.h"
 #include "pvctld/backend/grants.h"
 #include "pvctld/backend/xenbus.h"
 #include "pvctld/p9/ring.h"
@@ -62,5 +63,7 @@ int share_connect(struct xenbus_dev *x);
 bool share_disconnect(struct xenbus_dev *x);
 /* serve.c */
 void share_serve(void *share);
+
+extern const struct device_class p9_class;
 
 #endif

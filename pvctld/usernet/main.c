@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "pvctld/usernet/usernet.h"
 #include "libpvctl/src/device/vif_spec.h"
+#include "pvctld/usernet/usernet.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>

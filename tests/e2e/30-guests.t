@@ -2,24 +2,20 @@
 # SPDX-License-Identifier: MIT
 # The test guests: each asserts part of the ABI, or tries to break out, and says how it went.
 . "$(dirname "$0")/lib.sh"
+. tests/e2e/guests.sh
 
 t "node start" pvctl node start --memory 1024 --cpus 2
 t "a domain to warm up" warm_up
 free0=$(free_pages)
-for elf in "$O"/guests/*.elf; do
-	g=$(basename "$elf" .elf)
-	# These want devices, and have tests of their own.
-	case $g in blk-* | net-* | p9-*) continue ;; esac
-	mem=8 vcpus=2 more=
-	[ "$g" != tsc-aux ] || more='cpus="0"'
-	printf '%s\n' "name=\"$g\"" "kernel=\"$elf\"" "memory=$mem" "vcpus=$vcpus" 'on_poweroff="destroy"' 'on_crash="destroy"' "$more" >"$W/$g.cfg"
+for g in $(guest_names); do
+	guest_config "$g" >/dev/null
 	if ! pvctl create -q "$W/$g.cfg" >"$W/out" 2>&1; then
 		not_ok "guest $g: create"
 		sed 's/^/#   /' "$W/out"
 		continue
 	fi
 	eventually 60 eval "! pvctl domid $g" || { pvctl destroy "$g"; say "guest $g did not end by itself"; }
-	verdict=$(console_log "$g" | grep -a '^TEST RESULT:' | tail -n 1)
+	verdict=$(guest_verdict "$g")
 	case $verdict in
 	*SUCCESS*) ok "guest $g" ;;
 	*SKIP*) skip "guest $g" "${verdict#TEST RESULT: }" ;;

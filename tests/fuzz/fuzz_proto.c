@@ -5,14 +5,14 @@
  * what portions they come and whether a domain is there.
  */
 #include "pvctld/console/console.h"
-#include "pvctld/control.h"
-#include "pvctld/daemon.h"
-#include "pvctld/domains.h"
-#include "pvctld/events.h"
-#include "pvctld/log.h"
-#include "pvctld/policy.h"
-#include "pvctld/stop.h"
-#include "pvctld/store_glue.h"
+#include "pvctld/client/control.h"
+#include "pvctld/core/daemon.h"
+#include "pvctld/domain/domains.h"
+#include "pvctld/domain/events.h"
+#include "pvctld/base/log.h"
+#include "pvctld/life/policy.h"
+#include "pvctld/client/stop.h"
+#include "pvctld/xenstore/glue.h"
 
 #include <stdio.h>
 #include <stdlib.h>

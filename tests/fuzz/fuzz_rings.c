@@ -6,7 +6,7 @@
  */
 #include "pvctld/console/replay.h"
 #include "pvctld/console/ring.h"
-#include "pvctld/store_ring.h"
+#include "pvctld/xenstore/ring.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "boot/boot.h"
-#include "lib/printk.h"
+#include "lib/cmdline.h"
 #include "mm/memmap.h"
 #include "x86/page.h"
+#include "x86/printk.h"
 #include <xen/xen.h>
 #include <xen/arch-x86/hvm/start_info.h>
 
-char boot_cmdline[1024];
 paddr_t boot_rsdp;
 
 #define BOOT_MAP_END (1ULL << 32)

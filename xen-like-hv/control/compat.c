@@ -2,10 +2,10 @@
 /* Hypercalls in the form that kernels of before 2006 use. */
 #include "control/hypercall.h"
 #include "control/small.h"
+#include "domain/uaccess.h"
 #include "event/evtchn.h"
 #include "lib/errno.h"
 #include "pv/trap.h"
-#include "x86/uaccess.h"
 #include <xen/event_channel.h>
 #include <xen/physdev.h>
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The emergency console: what guests print before they have one of their own. */
 #include "control/hypercall.h"
+#include "domain/continuation.h"
+#include "domain/uaccess.h"
 #include "lib/errno.h"
-#include "lib/printk.h"
-#include "sched/softirq.h"
-#include "x86/uaccess.h"
+#include "x86/printk.h"
+#include "x86/softirq.h"
 
 #define CHUNK 128u
 #define WINDOW MILLISECS(1000)

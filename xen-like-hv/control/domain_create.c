@@ -6,6 +6,8 @@
 #include "mm/heap.h"
 #include "mm/page_alloc.h"
 #include "pv/trap.h"
+#include "sched/sched.h"
+#include "vtime/vtime.h"
 #include "x86/smp.h"
 
 #define GRANT_FRAMES_DEFAULT 64u
@@ -39,8 +41,6 @@ static int check_config(const struct xen_domctl_createdomain *cfg)
 		return -EINVAL;
 	if (cfg->arch.misc_flags & ~XEN_X86_MISC_FLAGS_MAX)
 		return -EINVAL;
-	if (cfg->arch.misc_flags != 0) /* MSR_RELAXED: an unknown MSR is #GP, always */
-		return -EOPNOTSUPP;
 	return 0;
 }
 
@@ -78,8 +78,8 @@ static struct domain *domain_alloc(domid_t id)
 static void domain_unwind(struct domain *d)
 {
 	d->is_dying = DOMDYING_dying;
-	if (d->evtchn != NULL)
-		evtchn_destroy(d);
+	/* No port was bound yet. */
+	BUG_ON(d->evtchn != NULL && evtchn_destroy(d) != 0);
 	grant_close(d);
 	domain_drop_shared_info(d);
 	d->is_dying = DOMDYING_dead;
@@ -125,6 +125,7 @@ int domain_create(domid_t id, const struct xen_domctl_createdomain *cfg, struct 
 		return -ENOMEM;
 	d->max_vcpus = cfg->max_vcpus;
 	d->createflags = cfg->flags;
+	d->msr_relaxed = cfg->arch.misc_flags & XEN_X86_MSR_RELAXED;
 	d->ssidref = cfg->ssidref;
 	memcpy(d->handle, cfg->handle, sizeof(d->handle));
 	/* Held by the tools until their first unpause. */

@@ -12,11 +12,14 @@
 #include "mm/page_alloc.h"
 #include "pv/mmu.h"
 #include "pv/trap.h"
+#include "sched/sched.h"
+#include "vtime/vtime.h"
 
 /* d->relinquish_state: how far domain_kill got */
 enum {
 	KILL_start,
 	KILL_vcpus,
+	KILL_events,
 	KILL_mappings,
 	KILL_memory,
 	KILL_shared,
@@ -55,8 +58,6 @@ static void stop_vcpus(struct domain *d)
 		v->mc.active = false;
 	}
 	watchdog_destroy(d);
-	if (d->evtchn != NULL)
-		evtchn_destroy(d);
 }
 
 int domain_kill(struct domain *d)
@@ -71,11 +72,17 @@ int domain_kill(struct domain *d)
 	case KILL_start:
 		d->is_dying = DOMDYING_dying;
 		domain_pause(d); /* never undone */
-		(void)domain_claim_pages(d, 0);
+		(void)claim_pages(&d->claim, 0);
 		d->relinquish_state = KILL_vcpus;
 		/* fall through */
 	case KILL_vcpus:
 		stop_vcpus(d);
+		d->relinquish_state = KILL_events;
+		/* fall through */
+	case KILL_events:
+		ret = d->evtchn != NULL ? evtchn_destroy(d) : 0;
+		if (ret != 0)
+			return ret;
 		d->relinquish_state = KILL_mappings;
 		/* fall through */
 	case KILL_mappings:

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* DOMCTL: the tools' operations on a domain. Domain 0 alone may call it. */
 #include "control/private.h"
+#include "domain/continuation.h"
 #include "mm/page_alloc.h"
 #include "pv/mmu.h"
 #include "pv/trap.h"
-
-static spinlock_t domctl_lock = SPINLOCK_INIT;
+#include "sched/sched.h"
+#include "vtime/vtime.h"
 
 static int createdomain(struct xen_domctl *op, struct domain *unused)
 {
@@ -161,7 +162,7 @@ static int not_supported(struct xen_domctl *op, struct domain *d)
 
 #define COPY_BACK 1u
 #define NO_DOMAIN 2u
-#define EVEN_DEAD 4u /* may be asked of a zombie */
+#define OR_NEXT 4u /* or of the next domain there is; zombies, too */
 
 struct domctl_op {
 	domctl_fn fn;
@@ -173,7 +174,7 @@ static const struct domctl_op ops[] = {
 	[XEN_DOMCTL_destroydomain] = { destroydomain, 0 },
 	[XEN_DOMCTL_pausedomain] = { pausedomain, 0 },
 	[XEN_DOMCTL_unpausedomain] = { unpausedomain, 0 },
-	[XEN_DOMCTL_getdomaininfo] = { domctl_getdomaininfo, COPY_BACK | EVEN_DEAD },
+	[XEN_DOMCTL_getdomaininfo] = { domctl_getdomaininfo, COPY_BACK | OR_NEXT },
 	[XEN_DOMCTL_setvcpuaffinity] = { domctl_setvcpuaffinity, 0 },
 	[XEN_DOMCTL_max_mem] = { max_mem, 0 },
 	[XEN_DOMCTL_setvcpucontext] = { domctl_setvcpucontext, 0 },
@@ -209,13 +210,11 @@ static int run(const struct domctl_op *o, struct xen_domctl *op)
 	int ret;
 
 	if (!(o->flags & NO_DOMAIN)) {
-		d = o->flags & EVEN_DEAD ? get_domain_even_dead(op->domain) : get_domain_by_id(op->domain);
+		d = o->flags & OR_NEXT ? get_domain_from(op->domain) : get_domain_by_id(op->domain);
 		if (d == NULL)
 			return -ESRCH;
 	}
-	spin_lock(&domctl_lock);
 	ret = o->fn(op, d);
-	spin_unlock(&domctl_lock);
 	if (d != NULL)
 		put_domain(d);
 	return ret;

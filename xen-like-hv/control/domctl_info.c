@@ -2,6 +2,7 @@
 /* What the tools may learn of a domain. */
 #include "control/private.h"
 #include "mm/frametable.h"
+#include "sched/sched.h"
 #include <xen/sched.h>
 
 static uint32_t state_flags(struct domain *d, bool any_running, bool all_blocked)
@@ -34,10 +35,10 @@ void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
 	memset(info, 0, sizeof(*info));
 	info->domain = d->domid;
 	info->max_vcpu_id = XEN_INVALID_MAX_VCPU_ID;
-	info->cpu_time = d->retired_run_ns;
+	info->cpu_time = d->retired_run_ns + __atomic_load_n(&d->sched.work_ns, __ATOMIC_RELAXED);
 	for_each_vcpu(d, v, i) {
 		info->max_vcpu_id = i;
-		if (d->is_dying != DOMDYING_dead && d->relinquish_state == 0 && !is_host_domain(d))
+		if (d->is_dying != DOMDYING_dead && d->relinquish_state == 0)
 			info->cpu_time += vcpu_run_time(v);
 		if (v->pause_flags & VPF_down)
 			continue;
@@ -50,7 +51,7 @@ void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
 	info->flags = state_flags(d, any_running, all_blocked && info->nr_online_vcpus != 0);
 	info->tot_pages = READ_ONCE(d->tot_pages);
 	info->max_pages = READ_ONCE(d->max_pages);
-	info->outstanding_pages = READ_ONCE(d->outstanding_pages);
+	info->outstanding_pages = READ_ONCE(d->claim.outstanding);
 	info->shared_info_frame = si != NULL ? virt_to_mfn(si).m : ~0ULL;
 	info->ssidref = d->ssidref;
 	memcpy(info->handle, d->handle, sizeof(info->handle));
@@ -71,16 +72,17 @@ int domctl_getvcpuinfo(struct xen_domctl *op, struct domain *d)
 	struct vcpu *v;
 	int state;
 
-	if (i->vcpu >= d->max_vcpus || is_host_domain(d))
+	if (i->vcpu >= d->max_vcpus)
 		return -EINVAL;
 	v = d->vcpu[i->vcpu];
 	if (v == NULL)
 		return -ESRCH;
 	vcpu_runstate_get(v, &state, &entry, ns);
-	i->online = !(v->pause_flags & VPF_down);
+	i->online = !(v->pause_flags & VPF_down) || is_host_domain(d);
 	i->blocked = (v->pause_flags & VPF_blocked) != 0;
 	i->running = state == RUNSTATE_running;
-	i->cpu_time = ns[RUNSTATE_running];
+	/* Domain 0's is lent to CPUs, which keep the account. */
+	i->cpu_time = is_host_domain(d) ? vcpu_run_time(v) : ns[RUNSTATE_running];
 	i->cpu = v->processor;
 	return 0;
 }

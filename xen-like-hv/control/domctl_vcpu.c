@@ -4,6 +4,7 @@
 #include "mm/heap.h"
 #include "pv/bounce.h"
 #include "pv/trap.h"
+#include "sched/sched.h"
 
 static struct vcpu *find_vcpu(struct domain *d, uint32_t id)
 {
@@ -26,6 +27,24 @@ int domctl_max_vcpus(struct xen_domctl *op, struct domain *d)
 	return ret;
 }
 
+/* The domain is paused: none of its vCPUs is on its way through a hypercall. */
+static int set_context(struct vcpu *v, const struct vcpu_guest_context *c)
+{
+	int ret;
+
+	if (!vcpu_context_claim(v))
+		return -EBUSY;
+	ret = pv_set_context(v, c);
+	if (ret == 0) {
+		if (c->flags & VGCF_online)
+			__atomic_and_fetch(&v->pause_flags, ~VPF_down, __ATOMIC_SEQ_CST);
+		else
+			__atomic_or_fetch(&v->pause_flags, VPF_down, __ATOMIC_SEQ_CST);
+	}
+	vcpu_context_release(v);
+	return ret;
+}
+
 int domctl_setvcpucontext(struct xen_domctl *op, struct domain *d)
 {
 	struct vcpu *v = find_vcpu(d, op->u.vcpucontext.vcpu);
@@ -42,16 +61,7 @@ int domctl_setvcpucontext(struct xen_domctl *op, struct domain *d)
 	ret = copy_from_guest(c, handle_addr(op->u.vcpucontext.ctxt), 1);
 	if (ret == 0) {
 		domain_pause(d);
-		spin_lock(&d->hypercall_lock);
-		ret = pv_set_context(v, c);
-		if (ret == 0) {
-			v->is_initialised = true;
-			if (c->flags & VGCF_online)
-				__atomic_and_fetch(&v->pause_flags, ~VPF_down, __ATOMIC_SEQ_CST);
-			else
-				__atomic_or_fetch(&v->pause_flags, VPF_down, __ATOMIC_SEQ_CST);
-		}
-		spin_unlock(&d->hypercall_lock);
+		ret = set_context(v, c);
 		domain_unpause(d);
 	}
 	xfree(c);
@@ -150,7 +160,7 @@ int domctl_scheduler_op(struct xen_domctl *op, struct domain *d)
 	struct xen_domctl_scheduler_op *s = &op->u.scheduler_op;
 	uint32_t weight, cap;
 
-	if ((s->sched_id != XEN_SCHEDULER_CREDIT && s->sched_id != XEN_SCHEDULER_CREDIT2) || is_host_domain(d))
+	if (s->sched_id != XEN_SCHEDULER_CREDIT && s->sched_id != XEN_SCHEDULER_CREDIT2)
 		return -EINVAL;
 	switch (s->cmd) {
 	case XEN_DOMCTL_SCHEDOP_getinfo:
@@ -158,6 +168,9 @@ int domctl_scheduler_op(struct xen_domctl *op, struct domain *d)
 		s->u.credit.cap = d->sched_cap;
 		return 0;
 	case XEN_DOMCTL_SCHEDOP_putinfo:
+		/* Its calls have a slice of each window, whatever its weight were. */
+		if (is_host_domain(d))
+			return -EOPNOTSUPP;
 		/* These two values say "as it is". */
 		weight = s->u.credit.weight != 0 ? s->u.credit.weight : d->sched_weight;
 		cap = s->u.credit.cap != UINT16_MAX ? s->u.credit.cap : d->sched_cap;

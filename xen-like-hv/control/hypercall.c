@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The hypercall table, the way to it, and continuations. */
+/* The hypercall table, and the way to it. */
 #include "control/hypercall.h"
 #include "control/small.h"
 #include "event/evtchn.h"
 #include "grant/grant.h"
-#include "host/host.h"
 #include "lib/errno.h"
 #include "pv/mmu.h"
 #include "pv/trap.h"
-
-#define SYSCALL_INSN_BYTES 2
+#include "vtime/vtime.h"
 
 /* All arguments go in registers: a handler that takes fewer ignores the rest. */
 #define HANDLER(fn) ((hypercall_fn)(void (*)(void))(fn))
@@ -55,37 +53,12 @@ const hypercall_fn hypercall_table[NR_HYPERCALLS] = {
 void pv_hypercall(struct cpu_user_regs *regs)
 {
 	uint32_t nr = (uint32_t)regs->rax;
+	unsigned int before = longest_begin(nr);
 	long ret = -ENOSYS;
 
 	if (likely(nr < NR_HYPERCALLS && hypercall_table[nr]))
 		ret = hypercall_table[nr](regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8);
 	if (likely(ret != -ERESTART_HC && nr != __HYPERVISOR_iret))
 		regs->rax = (uint64_t)ret;
-}
-
-long hypercall_continuation(unsigned int op, unsigned long a1, unsigned long a2, unsigned long a3, unsigned long a4,
-			    unsigned long a5)
-{
-	const unsigned long args[] = { a1, a2, a3, a4, a5 };
-	struct cpu_user_regs *regs = guest_regs();
-	struct vcpu *v = current;
-	unsigned int i;
-
-	if (v->mc.active) {
-		v->mc.call.op = op;
-		for (i = 0; i < ARRAY_SIZE(args); i++)
-			v->mc.call.args[i] = args[i];
-		v->mc.preempted = true;
-	} else if (is_host_domain(v->domain)) {
-		host_continue(op, args);
-	} else {
-		regs->rax = op;
-		regs->rdi = a1;
-		regs->rsi = a2;
-		regs->rdx = a3;
-		regs->r10 = a4;
-		regs->r8 = a5;
-		regs->rip -= SYSCALL_INSN_BYTES;
-	}
-	return -ERESTART_HC;
+	longest_end(before);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The hypercall table and continuations. */
+/* The hypercall table. */
 #ifndef CONTROL_HYPERCALL_H
 #define CONTROL_HYPERCALL_H
 #include "domain/domain.h"
+#include "x86/hooks.h"
 
 typedef long (*hypercall_fn)(unsigned long, unsigned long, unsigned long, unsigned long, unsigned long);
 #define NR_HYPERCALLS 64
@@ -12,21 +13,12 @@ extern const hypercall_fn hypercall_table[NR_HYPERCALLS]; /* NULL: -ENOSYS */
  * rdi, rsi, rdx, r10, r8; the result goes to rax unless a continuation was made. */
 void pv_hypercall(struct cpu_user_regs *regs);
 
-/*
- * "Preempted: do this instead when the caller comes back." For a guest: rip
- * goes back to its syscall instruction with the new arguments in registers; in
- * a multicall: the entry's arguments; for domain 0: the mailbox (AGAIN).
- * Returns a value that the handler must return at once.
- */
-long hypercall_continuation(unsigned int op, unsigned long a1, unsigned long a2,
-                            unsigned long a3, unsigned long a4, unsigned long a5);
-
 long do_multicall(unsigned long calls, unsigned long nr);
 long do_xen_version(unsigned long cmd, unsigned long arg);
 long do_console_io(unsigned long cmd, unsigned long count, unsigned long buf);
-long do_sched_op(unsigned long cmd, unsigned long arg);
 long do_sched_op_compat(unsigned long cmd, unsigned long arg);
 long do_vcpu_op(unsigned long cmd, unsigned long vcpu, unsigned long arg);
+long do_memory_op(unsigned long cmd, unsigned long arg);
 long do_domctl(unsigned long arg);
 long do_sysctl(unsigned long arg);
 long do_platform_op(unsigned long arg);
@@ -39,6 +31,4 @@ int vcpu_create(struct domain *d, unsigned int id);
 /* Takes it apart as far as it may go now: 0 done, -ERESTART_HC again (destroydomain). */
 int domain_kill(struct domain *d);
 void domain_create_host_and_idle(void); /* boot: nr_cpus_possible is known, the other CPUs are not started yet */
-/* From put_domain when the count reaches 0. */
-void domain_free(struct domain *d);
 #endif

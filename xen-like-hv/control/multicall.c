@@ -1,30 +1,43 @@
 /* SPDX-License-Identifier: MIT */
 /* Many hypercalls in one. */
 #include "control/hypercall.h"
+#include "domain/continuation.h"
+#include "domain/uaccess.h"
 #include "lib/errno.h"
-#include "sched/softirq.h"
-#include "x86/uaccess.h"
+#include "pv/trap.h"
+#include "x86/softirq.h"
 
 static long call_one(const struct multicall_entry *c)
 {
-	/* An iret would leave the batch in the middle; a batch in a batch has no place for its state. */
-	if (c->op >= NR_HYPERCALLS || c->op == __HYPERVISOR_iret || c->op == __HYPERVISOR_multicall ||
-	    !hypercall_table[c->op])
+	/* A batch in a batch has no place for its state. */
+	if (c->op >= NR_HYPERCALLS || c->op == __HYPERVISOR_multicall || !hypercall_table[c->op])
 		return -ENOSYS;
 	return hypercall_table[c->op](c->args[0], c->args[1], c->args[2], c->args[3], c->args[4]);
 }
 
-/* 0, -EFAULT, or -ERESTART_HC: the entry was preempted and says now how to go on. */
+#define LEFT_BY_IRET 1
+
+/*
+ * 0, -EFAULT, or -ERESTART_HC: the entry was preempted and says now how to go on.
+ * LEFT_BY_IRET: the guest is somewhere else, perhaps in another mode; nothing is to be written.
+ */
 static long do_entry(struct vcpu *v, unsigned long entry)
 {
 	struct multicall_entry *c = &v->mc.call;
+	unsigned int before;
 	long ret;
 
 	if (copy_from_guest(c, entry, 1))
 		return -EFAULT;
+	if (c->op == __HYPERVISOR_iret && !is_host_domain(v->domain)) {
+		do_iret();
+		return LEFT_BY_IRET;
+	}
 	v->mc.preempted = false;
 	v->mc.active = true;
+	before = longest_begin(c->op);
 	ret = call_one(c);
+	longest_end(before);
 	v->mc.active = false;
 	if (v->mc.preempted)
 		return copy_to_guest(entry, c, 1) ? -EFAULT : -ERESTART_HC;
@@ -44,6 +57,8 @@ long do_multicall(unsigned long calls, unsigned long nr)
 		ret = do_entry(v, calls);
 		if (ret == -ERESTART_HC)
 			goto preempted;
+		if (ret == LEFT_BY_IRET)
+			return -ERESTART_HC; /* rax is the frame's */
 		if (ret)
 			return ret;
 		calls += sizeof(struct multicall_entry);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The machine's own matters, domain 0's alone; and the PMU, which nobody gets. */
 #include "control/hypercall.h"
+#include "domain/uaccess.h"
 #include "lib/errno.h"
-#include "x86/uaccess.h"
+#include "vtime/vtime.h"
 #include <xen/platform.h>
 
 #define NS_PER_SEC 1000000000u

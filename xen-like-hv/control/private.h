@@ -5,23 +5,36 @@
 
 #include "control/hypercall.h"
 #include "domain/domain.h"
+#include "domain/uaccess.h"
 #include "lib/errno.h"
-#include "lib/printk.h"
-#include "x86/uaccess.h"
+#include "x86/printk.h"
 #include <xen/domctl.h>
 #include <xen/sysctl.h>
+
+/* shutdown.c; domain_shutdown is in x86/hooks.h */
+void domain_resume(struct domain *d);
+/* Shut down, and none of its vCPUs is still on its way off a CPU. Not from a vCPU of d. */
+bool domain_is_quiet_shut_down(struct domain *d);
 
 /* domain_create.c, domain_destroy.c */
 struct vcpu_info *vcpu_info_nowhere(void);
 /* Takes shared_info and registered vcpu_info pages away from d, which must not run again. */
 void domain_drop_shared_info(struct domain *d);
 
+/* sched_op.c: d does not run any more */
+void watchdog_destroy(struct domain *d);
+
 /*
  * Handlers of one domctl: op is the hypervisor's copy, written back to the
  * caller after 0 where the table says so. They may return -ERESTART_HC: the
- * whole call is made again. d is referenced; the domctl lock is held.
+ * whole call is made again. d is referenced. Domain 0 makes one call at a time
+ * (sched/idle.c), so these need no lock among themselves.
  */
 typedef int (*domctl_fn)(struct xen_domctl *op, struct domain *d);
+
+/* vcpu_op.c: false: another caller is giving v its context */
+bool __must_check vcpu_context_claim(struct vcpu *v);
+void vcpu_context_release(struct vcpu *v);
 
 /* domctl_info.c */
 int domctl_getdomaininfo(struct xen_domctl *op, struct domain *d);
@@ -46,5 +59,7 @@ int ctl_bitmap_write(const struct xenctl_bitmap *bm, uint64_t value, unsigned in
 
 /* sysctl_keys.c */
 void debug_key(char key);
+/* audit.c: debug key t */
+void audit_all(void);
 
 #endif

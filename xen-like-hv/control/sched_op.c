@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* SCHEDOP_*: a vCPU gives up the CPU, a domain shuts down. */
-#include "control/hypercall.h"
+#include "control/private.h"
+#include "domain/uaccess.h"
 #include "event/poll.h"
 #include "lib/errno.h"
-#include "lib/printk.h"
-#include "x86/uaccess.h"
+#include "sched/sched.h"
+#include "x86/printk.h"
 
 #define WATCHDOG_MAX_SECONDS 86400u
 

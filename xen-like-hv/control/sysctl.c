@@ -2,8 +2,9 @@
 /* SYSCTL: the tools' operations on the node as a whole. Domain 0 alone may call it. */
 #include "control/private.h"
 #include "host/host.h"
-#include "lib/conring.h"
 #include "mm/page_alloc.h"
+#include "sched/sched.h"
+#include "x86/conring.h"
 
 static unsigned int nr_online(void)
 {
@@ -106,21 +107,6 @@ static int sched_id(struct xen_sysctl *op)
 	return 0;
 }
 
-/* The next domain from *id on, referenced, with *id moved behind it. */
-static struct domain *next_domain(uint32_t *id)
-{
-	struct domain *d;
-
-	spin_lock(&domlist_lock);
-	for (d = domain_first(); d != NULL; d = d->next)
-		if (d->domid >= *id && get_domain(d))
-			break;
-	spin_unlock(&domlist_lock);
-	if (d != NULL)
-		*id = d->domid + 1;
-	return d;
-}
-
 static int getdomaininfolist(struct xen_sysctl *op)
 {
 	struct xen_sysctl_getdomaininfolist *l = &op->u.getdomaininfolist;
@@ -128,7 +114,8 @@ static int getdomaininfolist(struct xen_sysctl *op)
 	uint32_t id = l->first_domain, n = 0;
 	struct domain *d;
 
-	while (n < l->max_domains && (d = next_domain(&id)) != NULL) {
+	while (n < l->max_domains && (d = get_domain_from(id)) != NULL) {
+		id = d->domid + 1;
 		domain_get_info(d, &info);
 		put_domain(d);
 		if (copy_to_guest(handle_at(l->buffer, n), &info, 1))

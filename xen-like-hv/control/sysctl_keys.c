@@ -2,6 +2,7 @@
 /* `pvctl debug-keys`: what the hypervisor knows, to its log. */
 #include "control/private.h"
 #include "mm/page_alloc.h"
+#include "sched/sched.h"
 
 static void dump_vcpu(struct vcpu *v)
 {
@@ -50,13 +51,19 @@ void debug_key(char key)
 	case 'q':
 		dump_domains();
 		break;
+	case 'l':
+		longest_show();
+		break;
 	case 'r':
 		dump_cpus();
 		break;
 	case 'm':
 		dump_memory();
 		break;
+	case 't':
+		audit_all();
+		break;
 	default:
-		printk("keys: h this, m memory, q domains, r CPUs\n");
+		printk("keys: h this, l longest times (debug build), m memory, q domains, r CPUs, t tables and counts (stops all domains)\n");
 	}
 }

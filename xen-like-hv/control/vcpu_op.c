@@ -1,19 +1,37 @@
 /* SPDX-License-Identifier: MIT */
 /* VCPUOP_*: a guest brings its vCPUs up and down and tells where their shared areas are. */
-#include "control/hypercall.h"
+#include "control/private.h"
+#include "domain/continuation.h"
+#include "domain/uaccess.h"
 #include "event/poll.h"
 #include "lib/errno.h"
-#include "lib/printk.h"
 #include "mm/heap.h"
 #include "pv/bounce.h"
 #include "pv/trap.h"
-#include "x86/uaccess.h"
+#include "sched/sched.h"
+#include "vtime/vtime.h"
+#include "x86/printk.h"
+
+/*
+ * To validate v's tables takes as long as its guest likes, so a mark keeps other
+ * callers away, and no lock that they would spin on. It is not kept over a
+ * continuation, from which a caller may never come back: what was done so far
+ * belongs to the pages and to v, and whoever calls next goes over all of it.
+ */
+bool vcpu_context_claim(struct vcpu *v)
+{
+	return !__atomic_exchange_n(&v->context_claimed, true, __ATOMIC_ACQUIRE);
+}
+
+void vcpu_context_release(struct vcpu *v)
+{
+	__atomic_store_n(&v->context_claimed, false, __ATOMIC_RELEASE);
+}
 
 static long op_initialise(struct vcpu *v, unsigned long arg)
 {
-	struct domain *d = v->domain;
 	struct vcpu_guest_context *c;
-	long rc = -EEXIST;
+	long rc = -EBUSY;
 
 	if (v->is_initialised)
 		return -EEXIST;
@@ -25,13 +43,10 @@ static long op_initialise(struct vcpu *v, unsigned long arg)
 		xfree(c);
 		return -EFAULT;
 	}
-	spin_lock(&d->hypercall_lock);
-	if (!v->is_initialised) {
-		rc = pv_set_context(v, c);
-		if (rc == 0)
-			v->is_initialised = true;
+	if (vcpu_context_claim(v)) {
+		rc = v->is_initialised ? -EEXIST : pv_set_context(v, c);
+		vcpu_context_release(v);
 	}
-	spin_unlock(&d->hypercall_lock);
 	xfree(c);
 	if (rc == -ERESTART_HC)
 		return hypercall_continuation(__HYPERVISOR_vcpu_op, VCPUOP_initialise, v->vcpu_id, arg, 0, 0);
@@ -41,14 +56,14 @@ static long op_initialise(struct vcpu *v, unsigned long arg)
 static long op_up(struct vcpu *v)
 {
 	struct domain *d = v->domain;
-	bool wake = false;
+	bool wake;
 
-	spin_lock(&d->hypercall_lock);
-	if (v->is_initialised)
-		wake = __atomic_fetch_and(&v->pause_flags, ~VPF_down, __ATOMIC_SEQ_CST) & VPF_down;
-	spin_unlock(&d->hypercall_lock);
-	if (!v->is_initialised)
+	/* The last that its setter writes; it stays. */
+	if (!__atomic_load_n(&v->is_initialised, __ATOMIC_ACQUIRE))
 		return -EINVAL;
+	spin_lock(&d->hypercall_lock);
+	wake = __atomic_fetch_and(&v->pause_flags, ~VPF_down, __ATOMIC_SEQ_CST) & VPF_down;
+	spin_unlock(&d->hypercall_lock);
 	if (wake)
 		vcpu_wake(v);
 	return 0;
@@ -98,30 +113,22 @@ static long op_runstate(struct vcpu *v, unsigned long arg)
 static long op_register_vcpu_info(struct vcpu *v, unsigned long arg)
 {
 	struct vcpu_register_vcpu_info r;
-	long rc;
 
 	if (copy_from_guest(&r, arg, 1))
 		return -EFAULT;
-	spin_lock(&v->domain->hypercall_lock);
-	rc = vcpu_info_register(v, r.mfn, r.offset);
-	spin_unlock(&v->domain->hypercall_lock);
-	return rc;
+	return vcpu_info_register(v, r.mfn, r.offset);
 }
 
 /* Both registrations are a single guest address. */
 static long op_register_area(struct vcpu *v, unsigned long arg, int (*fn)(struct vcpu *, uint64_t))
 {
 	uint64_t addr;
-	long rc;
 
 	_Static_assert(sizeof(struct vcpu_register_runstate_memory_area) == sizeof(addr) &&
 		       sizeof(struct vcpu_register_time_memory_area) == sizeof(addr), "one address");
 	if (copy_from_guest(&addr, arg, 1))
 		return -EFAULT;
-	spin_lock(&v->domain->hypercall_lock);
-	rc = fn(v, addr);
-	spin_unlock(&v->domain->hypercall_lock);
-	return rc;
+	return fn(v, addr);
 }
 
 static long op_set_periodic(struct vcpu *v, unsigned long arg)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* xen_version: what guests and tools want to know of the hypervisor. */
-#include "boot/boot.h"
 #include "control/hypercall.h"
+#include "domain/uaccess.h"
+#include "lib/cmdline.h"
 #include "lib/errno.h"
-#include "lib/printk.h"
 #include "x86/page.h"
-#include "x86/uaccess.h"
+#include "x86/printk.h"
 #include <xen/version.h>
 
 /* The ABI that is spoken, which guests make decisions on; the rest says who speaks it. */

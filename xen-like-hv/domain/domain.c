@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The domain list: lookup and references; and how a domain stops. */
+/* The domain list: lookup and references. */
 #include "domain/domain.h"
-#include "control/hypercall.h"
-#include "event/evtchn.h"
 #include "lib/errno.h"
-#include "lib/printk.h"
+#include "x86/hooks.h"
+#include "x86/printk.h"
 
 #define HASH_SIZE 256u
 
@@ -101,7 +100,7 @@ void put_domain(struct domain *d)
 		domain_free(d);
 }
 
-static struct domain *lookup(domid_t id, bool even_dead)
+struct domain *get_domain_by_id(domid_t id)
 {
 	struct domain *d;
 
@@ -111,74 +110,22 @@ static struct domain *lookup(domid_t id, bool even_dead)
 		return NULL;
 	spin_lock(&domlist_lock);
 	d = find_locked(id);
-	if (d != NULL && ((!even_dead && d->is_dying == DOMDYING_dead) || !get_domain(d)))
+	if (d != NULL && (d->is_dying == DOMDYING_dead || !get_domain(d)))
 		d = NULL;
 	spin_unlock(&domlist_lock);
 	return d;
 }
 
-struct domain *get_domain_by_id(domid_t id)
+struct domain *get_domain_from(uint32_t id)
 {
-	return lookup(id, false);
-}
+	struct domain *d;
 
-struct domain *get_domain_even_dead(domid_t id)
-{
-	return lookup(id, true);
-}
-
-/* shutdown_lock is taken with interrupts off: a crash may be called from an interrupt handler. */
-void domain_shutdown(struct domain *d, uint32_t reason)
-{
-	unsigned long flags;
-
-	if (d->is_idle || is_host_domain(d))
-		return;
-	flags = spin_lock_irqsave(&d->shutdown_lock);
-	if (d->is_shutting_down) {
-		/* A crash on the way down is what the tools must hear of. */
-		if (reason == SHUTDOWN_crash)
-			d->shutdown_code = reason;
-		spin_unlock_irqrestore(&d->shutdown_lock, flags);
-		return;
-	}
-	d->is_shutting_down = true;
-	d->shutdown_code = reason;
-	spin_unlock_irqrestore(&d->shutdown_lock, flags);
-
-	/* A vCPU that runs, current among them, leaves at its next exit. */
-	domain_pause_nosync(d);
-	WRITE_ONCE(d->is_shut_down, true);
-	if (reason == SHUTDOWN_suspend && d->suspend_port != 0)
-		evtchn_send(d, d->suspend_port);
-	send_host_virq(VIRQ_DOM_EXC);
-}
-
-void domain_resume(struct domain *d)
-{
-	unsigned long flags = spin_lock_irqsave(&d->shutdown_lock);
-	bool was_down = d->is_shut_down;
-
-	if (was_down) {
-		d->is_shutting_down = d->is_shut_down = false;
-		d->shutdown_code = 0;
-		d->crashed_once = false;
-	}
-	spin_unlock_irqrestore(&d->shutdown_lock, flags);
-	if (was_down)
-		domain_unpause(d);
-}
-
-bool domain_is_quiet_shut_down(struct domain *d)
-{
-	struct vcpu *v;
-	unsigned int i;
-
-	if (!READ_ONCE(d->is_shut_down))
-		return false;
-	for_each_vcpu(d, v, i)
-		vcpu_sleep_sync(v);
-	return true;
+	spin_lock(&domlist_lock);
+	for (d = domain_list; d != NULL; d = d->next)
+		if (d->domid >= id && get_domain(d))
+			break;
+	spin_unlock(&domlist_lock);
+	return d;
 }
 
 void domain_crash(struct domain *d, const char *fmt, ...)

@@ -7,10 +7,11 @@
 #ifndef DOMAIN_DOMAIN_H
 #define DOMAIN_DOMAIN_H
 
+#include "domain/pages.h"
+#include "domain/vcpu_pv.h"
+#include "domain/vcpu_sched.h"
+#include "domain/vcpu_time.h"
 #include "lib/types.h"
-#include "pv/vcpu_pv.h"
-#include "sched/sched.h"
-#include "time/vtime.h"
 #include "x86/spinlock.h"
 #include <xen/xen.h>
 #include <xen/sched.h>
@@ -29,6 +30,7 @@ struct vcpu {
 	volatile uint32_t pause_count;  /* atomically */
 	volatile bool is_running;       /* set and cleared by the context switch */
 	bool is_initialised;            /* has a context (VCPUOP_initialise, setvcpucontext) */
+	bool context_claimed;           /* somebody is giving it a context: control/vcpu_op.c */
 	bool defer_shutdown;
 	struct cpu_user_regs regs;      /* while not running */
 	struct sched_unit sched;
@@ -53,7 +55,7 @@ struct vcpu {
 
 struct domain {
 	domid_t domid;
-	uint8_t is_dying;               /* under domctl lock; read freely */
+	uint8_t is_dying;               /* domain 0's calls alone change it; read freely */
 	bool is_idle;
 	bool is_shutting_down, is_shut_down; /* shutdown_lock */
 	bool crashed_once;
@@ -72,12 +74,14 @@ struct domain {
 	uint8_t handle[16];             /* uuid */
 	uint32_t ssidref;
 	uint32_t createflags;
+	bool msr_relaxed;               /* an unknown MSR is no #GP */
 
 	struct shared_info *shared_info; /* hypervisor page, shared writable with the guest */
 
 	spinlock_t page_lock;           /* page list and the counts below */
 	uint32_t page_list;             /* first frame, 0: none */
-	uint64_t tot_pages, max_pages, outstanding_pages, xenheap_pages;
+	uint64_t tot_pages, max_pages, xenheap_pages;
+	struct page_claim claim;        /* under the heap's lock */
 	uint64_t memmap_pages;          /* end of its memory map; 0: max_pages */
 	uint32_t relinquish_state;      /* control/domain_destroy.c */
 	volatile cpumask_t dirty_cpus;  /* CPUs that may hold TLB entries of it */
@@ -91,7 +95,7 @@ struct domain {
 	struct sched_dom sched;
 	int64_t time_offset_sec;
 	uint64_t wc_base_ns;
-	spinlock_t hypercall_lock;      /* vcpu_op initialise, register_*; domctls on it */
+	spinlock_t hypercall_lock;      /* which vCPUs are up, where vcpu_info is, watchdogs */
 	struct { uint64_t window_start; uint32_t lines; char buf[256]; uint32_t len; } console; /* console_io */
 };
 
@@ -110,19 +114,23 @@ static inline bool is_idle_vcpu(const struct vcpu *v) { return v->domain->is_idl
 #define for_each_vcpu(d, v, i) \
 	for ((i) = 0; (i) < (d)->max_vcpus; (i)++) if (((v) = (d)->vcpu[i]) != NULL)
 
-/* The same, also of a domain that is dead but still referenced: only its accounts may be read. */
-struct domain *get_domain_even_dead(domid_t id);
+/*
+ * The first with a number from id on, referenced; NULL: none. Also one that is
+ * dead but still referenced: only its accounts may be read.
+ */
+struct domain *get_domain_from(uint32_t id);
+/* A domain that a hypercall names for current: a reference is held (release_domain_arg), or -EPERM, -ESRCH. */
+int resolve_domain_arg(domid_t id, struct domain **ret);
+void release_domain_arg(struct domain *d);
 /* domain_create and domain_free alone: -EEXIST. */
 int domain_list_add(struct domain *d);
 void domain_list_remove(struct domain *d);
 bool domid_in_use(domid_t id);
-/* Shut down, and none of its vCPUs is still on its way off a CPU. Not from a vCPU of d. */
-bool domain_is_quiet_shut_down(struct domain *d);
+
+/* Messages that a guest can cause: tagged with current's domain, rate limited (domain/gprintk.c). */
+void gprintk(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* A guest's fault: stops the domain for good, with the reason in the log. Safe
  * for any domain from any context without locks of sched/; the caller goes on. */
 void domain_crash(struct domain *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* SCHEDOP_shutdown and the like: pauses all vCPUs, tells domain 0 (VIRQ_DOM_EXC). */
-void domain_shutdown(struct domain *d, uint32_t reason);
-void domain_resume(struct domain *d);
 #endif

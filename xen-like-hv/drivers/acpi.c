@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "drivers/acpi.h"
-#include "lib/printk.h"
 #include "x86/page.h"
+#include "x86/printk.h"
 #include "x86/processor.h"
 #include "x86/smp.h"
 

@@ -2,9 +2,9 @@
 #include "drivers/ivshmem.h"
 #include "drivers/pci.h"
 #include "lib/errno.h"
-#include "lib/printk.h"
 #include "mm/hv_pagetable.h"
 #include "x86/page.h"
+#include "x86/printk.h"
 #include "x86/smp.h"
 
 #define IVSHMEM_VENDOR 0x1af4

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "drivers/pci.h"
 #include "lib/errno.h"
-#include "lib/printk.h"
+#include "x86/printk.h"
 #include "x86/processor.h"
 
 /* Between the chipset's MMCONFIG window and the I/O APIC; nothing else is put there by QEMU's machines. */

@@ -2,7 +2,7 @@
 /* Making and asking about event channels. */
 #include "event/private.h"
 #include "lib/errno.h"
-#include "lib/printk.h"
+#include "x86/printk.h"
 
 int evtchn_alloc_unbound(struct domain *d, domid_t remote, uint32_t *ret_port)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The 2-level ABI: pending and mask bits in shared_info, a selector in vcpu_info. */
 #include "event/private.h"
-#include "lib/printk.h"
+#include "x86/printk.h"
 
 static void select_and_notify(struct domain *d, const struct evtchn *chn)
 {

@@ -1,89 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Event channel ports: the table, closing, reset; and the hypercall. */
+/* Event channels: closing, reset; and the hypercall. */
+#include "domain/continuation.h"
+#include "domain/uaccess.h"
 #include "event/private.h"
-#include "control/hypercall.h"
 #include "lib/errno.h"
-#include "lib/printk.h"
-#include "mm/heap.h"
-#include "sched/softirq.h"
-#include "x86/uaccess.h"
-
-uint32_t ports_of_abi(const struct domain *d)
-{
-	const struct evtchn_table *t = d->evtchn;
-	uint32_t abi = t->fifo ? EVTCHN_FIFO_NR_CHANNELS : (uint32_t)EVTCHN_2L_NR_CHANNELS;
-
-	return min(t->nr_ports, abi);
-}
-
-struct evtchn *port_lookup(const struct domain *d, uint32_t port)
-{
-	const struct evtchn_table *t = d->evtchn;
-	struct evtchn *bucket;
-
-	if (!t || port == 0 || port >= t->nr_ports)
-		return NULL;
-	bucket = READ_ONCE(t->bucket[port / PORTS_PER_BUCKET]);
-	return bucket ? &bucket[port % PORTS_PER_BUCKET] : NULL;
-}
-
-static struct evtchn *add_bucket(struct evtchn_table *t, uint32_t port)
-{
-	struct evtchn *b = xzalloc_array(struct evtchn, PORTS_PER_BUCKET);
-	uint32_t i;
-
-	if (!b)
-		return NULL;
-	for (i = 0; i < PORTS_PER_BUCKET; i++)
-		b[i].port = port / PORTS_PER_BUCKET * PORTS_PER_BUCKET + i;
-	__atomic_store_n(&t->bucket[port / PORTS_PER_BUCKET], b, __ATOMIC_RELEASE);
-	return &b[port % PORTS_PER_BUCKET];
-}
-
-struct evtchn *port_alloc(struct domain *d, int *err)
-{
-	struct evtchn_table *t = d->evtchn;
-	uint32_t port, end = ports_of_abi(d), first_free = 0;
-
-	*err = t->closing ? -EINVAL : -ENOSPC;
-	for (port = t->first_free; port < end && !t->closing; port++) {
-		struct evtchn *chn = port_lookup(d, port);
-
-		if (!chn) {
-			chn = add_bucket(t, port);
-			if (!chn) {
-				*err = -ENOMEM;
-				return NULL;
-			}
-		}
-		if (chn->state != ECS_FREE)
-			continue;
-		/* Free, but a FIFO queue of the guest still leads over it. */
-		if (port_is_busy(d, chn)) {
-			first_free = first_free ? first_free : port;
-			continue;
-		}
-		t->first_free = first_free ? first_free : port;
-		t->used = max(t->used, port + 1);
-		t->nr_bound++;
-		chn->notify_vcpu = 0;
-		chn->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
-		chn->lost = false;
-		return chn;
-	}
-	return NULL;
-}
-
-void port_free(struct domain *d, struct evtchn *chn)
-{
-	port_clear_pending(d, chn);
-	chn->state = ECS_FREE;
-	chn->remote = NULL;
-	chn->remote_port = 0;
-	chn->notify_vcpu = 0;
-	d->evtchn->nr_bound--;
-	d->evtchn->first_free = min(d->evtchn->first_free, chn->port);
-}
+#include "x86/printk.h"
+#include "x86/softirq.h"
 
 void lock_two(struct domain *a, struct domain *b)
 {
@@ -165,14 +87,14 @@ int evtchn_close(struct domain *d, uint32_t port)
 }
 
 /* 0, or -ERESTART_HC if asked to give way: the next call goes on. */
-static int close_all(struct domain *d, bool preemptible)
+static int close_all(struct domain *d)
 {
 	struct evtchn_table *t = d->evtchn;
 	uint32_t port;
 
 	for (port = max(t->reset_next, 1u); port < READ_ONCE(t->used); port++) {
 		(void)evtchn_close(d, port);
-		if (preemptible && port % 64 == 0 && preempt_wanted()) {
+		if (port % 64 == 0 && preempt_wanted()) {
 			t->reset_next = port + 1;
 			return -ERESTART_HC;
 		}
@@ -183,7 +105,7 @@ static int close_all(struct domain *d, bool preemptible)
 
 static int evtchn_reset(struct domain *d)
 {
-	int rc = close_all(d, true);
+	int rc = close_all(d);
 
 	if (rc)
 		return rc;
@@ -195,57 +117,34 @@ static int evtchn_reset(struct domain *d)
 	}
 	fifo_destroy(d);
 	l2_reset(d);
+	ports_forget(d->evtchn);
 	spin_unlock(&d->event_lock);
 	return 0;
 }
 
-void evtchn_reset_host(struct domain *d)
+int evtchn_reset_host(struct domain *d)
 {
-	(void)close_all(d, false);
-	l2_reset(d);
+	return evtchn_reset(d);
 }
 
-int evtchn_init(struct domain *d, uint32_t max_port)
+int evtchn_destroy(struct domain *d)
 {
-	struct evtchn_table *t = xzalloc(struct evtchn_table);
+	struct evtchn_table *t = d->evtchn;
+	int rc;
 
-	if (!t)
-		return -ENOMEM;
-	t->nr_ports = min(max_port, EVTCHN_FIFO_NR_CHANNELS - 1u) + 1u;
-	t->first_free = 1;
-	t->bucket = xzalloc_array(struct evtchn *, (t->nr_ports + PORTS_PER_BUCKET - 1) / PORTS_PER_BUCKET);
-	if (!t->bucket) {
-		xfree(t);
-		return -ENOMEM;
-	}
-	d->evtchn = t;
-	return 0;
-}
-
-void evtchn_destroy(struct domain *d)
-{
 	spin_lock(&d->event_lock);
-	d->evtchn->closing = true;
-	d->evtchn->reset_next = 0;
+	if (!t->closing) {
+		t->closing = true;
+		t->reset_next = 0;
+	}
 	spin_unlock(&d->event_lock);
-	(void)close_all(d, false);
+	rc = close_all(d);
+	if (rc)
+		return rc;
 	spin_lock(&d->event_lock);
 	fifo_destroy(d);
 	spin_unlock(&d->event_lock);
-}
-
-void evtchn_free(struct domain *d)
-{
-	struct evtchn_table *t = d->evtchn;
-	uint32_t i;
-
-	d->evtchn = NULL;
-	if (!t)
-		return;
-	for (i = 0; i < (t->nr_ports + PORTS_PER_BUCKET - 1) / PORTS_PER_BUCKET; i++)
-		xfree(t->bucket[i]);
-	xfree(t->bucket);
-	xfree(t);
+	return ports_free_buckets(d);
 }
 
 /* --- the hypercall --- */

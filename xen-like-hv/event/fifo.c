@@ -7,10 +7,10 @@
  */
 #include "event/private.h"
 #include "lib/errno.h"
-#include "lib/printk.h"
 #include "mm/frametable.h"
 #include "mm/heap.h"
 #include "pv/mmu.h"
+#include "x86/printk.h"
 
 #define WORDS_PER_PAGE (PAGE_SIZE / sizeof(event_word_t))
 #define ARRAY_PAGES (EVTCHN_FIFO_NR_CHANNELS / WORDS_PER_PAGE)
@@ -274,7 +274,7 @@ int fifo_expand_array(struct domain *d, uint64_t array_mfn)
 	int rc;
 
 	if (!f)
-		return -EINVAL;
+		return -EOPNOTSUPP;
 	if (f->nr_pages >= ARRAY_PAGES || f->nr_pages * WORDS_PER_PAGE >= d->evtchn->nr_ports)
 		return -ENOSPC;
 	rc = take_page(d, array_mfn, &pg);
@@ -312,4 +312,20 @@ void fifo_destroy(struct domain *d)
 	for (i = 0; f && i < f->nr_pages; i++)
 		put_page_and_type(mfn_to_page(virt_to_mfn(f->page[i])));
 	xfree(f);
+}
+
+void evtchn_each_page(struct domain *d, void (*fn)(struct page_info *pg, void *arg), void *arg)
+{
+	struct evtchn_fifo *f = d->evtchn ? d->evtchn->fifo : NULL;
+	struct vcpu *v;
+	unsigned int i;
+
+	for_each_vcpu(d, v, i) {
+		struct fifo_vcpu *q = v->evtchn_fifo;
+
+		if (q && q->page)
+			fn(q->page, arg);
+	}
+	for (i = 0; f && i < f->nr_pages; i++)
+		fn(mfn_to_page(virt_to_mfn(f->page[i])), arg);
 }

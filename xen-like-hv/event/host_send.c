@@ -2,7 +2,8 @@
 /* Events that domain 0 sends: bits in shared memory instead of hypercalls. */
 #include "event/private.h"
 #include "host/host.h"
-#include "sched/softirq.h"
+#include "sched/sched.h"
+#include "x86/softirq.h"
 
 #define MAX_ROUNDS 8
 
@@ -15,7 +16,7 @@ static void send_word(unsigned int word)
 		(void)evtchn_send(host_domain, word * 64 + (unsigned int)__builtin_ctzll(bits));
 }
 
-void evtchn_send_host_bits(void)
+static void send_host_bits(void)
 {
 	unsigned int round;
 
@@ -30,4 +31,9 @@ void evtchn_send_host_bits(void)
 	}
 	/* The host is faster than we are: let others have a turn. */
 	softirq_raise(EVENT_SEND_SOFTIRQ);
+}
+
+void event_boot(void)
+{
+	softirq_register(EVENT_SEND_SOFTIRQ, send_host_bits);
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* SCHEDOP_poll: sleep until one of some ports is pending, delivered or not. */
-#include "event/private.h"
 #include "event/poll.h"
+#include "domain/uaccess.h"
+#include "event/private.h"
 #include "lib/errno.h"
-#include "sched/softirq.h"
-#include "x86/uaccess.h"
+#include "sched/sched.h"
+#include "x86/softirq.h"
 
 #define POLL_MAX_PORTS 128u
 #define POLL_SEVERAL (-1)

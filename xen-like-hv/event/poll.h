@@ -7,6 +7,6 @@
 int vcpu_block(struct vcpu *v);
 int vcpu_poll(struct vcpu *v, const struct sched_poll *p);
 void poll_forget(struct vcpu *v); /* it is not polling any more */
-/* event/vcpu_info.c; v is current or down, d->hypercall_lock is held */
+/* event/vcpu_info.c; -EINVAL unless v is current or down */
 int vcpu_info_register(struct vcpu *v, uint64_t frame, uint32_t offset);
 #endif

@@ -31,6 +31,7 @@ struct evtchn {
 		domid_t allowed;   /* unbound: who may bind */
 		uint32_t virq;
 		uint32_t remote_port;
+		uint32_t next_free; /* free, but used before: the next such port */
 	};
 	struct domain *remote;     /* interdomain: a reference is held */
 };
@@ -38,9 +39,9 @@ struct evtchn {
 struct evtchn_table {
 	uint32_t nr_ports;         /* ports are below it, whatever the ABI could do */
 	uint32_t used;             /* no port from here on was ever allocated */
-	uint32_t first_free;       /* no port below is free */
+	uint32_t free_head, free_tail; /* ports below `used` that are free, the oldest first; 0: none */
 	uint32_t nr_bound;         /* ports that are not free */
-	uint32_t reset_next;       /* EVTCHNOP_reset goes on here */
+	uint32_t reset_next;       /* closing all goes on here */
 	bool closing;              /* the domain dies: no new ports */
 	volatile uint32_t pollers; /* a bit for each vCPU that did SCHEDOP_poll (may be stale) */
 	struct evtchn_fifo *fifo;  /* NULL: 2-level */
@@ -65,11 +66,16 @@ static inline bool test_and_clear_bit(unsigned int nr, volatile void *p)
 	return __atomic_fetch_and((volatile uint64_t *)p + nr / BITS_PER_WORD, ~bit, __ATOMIC_SEQ_CST) & bit;
 }
 
-/* evtchn.c: ports */
+/* ports.c */
 struct evtchn *port_lookup(const struct domain *d, uint32_t port); /* NULL: no such port, or never used */
 struct evtchn *port_alloc(struct domain *d, int *err);             /* event_lock held; still ECS_FREE */
 void port_free(struct domain *d, struct evtchn *chn);
 uint32_t ports_of_abi(const struct domain *d);
+/* None is bound: the ABI may change, and with it how many there are. */
+void ports_forget(struct evtchn_table *t);
+/* The domain is dying and none is bound: 0, or -ERESTART_HC. */
+int ports_free_buckets(struct domain *d);
+/* evtchn.c */
 void lock_two(struct domain *a, struct domain *b);
 void unlock_two(struct domain *a, struct domain *b);
 int evtchn_close(struct domain *d, uint32_t port);

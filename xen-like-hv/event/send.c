@@ -3,7 +3,8 @@
 #include "event/private.h"
 #include "host/host.h"
 #include "lib/errno.h"
-#include "lib/printk.h"
+#include "sched/sched.h"
+#include "x86/printk.h"
 
 void port_set_pending(struct domain *d, struct evtchn *chn)
 {

@@ -13,8 +13,13 @@ int grant_release_mappings(struct domain *d);
  * Mappings that others have of d's pages stay good until they unmap them. */
 void grant_close(struct domain *d);
 void grant_destroy(struct domain *d);    /* the tables themselves, with the last reference to d */
-void grant_reset_host(struct domain *d); /* NODE_OP_RESET_HOST */
+int grant_reset_host(struct domain *d);  /* NODE_OP_RESET_HOST; likewise */
 /* XENMAPSPACE-like: the machine frame of grant-table frame idx, growing the table: 0 or -errno. */
 int grant_frame_mfn(struct domain *d, uint32_t idx, bool status, mfn_t *ret);
+/* For the audit; nothing of d runs. d's mappings of others' (or its own) frames; is frame among them, with that access? */
+void grant_each_mapping(struct domain *d, void (*fn)(mfn_t frame, bool readonly, void *arg), void *arg);
+bool grant_maps_frame(struct domain *d, mfn_t frame, bool writable);
 long do_grant_table_op(unsigned long cmd, unsigned long arg, unsigned long count);
+/* XENMEM_acquire_resource: domain 0 maps frames of a table (grant/resource.c). */
+long memory_acquire_resource(unsigned long arg);
 #endif

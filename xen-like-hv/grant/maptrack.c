@@ -3,6 +3,7 @@
 #include "grant/private.h"
 #include "mm/heap.h"
 #include "mm/page_alloc.h"
+#include "x86/softirq.h"
 
 struct maptrack *maptrack_get(struct grant_table *gt, uint32_t handle)
 {
@@ -28,7 +29,8 @@ static bool grow(struct grant_table *gt)
 		return false;
 	for (i = 0; i < MAPTRACK_PER_PAGE; i++)
 		page[i].next_free = i + 1 < MAPTRACK_PER_PAGE ? base + i + 1 : gt->free_handle;
-	gt->maptrack[gt->nr_maptrack++] = page;
+	gt->maptrack[gt->nr_maptrack] = page;
+	__atomic_store_n(&gt->nr_maptrack, gt->nr_maptrack + 1, __ATOMIC_RELEASE);
 	gt->free_handle = base;
 	return true;
 }
@@ -59,15 +61,28 @@ void maptrack_free(struct grant_table *gt, uint32_t handle)
 	spin_unlock(&gt->maptrack_lock);
 }
 
-bool maptrack_maps(struct grant_table *gt, mfn_t frame)
+static bool page_maps(struct grant_table *gt, uint32_t page, mfn_t frame)
 {
+	const struct maptrack *m = gt->maptrack[page];
 	bool found = false;
-	uint32_t i, n;
+	uint32_t n;
 
 	spin_lock(&gt->maptrack_lock);
-	for (i = 0; i < gt->nr_maptrack && !found; i++)
-		for (n = 0; n < MAPTRACK_PER_PAGE && !found; n++)
-			found = gt->maptrack[i][n].rd != NULL && gt->maptrack[i][n].frame.m == frame.m;
+	for (n = 0; n < MAPTRACK_PER_PAGE && !found; n++)
+		found = m[n].rd != NULL && m[n].frame.m == frame.m;
 	spin_unlock(&gt->maptrack_lock);
 	return found;
+}
+
+int maptrack_maps(struct grant_table *gt, mfn_t frame)
+{
+	uint32_t i, n = __atomic_load_n(&gt->nr_maptrack, __ATOMIC_ACQUIRE);
+
+	for (i = 0; i < n; i++) {
+		if (page_maps(gt, i, frame))
+			return 1;
+		if (preempt_wanted())
+			return -ERESTART_HC;
+	}
+	return 0;
 }

@@ -19,10 +19,10 @@
 #define GRANT_PRIVATE_H
 
 #include "domain/domain.h"
+#include "domain/uaccess.h"
 #include "grant/grant.h"
 #include "lib/errno.h"
-#include "lib/printk.h"
-#include "x86/uaccess.h"
+#include "x86/printk.h"
 
 #define GRANT_FRAMES_LIMIT 512u     /* of a domain, whatever the tools ask for */
 #define MAPTRACK_FRAMES_LIMIT 4096u
@@ -105,7 +105,8 @@ bool grant_get_frame(mfn_t frame, struct domain *owner, bool readonly);
 uint32_t maptrack_alloc(struct grant_table *gt); /* MAPTRACK_NONE */
 void maptrack_free(struct grant_table *gt, uint32_t handle);
 struct maptrack *maptrack_get(struct grant_table *gt, uint32_t handle); /* maptrack_lock held; NULL */
-bool maptrack_maps(struct grant_table *gt, mfn_t frame);
+/* 1 or 0; -ERESTART_HC: asked to give way. There is nothing to go on from: a guest may have very many. */
+int maptrack_maps(struct grant_table *gt, mfn_t frame);
 
 /* One element each of a batch: 0, or -errno to end it. */
 int gnttab_map_one(uint64_t arg);

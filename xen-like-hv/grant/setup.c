@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The operations on a table as a whole: size, frames, version. */
 #include "grant/private.h"
+#include "x86/softirq.h"
 
 struct domain *grant_lookup_own(domid_t id, int16_t *status)
 {
@@ -21,14 +22,19 @@ struct domain *grant_lookup_own(domid_t id, int16_t *status)
 	return d;
 }
 
-/* Writes the frame numbers of the first nr frames to a list at addr. */
-static int16_t list_frames(struct domain *d, uint32_t nr, bool status, uint64_t addr)
+/*
+ * Writes the frame numbers of the first nr frames to a list at addr: GNTST_*.
+ * The table grows on the way; -ERESTART_HC: the list is written from its start again.
+ */
+static int list_frames(struct domain *d, uint32_t nr, bool status, uint64_t addr)
 {
 	uint64_t frame;
 	uint32_t i;
 	mfn_t m;
 
 	for (i = 0; i < nr; i++) {
+		if (i % 64 == 63 && preempt_wanted())
+			return -ERESTART_HC;
 		if (grant_frame_mfn(d, i, status, &m) != 0)
 			return GNTST_general_error;
 		frame = m.m;
@@ -42,15 +48,19 @@ int gnttab_setup_table(uint64_t arg)
 {
 	struct gnttab_setup_table op;
 	struct domain *d;
+	int rc;
 
 	if (copy_from_guest(&op, arg, 1))
 		return -EFAULT;
 	d = grant_lookup_own(op.dom, &op.status);
 	if (d != NULL) {
-		op.status = op.nr_frames > d->grant->max_frames
-				    ? GNTST_general_error
-				    : list_frames(d, op.nr_frames, false, handle_addr(op.frame_list));
+		rc = op.nr_frames > d->grant->max_frames
+			     ? GNTST_general_error
+			     : list_frames(d, op.nr_frames, false, handle_addr(op.frame_list));
 		put_domain(d);
+		if (rc == -ERESTART_HC)
+			return rc;
+		op.status = (int16_t)rc;
 	}
 	return copy_to_guest(arg, &op, 1);
 }
@@ -59,15 +69,19 @@ int gnttab_get_status_frames(uint64_t arg)
 {
 	struct gnttab_get_status_frames op;
 	struct domain *d;
+	int rc;
 
 	if (copy_from_guest(&op, arg, 1))
 		return -EFAULT;
 	d = grant_lookup_own(op.dom, &op.status);
 	if (d != NULL) {
-		op.status = op.nr_frames > READ_ONCE(d->grant->nr_status)
-				    ? GNTST_general_error
-				    : list_frames(d, op.nr_frames, true, handle_addr(op.frame_list));
+		rc = op.nr_frames > READ_ONCE(d->grant->nr_status)
+			     ? GNTST_general_error
+			     : list_frames(d, op.nr_frames, true, handle_addr(op.frame_list));
 		put_domain(d);
+		if (rc == -ERESTART_HC)
+			return rc;
+		op.status = (int16_t)rc;
 	}
 	return copy_to_guest(arg, &op, 1);
 }
@@ -123,6 +137,20 @@ int gnttab_get_version(uint64_t arg)
 	return copy_to_guest(arg, &op, 1);
 }
 
+/* An entry at a time: the console may be slow, and the guest wants the lock. */
+static void dump_entry(struct grant_table *gt, uint32_t ref)
+{
+	struct active_grant act = { .readers = 0 };
+
+	spin_lock(&gt->lock);
+	if (ref < grant_nr_refs(gt))
+		act = *grant_active(gt, ref);
+	spin_unlock(&gt->lock);
+	if (act.readers != 0 || act.writers != 0)
+		printk("  [%u] to d%u frame %#lx, %u readers, %u writers\n", ref, act.domid, act.frame.m, act.readers,
+		       act.writers);
+}
+
 int gnttab_dump_table(uint64_t arg)
 {
 	struct gnttab_dump_table op;
@@ -139,17 +167,10 @@ int gnttab_dump_table(uint64_t arg)
 	d = grant_lookup_own(op.dom, &op.status);
 	if (d != NULL) {
 		gt = d->grant;
-		spin_lock(&gt->lock);
 		printk("d%u: grant table version %u, %u of %u frames\n", d->domid, gt->version, gt->nr_frames,
 		       gt->max_frames);
-		for (ref = 0; ref < grant_nr_refs(gt); ref++) {
-			const struct active_grant *act = grant_active(gt, ref);
-
-			if (act->readers != 0 || act->writers != 0)
-				printk("  [%u] to d%u frame %#lx, %u readers, %u writers\n", ref, act->domid,
-				       act->frame.m, act->readers, act->writers);
-		}
-		spin_unlock(&gt->lock);
+		for (ref = 0; ref < READ_ONCE(gt->nr_frames) * V1_PER_FRAME; ref++)
+			dump_entry(gt, ref);
 		put_domain(d);
 	}
 	return copy_to_guest(arg, &op, 1);

@@ -56,6 +56,7 @@ int gnttab_cache_flush_one(uint64_t arg)
 	struct gnttab_cache_flush op;
 	struct page_info *pg;
 	mfn_t frame;
+	int rc;
 
 	if (copy_from_guest(&op, arg, 1))
 		return -EFAULT;
@@ -74,5 +75,6 @@ int gnttab_cache_flush_one(uint64_t arg)
 		put_page(pg);
 		return 0;
 	}
-	return maptrack_maps(ld->grant, frame) ? 0 : -EPERM;
+	rc = maptrack_maps(ld->grant, frame);
+	return rc == 1 ? 0 : rc == 0 ? -EPERM : rc;
 }

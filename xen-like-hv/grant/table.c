@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of a granting domain: its frames, growth, version, end; and the hypercall. */
+#include "domain/continuation.h"
 #include "grant/private.h"
-#include "control/hypercall.h"
 #include "mm/heap.h"
 #include "mm/page_alloc.h"
-#include "sched/softirq.h"
+#include "x86/softirq.h"
 
 /* Called for every index into the table: gt->nr_frames bounds what the guest named. */
 uint32_t grant_nr_refs(const struct grant_table *gt)
@@ -175,6 +175,17 @@ static void restore_reserved(struct grant_table *gt, const struct reserved_entry
 	}
 }
 
+/* The owner's and nobody else's references: guests map what they will. */
+static bool status_mapped(const struct grant_table *gt)
+{
+	uint32_t i;
+
+	for (i = 0; i < gt->nr_status; i++)
+		if ((uint32_t)READ_ONCE(mfn_to_page(virt_to_mfn(gt->status[i]))->count_info) > 1)
+			return true;
+	return false;
+}
+
 /* The reserved entries survive, also while in use: the tools set them up before the guest runs. */
 int grant_set_version(struct domain *d, uint32_t version)
 {
@@ -186,7 +197,7 @@ int grant_set_version(struct domain *d, uint32_t version)
 	spin_lock(&gt->lock);
 	if (gt->version == version)
 		goto out;
-	if (gt->closed || gt->nr_pinned != 0) {
+	if (gt->closed || gt->nr_pinned != 0 || (version == 1 && status_mapped(gt))) {
 		ret = -EBUSY;
 		goto out;
 	}
@@ -197,7 +208,7 @@ int grant_set_version(struct domain *d, uint32_t version)
 		goto out;
 	for (i = 0; i < gt->nr_frames; i++)
 		memset(gt->shared[i], 0, PAGE_SIZE);
-	/* They stay with version 1: the guest may keep those mapped, and would get new ones each time. */
+	/* They stay with version 1: a vCPU may have mapped one meanwhile, and would get new ones each time. */
 	for (i = 0; i < gt->nr_status; i++)
 		memset(gt->status[i], 0, PAGE_SIZE);
 	gt->version = version;
@@ -276,7 +287,7 @@ void grant_destroy(struct domain *d)
 }
 
 struct batch_op {
-	int (*one)(uint64_t arg);
+	int (*one)(uint64_t arg); /* -ERESTART_HC: this element once more */
 	uint32_t size; /* of an element; 0: a single operation, count must be 1 */
 };
 
@@ -296,6 +307,11 @@ static const struct batch_op ops[] = {
 	[GNTTABOP_cache_flush] = { gnttab_cache_flush_one, sizeof(struct gnttab_cache_flush) },
 };
 
+static long again(unsigned long cmd, const struct batch_op *op, unsigned long arg, uint32_t n, uint32_t done)
+{
+	return hypercall_continuation(__HYPERVISOR_grant_table_op, cmd, arg + (uint64_t)done * op->size, n - done, 0, 0);
+}
+
 long do_grant_table_op(unsigned long cmd, unsigned long arg, unsigned long count)
 {
 	const struct batch_op *op;
@@ -308,13 +324,14 @@ long do_grant_table_op(unsigned long cmd, unsigned long arg, unsigned long count
 	if (cmd >= ARRAY_SIZE(ops) || ops[cmd].one == NULL)
 		return -ENOSYS;
 	op = &ops[cmd];
-	if (op->size == 0)
-		return n != 1 ? -EINVAL : op->one(arg);
+	if (op->size == 0 && n != 1)
+		return -EINVAL;
 	for (done = 0; done < n; done++) {
 		if (done != 0 && preempt_wanted())
-			return hypercall_continuation(__HYPERVISOR_grant_table_op, cmd,
-						      arg + (uint64_t)done * op->size, n - done, 0, 0);
+			return again(cmd, op, arg, n, done);
 		ret = op->one(arg + (uint64_t)done * op->size);
+		if (ret == -ERESTART_HC)
+			return again(cmd, op, arg, n, done);
 		if (ret != 0)
 			return ret;
 	}

@@ -6,6 +6,7 @@
  */
 #include "grant/private.h"
 #include "mm/page_alloc.h"
+#include "pv/mmu.h"
 
 static uint32_t *entry_word(struct grant_table *gt, uint32_t ref)
 {
@@ -35,7 +36,7 @@ static void complete(struct grant_table *gt, uint32_t ref, uint64_t frame)
 static int hand_over(struct domain *ld, struct domain *rd, uint32_t ref, struct page_info *pg)
 {
 	struct grant_table *gt = rd->grant;
-	uint64_t frame = page_to_mfn(pg).m;
+	uint64_t frame = page_to_mfn(pg).m, gfn = m2p_get(mfn(frame));
 	int ret;
 
 	spin_lock(&gt->lock);
@@ -44,7 +45,11 @@ static int hand_over(struct domain *ld, struct domain *rd, uint32_t ref, struct 
 	} else if (!commit(gt, ref, ld->domid)) {
 		ret = GNTST_general_error;
 	} else {
+		/* While it is nobody's: what the giver said of it is not for the receiver. */
+		m2p_set(mfn(frame), ~0ULL);
 		ret = domain_page_assign(rd, pg) == 0 ? GNTST_okay : GNTST_general_error;
+		if (ret != GNTST_okay)
+			m2p_set(mfn(frame), gfn);
 		complete(gt, ref, ret == GNTST_okay ? frame : 0);
 	}
 	spin_unlock(&gt->lock);

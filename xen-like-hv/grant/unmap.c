@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* GNTTABOP_unmap_grant_ref, unmap_and_replace; and the end of a domain's mappings. */
 #include "grant/private.h"
+#include "mm/page_alloc.h"
 #include "pv/mmu.h"
-#include "sched/softirq.h"
+#include "x86/softirq.h"
 
 /* Takes back a claimed handle's mappings named in what (MT_HOST, MT_DEVICE), the handle with the last. */
 static void drop(struct domain *ld, uint32_t handle, unsigned int what)
@@ -108,14 +109,12 @@ int gnttab_unmap_and_replace_one(uint64_t arg)
 }
 
 /* Page table entries keep their own references, which pv_relinquish_memory drops. */
-int grant_release_mappings(struct domain *d)
+static int release_all(struct domain *d)
 {
 	struct grant_table *gt = d->grant;
 	struct maptrack m;
 	uint32_t handle;
 
-	if (gt == NULL)
-		return 0;
 	while (gt->release_cursor < gt->nr_maptrack * MAPTRACK_PER_PAGE) {
 		handle = gt->release_cursor++;
 		if (claim(gt, handle, &m))
@@ -123,12 +122,28 @@ int grant_release_mappings(struct domain *d)
 		if (handle % 64 == 63 && preempt_wanted())
 			return -ERESTART_HC;
 	}
-	gt->release_cursor = 0;
 	return 0;
 }
 
-void grant_reset_host(struct domain *d)
+/* Here, and not when the object goes, where nothing can be preempted. */
+int grant_release_mappings(struct domain *d)
 {
-	while (grant_release_mappings(d) != 0)
-		;
+	struct grant_table *gt = d->grant;
+	int rc = gt != NULL ? release_all(d) : 0;
+
+	while (rc == 0 && gt != NULL && gt->nr_maptrack != 0) {
+		free_hv_page(gt->maptrack[--gt->nr_maptrack]);
+		if (gt->nr_maptrack % 64 == 0 && preempt_wanted())
+			rc = -ERESTART_HC;
+	}
+	return rc;
+}
+
+int grant_reset_host(struct domain *d)
+{
+	int rc = release_all(d);
+
+	if (rc == 0)
+		d->grant->release_cursor = 0;
+	return rc;
 }

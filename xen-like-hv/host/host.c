@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "host/host.h"
-#include "domain/domain.h"
 #include "drivers/ivshmem.h"
-#include "lib/conring.h"
 #include "lib/errno.h"
-#include "lib/printk.h"
 #include "mm/memmap.h"
 #include "mm/page_alloc.h"
-#include "sched/softirq.h"
 #include "time/timer.h"
+#include "x86/conring.h"
+#include "x86/crash.h"
 #include "x86/page.h"
+#include "x86/printk.h"
 #include "x86/smp.h"
+#include "x86/softirq.h"
 
 #define ARENA_ORDER 7 /* 512 KiB */
 #define ARENA_BYTES (PAGE_SIZE << ARENA_ORDER)
@@ -50,12 +50,12 @@ void *host_arena(uint64_t handle, uint64_t len)
 
 static void mailbox_irq(void)
 {
-	softirq_raise(HOST_SOFTIRQ);
+	host_doorbell(HOST_SOFTIRQ);
 }
 
 static void send_irq(void)
 {
-	softirq_raise(EVENT_SEND_SOFTIRQ);
+	host_doorbell(EVENT_SEND_SOFTIRQ);
 }
 
 /* Vectors the node ABI has no use for yet. */
@@ -114,7 +114,20 @@ static void init_doorbells(void)
 		printk("no doorbell device (%d): the host has to poll\n", rc);
 }
 
-void host_init(void)
+static void tell_crash(void)
+{
+	node_shared->conring_prod = conring_prod;
+	node_shared->panic_cpu = smp_cpu();
+	__atomic_store_n(&node_shared->hv_state, NODE_STATE_PANIC, __ATOMIC_RELEASE);
+	host_ring(NODE_VEC_DONE);
+}
+
+bool host_work_pending(void)
+{
+	return __atomic_load_n(&node_shared->mailbox.state, __ATOMIC_ACQUIRE) == NODE_MBOX_REQUEST;
+}
+
+void host_init(const void *shared_info)
 {
 	struct page_info *pg = page_alloc(ARENA_ORDER, 0);
 	struct node_shared *ns = paddr_to_virt(NODE_SHARED_PADDR);
@@ -123,7 +136,7 @@ void host_init(void)
 		panic("no memory for the host's arena\n");
 	BUG_ON(!mfn_valid(mfn(NODE_SHARED_PADDR >> PAGE_SHIFT)));
 	for (unsigned int i = 0; i < 1u << ARENA_ORDER; i++)
-		pg[i].count_info = PGC_hv | 1;
+		pg[i].count_info = PGC_hv;
 	arena = page_to_virt(pg);
 	memset(ns, 0, NODE_SHARED_SIZE);
 	ns->abi_version = NODE_ABI_VERSION;
@@ -132,13 +145,14 @@ void host_init(void)
 	ns->nr_pages = total_pages;
 	ns->arena_paddr = virt_to_paddr(arena);
 	ns->arena_size = ARENA_BYTES;
-	ns->shared_info_paddr = virt_to_paddr(host_domain->shared_info);
+	ns->shared_info_paddr = virt_to_paddr(shared_info);
 	ns->conring_paddr = sym_to_paddr(conring);
 	ns->conring_size = CONRING_SIZE;
 	ns->conring_prod = conring_prod;
 	ns->hv_sleeps = 1;
 	__atomic_store_n(&ns->magic, NODE_MAGIC, __ATOMIC_RELEASE);
 	node_shared = ns;
+	crash_tell_host = tell_crash;
 	init_doorbells();
 	timer_init(&log_timer, log_timer_fn, NULL, 0);
 	softirq_register(LOG_SOFTIRQ, log_softirq);

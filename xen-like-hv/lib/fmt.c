@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The usual conversions: d i u x X o c s p %, flags 0 - # +, width, precision, hh h l ll z. */
-#include "lib/printk.h"
+#include "lib/string.h"
 
 struct out {
 	char *buf;

@@ -3,7 +3,7 @@
  * Eight bytes an iteration where the length allows: under TCG each iteration
  * of a string instruction costs the same whatever its width.
  */
-#include "lib/printk.h"
+#include "lib/string.h"
 
 #undef memcpy
 #undef memset

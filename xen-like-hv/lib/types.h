@@ -35,4 +35,5 @@ static inline gfn_t gfn(uint64_t g) { return (gfn_t){ g }; }
 #define MICROSECS(us) ((s_time_t)(us) * 1000)
 #define MILLISECS(ms) ((s_time_t)(ms) * 1000000)
 
+#include "lib/delay.h"
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "mm/buddy.h"
-#include "lib/printk.h"
+#include "x86/printk.h"
 
 static uint32_t heads[NR_ZONES][NR_CHUNK_KINDS][MAX_ORDER + 1]; /* first chunk, 0: none */
 uint64_t buddy_pages[NR_CHUNK_KINDS];

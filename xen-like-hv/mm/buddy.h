@@ -5,6 +5,7 @@
 #include "mm/frametable.h"
 #include "mm/page_alloc.h"
 #include "x86/spinlock.h"
+#include "x86/tlb.h"
 
 #define NR_ZONES 2
 #define ZONE_LOW 0
@@ -25,13 +26,6 @@ extern uint64_t buddy_pages[NR_CHUNK_KINDS]; /* on the lists */
 
 static inline unsigned int zone_of(uint64_t m) { return m < FRAME_4G ? ZONE_LOW : ZONE_HIGH; }
 static inline struct page_info *page_at(uint64_t m) { return mfn_to_page(mfn(m)); }
-/* The later of two times; 0 is "no flush needed". Distances stay far below half the range. */
-static inline uint32_t tlb_later(uint32_t a, uint32_t b)
-{
-	if (!a || !b)
-		return a | b;
-	return (int32_t)(a - b) > 0 ? a : b;
-}
 
 /* The lock is held for these. stamp: when a TLB may last have learnt of one of the frames; 0: none can. */
 void buddy_insert(uint64_t m, unsigned int order, enum chunk_kind kind, uint32_t stamp);

@@ -5,18 +5,18 @@
  * host nothing: not even its page_info is touched.
  *
  * count_info: PGC_ state and flags, and the general reference count. An
- * allocated page of a domain has PGC_allocated, which holds one reference.
+ * allocated page of a domain has PGC_allocated, which holds one reference. A
+ * page of the hypervisor that no guest may map has PGC_hv and a count of 0, so
+ * that a get_page() that was late for its last owner cannot add to it.
  * type_info: the type, its flags and the type count: how many uses need the
  * page to be of that type. The type can change only while the count is 0.
- * Both change by cmpxchg alone (mm/page_ref.c, pv/page_type.c).
+ * Both change by cmpxchg alone (domain/page_ref.c, pv/page_type.c).
  */
 #ifndef MM_FRAMETABLE_H
 #define MM_FRAMETABLE_H
 
 #include "lib/types.h"
 #include "x86/page.h"
-
-struct domain;
 
 struct page_info {
 	uint64_t count_info;
@@ -66,19 +66,10 @@ static inline void *page_to_virt(const struct page_info *p) { return mfn_to_virt
 /* RAM that the frame table describes (not a hole, not a device). */
 bool mfn_valid(mfn_t m);
 
-/* mm/page_ref.c: references. get_page fails unless d owns the page now. */
-bool __must_check get_page(struct page_info *pg, struct domain *d);
-void put_page(struct page_info *pg);
-/* A further reference to a page on which the caller holds one: false only on overflow. */
-bool __must_check get_page_known(struct page_info *pg);
 /* Before an entry that allows execution is stored; the caller holds a reference. */
 static inline void page_note_exec(struct page_info *pg)
 {
 	if (!(READ_ONCE(pg->flags) & PGF_exec))
 		__atomic_fetch_or(&pg->flags, PGF_exec, __ATOMIC_RELAXED);
 }
-struct domain *page_owner(const struct page_info *pg); /* NULL: none; no reference taken */
-/* mm/domain_pages.c tells page_ref.c who is behind pg->owner: a domain from its first page to its last. */
-int page_owner_enter(struct domain *d);
-void page_owner_leave(struct domain *d);
 #endif

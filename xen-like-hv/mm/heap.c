@@ -5,10 +5,10 @@
  * page_info says which; an object's address leads to it.
  */
 #include "mm/heap.h"
-#include "lib/printk.h"
 #include "mm/page_alloc.h"
 #include "mm/private.h"
 #include "x86/page.h"
+#include "x86/printk.h"
 #include "x86/spinlock.h"
 
 #define MIN_SHIFT 5
@@ -23,7 +23,7 @@ struct slot {
 #define SLOT_END 1u
 
 /*
- * page_info of a heap page: count_info PGC_hv | 1, order the class or CLASS_LARGE
+ * page_info of a heap page: count_info PGC_hv, order the class or CLASS_LARGE
  * (then u the chunk's order), type_info free slots, u the first free slot.
  * Pages with a free slot are on the class's list by next and prev.
  */
@@ -143,7 +143,7 @@ static void *alloc_large(size_t size)
 	pg = page_alloc(order, 0);
 	if (!pg)
 		return NULL;
-	pg->count_info = PGC_hv | 1;
+	pg->count_info = PGC_hv;
 	pg->order = CLASS_LARGE;
 	pg->u = order;
 	return page_to_virt(pg);
@@ -169,7 +169,7 @@ void xfree(void *p)
 	if (!p)
 		return;
 	pg = mfn_to_page(virt_to_mfn(p));
-	BUG_ON(pg->count_info != (PGC_hv | 1));
+	BUG_ON(pg->count_info != PGC_hv);
 	if (pg->order == CLASS_LARGE)
 		free_large(pg);
 	else

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "mm/hv_pagetable.h"
-#include "lib/printk.h"
 #include "mm/frametable.h"
 #include "mm/memmap.h"
 #include "mm/page_alloc.h"
+#include "x86/printk.h"
 #include "x86/processor.h"
 #include "x86/tlb.h"
 

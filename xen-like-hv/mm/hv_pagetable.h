@@ -11,6 +11,11 @@ extern uint64_t hv_l4_template[512];
 extern uint64_t *m2p_rw;
 extern paddr_t m2p_paddr;
 extern uint64_t m2p_bytes;         /* whole 2 MiB; guests see it at M2P_RO_VIRT */
+/*
+ * The owner of a frame is the only one to set its entry, and only while it can
+ * hold a reference; once nobody can, the entry says that there is no owner.
+ */
+static inline void m2p_forget(mfn_t m) { WRITE_ONCE(m2p_rw[m.m], ~0ULL); }
 
 /* Builds all of it (direct map, frame table, M2P, image) and loads it. */
 void hv_pagetable_init(void);

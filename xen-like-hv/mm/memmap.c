@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "mm/memmap.h"
-#include "lib/printk.h"
 #include "mm/frametable.h"
+#include "x86/printk.h"
 
 struct mem_range ram_ranges[MEMMAP_MAX], free_ranges[MEMMAP_MAX];
 unsigned int nr_ram_ranges, nr_free_ranges;

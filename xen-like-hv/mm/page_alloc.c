@@ -11,14 +11,13 @@
  * is mostly left to the host. The hypervisor's own pages are zeroed at once.
  */
 #include "mm/page_alloc.h"
-#include "boot/boot.h"
-#include "domain/domain.h"
+#include "lib/cmdline.h"
 #include "lib/errno.h"
-#include "lib/printk.h"
 #include "mm/buddy.h"
 #include "mm/memmap.h"
 #include "mm/private.h"
 #include "x86/page.h"
+#include "x86/printk.h"
 #include "x86/tlb.h"
 
 /* Frames [next, end) never handed out. */
@@ -84,17 +83,17 @@ static uint64_t take(unsigned int order, unsigned int flags, enum chunk_kind *ki
  * hypervisor included, may have what is claimed. In one piece with the taking:
  * two CPUs would each find the last unclaimed chunk free.
  */
-static uint64_t take_locked(struct domain *d, unsigned int order, unsigned int flags, enum chunk_kind *kind,
+static uint64_t take_locked(struct page_claim *claim, unsigned int order, unsigned int flags, enum chunk_kind *kind,
 			    uint32_t *stamp, bool *refused)
 {
 	unsigned long irq = spin_lock_irqsave(&heap_lock);
-	uint64_t n = 1ULL << order, own = d ? d->outstanding_pages : 0, m = 0;
+	uint64_t n = 1ULL << order, own = claim ? claim->outstanding : 0, m = 0;
 
 	*refused = unlikely(claimed_pages != 0) && free_pages < claimed_pages - own + n;
 	if (!*refused)
 		m = take(order, flags, kind, stamp);
 	if (m && unlikely(own)) {
-		d->outstanding_pages -= min(own, n);
+		claim->outstanding -= min(own, n);
 		claimed_pages -= min(own, n);
 	}
 	spin_unlock_irqrestore(&heap_lock, irq);
@@ -109,7 +108,7 @@ void flush_stale(uint32_t stamp)
 		flush_tlb_mask(stale);
 }
 
-struct page_info *page_alloc_for(struct domain *d, unsigned int order, unsigned int flags)
+struct page_info *page_alloc_for(struct page_claim *claim, unsigned int order, unsigned int flags)
 {
 	struct page_info *pg;
 	enum chunk_kind kind;
@@ -119,9 +118,9 @@ struct page_info *page_alloc_for(struct domain *d, unsigned int order, unsigned 
 
 	if (order > MAX_ORDER)
 		return NULL;
-	m = take_locked(d, order, flags, &kind, &stamp, &refused);
+	m = take_locked(claim, order, flags, &kind, &stamp, &refused);
 	if (!m && !refused && dirty_consolidate(order))
-		m = take_locked(d, order, flags, &kind, &stamp, &refused);
+		m = take_locked(claim, order, flags, &kind, &stamp, &refused);
 	if (!m)
 		return NULL;
 	pg = page_at(m);
@@ -170,14 +169,14 @@ void heap_put(struct page_info *pg, unsigned int order)
 void page_free_run(struct page_info *pg, uint64_t n, bool code)
 {
 	uint64_t m = page_to_mfn(pg).m;
-	uint32_t now = tlb_clock_now();
+	uint32_t stamp = tlb_clock_now();
 
 	BUG_ON(!mfn_valid(mfn(m)) || !mfn_valid(mfn(m + n - 1)));
 	for (uint64_t i = 0; i < n; i++) {
 		BUG_ON(pg[i].flags & (PGF_head | PGF_out) || pg[i].count_info);
 		pg[i] = (struct page_info){ 0 };
 	}
-	insert_run(m, n, code ? CHUNK_code : CHUNK_dirty, now ? now : 1);
+	insert_run(m, n, code ? CHUNK_code : CHUNK_dirty, stamp);
 }
 
 void page_free(struct page_info *pg)
@@ -202,7 +201,7 @@ void *alloc_hv_page(void)
 
 	if (!pg)
 		return NULL;
-	pg->count_info = PGC_hv | 1;
+	pg->count_info = PGC_hv;
 	return page_to_virt(pg);
 }
 
@@ -220,17 +219,17 @@ void free_hv_page(void *va)
 		heap_put(pg, 0);
 }
 
-int domain_claim_pages(struct domain *d, uint64_t pages)
+int claim_pages(struct page_claim *claim, uint64_t pages)
 {
 	unsigned long flags = spin_lock_irqsave(&heap_lock);
-	uint64_t others = claimed_pages - d->outstanding_pages;
+	uint64_t others = claimed_pages - claim->outstanding;
 	int rc = 0;
 
-	if (pages > d->outstanding_pages && (free_pages < others || pages > free_pages - others)) {
+	if (pages > claim->outstanding && (free_pages < others || pages > free_pages - others)) {
 		rc = -ENOMEM;
 	} else {
 		claimed_pages = others + pages;
-		d->outstanding_pages = pages;
+		claim->outstanding = pages;
 	}
 	spin_unlock_irqrestore(&heap_lock, flags);
 	return rc;

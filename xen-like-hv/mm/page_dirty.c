@@ -10,12 +10,12 @@
  * it a microsecond, so these are zeroed here, a few at a time, when the host
  * asks for dirty frames and there are no others.
  */
-#include "mm/buddy.h"
 #include "lib/errno.h"
-#include "lib/printk.h"
+#include "mm/buddy.h"
 #include "mm/page_host.h"
-#include "sched/softirq.h"
-#include "time/timer.h"
+#include "x86/printk.h"
+#include "x86/softirq.h"
+#include "x86/tsc.h"
 
 #define TAKE_ORDER 10u     /* 4 MiB: */
 #define TAKE_PAGES 1024u   /* little is ever missed by an allocation */

@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Frames on the guest kernel's stack: exceptions, callbacks, slow system calls. */
 #include "pv/bounce.h"
-#include "lib/printk.h"
-#include "pv/fast_paths.h"
+#include "domain/uaccess.h"
 #include "pv/mmu.h"
-#include "sched/softirq.h"
+#include "x86/printk.h"
 #include "x86/processor.h"
+#include "x86/softirq.h"
 #include "x86/spinlock.h"
-#include "x86/uaccess.h"
-
-bool pv_architectural_iopl(const struct vcpu *v)
-{
-	return v->domain->pv.vm_assist >> VMASST_TYPE_architectural_iopl & 1;
-}
 
 void pv_toggle_mode(struct vcpu *v)
 {
@@ -22,31 +16,12 @@ void pv_toggle_mode(struct vcpu *v)
 	irq_restore(flags);
 }
 
-/* Room for the largest frame below a stack pointer that bounce.S uses unchecked. */
-#define FRAME_MAX 128
-
-void pv_update_fast_paths(struct vcpu *v)
-{
-	uint64_t sp = v->pv.kernel_sp;
-	uint8_t fast = 0;
-
-	/* With SMAP, accesses to the guest's stack need more than bounce.S does. */
-	if (!uaccess_smap && !pv_architectural_iopl(v)) {
-		if (!v->pv.in_nmi)
-			fast |= PV_FAST_IRET;
-		if (v->pv.syscall_cb && v->pv.syscall_mask_events && sp % 16 == 0 && sp >= FRAME_MAX &&
-		    guest_range_ok(sp - FRAME_MAX, FRAME_MAX))
-			fast |= PV_FAST_SYSCALL;
-	}
-	WRITE_ONCE(v->pv.fast_paths, fast);
-}
-
 void pv_crash_current(const char *why)
 {
 	struct vcpu *v = current;
 
 	if (!v->domain->is_shutting_down)
-		show_regs(guest_regs());
+		dump_regs(gprintk, guest_regs());
 	domain_crash(v->domain, "vcpu %u: %s", v->vcpu_id, why);
 	/* It must not run on, whatever domain_crash found to do. */
 	softirq_raise(SCHEDULE_SOFTIRQ);
@@ -168,7 +143,7 @@ void pv_syscall64(struct cpu_user_regs *regs)
 		return;
 	}
 	pv_bounce(v->pv.syscall_cb, v->pv.syscall_mask_events ? BOUNCE_MASK_EVENTS : 0, 0, NULL);
-	pv_update_fast_paths(v);
+	pv_update_fast_paths();
 }
 
 void pv_syscall32(struct cpu_user_regs *regs)

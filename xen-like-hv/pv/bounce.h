@@ -20,13 +20,14 @@ void pv_software_interrupt(struct cpu_user_regs *regs, uint8_t vector, unsigned 
 /* Crashes current's domain with its registers in the log. */
 void pv_crash_current(const char *why);
 
-/* Recomputes v->pv.fast_paths: after a change of callbacks, kernel_sp, vm_assist, NMI state. */
-void pv_update_fast_paths(struct vcpu *v);
+/* Recomputes what bounce.S may do for current: after a change of callbacks, kernel_sp, vm_assist, NMI state. */
+void pv_update_fast_paths(void);
 bool pv_architectural_iopl(const struct vcpu *v);
 
 /* v->pv.nmi_pending: what the exit path is to look at, besides events. */
 #define PENDING_NMI 1u
 #define PENDING_FAILSAFE 2u /* a segment register could not be loaded: v->pv.ds .. gs */
+#define PENDING_FAST_PATHS 4u /* something changed that pv_update_fast_paths looks at */
 
 /* context.c: a fault of the hypervisor's on guest memory, interrupts off: true if it is worth another try. */
 bool pv_retry_guest_access(void);
@@ -49,7 +50,9 @@ uint64_t cpu_get_gs_base(void);
 void cpu_set_gs_base(uint64_t base);
 uint16_t fix_selector(uint64_t sel); /* RPL 3, unless null */
 
-/* debugreg.c. value may be anything: 0, -EPERM, -EINVAL. v is current or does not run. */
+/* debugreg.c. 4 and 5 are other names of 6 and 7, unless the guest's CR4.DE is set. */
+bool pv_debugreg_exists(const struct vcpu *v, unsigned long reg);
+/* value may be anything: 0, -EPERM, -EINVAL. v is current or does not run. */
 int pv_set_debugreg(struct vcpu *v, unsigned int reg, uint64_t value);
 void debugreg_switch_from(const struct vcpu *v);
 void debugreg_switch_to(const struct vcpu *v);
@@ -73,10 +76,11 @@ void pv_sysenter(struct cpu_user_regs *regs);
 void pv_bounce_failed(struct cpu_user_regs *regs);
 void pv_failed_iret(struct cpu_user_regs *regs);
 
-/* callback.c: v's handlers, checked. */
-int pv_register_callback(struct vcpu *v, unsigned int type, unsigned int flags, uint64_t address);
+/* callback.c: current's handlers, checked. */
+int pv_register_callback(unsigned int type, unsigned int flags, uint64_t address);
 
 /* emul_priv.c: CR4 as a guest sees it, of what it asked for. */
 uint64_t pv_fix_cr4(const struct vcpu *v, uint64_t cr4);
+uint64_t pv_hardware_cr4(const struct vcpu *v); /* while v is in the CPU */
 #define CR0_GUEST 0x80050033UL /* PG AM WP NE ET MP PE; TS comes and goes */
 #endif

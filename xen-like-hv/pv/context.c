@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* A vCPU's CPU state: between the CPU and struct vcpu, and in the public form. */
 #include "lib/errno.h"
-#include "lib/printk.h"
 #include "mm/heap.h"
 #include "pv/bounce.h"
 #include "pv/mmu_private.h"
 #include "x86/extable.h"
 #include "x86/msr.h"
+#include "x86/printk.h"
 #include "x86/processor.h"
 
 #define NR_TRAPS 256u
@@ -76,6 +76,7 @@ void pv_ctxt_switch_from(struct vcpu *v)
 		return;
 	save_selectors(v);
 	save_bases(v);
+	pv_mmu_switch_from(v);
 	debugreg_switch_from(v);
 	fpu_switch_from(v);
 }
@@ -94,12 +95,13 @@ void pv_ctxt_switch_to(struct vcpu *v)
 	if (is_idle_vcpu(v))
 		return;
 	load_selectors(v);
+	cpu_load_cr4(pv_hardware_cr4(v));
 	load_bases(v);
 	debugreg_switch_to(v);
 	fpu_switch_to(v);
 	if (cpu_features.rdtscp)
 		cpu_set_tsc_aux(v->pv.tsc_aux);
-	pv_update_fast_paths(v);
+	pv_update_fast_paths();
 }
 
 /*
@@ -254,7 +256,6 @@ int pv_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
 		return ret == -ERESTART_HC ? ret : -EINVAL;
 	set_handlers(v, c);
 	set_registers(v, c);
-	pv_update_fast_paths(v);
 	v->is_initialised = true;
 	return 0;
 }

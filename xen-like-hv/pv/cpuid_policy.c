@@ -5,9 +5,9 @@
  * masks follow the marks for PV ("A") in the public cpufeatureset.h, less what
  * needs MSRs or register state that msr_policy.c and fpu.c do not give.
  */
-#include "lib/printk.h"
 #include "pv/bounce.h"
 #include "time/timer.h"
+#include "x86/printk.h"
 #include "x86/processor.h"
 #include <xen/arch-x86/cpuid.h>
 

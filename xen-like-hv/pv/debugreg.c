@@ -59,6 +59,11 @@ static int set_dr7(struct vcpu *v, uint64_t value, bool live)
 	return 0;
 }
 
+bool pv_debugreg_exists(const struct vcpu *v, unsigned long reg)
+{
+	return reg < 8 && ((reg != 4 && reg != 5) || !(v->pv.cr4_guest & CR4_DE));
+}
+
 int pv_set_debugreg(struct vcpu *v, unsigned int reg, uint64_t value)
 {
 	bool live = v == current;
@@ -101,7 +106,7 @@ long do_set_debugreg(unsigned long reg, unsigned long value)
 {
 	if (is_host_domain(current->domain))
 		return -EPERM;
-	return reg > 7 ? -EINVAL : pv_set_debugreg(current, (unsigned int)reg, value);
+	return !pv_debugreg_exists(current, reg) ? -EINVAL : pv_set_debugreg(current, (unsigned int)reg, value);
 }
 
 long do_get_debugreg(unsigned long reg)
@@ -110,6 +115,8 @@ long do_get_debugreg(unsigned long reg)
 
 	if (is_host_domain(v->domain))
 		return -EPERM;
+	if (!pv_debugreg_exists(v, reg))
+		return -EINVAL;
 	switch (reg) {
 	case 0: case 1: case 2: case 3:
 		return (long)v->pv.dr[reg];

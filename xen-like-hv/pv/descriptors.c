@@ -4,9 +4,8 @@
  * descriptor in them was checked, the guest has no writable mapping of them, and
  * the CPU sees them read-only. Hence the accessed bit is set beforehand.
  */
-#include "control/hypercall.h"
+#include "domain/uaccess.h"
 #include "pv/mmu_private.h"
-#include "x86/uaccess.h"
 
 #define DESC_ACCESSED (1ULL << 40)
 #define DESC_CODE (1ULL << 43)

@@ -30,7 +30,9 @@ uint64_t *pv_reg(struct cpu_user_regs *regs, unsigned int nr); /* 0 rax .. 15 r1
 bool pv_insn_is_int(const struct cpu_user_regs *regs, uint8_t *vector);
 bool pv_cs_is_64(uint16_t cs);
 
-/* emul_io.c: in and out. true: done, rip not yet advanced. */
+/* emul_io.c. Virtual IOPL lets current use in, out, cli and sti. */
+bool pv_iopl_allows(const struct vcpu *v);
+/* in and out. true: done, rip not yet advanced. */
 bool pv_emulate_io(struct cpu_user_regs *regs, const struct pv_insn *in);
 /* The plainest forms for a guest kernel, all done here. */
 bool pv_emulate_io_short(struct cpu_user_regs *regs);

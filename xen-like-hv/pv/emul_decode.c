@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Just enough of an instruction decoder. The bytes are the guest's: fetched once, bounded by 15. */
+#include "domain/uaccess.h"
 #include "lib/errno.h"
-#include "lib/printk.h"
 #include "pv/bounce.h"
 #include "pv/emul.h"
 #include "x86/extable.h"
-#include "x86/uaccess.h"
+#include "x86/printk.h"
 
 uint64_t *pv_reg(struct cpu_user_regs *regs, unsigned int nr)
 {

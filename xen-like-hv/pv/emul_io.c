@@ -3,20 +3,24 @@
  * Port I/O. A guest has no ports: reads give all ones and writes go nowhere,
  * which is what probing drivers take for "no such device".
  */
+#include "domain/uaccess.h"
 #include "pv/bounce.h"
 #include "pv/emul.h"
 #include "x86/extable.h"
 #include "x86/processor.h"
-#include "x86/uaccess.h"
 
-/* User: by its virtual IOPL, or by the bitmap that set_iobitmap named; a bit set means no. */
-static bool user_io_allowed(struct vcpu *v, uint16_t port, unsigned int bytes)
+/* A guest kernel's privilege level is 1 here; 0, for which any IOPL will do, if it asked for the architecture's. */
+bool pv_iopl_allows(const struct vcpu *v)
+{
+	return !v->pv.kernel_mode ? v->pv.iopl >= 3 : v->pv.iopl >= 1 || pv_architectural_iopl(v);
+}
+
+/* By the bitmap that set_iobitmap named: a bit set means no. */
+static bool user_bitmap_allows(struct vcpu *v, uint16_t port, unsigned int bytes)
 {
 	uint16_t bits;
 	bool ok;
 
-	if (v->pv.iopl >= 3)
-		return true;
 	if (port + bytes > v->pv.iobmp_nr || v->pv.iobmp == 0)
 		return false;
 	/* The bitmap is the kernel's memory. */
@@ -59,8 +63,8 @@ bool pv_emulate_io_short(struct cpu_user_regs *regs)
 	unsigned int opcode;
 	uint16_t code;
 
-	if (!current->pv.kernel_mode || regs->cs != FLAT_KERNEL_CS || (regs->rflags & FLAGS_TF) ||
-	    !fetch2(regs->rip, &code))
+	if (!current->pv.kernel_mode || !pv_iopl_allows(current) || regs->cs != FLAT_KERNEL_CS ||
+	    (regs->rflags & FLAGS_TF) || !fetch2(regs->rip, &code))
 		return false;
 	opcode = code & 0xff;
 	if ((opcode & 0xf4) != 0xe4)
@@ -83,7 +87,7 @@ bool pv_emulate_io(struct cpu_user_regs *regs, const struct pv_insn *in)
 	uint16_t port = in->opcode & 8 ? regs->dx : in->imm8;
 	struct vcpu *v = current;
 
-	if (!v->pv.kernel_mode && !user_io_allowed(v, port, bytes))
+	if (!pv_iopl_allows(v) && (v->pv.kernel_mode || !user_bitmap_allows(v, port, bytes)))
 		return false;
 	if (in->opcode & 2)
 		return true; /* out */

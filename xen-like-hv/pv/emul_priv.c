@@ -4,15 +4,15 @@
  * they are done for it, as far as they make sense for one vCPU of a PV guest.
  * false: the guest gets its #GP.
  */
-#include "control/hypercall.h"
+#include "domain/uaccess.h"
 #include "lib/errno.h"
-#include "lib/printk.h"
 #include "pv/bounce.h"
 #include "pv/emul.h"
 #include "pv/mmu.h"
+#include "x86/hooks.h"
+#include "x86/printk.h"
 #include "x86/processor.h"
 #include "x86/tlb.h"
-#include "x86/uaccess.h"
 
 /* As read back by a guest that never wrote: what the ABI gives it. */
 static uint64_t guest_cr3(const struct vcpu *v)
@@ -53,7 +53,7 @@ static bool write_cr0_guest(struct vcpu *v, uint64_t val)
 	return true;
 }
 
-/* The toggles that a guest sees; the CPU's own CR4 stays the hypervisor's. */
+/* The toggles that a guest sees. */
 #define CR4_GUEST_TOGGLES \
 	(CR4_TSD | CR4_DE | CR4_PGE | CR4_MCE | CR4_FSGSBASE | CR4_OSXSAVE | CR4_OSFXSR | CR4_OSXMMEXCPT)
 
@@ -69,6 +69,12 @@ uint64_t pv_fix_cr4(const struct vcpu *v, uint64_t cr4)
 	else
 		allowed &= ~CR4_OSXSAVE;
 	return (cr4 & allowed) | CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT;
+}
+
+/* What decides over instructions that the guest executes itself. DE does not: all of them trap. */
+uint64_t pv_hardware_cr4(const struct vcpu *v)
+{
+	return (hv_cr4 & ~CR4_FSGSBASE) | (v->pv.cr4_guest & (CR4_FSGSBASE | CR4_TSD));
 }
 
 /* *again: not done yet, rip is to stay. */
@@ -91,15 +97,22 @@ static bool write_cr(struct cpu_user_regs *regs, const struct pv_insn *in, bool 
 	case 4:
 		/* Bits it does not have stay as they are, silently: kernels write back what they read. */
 		v->pv.cr4_guest = pv_fix_cr4(v, val);
+		cpu_load_cr4(pv_hardware_cr4(v));
 		return true;
 	}
 	return false;
 }
 
-static bool move_dr(struct cpu_user_regs *regs, const struct pv_insn *in, bool to_dr)
+/* *again: rip is another already. */
+static bool move_dr(struct cpu_user_regs *regs, const struct pv_insn *in, bool to_dr, bool *again)
 {
 	if (in->reg > 7)
 		return false;
+	if (!pv_debugreg_exists(current, in->reg)) {
+		pv_inject_trap(TRAP_invalid_op, 0, false);
+		*again = true;
+		return true;
+	}
 	if (to_dr)
 		return pv_set_debugreg(current, in->reg, *pv_reg(regs, in->rm)) == 0;
 	*pv_reg(regs, in->rm) = (uint64_t)do_get_debugreg(in->reg);
@@ -131,16 +144,36 @@ static bool emulate_lmsw(struct cpu_user_regs *regs, const struct pv_insn *in)
 	return true;
 }
 
+/* CR4.TSD is for the user's. */
+static void emulate_rdtsc(struct cpu_user_regs *regs)
+{
+	uint64_t tsc = rdtsc();
+
+	regs->rax = (uint32_t)tsc;
+	regs->rdx = tsc >> 32;
+}
+
+static bool emulate_rdtscp(struct cpu_user_regs *regs)
+{
+	if (!cpu_features.rdtscp)
+		return false;
+	emulate_rdtsc(regs);
+	regs->rcx = current->pv.tsc_aux;
+	return true;
+}
+
 static bool emulate_0f01(struct cpu_user_regs *regs, const struct pv_insn *in)
 {
 	if (in->modrm == 0xd1)
 		return emulate_xsetbv(regs);
+	if (in->modrm == 0xf9)
+		return emulate_rdtscp(regs);
 	switch (in->modrm >> 3 & 7) {
 	case 6:
 		return emulate_lmsw(regs, in);
 	case 7:
 		if (!in->mem)
-			return false; /* swapgs, rdtscp */
+			return false; /* swapgs */
 		if (guest_range_ok(in->ea, 1))
 			flush_tlb_va_local(in->ea);
 		return true;
@@ -162,14 +195,6 @@ static bool emulate_rdmsr(struct cpu_user_regs *regs)
 	regs->rax = (uint32_t)val;
 	regs->rdx = val >> 32;
 	return true;
-}
-
-static void emulate_rdtsc(struct cpu_user_regs *regs)
-{
-	uint64_t tsc = rdtsc();
-
-	regs->rax = (uint32_t)tsc;
-	regs->rdx = tsc >> 32;
 }
 
 static void emulate_cpuid(struct cpu_user_regs *regs)
@@ -198,11 +223,11 @@ static bool emulate_0f(struct cpu_user_regs *regs, const struct pv_insn *in, boo
 	case 0x0f20:
 		return read_cr(regs, in);
 	case 0x0f21:
-		return move_dr(regs, in, false);
+		return move_dr(regs, in, false, again);
 	case 0x0f22:
 		return write_cr(regs, in, again);
 	case 0x0f23:
-		return move_dr(regs, in, true);
+		return move_dr(regs, in, true, again);
 	case 0x0f30:
 		return pv_wrmsr(current, regs->ecx, (uint64_t)regs->edx << 32 | regs->eax) == 0;
 	case 0x0f31:
@@ -227,7 +252,7 @@ static bool emulate(struct cpu_user_regs *regs, const struct pv_insn *in, bool *
 		return pv_emulate_io(regs, in);
 	case 0xfa: case 0xfb:
 		/* cli, sti: the upcall mask is the guest's to write; popf would not change it either. */
-		return v->pv.kernel_mode || v->pv.iopl >= 3;
+		return pv_iopl_allows(v);
 	case 0x0fa2:
 		emulate_cpuid(regs); /* CPUID faulting */
 		return true;

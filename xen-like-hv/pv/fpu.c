@@ -6,9 +6,9 @@
  * guest's own XCR0 says, so that no register keeps another domain's data.
  */
 #include "lib/errno.h"
-#include "lib/printk.h"
 #include "mm/heap.h"
 #include "pv/bounce.h"
+#include "x86/printk.h"
 #include "x86/processor.h"
 
 struct xsave_area {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "lib/printk.h"
 #include "pv/trap.h"
+#include "x86/printk.h"
 
 #define ENTRY_SIZE 32
 

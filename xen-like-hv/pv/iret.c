@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The iret hypercall; bounce.S does the plain cases by itself. */
+#include "domain/uaccess.h"
+#include "lib/errno.h"
 #include "pv/bounce.h"
-#include "x86/uaccess.h"
 
 /* Replaces all that a hypercall's result could go to. The exit path then delivers what became unmasked. */
 long do_iret(void)
@@ -10,6 +11,8 @@ long do_iret(void)
 	struct vcpu *v = current;
 	struct iret_context f;
 
+	if (is_host_domain(v->domain))
+		return -EPERM;
 	if (copy_from_guest_raw(&f, regs->rsp, sizeof(f)) != 0) {
 		pv_crash_current("iret frame not readable");
 		return 0;
@@ -41,6 +44,6 @@ long do_iret(void)
 	}
 	WRITE_ONCE(v->vcpu_info->evtchn_upcall_mask, !(f.rflags & FLAGS_IF));
 	v->pv.in_nmi = 0;
-	pv_update_fast_paths(v);
+	pv_update_fast_paths();
 	return 0;
 }

@@ -26,13 +26,16 @@ int pv_grant_unmap_pte(struct vcpu *v, uint64_t host_addr, bool contains_pte, mf
 /* pv/root.c */
 int pv_root_init_vcpu(struct vcpu *v);        /* its two roots and descriptor area */
 void pv_root_destroy_vcpu(struct vcpu *v);
-void pv_root_load(struct vcpu *v);            /* v is current: refresh roots from base/user_base, write CR3 */
 int pv_set_base(struct vcpu *v, mfn_t m, bool user, bool preemptible); /* new_guest_cr3: takes and drops type references */
 void pv_drop_bases(struct vcpu *v);           /* domain teardown */
 void toggle_guest_mode(struct vcpu *v);       /* current: kernel <-> user, GS base and CR3 (C form; the hot paths do it in bounce.S) */
 /* An L4 entry of a live L4 changed: bring it to every root made from that L4. */
 void pv_root_sync_entry(struct domain *d, struct page_info *l4, unsigned int slot, uint64_t new_entry);
+/* On v's CPU, interrupts off, before anybody may find v not running: what pv_mmu_switch_to loaded is to be let go. */
+void pv_mmu_switch_from(struct vcpu *v);
 void pv_init_idle_root(unsigned int cpu);
+/* Interrupts off, with the switch to v: its root into CR3, the idle root for an idle vCPU. */
+void pv_mmu_switch_to(struct vcpu *v);
 
 /* A page fault taken by a guest: true if handled (writable-page-table emulation,
  * a spurious fault, LDT page demand mapping) and the guest may go on. */
@@ -63,7 +66,6 @@ long do_update_va_mapping(unsigned long va, unsigned long val, unsigned long fla
 long do_update_va_mapping_otherdomain(unsigned long va, unsigned long val, unsigned long flags, unsigned long domid);
 long do_set_gdt(unsigned long frame_list, unsigned long entries);
 long do_update_descriptor(unsigned long pa, unsigned long desc);
-long do_memory_op(unsigned long cmd, unsigned long arg);
 long do_vm_assist(unsigned long cmd, unsigned long type);
 
 /* The machine-to-physical table, writable view: m2p[mfn] = gfn. */

@@ -3,17 +3,16 @@
 #ifndef PV_MMU_PRIVATE_H
 #define PV_MMU_PRIVATE_H
 #include "lib/errno.h"
-#include "lib/printk.h"
 #include "mm/page_alloc.h"
 #include "pv/mmu.h"
-#include "sched/softirq.h"
+#include "x86/printk.h"
+#include "x86/softirq.h"
 #include "x86/tlb.h"
 
 #define PT_ENTRIES 512u
 
 /* As stock kernels know it; the public headers leave it out. */
 #define MMU_UPDATE_PREEMPTED 0x80000000UL
-#define MEMOP_EXTENT_SHIFT 6
 
 /*
  * Bits a guest may set. Cache attributes and the global bit are taken off: all
@@ -97,21 +96,20 @@ void put_page_and_type_deferred(struct vcpu *v, struct page_info *pg);
 struct page_info *pt_find_l1(const struct page_info *l4, uint64_t va);
 /* The CPUs on which vCPUs of d in the guest's bitmap at addr may run: 0 or -EFAULT. */
 int vcpu_bitmap_to_cpus(struct domain *d, uint64_t addr, cpumask_t *ret);
-/* Who foreigndom names for current: a reference is held (release_domain_arg), or -EPERM, -ESRCH. */
-int resolve_domain_arg(domid_t id, struct domain **ret);
-void release_domain_arg(struct domain *d);
 
 /* --- root.c, root_fast.c --- */
 int pv_put_bases(struct vcpu *v); /* as pv_drop_bases, preemptible */
-/* v, if it runs on the opened user root, runs on its kernel root from now on. */
+/* v is current and runs on the opened user root: on its kernel root from now on. */
 void root_leave_opened(struct vcpu *v);
-void root_restore_user(struct vcpu *v); /* its entries alone, v is not loaded */
 /* The two roots were made anew: may the one be opened for the kernel? */
 void root_fast_setup(struct vcpu *v);
 void root_fast_off(struct vcpu *v);
 /* Under root_lock: stores an L4 entry that changed, in a root that may be the opened one. */
 void root_store_low(struct vcpu *v, unsigned int slot, bool user, pte_t val);
-void root_store_high(struct vcpu *v, unsigned int slot, bool user, pte_t val);
+/* true: a copy of the old one may show there, or come, until root_show_high. */
+bool root_store_high(struct vcpu *v, unsigned int slot, bool user, pte_t val);
+/* l4, of d, is locked, no root_lock held; interrupts on. Its entry, stored in all roots, shows in all. */
+void root_show_high(struct domain *d, const struct page_info *l4, unsigned int slot);
 
 /* --- ldt.c, descriptors.c --- */
 int pv_set_ldt(struct vcpu *v, uint64_t base, uint64_t entries);
@@ -134,17 +132,4 @@ struct ro_insn {
 bool ro_decode(const uint8_t *b, unsigned int n, struct ro_insn *in);
 /* What it makes of the operand old; registers and flags in regs as after it, rip excepted. */
 uint64_t ro_execute(const struct ro_insn *in, struct cpu_user_regs *regs, uint64_t old);
-
-/* --- reservation*.c: the parts of memory_op --- */
-long memory_populate(unsigned int op, uint64_t start, unsigned long arg);
-long memory_decrease(uint64_t start, unsigned long arg);
-long memory_exchange(uint64_t start, unsigned long arg);
-long memory_query(unsigned int op, unsigned long arg);
-long memory_claim(unsigned long arg);
-long memory_acquire_resource(unsigned long arg);
-/* One page of d given up by its guest's wish: 0 or -EINVAL. */
-int memory_release_page(struct domain *d, uint64_t nr);
-/* The largest extent the caller may have in one piece. */
-unsigned int memory_max_order(void);
-int memory_alloc_flags(unsigned int mem_flags, unsigned int *flags);
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* mmu_update: checked stores into page tables and the machine-to-physical table. */
-#include "control/hypercall.h"
+#include "domain/continuation.h"
+#include "domain/uaccess.h"
 #include "pv/mmu_private.h"
-#include "x86/uaccess.h"
 
 #define FETCH_MAX 8u
 
@@ -11,27 +11,6 @@ struct mmu_batch {
 	struct domain *fd;      /* owner of the frames mapped; NULL: none may be (DOMID_IO) */
 	struct domain *pt_dom;
 };
-
-int resolve_domain_arg(domid_t id, struct domain **ret)
-{
-	struct domain *d = current->domain;
-
-	if (id != DOMID_SELF && id != d->domid) {
-		if (!is_host_domain(d))
-			return -EPERM;
-		d = get_domain_by_id(id);
-		if (!d)
-			return -ESRCH;
-	}
-	*ret = d;
-	return 0;
-}
-
-void release_domain_arg(struct domain *d)
-{
-	if (d && d != current->domain)
-		put_domain(d);
-}
 
 static int resolve_foreigndom(struct mmu_batch *b, unsigned long foreigndom)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* mmuext_op: pins, bases, flushes, the LDT. */
-#include "control/hypercall.h"
+#include "domain/continuation.h"
+#include "domain/uaccess.h"
 #include "pv/mmu_private.h"
-#include "x86/uaccess.h"
 
 static struct page_info *get_frame(struct domain *d, uint64_t nr)
 {
@@ -24,11 +24,12 @@ static int pin(struct domain *d, uint64_t nr, uint64_t type)
 	rc = get_page_type(pg, type, true);
 	if (rc) {
 		put_page(pg);
-		return rc;
+		return rc == -ERESTART_HC ? rc : -EINVAL;
 	}
 	if (__atomic_fetch_or(&pg->type_info, PGT_pinned, __ATOMIC_SEQ_CST) & PGT_pinned) {
-		/* Not the last count: the pin holds one. */
-		put_page_and_type(pg);
+		/* The last count perhaps: the pin that holds another may be on its way out. */
+		hv_delay_point("pin: is pinned already");
+		put_page_and_type_deferred(current, pg);
 		return -EINVAL;
 	}
 	/* A domain being torn down takes its pins away once. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Model specific registers as a PV guest sees them: a closed list. Any other
- * number is #GP, to read and to write, which kernels expect and handle.
+ * number is #GP, to read and to write, which kernels expect and handle, unless
+ * the domain was made with XEN_X86_MSR_RELAXED.
  */
 #include "lib/errno.h"
 #include "pv/bounce.h"
@@ -68,6 +69,12 @@ static bool read_segment_base(const struct vcpu *v, uint32_t msr, uint64_t *val)
 	return true;
 }
 
+/* A number not listed here. Whoever built the domain may want it to read as 0 and to take any value. */
+static int unknown(const struct vcpu *v)
+{
+	return v->domain->msr_relaxed ? 0 : -EPERM;
+}
+
 /* Machine check banks and counters: none, all zero. */
 static bool reads_zero(uint32_t msr)
 {
@@ -121,7 +128,7 @@ int pv_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *val)
 		*val = DE_CFG_LFENCE_SERIALIZE;
 		return 0;
 	}
-	return -EPERM;
+	return unknown(v);
 }
 
 static int write_segment_base(struct vcpu *v, uint32_t msr, uint64_t val)
@@ -213,5 +220,7 @@ int pv_wrmsr(struct vcpu *v, uint32_t msr, uint64_t val)
 		return write_tsc_aux(v, val);
 	if (msr == MSR_HYPERCALL_PAGE)
 		return write_hypercall_page(v, val);
-	return write_ignored(msr, val) ? 0 : -EPERM;
+	if (write_ignored(msr, val))
+		return 0;
+	return msr == MSR_EFER || msr == MSR_PAT ? -EPERM : unknown(v);
 }

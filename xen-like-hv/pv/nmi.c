@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#include "domain/uaccess.h"
 #include "lib/errno.h"
 #include "pv/bounce.h"
-#include "x86/uaccess.h"
 #include <xen/callback.h>
 #include <xen/nmi.h>
 
@@ -9,17 +9,16 @@
 long do_nmi_op(unsigned long cmd, unsigned long arg)
 {
 	struct xennmi_callback cb;
-	struct vcpu *v = current;
 
-	if (is_host_domain(v->domain))
+	if (is_host_domain(current->domain))
 		return -EPERM;
 	switch (cmd) {
 	case XENNMI_register_callback:
 		if (copy_from_guest(&cb, arg, 1))
 			return -EFAULT;
-		return pv_register_callback(v, CALLBACKTYPE_nmi, 0, cb.handler_address);
+		return pv_register_callback(CALLBACKTYPE_nmi, 0, cb.handler_address);
 	case XENNMI_unregister_callback:
-		return pv_register_callback(v, CALLBACKTYPE_nmi, 0, 0);
+		return pv_register_callback(CALLBACKTYPE_nmi, 0, 0);
 	}
 	return -ENOSYS;
 }

@@ -5,8 +5,9 @@
  * States of type_info, for a page with count > 0:
  *
  *   validated            the normal one: any CPU may add and drop counts.
- *   neither v. nor p.    one CPU works on it (flushes TLBs, validates or tears
- *                        down) and alone may change the word; the others wait.
+ *   neither v. nor p.    one CPU works on it (flushes TLBs, validates, tears
+ *                        down, or stamps the end of the last use) and alone may
+ *                        change the word; the others wait, or are told -EBUSY.
  *   partial              nobody works on it: the work was preempted. One count
  *                        and one general reference belong to this state itself.
  *                        Entries below PGT_done hold their references, so that
@@ -28,15 +29,17 @@
 
 static bool is_table(uint64_t x) { return ((x & PGT_type_mask) >> 60) - 1 < 4; }
 
-/* The later of two moments, both at or before now, of a clock that wraps. */
+/* The caller holds a count; others who hold one may do the same. */
 static void note_stamp(struct page_info *pg, uint32_t stamp)
 {
-	uint32_t now = tlb_clock_now(), old = READ_ONCE(pg->u);
+	uint32_t old = READ_ONCE(pg->u), later;
 
 	do {
-		if (now - old <= now - stamp)
+		later = tlb_later(old, stamp);
+		if (later == old)
 			return;
-	} while (!__atomic_compare_exchange_n(&pg->u, &old, stamp, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+		hv_delay_point("stamp: the later one is known");
+	} while (!__atomic_compare_exchange_n(&pg->u, &old, later, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
 }
 
 /* No CPU may know the page by its old type when it gets a new one. */
@@ -201,6 +204,20 @@ static int work_put(struct page_info *pg, bool preemptible, bool have_ref)
 	return 0;
 }
 
+/*
+ * The last use of a page that is no table, claimed. Not before: a use that another
+ * CPU adds, caches and drops between the stamp and the claim would be later than
+ * the stamp. Whoever finds the page free finds the stamp.
+ */
+static void end_plain_use(struct page_info *pg, uint64_t x)
+{
+	uint32_t now = tlb_clock_now();
+
+	hv_delay_point("last use: claimed, stamp taken");
+	WRITE_ONCE(pg->u, now);
+	__atomic_store_n(&pg->type_info, x & PGT_type_mask, __ATOMIC_RELEASE);
+}
+
 int put_page_type(struct page_info *pg, bool preemptible)
 {
 	uint64_t x = READ_ONCE(pg->type_info);
@@ -219,10 +236,10 @@ int put_page_type(struct page_info *pg, bool preemptible)
 				continue;
 			}
 			if (!is_table(x)) {
-				WRITE_ONCE(pg->u, tlb_clock_now());
-				if (cmpxchg_u64(&pg->type_info, &x, x & PGT_type_mask))
-					return 0;
-				continue;
+				if (!cmpxchg_u64(&pg->type_info, &x, x & ~PGT_validated))
+					continue;
+				end_plain_use(pg, x);
+				return 0;
 			}
 			if (cmpxchg_u64(&pg->type_info, &x,
 					(x & PGT_type_mask) | ((uint64_t)PT_ENTRIES << PGT_done_shift) | 1))
@@ -266,8 +283,14 @@ void put_page_and_type(struct page_info *pg)
 
 bool table_lock(struct page_info *pg, const struct domain *d, uint64_t type)
 {
-	uint64_t x = READ_ONCE(pg->type_info);
+	uint16_t owner = (uint16_t)(d->domid + 1);
+	uint64_t x;
 
+	/* A look first: nobody waits for, or holds up, another domain's table. */
+	if (unlikely(READ_ONCE(pg->owner) != owner))
+		return false;
+	hv_delay_point("table: owner seen");
+	x = READ_ONCE(pg->type_info);
 	for (;;) {
 		if (unlikely((x & (PGT_type_mask | PGT_validated)) != (type | PGT_validated)))
 			return false;
@@ -279,7 +302,8 @@ bool table_lock(struct page_info *pg, const struct domain *d, uint64_t type)
 		if (likely(cmpxchg_u64(&pg->type_info, &x, x | PGT_locked)))
 			break;
 	}
-	if (likely(pg->owner == d->domid + 1))
+	/* It cannot go now. It may have gone, and be another's, before. */
+	if (likely(READ_ONCE(pg->owner) == owner))
 		return true;
 	table_unlock(pg);
 	return false;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* physdev_op: no guest has a device here; what is left is the virtual I/O privilege. */
+#include "domain/uaccess.h"
 #include "lib/errno.h"
 #include "pv/bounce.h"
-#include "x86/uaccess.h"
 #include <xen/physdev.h>
 
 #define IO_PORTS 65536u

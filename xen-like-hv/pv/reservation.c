@@ -3,9 +3,10 @@
  * memory_op: how much memory a domain has, and which frames. PV guests know
  * their frames by machine number throughout.
  */
-#include "control/hypercall.h"
+#include "pv/reservation.h"
+#include "domain/continuation.h"
+#include "domain/uaccess.h"
 #include "pv/mmu_private.h"
-#include "x86/uaccess.h"
 #include <xen/memory.h>
 
 /* 2 MiB: so that one extent is no long time, and a guest cannot ask for all of a node in a piece. */
@@ -57,12 +58,15 @@ static bool populate_one(struct domain *d, const struct xen_memory_reservation *
 
 	if (physmap && copy_from_guest(&gpfn, handle_at(r->extent_start, i), 1))
 		return false;
-	pg = domain_page_alloc(d, r->extent_order, flags, &err);
+	pg = domain_page_prepare(d, r->extent_order, flags, &err);
 	if (!pg)
 		return false;
 	frame = page_to_mfn(pg).m;
+	/* Before the guest can give a frame back: then the entry may be another domain's. */
 	for (j = 0; j < n; j++)
 		m2p_set(mfn(frame + j), physmap ? gpfn + j : ~0ULL);
+	if (domain_page_publish(d, pg, r->extent_order))
+		return false;
 	return !list || !copy_to_guest(handle_at(r->extent_start, i), &frame, 1);
 }
 
@@ -163,33 +167,11 @@ long memory_claim(unsigned long arg)
 	if (handle_addr(r.extent_start) || r.extent_order || r.mem_flags)
 		rc = -EINVAL;
 	else if (r.nr_extents == 0)
-		rc = domain_claim_pages(d, 0);
-	else if (r.nr_extents <= d->tot_pages || r.nr_extents > d->max_pages || d->outstanding_pages || d->is_dying)
+		rc = claim_pages(&d->claim, 0);
+	else if (r.nr_extents <= d->tot_pages || r.nr_extents > d->max_pages || d->claim.outstanding || d->is_dying)
 		rc = -EINVAL;
 	else
-		rc = domain_claim_pages(d, r.nr_extents - d->tot_pages);
+		rc = claim_pages(&d->claim, r.nr_extents - d->tot_pages);
 	release_domain_arg(d);
 	return rc;
-}
-
-long do_memory_op(unsigned long cmd, unsigned long arg)
-{
-	unsigned int op = cmd & ((1u << MEMOP_EXTENT_SHIFT) - 1);
-	uint64_t start = cmd >> MEMOP_EXTENT_SHIFT;
-
-	switch (op) {
-	case XENMEM_increase_reservation:
-	case XENMEM_populate_physmap:
-		return memory_populate(op, start, arg);
-	case XENMEM_decrease_reservation:
-		return memory_decrease(start, arg);
-	case XENMEM_exchange:
-		return memory_exchange(start, arg);
-	case XENMEM_claim_pages:
-		return memory_claim(arg);
-	case XENMEM_acquire_resource:
-		return memory_acquire_resource(arg);
-	default:
-		return start ? -ENOSYS : memory_query(op, arg);
-	}
 }

@@ -3,9 +3,10 @@
  * XENMEM_exchange: pages given for others, contiguous or low ones mostly. Done in
  * chunks of the larger of the two extent sizes; a chunk succeeds or fails whole.
  */
-#include "control/hypercall.h"
+#include "domain/continuation.h"
+#include "domain/uaccess.h"
 #include "pv/mmu_private.h"
-#include "x86/uaccess.h"
+#include "pv/reservation.h"
 #include <xen/memory.h>
 
 struct exchange {
@@ -40,7 +41,6 @@ static void free_stolen(struct exchange *e)
 
 		e->stolen = pg->next;
 		pg->next = 0;
-		m2p_set(page_to_mfn(pg), ~0ULL);
 		stolen_page_free(pg);
 	}
 }
@@ -77,20 +77,31 @@ static int steal_chunk(struct exchange *e, uint64_t chunk)
 	return rc;
 }
 
-/* The new frames are the domain's already: a fault while telling their numbers loses nothing but those. */
-static int publish_chunk(struct exchange *e, uint64_t chunk, xen_pfn_t first)
+/* While nobody can refer to the new frames: a vCPU of the domain could give them back at once. */
+static int set_m2p(struct exchange *e, uint64_t chunk, xen_pfn_t first)
 {
 	uint64_t i, j, n = 1ULL << e->x.out.extent_order;
 
 	for (i = 0; i < e->out_per_chunk; i++) {
-		uint64_t at = handle_at(e->x.out.extent_start, chunk * e->out_per_chunk + i);
-		xen_pfn_t gpfn, frame = first + i * n;
+		xen_pfn_t gpfn;
 
-		if (copy_from_guest(&gpfn, at, 1))
+		if (copy_from_guest(&gpfn, handle_at(e->x.out.extent_start, chunk * e->out_per_chunk + i), 1))
 			return -EFAULT;
 		for (j = 0; j < n; j++)
-			m2p_set(mfn(frame + j), gpfn + j);
-		if (copy_to_guest(at, &frame, 1))
+			m2p_set(mfn(first + i * n + j), gpfn + j);
+	}
+	return 0;
+}
+
+/* The new frames are the domain's already: a fault while telling their numbers loses nothing but those. */
+static int tell_frames(struct exchange *e, uint64_t chunk, xen_pfn_t first)
+{
+	uint64_t i;
+
+	for (i = 0; i < e->out_per_chunk; i++) {
+		xen_pfn_t frame = first + (i << e->x.out.extent_order);
+
+		if (copy_to_guest(handle_at(e->x.out.extent_start, chunk * e->out_per_chunk + i), &frame, 1))
 			return -EFAULT;
 	}
 	return 0;
@@ -98,20 +109,24 @@ static int publish_chunk(struct exchange *e, uint64_t chunk, xen_pfn_t first)
 
 static int exchange_chunk(struct exchange *e, uint64_t chunk)
 {
-	struct page_info *pg;
+	struct page_info *pg = NULL;
 	int rc = steal_chunk(e, chunk);
 
+	if (!rc)
+		pg = domain_page_prepare(e->d, e->order, e->flags, &rc);
+	if (pg) {
+		rc = set_m2p(e, chunk, page_to_mfn(pg).m);
+		if (rc)
+			domain_page_abandon(e->d, pg, e->order);
+		else
+			rc = domain_page_publish(e->d, pg, e->order);
+	}
 	if (rc) {
 		give_back(e);
 		return rc;
 	}
-	pg = domain_page_alloc(e->d, e->order, e->flags, &rc);
-	if (!pg) {
-		give_back(e);
-		return rc;
-	}
 	free_stolen(e);
-	return publish_chunk(e, chunk, page_to_mfn(pg).m);
+	return tell_frames(e, chunk, page_to_mfn(pg).m);
 }
 
 static int check_exchange(struct exchange *e)

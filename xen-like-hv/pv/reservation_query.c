@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* memory_op: what can be asked. */
-#include "grant/grant.h"
+#include "domain/uaccess.h"
 #include "mm/hv_pagetable.h"
 #include "pv/mmu_private.h"
-#include "x86/uaccess.h"
+#include "pv/reservation.h"
 #include <xen/memory.h>
 
 #define E820_RAM 1u
@@ -136,38 +136,10 @@ long memory_query(unsigned int op, unsigned long arg)
 		return set_memory_map(arg);
 	case XENMEM_machine_memory_map:
 		return is_host_domain(current->domain) ? -ENOSYS : -EPERM;
+	case XENMEM_get_vnumainfo:
+		return -EOPNOTSUPP;
 	default:
 		/* Among them those for translated guests: add_to_physmap and the like. */
 		return -ENOSYS;
 	}
-}
-
-long memory_acquire_resource(unsigned long arg)
-{
-	struct xen_mem_acquire_resource r;
-	xen_pfn_t frame;
-	struct domain *d;
-	mfn_t m;
-	uint32_t i;
-	int rc;
-
-	if (!is_host_domain(current->domain))
-		return -EPERM;
-	if (copy_from_guest(&r, arg, 1))
-		return -EFAULT;
-	if (r.pad || r.nr_frames > 512 || r.frame > 1u << 20 || r.id > XENMEM_resource_grant_table_id_status)
-		return -EINVAL;
-	if (r.type != XENMEM_resource_grant_table || r.nr_frames == 0)
-		return -EOPNOTSUPP;
-	rc = resolve_domain_arg(r.domid, &d);
-	for (i = 0; !rc && i < r.nr_frames; i++) {
-		rc = grant_frame_mfn(d, (uint32_t)r.frame + i, r.id == XENMEM_resource_grant_table_id_status, &m);
-		if (rc)
-			break;
-		frame = m.m;
-		rc = copy_to_guest(handle_at(r.frame_list, i), &frame, 1);
-	}
-	if (rc != -ESRCH)
-		release_domain_arg(d);
-	return rc;
 }

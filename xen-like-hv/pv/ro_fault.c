@@ -5,9 +5,9 @@
  * the guest kernel's stores into its own live page tables, which are done here
  * as checked updates.
  */
+#include "domain/uaccess.h"
 #include "pv/mmu_private.h"
 #include "x86/traps.h"
-#include "x86/uaccess.h"
 
 #define PFEC_PKEY 0x20u
 #define INSN_MAX 15u

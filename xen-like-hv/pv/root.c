@@ -9,14 +9,12 @@
  */
 #include "mm/hv_pagetable.h"
 #include "pv/mmu_private.h"
-#include "sched/sched.h"
 #include "x86/desc.h"
 
 #define PTE_TABLE (PTE_P | PTE_W | PTE_A | PTE_D)
 
 static DEFINE_PER_CPU(struct domain *, loaded_domain); /* whose dirty_cpus has this CPU */
 static DEFINE_PER_CPU(uint64_t, idle_cr3);
-static DEFINE_PER_CPU(bool, ldt_is_loaded);
 
 struct window {
 	pte_t *l1;
@@ -31,6 +29,7 @@ static void switch_domain(unsigned int cpu, struct domain *d, uint64_t cr3)
 
 	if (old != d && d)
 		__atomic_or_fetch(&d->dirty_cpus, me, __ATOMIC_SEQ_CST);
+	hv_delay_point("switch: counted, not loaded");
 	write_cr3(cr3);
 	if (old != d && old)
 		__atomic_and_fetch(&old->dirty_cpus, ~me, __ATOMIC_SEQ_CST);
@@ -51,14 +50,9 @@ void pv_mmu_switch_to(struct vcpu *v)
 		switch_domain(cpu, NULL, idle_cr3[cpu]);
 	} else {
 		set_cpu_gdt_page(v->pv.pervcpu_l1, cpu);
-		if (v->pv.root_opened)
-			root_restore_user(v);
 		switch_domain(cpu, v->domain, v->pv.kernel_mode ? v->pv.cr3_kernel : v->pv.cr3_user);
 	}
-	if (v->pv.ldt_entries || ldt_is_loaded[cpu]) {
-		ldt_load(v->pv.ldt_entries);
-		ldt_is_loaded[cpu] = v->pv.ldt_entries != 0;
-	}
+	ldt_load(v->pv.ldt_entries);
 }
 
 static void free_window(struct window *w)
@@ -247,23 +241,12 @@ int pv_set_base(struct vcpu *v, mfn_t m, bool user, bool preemptible)
 	return 0;
 }
 
-void pv_root_load(struct vcpu *v)
-{
-	if (v->pv.root_opened)
-		root_leave_opened(v);
-	switch_base(v, false, v->pv.base);
-	switch_base(v, true, v->pv.user_base);
-	write_cr3(v->pv.kernel_mode ? v->pv.cr3_kernel : v->pv.cr3_user);
-}
-
 static int put_base(struct vcpu *v, bool user, bool preemptible)
 {
 	struct page_info *pg = user ? v->pv.user_base : v->pv.base;
 
 	if (!pg)
 		return 0;
-	if (v->pv.root_opened)
-		root_restore_user(v);
 	if (v->pv.root_kernel)
 		switch_base(v, user, NULL);
 	else
@@ -314,9 +297,19 @@ void toggle_guest_mode(struct vcpu *v)
 		write_cr3(v->pv.cr3_kernel);
 }
 
+/* The new entry to v's root; true: root_show_high is to finish it. */
+static bool root_store(struct vcpu *v, unsigned int slot, bool user, uint64_t new_entry)
+{
+	*(user ? &v->pv.groups_user : &v->pv.groups_kernel) |= new_entry & PTE_P ? 1ULL << (slot / 8) : 0;
+	if (slot >= HV_L4_FIRST)
+		return root_store_high(v, slot, user, new_entry);
+	root_store_low(v, slot, user, new_entry);
+	return false;
+}
+
 void pv_root_sync_entry(struct domain *d, struct page_info *l4, unsigned int slot, uint64_t new_entry)
 {
-	uint64_t group = new_entry & PTE_P ? 1ULL << (slot / 8) : 0;
+	bool listed = false;
 	struct vcpu *v;
 	unsigned int i;
 
@@ -324,14 +317,12 @@ void pv_root_sync_entry(struct domain *d, struct page_info *l4, unsigned int slo
 		if (READ_ONCE(v->pv.base) != l4 && READ_ONCE(v->pv.user_base) != l4)
 			continue;
 		spin_lock(&v->pv.root_lock);
-		if (v->pv.base == l4) {
-			v->pv.groups_kernel |= group;
-			(slot < HV_L4_FIRST ? root_store_low : root_store_high)(v, slot, false, new_entry);
-		}
-		if (v->pv.user_base == l4) {
-			v->pv.groups_user |= group;
-			(slot < HV_L4_FIRST ? root_store_low : root_store_high)(v, slot, true, new_entry);
-		}
+		if (v->pv.base == l4)
+			listed |= root_store(v, slot, false, new_entry);
+		if (v->pv.user_base == l4)
+			listed |= root_store(v, slot, true, new_entry);
 		spin_unlock(&v->pv.root_lock);
 	}
+	if (listed)
+		root_show_high(d, l4, slot);
 }

@@ -12,11 +12,17 @@ uint16_t fix_selector(uint64_t sel)
 	return (sel & 0xfffc) ? (uint16_t)(sel | 3) : (uint16_t)sel;
 }
 
+/* A guest may have it off, for its user mode's sake. */
+static bool fsgsbase_works(void)
+{
+	return this_cpu(cpu_cr4) & CR4_FSGSBASE;
+}
+
 uint64_t cpu_get_fs_base(void)
 {
 	uint64_t b;
 
-	if (!cpu_features.fsgsbase)
+	if (!fsgsbase_works())
 		return rdmsr(MSR_FS_BASE);
 	__asm__ volatile("rdfsbase %0" : "=r"(b));
 	return b;
@@ -24,7 +30,7 @@ uint64_t cpu_get_fs_base(void)
 
 void cpu_set_fs_base(uint64_t base)
 {
-	if (cpu_features.fsgsbase)
+	if (fsgsbase_works())
 		__asm__ volatile("wrfsbase %0" :: "r"(base));
 	else
 		wrmsr(MSR_FS_BASE, base);
@@ -34,7 +40,7 @@ uint64_t cpu_get_gs_base(void)
 {
 	uint64_t b;
 
-	if (!cpu_features.fsgsbase)
+	if (!fsgsbase_works())
 		return rdmsr(MSR_GS_BASE);
 	__asm__ volatile("rdgsbase %0" : "=r"(b));
 	return b;
@@ -42,7 +48,7 @@ uint64_t cpu_get_gs_base(void)
 
 void cpu_set_gs_base(uint64_t base)
 {
-	if (cpu_features.fsgsbase)
+	if (fsgsbase_works())
 		__asm__ volatile("wrgsbase %0" :: "r"(base));
 	else
 		wrmsr(MSR_GS_BASE, base);
@@ -59,7 +65,7 @@ long do_stack_switch(unsigned long ss, unsigned long esp)
 		return -EINVAL;
 	v->pv.kernel_ss = fix_selector(ss);
 	v->pv.kernel_sp = esp & ~15UL;
-	pv_update_fast_paths(v);
+	pv_update_fast_paths();
 	return 0;
 }
 

@@ -4,6 +4,10 @@
 #define PV_TRAP_H
 #include "domain/domain.h"
 
+/* Context switch, interrupts off: CPU state from the CPU into v, and back. guest_regs() is copied by sched/context.c. */
+void pv_ctxt_switch_from(struct vcpu *v);
+void pv_ctxt_switch_to(struct vcpu *v);
+
 /* Queues an exception for current's guest kernel: the frame is built on the way out, at once. */
 void pv_inject_trap(uint32_t vector, uint32_t error_code, bool has_error_code);
 void pv_inject_page_fault(uint64_t addr, uint32_t error_code);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The virtual IDT. */
-#include "control/hypercall.h"
+#include "domain/continuation.h"
+#include "domain/uaccess.h"
 #include "lib/errno.h"
-#include "lib/printk.h"
 #include "pv/bounce.h"
-#include "sched/softirq.h"
-#include "x86/uaccess.h"
+#include "x86/printk.h"
+#include "x86/softirq.h"
 
 /* A list of trap_info ended by one with address 0; no list: all handlers go. */
 long do_set_trap_table(unsigned long traps)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* update_va_mapping: the L1 entry of an address in the present address space, and a flush. */
-#include "control/hypercall.h"
+#include "domain/continuation.h"
+#include "domain/uaccess.h"
 #include "pv/mmu_private.h"
-#include "x86/uaccess.h"
 
 /*
  * Another CPU may change or free the tables meanwhile. Then what is read here is

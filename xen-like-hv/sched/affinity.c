@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Where a vCPU may run (hard affinity), should run (soft), and moving it there. */
-#include "sched/private.h"
+/* Where a vCPU may run (hard affinity), and should run (soft). */
 #include "lib/errno.h"
-#include "time/vtime.h"
+#include "sched/private.h"
 
 /* The first CPU of mask from `start` on, around. */
 static unsigned int next_cpu(cpumask_t mask, unsigned int start)
@@ -12,11 +11,17 @@ static unsigned int next_cpu(cpumask_t mask, unsigned int start)
 	return (unsigned int)__builtin_ctzll(above ? above : mask);
 }
 
+/* Who was moved there may run from before the clock: somebody that wakes would not have the CPU at once. */
+static bool makes_up(const struct run_queue *rq)
+{
+	return READ_ONCE(rq->running) + WAKEUP_GRANULARITY < READ_ONCE(rq->clock);
+}
+
 static unsigned int load_of(unsigned int cpu)
 {
 	const struct run_queue *rq = &run_queues[cpu];
 
-	return READ_ONCE(rq->nr) + !((idle_cpus >> cpu) & 1);
+	return (idle_cpus >> cpu) & 1 ? READ_ONCE(rq->nr) : READ_ONCE(rq->nr) + 1 + makes_up(rq);
 }
 
 static unsigned int least_loaded(cpumask_t mask, unsigned int start)
@@ -31,14 +36,14 @@ static unsigned int least_loaded(cpumask_t mask, unsigned int start)
 	return best;
 }
 
-static cpumask_t allowed_cpus(const struct vcpu *v)
+cpumask_t allowed_cpus(const struct vcpu *v)
 {
 	cpumask_t mask = v->sched.hard_affinity & cpu_online_map;
 
 	return mask ? mask : cpu_online_map;
 }
 
-static cpumask_t preferred_cpus(const struct vcpu *v)
+cpumask_t preferred_cpus(const struct vcpu *v)
 {
 	cpumask_t mask = allowed_cpus(v) & v->sched.soft_affinity;
 
@@ -70,60 +75,6 @@ unsigned int pick_cpu(const struct vcpu *v)
 	if ((soft & here_bit) && load_of(here) <= 1)
 		return here;
 	return least_loaded(soft, here);
-}
-
-/* A waiting vCPU of `from` that may go to cpu; one that prefers cpu, if there is one. */
-static struct vcpu *candidate(struct run_queue *from, unsigned int cpu)
-{
-	struct vcpu *v, *second = NULL;
-
-	for (v = from->head; v; v = v->sched.next) {
-		/* Not while its registers are still in the other CPU. */
-		if (READ_ONCE(v->is_running) || !((allowed_cpus(v) >> cpu) & 1))
-			continue;
-		if ((preferred_cpus(v) >> cpu) & 1)
-			return v;
-		if (!second)
-			second = v;
-	}
-	return second;
-}
-
-static struct run_queue *busiest(unsigned int cpu, uint32_t min_waiting)
-{
-	struct run_queue *best = NULL;
-	unsigned int other;
-
-	for_each_online_cpu(other) {
-		struct run_queue *rq = &run_queues[other];
-
-		if (other == cpu || READ_ONCE(rq->nr) < min_waiting)
-			continue;
-		if (!best || READ_ONCE(rq->nr) > READ_ONCE(best->nr))
-			best = rq;
-	}
-	return best;
-}
-
-/*
- * rq, the queue of cpu, is locked; the other one is only tried, as it may be
- * doing the same towards us. Returns the vCPU, now waiting in rq, or NULL.
- */
-struct vcpu *steal_vcpu(struct run_queue *rq, unsigned int cpu, uint32_t min_waiting, s_time_t now)
-{
-	struct run_queue *from = busiest(cpu, min_waiting);
-	struct vcpu *v;
-
-	if (!from || !spin_trylock(&from->lock))
-		return NULL;
-	v = candidate(from, cpu);
-	if (v) {
-		fair_dequeue(from, v);
-		WRITE_ONCE(v->processor, cpu);
-		fair_enqueue(rq, v, false, now);
-	}
-	spin_unlock(&from->lock);
-	return v;
 }
 
 /*

@@ -7,10 +7,12 @@
  * Going idle is lazy: the guest's state stays in the CPU, its is_running stays
  * set, until another vCPU comes or somebody waits for it to be stopped.
  */
+#include "pv/mmu.h"
+#include "pv/trap.h"
 #include "sched/private.h"
-#include "lib/printk.h"
-#include "sched/softirq.h"
-#include "time/vtime.h"
+#include "x86/hooks.h"
+#include "x86/printk.h"
+#include "x86/softirq.h"
 #include "x86/traps.h"
 
 /* Another CPU may take v, or free it, as soon as it sees is_running clear. */
@@ -76,15 +78,9 @@ static void __noreturn switch_to_idle(struct run_queue *rq, struct vcpu *prev, s
 /* Work is left here while other CPUs have none: let one come and take it. */
 static void wake_an_idle_cpu(const struct run_queue *rq)
 {
-	cpumask_t idle = idle_cpus & ~(1ULL << smp_cpu());
-	const struct vcpu *first;
+	cpumask_t idle = idle_cpus & rq->spill & ~(1ULL << smp_cpu());
 
-	if (likely(!rq->nr || !idle))
-		return;
-	first = READ_ONCE(rq->head);
-	if (first)
-		idle &= READ_ONCE(first->sched.hard_affinity);
-	if (idle)
+	if (unlikely(rq->nr && idle))
 		softirq_raise_cpu((unsigned int)__builtin_ctzll(idle), SCHEDULE_SOFTIRQ);
 }
 

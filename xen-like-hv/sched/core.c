@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Run queues: what wakes, what runs next, and when to think again. */
-#include "sched/private.h"
-#include "event/evtchn.h"
 #include "lib/errno.h"
-#include "lib/printk.h"
-#include "sched/softirq.h"
-#include "time/vtime.h"
+#include "sched/private.h"
+#include "x86/hooks.h"
+#include "x86/printk.h"
+#include "x86/softirq.h"
 
 struct run_queue run_queues[NR_CPUS];
 volatile cpumask_t idle_cpus;
+volatile cpumask_t contended_cpus;
 
 struct run_queue *vcpu_lock(struct vcpu *v, unsigned long *flags)
 {
@@ -26,11 +26,6 @@ struct run_queue *vcpu_lock(struct vcpu *v, unsigned long *flags)
 void vcpu_unlock(struct run_queue *rq, unsigned long flags)
 {
 	spin_unlock_irqrestore(&rq->lock, flags);
-}
-
-static unsigned int cpu_of(const struct run_queue *rq)
-{
-	return (unsigned int)(rq - run_queues);
 }
 
 static void resched(const struct run_queue *rq)
@@ -73,8 +68,8 @@ static void maybe_preempt(struct run_queue *rq, struct vcpu *v, s_time_t now)
 	}
 	if (fair_preempts(rq, v))
 		resched(rq);
-	else
-		rq_limit_slice(rq, now + fair_slice(rq));
+	else if (!rq->slice_end || rq->slice_end > now + SLICE_MAX)
+		rq_limit_slice(rq, now + fair_slice(rq, rq->curr));
 }
 
 static bool never_runs(const struct vcpu *v)
@@ -127,7 +122,7 @@ void vcpu_sleep_nosync(struct vcpu *v)
 	rq = vcpu_lock(v, &flags);
 	if (!vcpu_runnable(v)) {
 		if (v->sched.on_queue)
-			fair_dequeue(rq, v);
+			fair_dequeue(rq, v, true);
 		if (rq->curr == v)
 			resched(rq);
 		else
@@ -182,11 +177,11 @@ static void put_prev(struct run_queue *rq, struct vcpu *prev, s_time_t now)
 /* Over its cap: it waits for the time when the domain's debt is paid. */
 static bool park(struct run_queue *rq, struct vcpu *v, s_time_t now)
 {
-	s_time_t until = cap_exhausted_until(v->domain, now);
+	s_time_t until = has_cap(v->domain) ? cap_exhausted_until(v->domain, now) : 0;
 
 	if (likely(!until))
 		return false;
-	fair_dequeue(rq, v);
+	fair_dequeue(rq, v, true);
 	__atomic_fetch_or(&v->pause_flags, VPF_parked, __ATOMIC_SEQ_CST);
 	if (v != rq->curr)
 		runstate_change(v, runstate_of(v), now);
@@ -202,40 +197,58 @@ static void unpark(void *data)
 		vcpu_wake(v);
 }
 
+static bool balance(struct run_queue *rq, unsigned int cpu, const struct vcpu *first, s_time_t now)
+{
+	rq->next_balance = now + BALANCE_PERIOD;
+	rq->heaviest_elsewhere = balance_heaviest(cpu);
+	if (rq->nr > 1)
+		balance_call(rq, first);
+	return balance_pull(rq, cpu, first, now);
+}
+
 static struct vcpu *pick_next(struct run_queue *rq, unsigned int cpu, s_time_t now)
 {
 	struct vcpu *v;
+	bool pulled;
 
 	if (unlikely(rq->host_wanted)) {
 		rq->host_wanted = host_request_free();
 		if (rq->host_wanted && rq_host_allowed(rq, now))
 			return this_cpu(idle_vcpu);
 	}
-	if (rq->nr && now >= rq->next_balance) {
-		rq->next_balance = now + BALANCE_PERIOD;
-		steal_vcpu(rq, cpu, rq->nr + 2, now);
-	}
 	for (;;) {
-		v = rq->head;
+		v = fair_pick(rq, now);
 		if (!v)
-			v = steal_vcpu(rq, cpu, 1, now);
+			pulled = balance_pull(rq, cpu, NULL, now);
+		else if (now >= rq->next_balance && rq->mercy != now)
+			pulled = balance(rq, cpu, v, now);
+		else
+			pulled = false;
+		if (pulled)
+			continue;
 		if (!v)
 			return this_cpu(idle_vcpu);
-		if (!park(rq, v, now))
-			return fair_take(rq, v);
+		if (!park(rq, v, now)) {
+			fair_take(rq, v);
+			return v;
+		}
 	}
 }
 
 /* When this CPU must come back here by itself. */
 static void set_slice(struct run_queue *rq, struct vcpu *next, s_time_t now)
 {
+	cpumask_t bit = 1ULL << cpu_of(rq);
 	s_time_t end = INT64_MAX;
 
+	if (!(contended_cpus & bit) != !rq->nr)
+		__atomic_fetch_xor(&contended_cpus, bit, __ATOMIC_SEQ_CST);
 	if (!is_idle_vcpu(next)) {
-		s_time_t left = cap_left(next->domain, now);
+		s_time_t left = has_cap(next->domain) ? cap_left(next->domain, now) : INT64_MAX;
 
-		if (rq->nr)
-			end = now + fair_slice(rq);
+		/* Elsewhere, too: it may be for this CPU to take one of those. */
+		if (contended_cpus)
+			end = now + fair_slice(rq, next);
 		if (left != INT64_MAX)
 			end = min(end, now + left);
 		if (rq->host_wanted)
@@ -254,8 +267,11 @@ static void account_switch(struct run_queue *rq, struct vcpu *prev, struct vcpu 
 {
 	cpumask_t bit = 1ULL << cpu_of(rq);
 
-	if (!is_idle_vcpu(prev))
+	if (!is_idle_vcpu(prev)) {
 		runstate_change(prev, runstate_of(prev), now);
+		/* Here nobody can change it under the copy, nor run prev before is_running is clear. */
+		vtime_update_runstate_area(prev);
+	}
 	next->sched.last_start = now;
 	if (is_idle_vcpu(next)) {
 		__atomic_fetch_or(&idle_cpus, bit, __ATOMIC_SEQ_CST);
@@ -296,9 +312,6 @@ void schedule(void)
 
 static void slice_over(void *data)
 {
-	struct run_queue *rq = data;
-
-	rq->slice_end = 0;
 	softirq_raise(SCHEDULE_SOFTIRQ);
 }
 
@@ -315,11 +328,11 @@ void sched_init(void)
 	timers_init();
 	softirq_register(SCHEDULE_SOFTIRQ, schedule);
 	softirq_register(HOST_SOFTIRQ, host_softirq);
-	softirq_register(EVENT_SEND_SOFTIRQ, evtchn_send_host_bits);
 	softirq_register(KICK_SOFTIRQ, kick_softirq);
 	for (cpu = 0; cpu < NR_CPUS; cpu++) {
 		spin_lock_init(&run_queues[cpu].lock);
-		timer_init(&run_queues[cpu].slice, slice_over, &run_queues[cpu], cpu);
+		run_queues[cpu].cpu = cpu;
+		timer_init(&run_queues[cpu].slice, slice_over, NULL, cpu);
 	}
 }
 
@@ -346,8 +359,6 @@ void sched_destroy_vcpu(struct vcpu *v)
 		vcpu_sleep_sync(v);
 	}
 	timer_kill(&v->sched.cap_timer);
-	if (v->vcpu_id == 0)
-		watchdog_destroy(v->domain);
 }
 
 s_time_t vcpu_run_time(struct vcpu *v)
@@ -373,6 +384,34 @@ void vcpu_runstate_get(struct vcpu *v, int *state, s_time_t *entry, s_time_t ns[
 	memcpy(ns, s->runstate_ns, sizeof(s->runstate_ns));
 	ns[s->runstate] += NOW() - s->runstate_entry;
 	vcpu_unlock(rq, flags);
+}
+
+void vcpu_runstate_publish(struct vcpu *v)
+{
+	unsigned long flags;
+	struct run_queue *rq = vcpu_lock(v, &flags);
+
+	vtime_update_runstate_area(v);
+	vcpu_unlock(rq, flags);
+}
+
+void sched_charge_work(struct vcpu *v, s_time_t start)
+{
+	struct run_queue *rq = &this_cpu(run_queues);
+	unsigned long flags = spin_lock_irqsave(&rq->lock);
+	s_time_t now = NOW(), ns = now - start;
+
+	/* Whoever runs pays for its own; and what happened before it came is not its to be spared. */
+	if (rq->curr && rq->curr->domain != v->domain && rq->curr->sched.last_start <= start) {
+		rq->curr->sched.last_start += ns;
+		if (rq->host_running)
+			rq->host_start += ns;
+		fair_charge_work(rq, v, ns, now);
+		/* A paused domain is said to use no time. */
+		if (!v->domain->pause_count)
+			__atomic_fetch_add(&v->domain->sched.work_ns, ns, __ATOMIC_RELAXED);
+	}
+	spin_unlock_irqrestore(&rq->lock, flags);
 }
 
 int sched_set_params(struct domain *d, uint32_t weight, uint32_t cap_percent)

@@ -1,54 +1,87 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Weighted fair order. A vCPU's virtual time grows as it runs, by
- * 256 / weight; the least runs next. A queue's clock is the least virtual time
- * in it; a vCPU that sleeps or moves keeps only its distance from the clock,
- * cut to one slice either way, so that nobody saves up credit and nobody starves.
+ * Weighted fair order. A domain's weight is divided among its runnable vCPUs,
+ * wherever they are. On each CPU a domain has one virtual time, which all of
+ * its vCPUs there share: it grows as one of them runs, by 256 over their part
+ * of the weight. The domain that is least runs next; of its vCPUs, the one
+ * that used least.
+ *
+ * Accounts are the domain's because a guest has as many vCPUs as it likes:
+ * what one of them earns by sleeping, thirty-one others must not earn as well.
+ * They are a CPU's because vCPUs may be bound to CPUs that are not equally
+ * busy. Their times can be compared (rq_common), and balance.c moves vCPUs
+ * until they go on alike: that makes the shares those of the whole machine.
+ *
+ * A queue's clock is the least virtual time in it. It stands while somebody
+ * who is not the least runs, so sleeping earns nothing unless others got on.
  */
 #include "sched/private.h"
-#include "lib/printk.h"
+#include "x86/printk.h"
 
-static uint32_t weight_of(const struct vcpu *v)
+static s_time_t weight_here(const struct run_queue *rq, const struct vcpu *v)
 {
-	return v->domain->sched_weight ? v->domain->sched_weight : WEIGHT_DEFAULT;
+	return (s_time_t)weight_of(v) * max(share_of(rq, v)->nr, 1u);
 }
 
-static s_time_t weighted(const struct vcpu *v, s_time_t ns)
+/*
+ * domain.sched.active is changed by CPUs that hold different queues' locks. It
+ * is never less than share.nr of any queue, seen under that queue's lock: what
+ * is counted there was added to it under that lock, or was moved there under it.
+ * Else it is as old as the last sleep or wake on another CPU: what is charged
+ * meanwhile is off by that one vCPU.
+ */
+static s_time_t parts_of(const struct run_queue *rq, const struct vcpu *v)
 {
-	return ns * WEIGHT_DEFAULT / weight_of(v);
+	return WEIGHT_DEFAULT * (s_time_t)max(READ_ONCE(v->domain->sched.active), 1u);
+}
+
+static s_time_t weighted(const struct run_queue *rq, const struct vcpu *v, s_time_t ns)
+{
+	return ns * parts_of(rq, v) / weight_here(rq, v);
+}
+
+bool fair_worth(const struct run_queue *rq, const struct vcpu *v, s_time_t lag, s_time_t ns)
+{
+	/* Cut, so that the product fits: a thousand seconds are more than anybody asks for. */
+	return lag > 0 && min(lag, MILLISECS(1000000)) * weight_here(rq, v) > ns * parts_of(rq, v);
+}
+
+bool fair_before(const struct run_queue *rq, const struct vcpu *a, const struct vcpu *b)
+{
+	const struct sched_share *x = share_of(rq, a), *y = share_of(rq, b);
+
+	if (x == y)
+		return a->sched.used < b->sched.used;
+	return x->vtime != y->vtime ? x->vtime < y->vtime : x->served < y->served;
+}
+
+static bool runs_a_guest(const struct run_queue *rq)
+{
+	return rq->curr && !is_idle_vcpu(rq->curr);
 }
 
 static void advance_clock(struct run_queue *rq)
 {
-	const struct vcpu *c = rq->curr;
-	s_time_t least;
+	s_time_t least = share_of(rq, rq->curr)->vtime;
 
-	if (!is_idle_vcpu(c) && !c->sched.on_queue)
-		least = rq->head ? min(rq->head->sched.vtime, c->sched.vtime) : c->sched.vtime;
-	else if (rq->head)
-		least = rq->head->sched.vtime;
-	else
-		return;
+	if (rq->nr)
+		least = min(least, rq->least);
 	if (least > rq->clock)
 		rq->clock = least;
 }
 
 static void insert(struct run_queue *rq, struct vcpu *v)
 {
-	struct vcpu *after = NULL, *p;
+	s_time_t vtime = share_of(rq, v)->vtime;
 
-	for (p = rq->head; p && p->sched.vtime <= v->sched.vtime; p = p->sched.next)
-		after = p;
-	v->sched.prev = after;
-	v->sched.next = p;
-	if (p)
-		p->sched.prev = v;
-	if (after)
-		after->sched.next = v;
-	else
-		rq->head = v;
+	v->sched.prev = NULL;
+	v->sched.next = rq->head;
+	if (rq->head)
+		rq->head->sched.prev = v;
+	rq->head = v;
 	v->sched.on_queue = true;
-	rq->nr++;
+	rq->least = rq->nr++ ? min(rq->least, vtime) : vtime;
+	rq->heaviest = max(rq->heaviest, weight_of(v));
 }
 
 static void unlink(struct run_queue *rq, struct vcpu *v)
@@ -66,108 +99,185 @@ static void unlink(struct run_queue *rq, struct vcpu *v)
 	rq->nr--;
 }
 
+/* It woke up. The first of its domain here starts near the clock, whatever the domain saved up or owes. */
+static void place(struct run_queue *rq, struct vcpu *v)
+{
+	struct sched_share *s = share_of(rq, v);
+	s_time_t clock = rq->clock;
+
+	/* Who was moved here may run from before the clock. */
+	if (runs_a_guest(rq))
+		clock = min(clock, share_of(rq, rq->curr)->vtime);
+	if (s->vtime < clock)
+		s->vtime = max(s->vtime, clock - weighted(rq, v, WAKEUP_CREDIT));
+	else
+		s->vtime = min(s->vtime, clock + weighted(rq, v, SLICE_MAX));
+}
+
+/* It comes from another queue with its part of what its domain may claim, or owes. */
+static void place_moved(struct run_queue *rq, struct vcpu *v)
+{
+	struct sched_share *s = share_of(rq, v);
+	s_time_t vtime = v->sched.vtime + rq->ahead;
+
+	s->vtime = s->nr == 1 ? vtime : s->vtime + (vtime - s->vtime) / (s_time_t)s->nr;
+}
+
 void fair_enqueue(struct run_queue *rq, struct vcpu *v, bool wakeup, s_time_t now)
 {
-	s_time_t lead = v->sched.vtime, most = weighted(v, SLICE_MAX);
+	struct sched_share *s = share_of(rq, v);
 
-	/* What it had too much is forgotten while it sleeps, and some credit lets it run at once. */
-	if (wakeup && lead > -WAKEUP_CREDIT)
-		lead = max(lead - (now - v->sched.runstate_entry), -WAKEUP_CREDIT);
-	lead = min(lead, most);
-	lead = max(lead, -SLICE_MAX);
-	v->sched.vtime = rq->clock + lead;
+	/* The clock of a queue that was empty stood still. */
+	if (!rq->nr && !runs_a_guest(rq))
+		rq->clock = max(rq->clock, v->sched.vtime + rq->ahead);
+	if (wakeup)
+		__atomic_fetch_add(&v->domain->sched.active, 1, __ATOMIC_RELAXED);
+	if (s->nr++ == 0)
+		s->served = wakeup ? now : v->sched.runstate_entry;
+	if (!wakeup)
+		place_moved(rq, v);
+	else if (s->nr == 1)
+		place(rq, v);
+	v->sched.used = max(v->sched.used, s->used - WAKEUP_CREDIT);
+	v->sched.used = min(v->sched.used, s->used + SLICE_MAX);
 	insert(rq, v);
 }
 
-void fair_requeue(struct run_queue *rq, struct vcpu *v)
+static void leave(struct run_queue *rq, struct vcpu *v, bool sleeps)
 {
-	if (v->sched.yielded && rq->head)
-		v->sched.vtime = max(v->sched.vtime, rq->head->sched.vtime + 1);
-	v->sched.yielded = false;
-	insert(rq, v);
+	struct sched_share *s = share_of(rq, v);
+
+	v->sched.vtime = rq_common(rq, s->vtime);
+	s->nr--;
+	if (sleeps)
+		__atomic_fetch_sub(&v->domain->sched.active, 1, __ATOMIC_RELAXED);
 }
 
-void fair_dequeue(struct run_queue *rq, struct vcpu *v)
+void fair_dequeue(struct run_queue *rq, struct vcpu *v, bool sleeps)
 {
 	unlink(rq, v);
-	v->sched.vtime -= rq->clock;
-}
-
-struct vcpu *fair_take(struct run_queue *rq, struct vcpu *v)
-{
-	unlink(rq, v);
-	return v;
+	leave(rq, v, sleeps);
 }
 
 void fair_leave(struct run_queue *rq, struct vcpu *v)
 {
-	v->sched.vtime -= rq->clock;
 	v->sched.yielded = false;
+	leave(rq, v, true);
 }
 
-/* --- caps --- */
-
-static s_time_t cap_budget(const struct domain *d)
+/* Siblings first; if there are none, other domains: what it had a right to is gone. */
+static void yield_to(struct run_queue *rq, struct vcpu *y)
 {
-	return CAP_PERIOD * READ_ONCE(d->sched_cap) / 100;
+	s_time_t others = INT64_MAX, siblings = INT64_MAX;
+	const struct vcpu *v;
+
+	for (v = rq->head; v; v = v->sched.next)
+		if (v->domain == y->domain)
+			siblings = min(siblings, v->sched.used);
+		else
+			others = min(others, share_of(rq, v)->vtime);
+	if (siblings != INT64_MAX)
+		y->sched.used = max(y->sched.used, siblings + 1);
+	else if (others != INT64_MAX)
+		share_of(rq, y)->vtime = max(share_of(rq, y)->vtime, others + 1);
 }
 
-/* Debt is carried over: a domain that ran too long waits the longer. */
-static void cap_roll(struct sched_dom *s, s_time_t budget, s_time_t now)
+void fair_requeue(struct run_queue *rq, struct vcpu *v)
 {
-	s_time_t periods = (now - s->cap_window) / CAP_PERIOD;
-
-	if (periods <= 0)
-		return;
-	s->cap_window += periods * CAP_PERIOD;
-	s->cap_used = periods > s->cap_used / budget ? 0 : s->cap_used - periods * budget;
+	if (unlikely(v->sched.yielded)) {
+		yield_to(rq, v);
+		rq->slice_end = 0;
+	}
+	v->sched.yielded = false;
+	insert(rq, v);
 }
 
-static void cap_charge(struct domain *d, s_time_t ns, s_time_t now)
-{
-	s_time_t budget = cap_budget(d);
-	unsigned long flags;
+/* What a walk over the queue finds. */
+struct found {
+	struct vcpu *first, *starved;
+	s_time_t least, second;    /* of the virtual times */
+	cpumask_t cpus;            /* where the others could run */
+	uint32_t heaviest;
+};
 
-	if (likely(!budget))
-		return;
-	flags = spin_lock_irqsave(&d->sched.lock);
-	cap_roll(&d->sched, budget, now);
-	d->sched.cap_used += ns;
-	spin_unlock_irqrestore(&d->sched.lock, flags);
+static struct found look(const struct run_queue *rq, s_time_t now)
+{
+	struct found f = { .second = INT64_MAX };
+	s_time_t oldest = now - STARVED;
+	struct vcpu *v;
+
+	for (v = rq->head; v; v = v->sched.next) {
+		const struct sched_share *s = share_of(rq, v);
+
+		if (!f.first || fair_before(rq, v, f.first)) {
+			if (f.first) {
+				f.second = f.least;
+				f.cpus |= f.first->sched.hard_affinity;
+			}
+			f.first = v;
+			f.least = s->vtime;
+		} else {
+			f.second = min(f.second, s->vtime);
+			f.cpus |= v->sched.hard_affinity;
+		}
+		f.heaviest = max(f.heaviest, weight_of(v));
+		if (unlikely(s->served < oldest)) {
+			oldest = s->served;
+			f.starved = v;
+		}
+	}
+	return f;
 }
 
-s_time_t cap_exhausted_until(struct domain *d, s_time_t now)
+static struct vcpu *pick_only(struct run_queue *rq)
 {
-	s_time_t budget = cap_budget(d), until = 0;
-	unsigned long flags;
+	struct vcpu *v = rq->head;
 
-	if (likely(!budget))
-		return 0;
-	flags = spin_lock_irqsave(&d->sched.lock);
-	cap_roll(&d->sched, budget, now);
-	if (d->sched.cap_used >= budget)
-		until = d->sched.cap_window + d->sched.cap_used / budget * CAP_PERIOD;
-	spin_unlock_irqrestore(&d->sched.lock, flags);
-	return until;
+	rq->clock = max(rq->clock, share_of(rq, v)->vtime);
+	rq->spill = 0;
+	rq->heaviest = weight_of(v);
+	return v;
 }
 
-s_time_t cap_left(struct domain *d, s_time_t now)
+/*
+ * Who runs next; it stays in the queue. Mostly the first, but who has the CPU
+ * keeps it for its slice unless another is clearly before it, and of those who
+ * wait for long whatever their weight one now and then has a turn.
+ */
+struct vcpu *fair_pick(struct run_queue *rq, s_time_t now)
 {
-	s_time_t budget = cap_budget(d), left;
-	unsigned long flags;
+	struct vcpu *curr = rq->curr, *v;
+	struct found f;
 
-	if (likely(!budget))
-		return INT64_MAX;
-	flags = spin_lock_irqsave(&d->sched.lock);
-	cap_roll(&d->sched, budget, now);
-	left = budget - d->sched.cap_used;
-	spin_unlock_irqrestore(&d->sched.lock, flags);
-	return max(left, MICROSECS(100));
+	if (rq->nr <= 1)
+		return rq->nr ? pick_only(rq) : NULL;
+	f = look(rq, now);
+	v = f.first;
+	if (unlikely(f.starved && now - rq->mercy >= MERCY_PERIOD)) {
+		rq->mercy = now;
+		v = f.starved;
+	} else if (v != curr && curr->sched.on_queue && now < rq->slice_end && !fair_preempts(rq, v)) {
+		v = curr;
+	}
+	rq->clock = max(rq->clock, f.least);
+	rq->heaviest = f.heaviest;
+	rq->least = v == f.first ? f.second : f.least;
+	rq->spill = v == f.first ? f.cpus : f.cpus | f.first->sched.hard_affinity;
+	return v;
+}
+
+void fair_take(struct run_queue *rq, struct vcpu *v)
+{
+	struct sched_share *s = share_of(rq, v);
+
+	unlink(rq, v);
+	rq->running = s->vtime;
+	s->used = max(s->used, v->sched.used);
 }
 
 void fair_charge(struct run_queue *rq, struct vcpu *v, s_time_t now)
 {
-	s_time_t ran = now - v->sched.last_start;
+	s_time_t ran = now - v->sched.last_start, late;
 
 	if (ran <= 0)
 		return;
@@ -175,20 +285,49 @@ void fair_charge(struct run_queue *rq, struct vcpu *v, s_time_t now)
 	v->sched.run_ns += ran;
 	if (is_idle_vcpu(v))
 		return;
-	v->sched.vtime += weighted(v, ran);
-	cap_charge(v->domain, ran, now);
+	share_of(rq, v)->served = now;
+	/* Long past the end of its slice: this CPU itself did not run, the host had it. Nobody pays for that. */
+	late = now - rq->slice_end - SLICE_MAX;
+	if (unlikely(rq->slice_end && late > 0))
+		ran -= min(ran, late);
+	v->sched.used += ran;
+	share_of(rq, v)->vtime += weighted(rq, v, ran);
+	if (has_cap(v->domain))
+		cap_charge(v->domain, ran, now);
 	advance_clock(rq);
 }
 
-bool fair_preempts(struct run_queue *rq, const struct vcpu *v)
+/* This CPU worked for v's domain, which may have nobody here: it pays when it has. */
+void fair_charge_work(struct run_queue *rq, struct vcpu *v, s_time_t ns, s_time_t now)
 {
-	return v->sched.vtime + WAKEUP_GRANULARITY < rq->curr->sched.vtime;
+	struct sched_share *s = share_of(rq, v);
+
+	if (!s->nr)
+		s->vtime = max(s->vtime, rq->clock - weighted(rq, v, WAKEUP_CREDIT));
+	s->vtime += weighted(rq, v, ns);
+	if (has_cap(v->domain))
+		cap_charge(v->domain, ns, now);
 }
 
-s_time_t fair_slice(const struct run_queue *rq)
+bool fair_preempts(const struct run_queue *rq, const struct vcpu *v)
 {
-	s_time_t share = SLICE_ROUND / (s_time_t)(rq->nr + 1);
+	const struct vcpu *c = rq->curr;
+
+	if (v->domain == c->domain)
+		return v->sched.used + WAKEUP_GRANULARITY < c->sched.used;
+	return fair_worth(rq, v, share_of(rq, c)->vtime - share_of(rq, v)->vtime, WAKEUP_GRANULARITY);
+}
+
+/* The lighter of two has shorter turns, or the other would have to wait for its next one too long. */
+s_time_t fair_slice(const struct run_queue *rq, const struct vcpu *v)
+{
+	s_time_t waiting = (s_time_t)rq->nr + 1, share = SLICE_ROUND / waiting;
+	uint32_t weight = weight_of(v), heaviest = max(rq->heaviest, rq->heaviest_elsewhere);
 
 	share = min(share, SLICE_MAX);
-	return max(share, SLICE_MIN);
+	share = max(share, SLICE_MIN);
+	if (weight < heaviest)
+		share = max(share * weight / heaviest, SLICE_LEAST);
+	/* So many that a round would be too long. */
+	return unlikely(share * waiting > ROUND_MAX) ? max(ROUND_MAX / waiting, SLICE_LEAST / 2) : share;
 }

@@ -3,11 +3,11 @@
  * What a CPU does without a vCPU: domain 0's hypercalls from the mailbox, a
  * short look-out for more of them, then HLT.
  */
-#include "event/evtchn.h"
 #include "host/host.h"
-#include "lib/printk.h"
 #include "sched/private.h"
-#include "sched/softirq.h"
+#include "x86/hooks.h"
+#include "x86/printk.h"
+#include "x86/softirq.h"
 
 #define SPIN_NS MICROSECS(8)
 #define SPIN_LONG_NS MICROSECS(60)
@@ -194,11 +194,11 @@ void idle_loop(void)
 	irq_enable();
 	idle_since = NOW();
 	for (;;) {
+		if (host_sends())
+			softirq_raise(EVENT_SEND_SOFTIRQ);
 		/* First, or they would preempt domain 0's call before it has done anything. */
 		if (softirqs_pending())
 			do_softirq();
-		if (host_sends())
-			evtchn_send_host_bits();
 		if (do_host_work(rq)) {
 			after_host = true;
 			idle_since = NOW();

@@ -5,8 +5,8 @@
  * on another (two would wait for each other).
  */
 #include "sched/private.h"
-#include "lib/printk.h"
-#include "sched/softirq.h"
+#include "x86/printk.h"
+#include "x86/softirq.h"
 
 void vcpu_sleep_sync(struct vcpu *v)
 {
@@ -23,6 +23,7 @@ void vcpu_sleep_sync(struct vcpu *v)
 		softirq_raise_cpu(v->processor, SCHEDULE_SOFTIRQ);
 	}
 	vcpu_unlock(rq, flags);
+	lockcheck_may_wait();
 	while (READ_ONCE(v->is_running))
 		cpu_relax();
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);

@@ -8,9 +8,15 @@
 #define SLICE_MAX MILLISECS(6)
 #define SLICE_MIN MILLISECS(2)
 #define SLICE_ROUND MILLISECS(24)    /* all that wait should have had a turn by then */
+#define SLICE_LEAST MILLISECS(1)
+#define ROUND_MAX MILLISECS(50)
 #define WAKEUP_CREDIT MILLISECS(3)
 #define WAKEUP_GRANULARITY MICROSECS(500)
-#define BALANCE_PERIOD MILLISECS(30)
+#define BALANCE_PERIOD MILLISECS(3)
+#define PULL_LAG MILLISECS(2)        /* so much before the one that would run: worth a move */
+#define DRIFT MILLISECS(200)         /* a lag of more than so much of its own time, to both: the clocks have drifted apart */
+#define STARVED MILLISECS(70)        /* a domain that waits for longer has a turn out of order, */
+#define MERCY_PERIOD MILLISECS(6)    /* one of them in so much time */
 #define CAP_PERIOD MILLISECS(30)
 #define WEIGHT_DEFAULT 256u
 #define WEIGHT_MAX 65535u
@@ -26,11 +32,19 @@
 struct run_queue {
 	spinlock_t lock;
 	struct vcpu *curr;           /* what schedule() chose last; the idle vCPU at first */
-	struct vcpu *head;           /* waiting, by virtual time */
+	struct vcpu *head;           /* waiting */
 	uint32_t nr;                 /* how many wait */
+	uint32_t cpu;                /* whose queue this is */
+	uint32_t heaviest;           /* weight among them when one was picked, */
+	uint32_t heaviest_elsewhere; /* and in other queues at the last balancing */
 	s_time_t clock;              /* virtual time: the least of all here, never goes back */
-	s_time_t slice_end;          /* when the slice timer fires; 0: not set */
-	s_time_t next_balance;
+	s_time_t least;              /* of those that wait; may be too small when one left */
+	s_time_t running;            /* of the one that runs, when it was picked */
+	s_time_t ahead;              /* less this, it can be compared with another CPU's; grows only */
+	s_time_t slice_end;          /* when the slice timer fires, or fired; 0: not set */
+	s_time_t next_balance;       /* others clear it, as a hint */
+	s_time_t mercy;              /* when a starving one had its turn */
+	cpumask_t spill;             /* where those that wait may run */
 	struct timer slice;
 	bool flush_lazy;             /* somebody waits for the lazy vCPU to be saved */
 	/* domain 0's hypercalls in idle context */
@@ -46,6 +60,29 @@ struct run_queue {
 
 extern struct run_queue run_queues[NR_CPUS];
 extern volatile cpumask_t idle_cpus;    /* changed atomically */
+/* Where somebody waits. Changed atomically, a bit by its own CPU; read as a hint. */
+extern volatile cpumask_t contended_cpus;
+
+static inline unsigned int cpu_of(const struct run_queue *rq)
+{
+	return rq->cpu;
+}
+
+static inline uint32_t weight_of(const struct vcpu *v)
+{
+	return READ_ONCE(v->domain->sched_weight); /* never 0 */
+}
+
+static inline struct sched_share *share_of(const struct run_queue *rq, const struct vcpu *v)
+{
+	return &v->domain->sched.share[cpu_of(rq)];
+}
+
+/* A virtual time of rq on the scale that all queues share. */
+static inline s_time_t rq_common(const struct run_queue *rq, s_time_t vtime)
+{
+	return vtime - rq->ahead;
+}
 
 /* core.c */
 struct run_queue *vcpu_lock(struct vcpu *v, unsigned long *flags); /* the queue of v->processor */
@@ -58,19 +95,40 @@ int runstate_of(const struct vcpu *v); /* when not running */
 /* fair.c: the order among the vCPUs of one run queue; its lock is held */
 void fair_enqueue(struct run_queue *rq, struct vcpu *v, bool wakeup, s_time_t now);
 void fair_requeue(struct run_queue *rq, struct vcpu *v); /* the one that ran */
-void fair_dequeue(struct run_queue *rq, struct vcpu *v); /* it goes elsewhere, or to sleep */
-struct vcpu *fair_take(struct run_queue *rq, struct vcpu *v); /* it is to run */
+void fair_dequeue(struct run_queue *rq, struct vcpu *v, bool sleeps); /* or it goes elsewhere */
+struct vcpu *fair_pick(struct run_queue *rq, s_time_t now);
+void fair_take(struct run_queue *rq, struct vcpu *v);    /* it is to run */
 void fair_charge(struct run_queue *rq, struct vcpu *v, s_time_t now);
+void fair_charge_work(struct run_queue *rq, struct vcpu *v, s_time_t ns, s_time_t now);
 void fair_leave(struct run_queue *rq, struct vcpu *v);   /* it ran and goes to sleep */
-bool fair_preempts(struct run_queue *rq, const struct vcpu *v);
-s_time_t fair_slice(const struct run_queue *rq);
-/* Caps: 0, or when v's domain may run again. */
+bool fair_preempts(const struct run_queue *rq, const struct vcpu *v);
+bool fair_before(const struct run_queue *rq, const struct vcpu *a, const struct vcpu *b);
+/* Is this lag in virtual time more than ns of v's CPU time? */
+bool fair_worth(const struct run_queue *rq, const struct vcpu *v, s_time_t lag, s_time_t ns);
+s_time_t fair_slice(const struct run_queue *rq, const struct vcpu *v);
+
+/* cap.c. Asked before the calls, to save them; a cap may be gone by the time of the call. */
+static inline bool has_cap(const struct domain *d)
+{
+	return unlikely(READ_ONCE(d->sched_cap) != 0);
+}
+void cap_charge(struct domain *d, s_time_t ns, s_time_t now);
+/* 0, or when v's domain may run again. */
 s_time_t cap_exhausted_until(struct domain *d, s_time_t now);
 s_time_t cap_left(struct domain *d, s_time_t now); /* INT64_MAX without a cap */
 
+/* runstate.c; the lock is held */
+void runstate_change(struct vcpu *v, int state, s_time_t now);
+
 /* affinity.c */
 unsigned int pick_cpu(const struct vcpu *v);
-struct vcpu *steal_vcpu(struct run_queue *rq, unsigned int cpu, uint32_t min_waiting, s_time_t now);
+cpumask_t allowed_cpus(const struct vcpu *v);
+cpumask_t preferred_cpus(const struct vcpu *v);
+
+/* balance.c; rq is this CPU's, locked */
+bool balance_pull(struct run_queue *rq, unsigned int cpu, const struct vcpu *first, s_time_t now);
+void balance_call(const struct run_queue *rq, const struct vcpu *v);
+uint32_t balance_heaviest(unsigned int cpu); /* that waits at another */
 
 /* context.c */
 void context_switch(struct vcpu *prev, struct vcpu *next); /* interrupts off, no lock; returns never */

@@ -4,9 +4,10 @@
  * themselves, so that setting one never allocates and never fails.
  */
 #include "time/timer.h"
-#include "lib/printk.h"
-#include "sched/softirq.h"
 #include "x86/cpu_info.h"
+#include "x86/lapic.h"
+#include "x86/printk.h"
+#include "x86/softirq.h"
 #include "x86/spinlock.h"
 
 struct timer_heap {

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* What the CPU can do, and its control registers. Nothing is assumed: TCG and old CPUs lack much. */
-#include "x86/processor.h"
-#include "lib/printk.h"
 #include "x86/cpu_info.h"
 #include "x86/desc.h"
 #include "x86/msr.h"
+#include "x86/printk.h"
+#include "x86/processor.h"
 
 #define CPUID_HYPERVISOR_FIRST 0x40000000u
 
 struct cpu_features cpu_features;
 uint64_t hv_cr4;
+DEFINE_PER_CPU(uint64_t, cpu_cr4);
+uint8_t uaccess_smap;
 
 static void probe_xsave(struct cpu_features *f)
 {
@@ -93,10 +95,18 @@ void cpu_features_init(void)
 	uaccess_smap = f->smap;
 }
 
+void cpu_load_cr4(uint64_t cr4)
+{
+	if (this_cpu(cpu_cr4) == cr4)
+		return;
+	this_cpu(cpu_cr4) = cr4;
+	write_cr4(cr4);
+}
+
 void cpu_init_control_regs(void)
 {
 	write_cr0(CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG);
-	write_cr4(hv_cr4);
+	cpu_load_cr4(hv_cr4);
 	if (cpu_features.xcr0)
 		xsetbv(0, cpu_features.xcr0);
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE | EFER_NXE);

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "x86/crash.h"
-#include "drivers/uart.h"
-#include "host/host.h"
-#include "lib/conring.h"
-#include "lib/printk.h"
+#include "x86/conring.h"
 #include "x86/cpu_info.h"
+#include "x86/printk.h"
 #include "x86/processor.h"
 #include "x86/smp.h"
 #include "x86/spinlock.h"
@@ -16,6 +14,8 @@
 extern char __image_start[], __text_end[];
 
 static uint32_t crashing_cpu_plus_one;
+void (*crash_open_serial)(void);
+void (*crash_tell_host)(void);
 
 static void halt_for_good(void) __noreturn;
 static void halt_for_good(void)
@@ -29,6 +29,7 @@ void crash_begin(void)
 	uint32_t me = smp_cpu() + 1, nobody = 0;
 
 	irq_disable();
+	hv_delay_stop();
 	if (!__atomic_compare_exchange_n(&crashing_cpu_plus_one, &nobody, me, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
 		/* A second CPU in trouble waits; a fault while the dump is made ends it. */
 		if (nobody == me)
@@ -38,8 +39,8 @@ void crash_begin(void)
 	smp_stop_others();
 	conring_bust_lock();
 	conring_notify = NULL;
-	if (uart_init())
-		conring_serial = uart_write;
+	if (crash_open_serial)
+		crash_open_serial();
 }
 
 /* Both words of a frame, on this CPU's stack: anything else ends the walk. */
@@ -76,12 +77,8 @@ void show_stack(uint64_t sp, uint64_t bp)
 
 void crash_end(void)
 {
-	if (node_shared) {
-		node_shared->conring_prod = conring_prod;
-		node_shared->panic_cpu = smp_cpu();
-		__atomic_store_n(&node_shared->hv_state, NODE_STATE_PANIC, __ATOMIC_RELEASE);
-		host_ring(NODE_VEC_DONE);
-	}
+	if (crash_tell_host)
+		crash_tell_host();
 	halt_for_good();
 }
 
@@ -120,7 +117,7 @@ void fatal_exception(const struct cpu_user_regs *regs, const char *what)
 {
 	crash_begin();
 	printk("FATAL on cpu%u: %s\n", smp_cpu(), what);
-	show_regs(regs);
+	dump_regs(printk, regs);
 	/* A double fault may come from a stack that is no stack: only our own is looked at. */
 	if (!guest_mode(regs) && (regs->rsp & ~(STACK_SIZE - 1)) == (stack_pointer() & ~(STACK_SIZE - 1)))
 		show_stack(regs->rsp, regs->rbp);

@@ -5,6 +5,10 @@
 #include "lib/types.h"
 #include <xen/xen.h>
 
+/* Set at boot, when there is something to set: a serial port for the dump; a host that is to hear of the end. */
+extern void (*crash_open_serial)(void);
+extern void (*crash_tell_host)(void);
+
 /* First thing on the way down: other CPUs stopped, the log forced to the serial port. */
 void crash_begin(void);
 /* Stack bytes from sp and the callers found by frame pointers. */

@@ -47,16 +47,16 @@ static inline struct cpu_info *cpu_info_of(unsigned int cpu)
 }
 
 /*
- * A CPU's stacks and descriptor page (boot CPU: static ones), then its use
- * through the direct map: works before any root has a descriptor window.
- * The IST stacks are laid out like the main one, a cpu_info of their own at the
- * top, so that smp_cpu() works on them; current there is NULL. 0 or -ENOMEM.
+ * A CPU's stacks and descriptor page, then its use through the direct map: works before
+ * any root has a descriptor window. stack: STACK_SIZE bytes, aligned to that; ist_stacks: NR_IST
+ * times that, laid out like the main one, a cpu_info of their own at the top, so that smp_cpu()
+ * works on them; current there is NULL.
  */
-int gdt_alloc_cpu(unsigned int cpu);
+void gdt_init_cpu(unsigned int cpu, void *gdt_page, char *stack, char *ist_stacks);
 void gdt_load_early(unsigned int cpu);
 /* Once the idle root is loaded: from now on through GDT_VIRT. */
 void gdt_load_final(unsigned int cpu);
-/* This CPU's LDT: entries 0 loads none. The pages are the vCPU's window at LDT_VIRT. */
+/* This CPU's LDT, 0: none. It knows what is loaded: nothing else may. The pages are the vCPU's window at LDT_VIRT. */
 void ldt_load(unsigned int entries);
 #endif
 #endif

@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "x86/desc.h"
-#include "lib/errno.h"
-#include "lib/printk.h"
-#include "mm/page_alloc.h"
 #include "x86/page.h"
+#include "x86/printk.h"
 
 void *cpu_gdt_page[NR_CPUS];
 char *cpu_stack[NR_CPUS];
-
-/* The boot CPU's, before there is an allocator. head.S starts on boot_stack. */
-extern char boot_stack[STACK_SIZE];
-static char boot_ist[NR_IST][STACK_SIZE] __aligned(STACK_SIZE) __section(".bss.lazy");
-static char boot_gdt_page[PAGE_SIZE] __aligned(4096);
 
 /* Selectors as the public ABI has them, in a page at GDT_CPU_OFFSET; accessed bits set, so the CPU never writes. */
 static const struct { uint16_t selector; uint64_t desc; } segments[] = {
@@ -25,7 +18,6 @@ static const struct { uint16_t selector; uint64_t desc; } segments[] = {
 #define DESC_TSS 0x89ULL
 #define DESC_LDT 0x82ULL
 
-_Static_assert(NR_IST == 1 << 2, "allocated as one chunk");
 _Static_assert(sizeof(struct tss64) == 104, "TSS layout");
 _Static_assert((sizeof(struct cpu_info) - offsetof(struct cpu_info, guest_regs.es)) % 16 == 0,
 	       "the CPU aligns the stack to 16 on entry");
@@ -67,29 +59,15 @@ static void fill_gdt_page(unsigned int cpu, char *ist[NR_IST])
 	}
 }
 
-int gdt_alloc_cpu(unsigned int cpu)
+void gdt_init_cpu(unsigned int cpu, void *gdt_page, char *stack, char *ist_stacks)
 {
 	char *ist[NR_IST];
-	struct page_info *stack, *ists;
 
-	if (cpu == 0) {
-		cpu_gdt_page[0] = paddr_to_virt(sym_to_paddr(boot_gdt_page));
-		cpu_stack[0] = boot_stack + STACK_SIZE;
-		for (unsigned int i = 0; i < NR_IST; i++)
-			ist[i] = boot_ist[i];
-		fill_gdt_page(0, ist);
-		return 0;
-	}
-	cpu_gdt_page[cpu] = alloc_hv_page();
-	stack = page_alloc(STACK_ORDER, 0);
-	ists = page_alloc(STACK_ORDER + 2, 0);
-	if (!cpu_gdt_page[cpu] || !stack || !ists)
-		return -ENOMEM; /* at boot: this CPU stays out, what it got is lost */
-	cpu_stack[cpu] = (char *)page_to_virt(stack) + STACK_SIZE;
+	cpu_gdt_page[cpu] = gdt_page;
+	cpu_stack[cpu] = stack + STACK_SIZE;
 	for (unsigned int i = 0; i < NR_IST; i++)
-		ist[i] = (char *)page_to_virt(ists) + i * STACK_SIZE;
+		ist[i] = ist_stacks + i * STACK_SIZE;
 	fill_gdt_page(cpu, ist);
-	return 0;
 }
 
 static void lgdt(uint64_t base)
@@ -125,7 +103,12 @@ void gdt_load_final(unsigned int cpu)
 
 void ldt_load(unsigned int entries)
 {
+	static DEFINE_PER_CPU(bool, loaded);
+
+	if (!entries && !this_cpu(loaded))
+		return;
 	if (entries)
 		set_system_desc(cpu_gdt_page[smp_cpu()], LDT_SELECTOR, LDT_VIRT, entries * 8 - 1, DESC_LDT);
 	__asm__ volatile("lldt %w0" :: "r"(entries ? LDT_SELECTOR : 0));
+	this_cpu(loaded) = entries != 0;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "x86/irq.h"
-#include "drivers/lapic.h"
 #include "lib/errno.h"
-#include "lib/printk.h"
 #include "x86/cpu_info.h"
+#include "x86/debug.h"
+#include "x86/lapic.h"
+#include "x86/printk.h"
 
 static irq_handler handlers[256];
 static unsigned int next_vector = IRQ_VECTOR_FIRST;
@@ -30,11 +31,13 @@ void irq_dispatch(unsigned int vector)
 
 	if (vector == IRQ_VECTOR_SPURIOUS)
 		return;
+	longest_irqs_off();
 	ci->in_irq++;
 	if (vector < ARRAY_SIZE(handlers) && handlers[vector])
 		handlers[vector]();
 	else
-		gprintk("unexpected interrupt vector 0x%x\n", vector);
+		printk("unexpected interrupt vector 0x%x\n", vector);
 	lapic_eoi();
 	ci->in_irq--;
+	longest_irqs_on();
 }

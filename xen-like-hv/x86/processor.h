@@ -64,8 +64,11 @@ extern uint8_t uaccess_smap; /* 1: stac/clac around accesses to guest memory */
 void cpu_features_init(void);
 /* CR0, CR4, EFER, XCR0, STAR as the hypervisor wants them, on each CPU. */
 void cpu_init_control_regs(void);
-/* CR4 as this hypervisor runs with it; guests' toggles (TSD, DE, ...) come on top. */
+/* CR4 as this hypervisor wants it; of a guest's, pv_hardware_cr4 goes into the CPU's. */
 extern uint64_t hv_cr4;
+/* This CPU's, 0 before it was first written. Nothing but cpu_load_cr4 changes it. */
+extern uint64_t cpu_cr4[];
+void cpu_load_cr4(uint64_t cr4);
 
 static inline void cpuid_count(uint32_t leaf, uint32_t sub, uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d)
 {

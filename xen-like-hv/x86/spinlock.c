@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#define SPINLOCK_UNCHECKED
 #include "x86/spinlock.h"
 
 void spin_lock(spinlock_t *l)

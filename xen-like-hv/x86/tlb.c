@@ -6,9 +6,9 @@
  */
 #include "x86/tlb.h"
 #include "lib/errno.h"
-#include "lib/printk.h"
-#include "sched/sched.h"
+#include "x86/hooks.h"
 #include "x86/page.h"
+#include "x86/printk.h"
 #include "x86/processor.h"
 #include "x86/smp.h"
 #include "x86/spinlock.h"
@@ -30,7 +30,12 @@ static volatile cpumask_t flush_pending;
 
 uint32_t tlb_clock_now(void)
 {
-	return (uint32_t)__atomic_load_n(&tlb_clock, __ATOMIC_SEQ_CST);
+	uint32_t now = (uint32_t)__atomic_load_n(&tlb_clock, __ATOMIC_SEQ_CST);
+
+	/* 0 says "no use" where it is kept. */
+	while (unlikely(!now))
+		now = (uint32_t)__atomic_add_fetch(&tlb_clock, 1, __ATOMIC_SEQ_CST);
+	return now;
 }
 
 cpumask_t tlb_flush_filter(cpumask_t mask, uint32_t stamp)
@@ -38,6 +43,7 @@ cpumask_t tlb_flush_filter(cpumask_t mask, uint32_t stamp)
 	uint64_t now = __atomic_load_n(&tlb_clock, __ATOMIC_SEQ_CST), then;
 	cpumask_t left;
 
+	/* The caller's locked operation on the page stands between the end of its uses and these looks. */
 	mask &= ~on_idle_root;
 	left = mask;
 	then = (now & ~0xffffffffULL) | stamp;
@@ -70,7 +76,9 @@ void write_cr3(uint64_t cr3)
 		__atomic_and_fetch(&on_idle_root, ~me, __ATOMIC_SEQ_CST);
 	/* The time is taken before the flush: what goes stale in between is not covered by it. */
 	t = __atomic_add_fetch(&tlb_clock, 1, __ATOMIC_SEQ_CST);
+	hv_delay_point("flush: the time is taken");
 	__asm__ volatile("mov %0, %%cr3" :: "r"(cr3) : "memory");
+	hv_delay_point("flush: done, not told");
 	WRITE_ONCE(tlb_cpu[cpu].flushed, t);
 	if (idle && !(on_idle_root & me))
 		__atomic_or_fetch(&on_idle_root, me, __ATOMIC_SEQ_CST);
@@ -123,6 +131,7 @@ static void flush_mask(cpumask_t mask, uint64_t va)
 	if (!mask)
 		return;
 	ASSERT(read_rflags() & RFLAGS_IF);
+	lockcheck_may_wait();
 	spin_lock(&flush_lock);
 	flush_va = va;
 	__atomic_store_n(&flush_pending, mask, __ATOMIC_RELEASE);

@@ -10,7 +10,21 @@
 #define X86_TLB_H
 #include "x86/cpu_info.h"
 struct page_info;
+/*
+ * A stamp, never 0. It is good for uses that had ended, for all CPUs to see, before
+ * it is taken: a locked operation stands between the store that ended the use and
+ * this. And for no use that can begin after it: claim first, then take it.
+ */
 uint32_t tlb_clock_now(void);
+/* The later of two stamps, 0: none. By their distance from now: right for any age that fits. */
+static inline uint32_t tlb_later(uint32_t a, uint32_t b)
+{
+	uint32_t now = tlb_clock_now(); /* after both were taken, or the later might look ancient */
+
+	if (!a || !b)
+		return a | b;
+	return now - a <= now - b ? a : b;
+}
 /* CPUs of mask that may still hold entries made before stamp. */
 cpumask_t tlb_flush_filter(cpumask_t mask, uint32_t stamp);
 void flush_tlb_mask(cpumask_t mask);                   /* everything */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Exception vectors, and the ways into and out of the hypervisor (x86/entry.S). */
+/* Exception vectors, and the ways into and out of the hypervisor (entry/entry.S). */
 #ifndef X86_TRAPS_H
 #define X86_TRAPS_H
 
@@ -58,18 +58,14 @@
 /* IDT, syscall MSRs and entry stub of the calling CPU; its TSS and stack exist. */
 void traps_init_cpu(unsigned int cpu);
 
-/* Leave for current's guest with guest_regs(), through pv_exit_work; the stack is given up. */
-void exit_to_guest(void) __noreturn;
-/* Start over at the top of this CPU's stack (the idle loop after a context switch). */
-void reset_stack_and_jump(void (*fn)(void) __noreturn) __noreturn;
-
 static inline bool guest_mode(const struct cpu_user_regs *regs)
 {
 	return regs->cs & 3;
 }
 
-/* The hypervisor's own fault, or a register dump of a guest: to the log. */
-void show_regs(const struct cpu_user_regs *regs);
+/* To the log, by printk, or gprintk for a guest's. */
+typedef void (*print_fn)(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void dump_regs(print_fn out, const struct cpu_user_regs *regs);
 
 /* From entry.S */
 void do_exception(struct cpu_user_regs *regs);

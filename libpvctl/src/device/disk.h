@@ -3,7 +3,7 @@
 #ifndef DEVICE_DISK_H
 #define DEVICE_DISK_H
 
-#include "domain/private.h"
+#include "ctx/ctx.h"
 
 /* The whole list: no vdev twice. */
 int disk_check_list(const char *key, const char *const *values, size_t n, struct pvctl_error *err);

@@ -3,7 +3,7 @@
 #ifndef DEVICE_LISTS_H
 #define DEVICE_LISTS_H
 
-#include "domain/private.h"
+#include "ctx/ctx.h"
 
 struct device_list {
 	const char *key;

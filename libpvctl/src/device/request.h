@@ -3,7 +3,7 @@
 #ifndef DEVICE_REQUEST_H
 #define DEVICE_REQUEST_H
 
-#include "domain/private.h"
+#include "ctx/ctx.h"
 
 /* text: as the daemon takes it. */
 int device_request_attach(struct pvctl *ctx, enum proto_class k, uint32_t domid, const char *text, struct pvctl_error *err);

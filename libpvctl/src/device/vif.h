@@ -4,7 +4,7 @@
 #define DEVICE_VIF_H
 
 #include "device/vif_spec.h"
-#include "domain/private.h"
+#include "ctx/ctx.h"
 
 #define VIF_MAX 64 /* of a domain */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Nodes: starting, stopping, finding them. */
 #include "node/node.h"
-#include "domain/private.h"
+#include "ctx/ctx.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/fd.h"

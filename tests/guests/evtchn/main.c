@@ -109,6 +109,7 @@ static void virqs_and_ipis(void)
 
 static void refused(void)
 {
+	struct evtchn_expand_array ea = { .array_gfn = 0x200 };
 	static const uint32_t ports[] = { 4096, 131071, 131072, 0x7fffffff, 0xffffffff };
 	struct evtchn_alloc_unbound au = { .dom = 0x7000, .remote_dom = 0 };
 	struct evtchn_bind_interdomain bi = { .remote_dom = 0, .remote_port = 1 };
@@ -132,6 +133,8 @@ static void refused(void)
 	EXPECT_ERROR(hc_event_channel_op(EVTCHNOP_init_control, &ic));
 	ic.control_gfn = 0x200;
 	EXPECT_ERROR(hc_event_channel_op(EVTCHNOP_init_control, &ic));
+	/* The array is the FIFO ABI's, which is not in use. */
+	EXPECT(hc_event_channel_op(EVTCHNOP_expand_array, &ea), -EOPNOTSUPP);
 	EXPECT(hc_event_channel_op(9999, &bi), -ENOSYS);
 }
 
@@ -163,9 +166,22 @@ static void many(void)
 		if (st.status == EVTCHNSTAT_unbound && st.u.unbound.dom != 0)
 			close_port(port);
 	}
-	au = (struct evtchn_alloc_unbound){ .dom = DOMID_SELF, .remote_dom = DOMID_SELF };
-	EXPECT(hc_event_channel_op(EVTCHNOP_alloc_unbound, &au), 0);
-	EXPECT(close_port(au.port), 0);
+	/* All of them, not the first alone. */
+	for (; n; n--) {
+		au = (struct evtchn_alloc_unbound){ .dom = DOMID_SELF, .remote_dom = DOMID_SELF };
+		ret = hc_event_channel_op(EVTCHNOP_alloc_unbound, &au);
+		if (ret != 0)
+			break;
+	}
+	CHECK(n == 0, "%u ports did not come back: %ld", n, ret);
+	for (port = 1; port < 140000; port++) {
+		struct evtchn_status st = { .dom = DOMID_SELF, .port = port };
+
+		if (hc_event_channel_op(EVTCHNOP_status, &st) != 0)
+			break;
+		if (st.status == EVTCHNSTAT_unbound && st.u.unbound.dom != 0)
+			close_port(port);
+	}
 }
 
 void test_main(void)

@@ -204,7 +204,7 @@ static void versions(void)
 {
 	struct gnttab_get_status_frames g = { .dom = DOMID_SELF, .nr_frames = 1 };
 	struct gnttab_get_version gv = { .dom = DOMID_SELF };
-	uint64_t frame = 0;
+	uint64_t frame = 0, own = va_to_ma(status_page) | PTE_RW;
 	uint32_t h;
 
 	offer(REF, data, 0);
@@ -246,7 +246,11 @@ static void versions(void)
 	CHECK(copy(true, REF, 63, false, va_to_mfn(dst), 0, 128) != GNTST_okay, "copy from before the part");
 	CHECK(copy(true, REF, 64, false, va_to_mfn(dst), 0, 129) != GNTST_okay, "copy beyond the part");
 	v2[REF].hdr.flags = 0;
-	EXPECT(map_page(status_page, va_to_ma(status_page) | PTE_RW), 0);
+	/* Version 1 has no status frames: not while one is mapped. */
+	EXPECT(set_version(1), -EBUSY);
+	EXPECT(hc_grant_table_op(GNTTABOP_get_version, &gv, 1), 0);
+	CHECK(gv.version == 2, "a refused set_version left version %u", gv.version);
+	EXPECT(map_page(status_page, own), 0);
 	EXPECT(set_version(1), 0);
 }
 

@@ -126,6 +126,11 @@ extern volatile bool secondary_stop; /* secondary_main looks at it */
 /* On the second vCPU: a store that may fault and is then left out. */
 void secondary_store(volatile uint64_t *p, uint64_t v);
 extern volatile uint64_t secondary_fixup;
+/*
+ * In a loop that waits for the other vCPU: once it has taken long, asleep for a moment.
+ * On a host with fewer CPUs than the node the other one has no CPU while we spin.
+ */
+void spin_or_nap(unsigned int *spins);
 extern uint64_t secondary_stack[1024];
 
 /* Memory. A virtual address of the image or the initial mapping as machine frame, and back. */

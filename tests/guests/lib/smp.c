@@ -65,6 +65,30 @@ void stop_secondary(void)
 	CHECK(hc_vcpu_op(VCPUOP_is_up, 1, NULL) == 0, "the second vCPU did not go down");
 }
 
+#define NAP_AFTER 300u
+#define NAP_NS 20000u
+
+static uint64_t system_time(void)
+{
+	const struct vcpu_time_info *t = &shared.info.vcpu_info[0].time;
+	uint64_t delta = __builtin_ia32_rdtsc() - t->tsc_timestamp;
+
+	delta = t->tsc_shift >= 0 ? delta << t->tsc_shift : delta >> -t->tsc_shift;
+	return t->system_time + (uint64_t)((unsigned __int128)delta * t->tsc_to_system_mul >> 32);
+}
+
+void spin_or_nap(unsigned int *spins)
+{
+	struct sched_poll poll = { 0 };
+
+	if (++*spins < NAP_AFTER) {
+		__builtin_ia32_pause();
+		return;
+	}
+	poll.timeout = system_time() + NAP_NS;
+	hc_sched_op(SCHEDOP_poll, &poll);
+}
+
 void secondary_store(volatile uint64_t *p, uint64_t v)
 {
 	__asm__ volatile("lea 1f(%%rip), %%rax; mov %%rax, %2; mov %1, (%0); 1: movq $0, %2"

@@ -172,6 +172,7 @@ static void refused(void)
 	CHECK(hc_memory_op(XENMEM_claim_pages, &r) == -EPERM, "a guest claimed memory");
 	CHECK(pages_now() == before, "%ld pages, not %ld", pages_now(), before);
 	CHECK(pages_now() >= before, "pages were lost");
+	EXPECT(hc_memory_op(XENMEM_get_vnumainfo, &r), -EOPNOTSUPP);
 	EXPECT(hc_memory_op(999, &r), -ENOSYS);
 }
 

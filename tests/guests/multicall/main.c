@@ -66,9 +66,65 @@ static void long_member(void)
 	WRITE_ONCE(data[0], 1);
 }
 
+/* calls with the stack pointer at an iret frame: rax afterwards, where the frame says. */
+static uint64_t multicall_at_frame(unsigned int nr, uint64_t rax)
+{
+	uint64_t ret;
+
+	__asm__ volatile("mov %%rsp, %%rcx\n\t"
+			 "pushq $0xe02b\n\t"
+			 "push %%rcx\n\t"
+			 "pushq $0x202\n\t"
+			 "pushq $0xe030\n\t"
+			 "lea 1f(%%rip), %%rcx\n\t"
+			 "push %%rcx\n\t"
+			 "pushq $0; pushq $0; pushq $0; push %2\n\t"
+			 "syscall\n\t"
+			 "mov $-1, %%eax\n\t" /* it came back */
+			 "add $72, %%rsp\n"
+			 "1:"
+			 : "=a"(ret)
+			 : "0"((uint64_t)__HYPERVISOR_multicall), "r"(rax), "D"(calls), "S"((uint64_t)nr)
+			 : "rcx", "rdx", "r8", "r10", "r11", "memory");
+	return ret;
+}
+
+/* It is carried out, and is the last: what is behind it stays as it was. */
+static void iret_member(void)
+{
+	static uint8_t code[16] page_aligned = { 0x0f, 0x0b };
+	struct mmuext_op user = { .cmd = MMUEXT_NEW_USER_BASEPTR, .arg1.mfn = l4_mfn() };
+	static uint64_t user_stack[64];
+	uint64_t ret;
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		calls[i] = (struct multicall_entry){ .op = i == 1 ? __HYPERVISOR_iret : __HYPERVISOR_xen_version, .result = 77 };
+		calls[i].args[0] = XENVER_pagesize;
+	}
+	my_vcpu_info()->evtchn_upcall_mask = 1;
+	ret = multicall_at_frame(3, 0x123456789);
+	CHECK(ret == 0x123456789, "rax after an iret in a multicall: %#lx", ret);
+	CHECK(my_vcpu_info()->evtchn_upcall_mask == 0, "events are still masked");
+	CHECK(calls[0].result == 4096 && calls[1].result == 77 && calls[2].result == 77, "results %ld %ld %ld",
+	      (long)calls[0].result, (long)calls[1].result, (long)calls[2].result);
+	EXPECT(hc_multicall(calls, 1), 0); /* not taken for one in a batch */
+
+	EXPECT(map_page(code, va_to_ma(code) | PTE_RO), 0);
+	EXPECT(hc_mmuext_op(&user, 1, NULL, DOMID_SELF), 0);
+	CATCH(__asm__ volatile("pushq $0xe02b; push %1; pushq $0x202; pushq $0xe033; push %0\n\t"
+			       "pushq $0; pushq $0; pushq $0; pushq $0\n\t"
+			       "mov $13, %%eax; syscall; ud2"
+			       : : "r"(code), "r"(user_stack + 64), "D"(calls + 1), "S"(2ul)
+			       : "rax", "rcx", "r11", "memory"));
+	CHECK(caught.vector == 6 && (caught.cs & 3) == 3 && caught.rip == (uint64_t)code,
+	      "iret to user mode in a multicall: trap %d at %#lx, cs %#lx", caught.vector, caught.rip, caught.cs);
+}
+
 void test_main(void)
 {
 	plain();
 	bad_members();
 	long_member();
+	iret_member();
 }

@@ -43,6 +43,21 @@ static void bad_contexts(void)
 	EXPECT_ERROR(hc_vcpu_op(VCPUOP_up, 1, NULL)); /* not initialised */
 }
 
+static struct vcpu_runstate_info area1 page_aligned;
+
+/* vCPU 1's area, read from here: it says that it stopped. */
+static void area_when_down(void)
+{
+	struct vcpu_runstate_info info;
+	unsigned int i;
+
+	for (i = 0; i < 100000 && (hc_vcpu_op(VCPUOP_get_runstate_info, 1, &info) || info.state != RUNSTATE_offline); i++)
+		hc_sched_op(SCHEDOP_yield, NULL);
+	CHECK(info.state == RUNSTATE_offline, "a vCPU that is down is in state %d", info.state);
+	CHECK(READ_ONCE(area1.state) == RUNSTATE_offline, "its area says %d", area1.state);
+	CHECK(READ_ONCE(area1.time[RUNSTATE_running]) != 0, "its area says that it never ran");
+}
+
 static void wait_while(bool (*busy)(void), const char *what)
 {
 	unsigned int i;
@@ -64,9 +79,11 @@ static void second(void)
 	EXPECT(hc_vcpu_op(VCPUOP_is_up, 1, NULL), 0);
 	EXPECT(hc_vcpu_op(VCPUOP_up, 1, NULL), 0);
 	wait_while(not_alive, "the second vCPU does not run");
+	EXPECT(hc_vcpu_op(VCPUOP_register_runstate_memory_area, 1, &(uint64_t){ (uint64_t)&area1 }), 0);
 	EXPECT(hc_vcpu_op(VCPUOP_is_up, 1, NULL), 1);
 	EXPECT(hc_vcpu_op(VCPUOP_down, 1, NULL), 0);
 	EXPECT(hc_vcpu_op(VCPUOP_is_up, 1, NULL), 0);
+	area_when_down();
 	hc_sched_op(SCHEDOP_yield, NULL);
 	before = counter;
 	for (unsigned int i = 0; i < 1000; i++)

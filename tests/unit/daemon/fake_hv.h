@@ -7,7 +7,7 @@
 #ifndef FAKE_HV_H
 #define FAKE_HV_H
 
-#include "pvctld/daemon.h"
+#include "pvctld/core/daemon.h"
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>

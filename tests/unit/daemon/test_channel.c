@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A channel's end on the host: pty and socket. */
 #include "pvctld/channel/channel.h"
-#include "pvctld/loop.h"
+#include "pvctld/base/loop.h"
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -2,7 +2,7 @@
 /* A device's number is free again when its guest has seen that the last one is gone, or has had its time. */
 #include "pvctld/backend/departed.h"
 #include "pvctld/backend/device.h"
-#include "pvctld/domains.h"
+#include "pvctld/domain/domains.h"
 #include <check.h>
 #include <errno.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  * it fail: an answer without fdatasync would be a success.
  */
 #include "pvctld/block/pool.h"
-#include "pvctld/loop.h"
+#include "pvctld/base/loop.h"
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Files by io_uring and by threads: the same bytes, the same errors. */
 #include "pvctld/block/pool.h"
-#include "pvctld/loop.h"
+#include "pvctld/base/loop.h"
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -2,7 +2,7 @@
 /* The two shared pages with what a hostile guest may put in their indices, and the replay buffer. */
 #include "pvctld/console/replay.h"
 #include "pvctld/console/ring.h"
-#include "pvctld/store_ring.h"
+#include "pvctld/xenstore/ring.h"
 #include <check.h>
 #include <errno.h>
 #include <stdint.h>

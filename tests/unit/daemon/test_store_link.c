@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A guest's store ring, in the daemon's own loop: what is answered when the guest sends no event. */
-#include "pvctld/daemon.h"
+#include "pvctld/core/daemon.h"
 #include "pvctld/store/store.h"
-#include "pvctld/store_glue.h"
+#include "pvctld/xenstore/glue.h"
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>

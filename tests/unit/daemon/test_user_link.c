@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* User-mode network's link against a helper that is not what it should be: the test's own, a shell. */
 #include "libpvctl/src/device/vif_spec.h"
-#include "pvctld/daemon.h"
+#include "pvctld/core/children.h"
+#include "pvctld/core/daemon.h"
 #include "pvctld/net/links.h"
-#include "pvctld/policy.h"
+#include "pvctld/life/policy.h"
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A vif between its link and its rings: what it takes for the guest, and what it reads of the guest's in the store. */
-#include "pvctld/log.h"
+#include "pvctld/base/log.h"
 #include "pvctld/net/offload.h"
 #include "pvctld/net/vif.h"
 #include <check.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Events of guests: with a doorbell, and without one while the daemon watches. */
-#include "pvctld/daemon.h"
-#include "pvctld/log.h"
+#include "pvctld/core/daemon.h"
+#include "pvctld/base/log.h"
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>

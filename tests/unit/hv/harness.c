@@ -3,7 +3,8 @@
 #include "control/hypercall.h"
 #include "mm/hv_pagetable.h"
 #include "x86/desc.h"
-#include "x86/uaccess.h"
+#include "domain/uaccess.h"
+#include "x86/smp.h"
 #include <stdlib.h>
 #include <stdio.h>
 
@@ -19,6 +20,8 @@ paddr_t m2p_paddr;
 uint64_t m2p_bytes = 2 << 20;
 void *cpu_gdt_page[NR_CPUS];
 unsigned int preempt_one_in, flushes, code_freed;
+void (*shim_hook)(const char *what);
+void (*shim_flushed)(unsigned int cpu);
 
 /* --- what other parts of the hypervisor do --- */
 
@@ -26,9 +29,18 @@ unsigned int preempt_one_in, flushes, code_freed;
 static uint8_t in_use[SHIM_FRAMES];
 static spinlock_t heap_lock;
 static uint64_t clock_now = 1, cpu_flushed[NR_CPUS];
+static unsigned int rendezvous_waits;
 
 bool mfn_valid(mfn_t m) { return m.m >= 1 && m.m < SHIM_FRAMES && m.m != 8; }
-uint32_t tlb_clock_now(void) { return (uint32_t)__atomic_load_n(&clock_now, __ATOMIC_SEQ_CST); }
+
+uint32_t tlb_clock_now(void)
+{
+	uint32_t now = (uint32_t)__atomic_load_n(&clock_now, __ATOMIC_SEQ_CST);
+
+	hv_delay_point("clock: read");
+	return now;
+}
+void clock_set(uint64_t now) { __atomic_store_n(&clock_now, now, __ATOMIC_SEQ_CST); }
 
 cpumask_t tlb_flush_filter(cpumask_t mask, uint32_t stamp)
 {
@@ -56,6 +68,28 @@ static void interrupt(unsigned int cpu)
 	spin_unlock(&irq_off[cpu]);
 }
 
+/* In the order of x86/tlb.c. */
+static void flush_cpu(unsigned int cpu)
+{
+	uint64_t t = __atomic_add_fetch(&clock_now, 1, __ATOMIC_SEQ_CST);
+
+	hv_delay_point("flush: the time is taken");
+	if (shim_flushed)
+		shim_flushed(cpu);
+	__atomic_store_n(&cpu_flushed[cpu], t, __ATOMIC_SEQ_CST);
+}
+
+bool somebody_waits(void) { return __atomic_load_n(&rendezvous_waits, __ATOMIC_SEQ_CST) != 0; }
+
+void smp_rendezvous(cpumask_t mask)
+{
+	__atomic_add_fetch(&rendezvous_waits, mask != 0, __ATOMIC_SEQ_CST);
+	for (unsigned int i = 0; i < 8; i++)
+		if (mask >> i & 1)
+			interrupt(i);
+	__atomic_sub_fetch(&rendezvous_waits, mask != 0, __ATOMIC_SEQ_CST);
+}
+
 void flush_tlb_mask(cpumask_t mask)
 {
 	__atomic_add_fetch(&flushes, 1, __ATOMIC_SEQ_CST);
@@ -64,15 +98,14 @@ void flush_tlb_mask(cpumask_t mask)
 			interrupt(i);
 	for (unsigned int i = 0; i < 8; i++)
 		if (mask >> i & 1)
-			__atomic_store_n(&cpu_flushed[i], __atomic_add_fetch(&clock_now, 1, __ATOMIC_SEQ_CST),
-					 __ATOMIC_SEQ_CST);
+			flush_cpu(i);
 }
 void flush_tlb_va_mask(cpumask_t mask, uint64_t va) { __atomic_add_fetch(&flushes, 1, __ATOMIC_SEQ_CST); }
 void flush_tlb_local(void) { flush_tlb_mask(1ULL << smp_cpu()); }
 void flush_tlb_va_local(uint64_t va) { }
 void write_cr3(uint64_t cr3)
 {
-	__atomic_store_n(&cpu_flushed[smp_cpu()], __atomic_add_fetch(&clock_now, 1, __ATOMIC_SEQ_CST), __ATOMIC_SEQ_CST);
+	flush_cpu(smp_cpu());
 }
 void ldt_load(unsigned int entries) { }
 void hv_root_fill(uint64_t *root)
@@ -101,7 +134,7 @@ struct page_info *page_alloc(unsigned int order, unsigned int flags)
 	return ret;
 }
 
-struct page_info *page_alloc_for(struct domain *d, unsigned int order, unsigned int flags)
+struct page_info *page_alloc_for(struct page_claim *claim, unsigned int order, unsigned int flags)
 {
 	return page_alloc(order, flags);
 }
@@ -137,7 +170,7 @@ void *alloc_hv_page(void)
 
 	if (!pg)
 		return NULL;
-	pg->count_info = PGC_hv | 1;
+	pg->count_info = PGC_hv;
 	return page_to_virt(pg);
 }
 
@@ -151,7 +184,7 @@ void free_hv_page(void *va)
 
 uint64_t free_pages_total(void) { return free_frames(); }
 uint64_t claimed_pages_total(void) { return 0; }
-int domain_claim_pages(struct domain *d, uint64_t pages) { return 0; }
+int claim_pages(struct page_claim *claim, uint64_t pages) { return 0; }
 void *xzalloc_bytes(size_t size, size_t align) { return calloc(1, size); }
 void xfree(void *p) { free(p); }
 
@@ -215,12 +248,15 @@ void harness_init(void)
 	memset(in_use, 1, FIRST_FREE);
 	memset(shim_ram, 0, sizeof(shim_ram));
 	preempt_one_in = 0;
+	shim_hook = NULL;
+	shim_flushed = NULL;
 	if (!host_domain) {
 		host_domain = calloc(1, sizeof(*host_domain));
 		host_domain->max_vcpus = 1;
 		host_domain->vcpu[0] = calloc(1, sizeof(struct vcpu));
 		host_domain->vcpu[0]->domain = host_domain;
 		idle_domain = calloc(1, sizeof(*idle_domain));
+		idle_domain->is_idle = true;
 	}
 	for (unsigned int i = 0; i < 8; i++)
 		cpu_gdt_page[i] = shim_ram + PAGE_SIZE;
@@ -263,6 +299,8 @@ void run_as(struct vcpu *v, unsigned int cpu)
 {
 	shim_cpu.cur = v;
 	shim_cpu.cpu = cpu;
+	v->processor = cpu;
+	v->is_running = true;
 	seed += v->vcpu_id * 7919;
 }
 
@@ -455,6 +493,10 @@ void destroy_domain(struct domain *d, uint64_t foreign)
 	unsigned int i;
 
 	d->is_dying = DOMDYING_dying;
+	for_each_vcpu (d, v, i) {
+		pv_mmu_switch_from(v);
+		v->is_running = false;
+	}
 	while (pv_relinquish_memory(d))
 		;
 	for (i = 0; d->tot_pages != foreign && i < SHIM_FRAMES; i++)

@@ -8,6 +8,7 @@
 #include <check.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include "control/hypercall.h"
 #include "harness.h"
 #include <xen/memory.h>
 
@@ -69,6 +70,20 @@ static void open_root(void)
 	irq_restore(flags);
 }
 
+/* To sleep and back. */
+static void switch_out(void)
+{
+	struct vcpu *v = current, idle = { .domain = idle_domain };
+	unsigned long flags = irq_save();
+
+	pv_mmu_switch_from(v);
+	pv_mmu_switch_to(&idle);
+	__atomic_store_n(&v->is_running, false, __ATOMIC_RELEASE);
+	__atomic_store_n(&v->is_running, true, __ATOMIC_SEQ_CST);
+	pv_mmu_switch_to(v);
+	irq_restore(flags);
+}
+
 static void one_action(void)
 {
 	int level = 1 + (int)(rnd() % 4);
@@ -104,6 +119,8 @@ static void one_action(void)
 		break;
 	case 9:
 		open_root();
+		if (rnd() % 4 == 0)
+			switch_out();
 		break;
 	default:
 		set_entry(pg, pick_slot(), pick_entry(level));

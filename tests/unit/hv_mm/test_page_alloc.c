@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include "domain/domain.h"
 #include "lib/errno.h"
-#include "lib/printk.h"
+#include "x86/printk.h"
 #include "mm/memmap.h"
 #include "mm/page_alloc.h"
 #include "mm/page_host.h"
@@ -139,6 +139,8 @@ START_TEST(own_pages_are_zeroed_at_once)
 {
 	uint8_t *va = alloc_hv_page();
 
+	/* No count that a get_page() of a former owner could add to. */
+	ck_assert_uint_eq(mfn_to_page(virt_to_mfn(va))->count_info, PGC_hv);
 	va[9] = 1;
 	free_hv_page(va);
 	ck_assert_uint_eq(va[9], 0);
@@ -322,9 +324,9 @@ START_TEST(claims_count_dirty_memory)
 	struct domain d = { 0 };
 
 	use_and_free(10, false);
-	ck_assert_int_eq(domain_claim_pages(&d, FREE), 0);
-	ck_assert_int_eq(domain_claim_pages(&d, FREE + 1), -ENOMEM);
-	ck_assert_int_eq(domain_claim_pages(&d, 0), 0);
+	ck_assert_int_eq(claim_pages(&d.claim, FREE), 0);
+	ck_assert_int_eq(claim_pages(&d.claim, FREE + 1), -ENOMEM);
+	ck_assert_int_eq(claim_pages(&d.claim, 0), 0);
 }
 END_TEST
 
@@ -332,28 +334,28 @@ START_TEST(a_claim_holds_against_all_others)
 {
 	struct domain a = { .domid = 1 }, b = { .domid = 2 };
 
-	ck_assert_int_eq(domain_claim_pages(&a, FREE - 8), 0);
-	ck_assert_int_eq(domain_claim_pages(&b, 9), -ENOMEM);
-	ck_assert_uint_eq(b.outstanding_pages, 0);
-	ck_assert_int_eq(domain_claim_pages(&b, 4), 0);
+	ck_assert_int_eq(claim_pages(&a.claim, FREE - 8), 0);
+	ck_assert_int_eq(claim_pages(&b.claim, 9), -ENOMEM);
+	ck_assert_uint_eq(b.claim.outstanding, 0);
+	ck_assert_int_eq(claim_pages(&b.claim, 4), 0);
 	ck_assert_uint_eq(claimed_pages_total(), FREE - 4);
 	/* Neither another domain nor the hypervisor gets more than what nobody claimed. */
 	ck_assert_ptr_null(page_alloc(3, 0));
-	ck_assert_ptr_null(page_alloc_for(&b, 4, 0));
+	ck_assert_ptr_null(page_alloc_for(&b.claim, 4, 0));
 	ck_assert_ptr_nonnull(page_alloc(2, 0));
 	ck_assert_ptr_null(page_alloc(0, 0));
 	ck_assert_ptr_null(alloc_hv_page());
-	ck_assert_ptr_nonnull(page_alloc_for(&b, 2, 0));
-	ck_assert_uint_eq(b.outstanding_pages, 0);
-	ck_assert_ptr_null(page_alloc_for(&b, 0, 0));
+	ck_assert_ptr_nonnull(page_alloc_for(&b.claim, 2, 0));
+	ck_assert_uint_eq(b.claim.outstanding, 0);
+	ck_assert_ptr_null(page_alloc_for(&b.claim, 0, 0));
 	/* Its own uses it up, and cannot have more. */
 	for (uint64_t i = FREE - 8; i > 0; i--) {
-		ck_assert_uint_eq(a.outstanding_pages, i);
-		ck_assert_ptr_nonnull(page_alloc_for(&a, 0, 0));
+		ck_assert_uint_eq(a.claim.outstanding, i);
+		ck_assert_ptr_nonnull(page_alloc_for(&a.claim, 0, 0));
 	}
 	ck_assert_uint_eq(claimed_pages_total(), 0);
 	ck_assert_uint_eq(free_pages_total(), 0);
-	ck_assert_ptr_null(page_alloc_for(&a, 0, 0));
+	ck_assert_ptr_null(page_alloc_for(&a.claim, 0, 0));
 }
 END_TEST
 
@@ -361,20 +363,20 @@ START_TEST(a_dropped_claim_is_free_again)
 {
 	struct domain a = { .domid = 1 }, b = { .domid = 2 };
 
-	ck_assert_int_eq(domain_claim_pages(&a, FREE), 0);
+	ck_assert_int_eq(claim_pages(&a.claim, FREE), 0);
 	ck_assert_ptr_null(page_alloc(0, 0));
 	/* Smaller, and what the death of a domain does. */
-	ck_assert_int_eq(domain_claim_pages(&a, 16), 0);
-	ck_assert_int_eq(domain_claim_pages(&b, FREE - 15), -ENOMEM);
-	ck_assert_int_eq(domain_claim_pages(&b, FREE - 16), 0);
-	ck_assert_int_eq(domain_claim_pages(&a, 0), 0);
-	ck_assert_int_eq(domain_claim_pages(&b, 0), 0);
+	ck_assert_int_eq(claim_pages(&a.claim, 16), 0);
+	ck_assert_int_eq(claim_pages(&b.claim, FREE - 15), -ENOMEM);
+	ck_assert_int_eq(claim_pages(&b.claim, FREE - 16), 0);
+	ck_assert_int_eq(claim_pages(&a.claim, 0), 0);
+	ck_assert_int_eq(claim_pages(&b.claim, 0), 0);
 	ck_assert_uint_eq(claimed_pages_total(), 0);
 	ck_assert_ptr_nonnull(page_alloc(3, 0));
 	/* One larger than the claim that is left: the rest comes off what is free. */
-	ck_assert_int_eq(domain_claim_pages(&a, 2), 0);
-	ck_assert_ptr_nonnull(page_alloc_for(&a, 3, 0));
-	ck_assert_uint_eq(a.outstanding_pages, 0);
+	ck_assert_int_eq(claim_pages(&a.claim, 2), 0);
+	ck_assert_ptr_nonnull(page_alloc_for(&a.claim, 3, 0));
+	ck_assert_uint_eq(a.claim.outstanding, 0);
 	ck_assert_uint_eq(claimed_pages_total(), 0);
 }
 END_TEST

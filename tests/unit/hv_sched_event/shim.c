@@ -10,8 +10,9 @@
 #include "mm/frametable.h"
 #include "pv/mmu.h"
 #include "sched/private.h"
-#include "sched/softirq.h"
-#include "x86/uaccess.h"
+#include "vtime/vtime.h"
+#include "x86/softirq.h"
+#include "domain/uaccess.h"
 #undef memset
 #undef memcpy
 
@@ -71,6 +72,14 @@ int get_page_and_type(struct page_info *pg, struct domain *d, uint64_t type)
 	return 0;
 }
 void put_page_and_type(struct page_info *pg) { test_page_refs--; }
+
+unsigned int test_busy_looks;
+bool __real_fifo_is_busy(struct domain *d, const void *chn);
+bool __wrap_fifo_is_busy(struct domain *d, const void *chn)
+{
+	test_busy_looks++;
+	return __real_fifo_is_busy(d, chn);
+}
 
 void *xzalloc_bytes(size_t size, size_t align) { return calloc(1, size); }
 void xfree(void *p) { free(p); }

@@ -7,6 +7,7 @@
 #include "event/poll.h"
 #include "event/private.h"
 #include "lib/errno.h"
+#include "x86/softirq.h"
 
 static struct domain *d1, *d2;
 
@@ -354,7 +355,7 @@ START_TEST(fifo_hostile)
 			op(d1, EVTCHNOP_bind_ipi, &b);
 		}
 	}
-	evtchn_destroy(d1);
+	ck_assert_int_eq(evtchn_destroy(d1), 0);
 	ck_assert_uint_eq(test_page_refs, 0);
 	ck_assert_uint_eq(d1->evtchn->nr_bound, 0);
 	evtchn_free(d1);
@@ -383,7 +384,7 @@ START_TEST(fifo_early)
 	uint32_t a = bind_ipi(d1, 0), b = bind_ipi(d1, 0);
 
 	evtchn_send(d1, a);
-	ck_assert_int_eq(op(d1, EVTCHNOP_expand_array, &e), -EINVAL);
+	ck_assert_int_eq(op(d1, EVTCHNOP_expand_array, &e), -EOPNOTSUPP);
 	c.offset = 4096 - sizeof(struct evtchn_fifo_control_block) + 8;
 	ck_assert_int_eq(op(d1, EVTCHNOP_init_control, &c), -EINVAL);
 	c.offset = 0;
@@ -418,6 +419,74 @@ START_TEST(fifo_late_sender)
 }
 END_TEST
 
+static void close_port(struct domain *d, uint32_t port)
+{
+	struct evtchn_close c = { .port = port };
+
+	ck_assert_int_eq(op(d, EVTCHNOP_close, &c), 0);
+}
+
+START_TEST(closed_ports_come_back)
+{
+	struct evtchn_bind_ipi b = { .vcpu = 0 };
+	struct evtchn_reset r = { .dom = DOMID_SELF };
+	uint32_t i;
+
+	for (i = 1; i <= 200; i++)
+		ck_assert_uint_eq(bind_ipi(d2, 0), i);
+	ck_assert_int_eq(op(d2, EVTCHNOP_bind_ipi, &b), -ENOSPC);
+	close_port(d2, 77);
+	close_port(d2, 5);
+	close_port(d2, 200);
+	ck_assert_uint_eq(bind_ipi(d2, 0), 77);
+	close_port(d2, 77);
+	ck_assert_uint_eq(bind_ipi(d2, 0), 5);
+	ck_assert_uint_eq(bind_ipi(d2, 0), 200);
+	ck_assert_uint_eq(bind_ipi(d2, 0), 77);
+	ck_assert_int_eq(op(d2, EVTCHNOP_bind_ipi, &b), -ENOSPC);
+	ck_assert_int_eq(op(d2, EVTCHNOP_reset, &r), 0);
+	ck_assert_uint_eq(bind_ipi(d2, 0), 1);
+}
+END_TEST
+
+/* A domain of many ports is taken apart in slices. */
+START_TEST(destroy_gives_way)
+{
+	unsigned int slices = 0;
+	uint32_t i, p1;
+
+	connect(&p1);
+	for (i = 0; i < 1000; i++)
+		bind_ipi(d1, 0);
+	softirq_raise(LOG_SOFTIRQ);
+	while (evtchn_destroy(d1) == -ERESTART_HC)
+		slices++;
+	ck_assert_uint_ge(slices, 1000 / 64);
+	ck_assert_uint_eq(d1->evtchn->nr_bound, 0);
+	ck_assert_int_eq(d1->refcnt, 1);
+	ck_assert_int_eq(d2->refcnt, 1);
+}
+END_TEST
+
+/* The guest says of all its closed ports that its queues still lead over them. */
+START_TEST(fifo_busy_ports)
+{
+	struct evtchn_bind_ipi b = { .vcpu = 0 };
+	uint32_t port[3000], i;
+
+	for (i = 0; i < 3000; i++)
+		port[i] = bind_ipi(d1, 0);
+	for (i = 0; i < 3000; i++) {
+		close_port(d1, port[i]);
+		words[port[i]] |= 1u << EVTCHN_FIFO_LINKED;
+	}
+	test_busy_looks = 0;
+	for (i = 0; i < 10; i++)
+		(void)op(d1, EVTCHNOP_bind_ipi, &b);
+	ck_assert_uint_le(test_busy_looks, 10 * 64);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("hv_events");
@@ -432,6 +501,8 @@ int main(void)
 	tcase_add_test(c, limits);
 	tcase_add_test(c, mask_2l);
 	tcase_add_test(c, polling);
+	tcase_add_test(c, closed_ports_come_back);
+	tcase_add_test(c, destroy_gives_way);
 	tcase_add_test(c, fifo_early);
 	tcase_add_test(c, fifo_late_sender);
 	tcase_add_checked_fixture(f, fifo_setup, NULL);
@@ -439,6 +510,7 @@ int main(void)
 	tcase_add_test(f, fifo_random);
 	tcase_add_test(f, fifo_hostile);
 	tcase_add_test(f, fifo_reset);
+	tcase_add_test(f, fifo_busy_ports);
 	suite_add_tcase(s, c);
 	suite_add_tcase(s, f);
 	srunner_run_all(r, CK_NORMAL);

@@ -4,8 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include "tests/unit/hv_sched_event/shim.h"
+#include "host/host.h"
 #include "sched/private.h"
-#include "sched/softirq.h"
+#include "x86/softirq.h"
 
 #define NR 200
 static struct timer timers[NR];
@@ -230,6 +231,81 @@ START_TEST(pausing)
 }
 END_TEST
 
+/* Doorbells ring on CPU 0. While it does not get around to one, whoever else does serves it. */
+START_TEST(doorbell_not_heard)
+{
+	const uint32_t host = 1u << HOST_SOFTIRQ, send = 1u << EVENT_SEND_SOFTIRQ;
+
+	test_machine(3);
+	host_doorbell(HOST_SOFTIRQ);
+	ck_assert_uint_eq(softirq_pending[0], host);
+	ck_assert_uint_eq(softirq_pending[1] | softirq_pending[2], 0);
+	host_doorbell(EVENT_SEND_SOFTIRQ);
+	ck_assert_uint_eq(softirq_pending[1] | softirq_pending[2], 0);
+	softirq_raise(TIMER_SOFTIRQ);
+	host_doorbell(HOST_SOFTIRQ);
+	ck_assert_uint_eq(softirq_pending[1], host | send);
+	ck_assert_uint_eq(softirq_pending[2], host | send);
+	ck_assert_uint_eq(softirq_pending[3], 0);
+	softirq_pending[0] = softirq_pending[1] = softirq_pending[2] = 0;
+	host_doorbell(HOST_SOFTIRQ);
+	ck_assert_uint_eq(softirq_pending[1] | softirq_pending[2], 0);
+}
+END_TEST
+
+/* Work for a domain that sleeps is its own, not that of the one it interrupts. */
+START_TEST(work_for_others)
+{
+	struct domain *a, *b;
+	s_time_t start, before;
+
+	test_machine(1);
+	a = busy(1, 1);
+	b = test_domain(2, 1, 10);
+	run(MILLISECS(10), 1);
+	before = time_of(a);
+	start = test_now;
+	test_now += MILLISECS(1);
+	sched_charge_work(b->vcpu[0], start);
+	ck_assert_int_eq(b->sched.work_ns, MILLISECS(1));
+	ck_assert_int_eq(time_of(a), before);
+	/* Its own is counted already. */
+	start = test_now;
+	test_now += MILLISECS(1);
+	sched_charge_work(a->vcpu[0], start);
+	ck_assert_int_eq(a->sched.work_ns, 0);
+	ck_assert_int_eq(time_of(a), before + MILLISECS(1));
+}
+END_TEST
+
+/* The guest's copy follows when its vCPU stops, not only when it starts. */
+START_TEST(runstate_area)
+{
+	static struct vcpu_runstate_info area;
+	struct domain *a;
+	struct vcpu *v;
+
+	test_machine(1);
+	a = busy(1, 1);
+	busy(2, 1);
+	v = a->vcpu[0];
+	v->vtime.runstate_area = (struct guest_area){ .va = { (uint8_t *)&area }, .first = sizeof(area) };
+	for (unsigned int i = 0; i < 50; i++) {
+		run(MILLISECS(1), 1);
+		if (current == v || v->sched.runstate_ns[RUNSTATE_running] == 0)
+			continue;
+		ck_assert_int_eq(area.state, RUNSTATE_runnable);
+		ck_assert_int_eq((s_time_t)area.time[RUNSTATE_running], v->sched.runstate_ns[RUNSTATE_running]);
+	}
+	while (current != v)
+		run(MICROSECS(100), 1);
+	v->pause_flags |= VPF_blocked;
+	vcpu_sleep_nosync(v);
+	run(MILLISECS(1), 1);
+	ck_assert_int_eq(area.state, RUNSTATE_blocked);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("hv_sched");
@@ -245,6 +321,9 @@ int main(void)
 	tcase_add_test(c, pinning);
 	tcase_add_test(c, sleeper);
 	tcase_add_test(c, pausing);
+	tcase_add_test(c, doorbell_not_heard);
+	tcase_add_test(c, work_for_others);
+	tcase_add_test(c, runstate_area);
 	suite_add_tcase(s, c);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);

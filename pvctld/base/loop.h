@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The daemon's one thread: file descriptors, timers and tasks. A task is work
+ * that is ready now; it runs once per post, and few times between two
+ * looks at the descriptors, so that long work is done in slices without starving anybody.
+ */
+#ifndef PVCTLD_LOOP_H
+#define PVCTLD_LOOP_H
+
+#include "pvctld/base/list.h"
+#include <stdint.h>
+#include <sys/epoll.h>
+
+#define LOOP_BATCH 64
+
+struct loop_fd {
+	int fd;          /* -1: not in the loop */
+	uint32_t events;
+	void (*fn)(void *data, uint32_t events);
+	void *data;
+};
+
+struct loop_timer {
+	struct list link;
+	uint64_t at_ns;
+	void (*fn)(void *data);
+	void *data;
+};
+
+struct loop_task {
+	struct list link;
+	void (*fn)(void *data);
+	void *data;
+};
+
+struct loop {
+	int epfd;
+	bool quit;
+	struct list timers; /* soonest first */
+	struct list tasks;
+	struct epoll_event batch[LOOP_BATCH];
+	int batch_len, batch_pos;
+	/* Before the thread may sleep: 1 when there is work after all. */
+	int (*before_sleep)(void *data);
+	void *before_sleep_data;
+	/* Instead of going to sleep, where that pays: true when it found work. NULL: not now. */
+	bool (*watch)(void *data);
+};
+
+int loop_init(struct loop *l);
+void loop_fini(struct loop *l);
+void loop_run(struct loop *l);
+
+/* A loop_fd may be freed right after loop_fd_del, even from a callback. */
+int loop_fd_add(struct loop *l, struct loop_fd *f, int fd, uint32_t events,
+		void (*fn)(void *data, uint32_t events), void *data);
+void loop_fd_want(struct loop *l, struct loop_fd *f, uint32_t events);
+void loop_fd_del(struct loop *l, struct loop_fd *f);
+
+void loop_timer_init(struct loop_timer *t, void (*fn)(void *data), void *data);
+void loop_timer_set(struct loop *l, struct loop_timer *t, uint64_t after_ns);
+void loop_timer_cancel(struct loop_timer *t);
+bool loop_timer_armed(const struct loop_timer *t);
+
+void loop_task_init(struct loop_task *t, void (*fn)(void *data), void *data);
+void loop_task_post(struct loop *l, struct loop_task *t); /* no-op when posted already */
+void loop_task_cancel(struct loop_task *t);
+
+#endif

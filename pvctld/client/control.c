@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+/* Connections and framing: one request of a connection at a time, and no reading while an answer waits to be sent. */
+#include "pvctld/client/control.h"
+#include "pvctld/base/log.h"
+#include "pvctld/core/daemon.h"
+#include "pvctld/domain/domains.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define MAX_CONNS 512u
+#define FEW_CONNS 16u
+
+static void conn_free(struct ctl_conn *c)
+{
+	int fd = c->lf.fd;
+
+	loop_fd_del(&c->d->loop, &c->lf);
+	loop_task_cancel(&c->resume);
+	if (fd >= 0)
+		close(fd);
+	request_conn_closed(c);
+	if (c->out_fd >= 0)
+		close(c->out_fd);
+	fifo_free(&c->out);
+	free(c->body);
+	list_del(&c->link);
+	c->d->control->nr--;
+	free(c);
+}
+
+/* While a hypercall of its is under way its effects must be learned of: the connection then waits for it. */
+static void conn_end(struct ctl_conn *c)
+{
+	int fd = c->lf.fd;
+
+	if (!c->busy) {
+		conn_free(c);
+		return;
+	}
+	c->gone = true;
+	loop_fd_del(&c->d->loop, &c->lf);
+	close(fd);
+}
+
+static void conn_want(struct ctl_conn *c)
+{
+	uint32_t events = c->out.len ? EPOLLOUT : c->busy ? 0 : EPOLLIN;
+
+	loop_fd_want(&c->d->loop, &c->lf, events);
+}
+
+/* 0 or -errno; -EAGAIN: later. */
+static int send_out(struct ctl_conn *c)
+{
+	union { struct cmsghdr h; char space[CMSG_SPACE(sizeof(int))]; } control;
+
+	while (c->out.len) {
+		struct iovec iov = { (void *)(uintptr_t)fifo_data(&c->out), c->out.len };
+		struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+		ssize_t n;
+
+		if (c->out_fd >= 0) {
+			memset(&control, 0, sizeof(control));
+			msg.msg_control = &control;
+			msg.msg_controllen = sizeof(control);
+			control.h.cmsg_level = SOL_SOCKET;
+			control.h.cmsg_type = SCM_RIGHTS;
+			control.h.cmsg_len = CMSG_LEN(sizeof(int));
+			memcpy(CMSG_DATA(&control.h), &c->out_fd, sizeof(int));
+		}
+		n = sendmsg(c->lf.fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (c->out_fd >= 0)
+			close(c->out_fd);
+		c->out_fd = -1;
+		fifo_consume(&c->out, (size_t)n);
+	}
+	return 0;
+}
+
+void ctl_flush(struct ctl_conn *c)
+{
+	if (!c->gone)
+		(void)send_out(c);
+}
+
+static void resume(void *data)
+{
+	struct ctl_conn *c = data;
+	int rc;
+
+	if (c->gone) {
+		conn_free(c);
+		return;
+	}
+	rc = send_out(c);
+	if (rc && rc != -EAGAIN)
+		conn_end(c);
+	else
+		conn_want(c);
+}
+
+static bool builds_domain(const struct ctl_conn *c)
+{
+	list_for(p, &c->d->domains)
+		if (list_entry(p, struct dom, link)->creator == c)
+			return true;
+	return false;
+}
+
+/*
+ * A flood of connections must not keep out those who ask for something: the
+ * oldest that never did goes, or the one that did so longest ago.
+ */
+static bool make_room(struct control *ctl)
+{
+	struct ctl_conn *idle = NULL;
+
+	list_for_safe(p, &ctl->conns) {
+		struct ctl_conn *c = list_entry(p, struct ctl_conn, link);
+
+		if (c->busy || c->out.len || c->gone)
+			continue;
+		if (!c->served) {
+			conn_free(c);
+			return true;
+		}
+		if (!idle && !builds_domain(c))
+			idle = c;
+	}
+	if (idle)
+		conn_free(idle);
+	return idle != NULL;
+}
+
+/* Few connections are not what the descriptors went for. */
+static bool make_room_for_fds(void *data)
+{
+	struct control *ctl = data;
+
+	return ctl->nr > FEW_CONNS && make_room(ctl);
+}
+
+/* As if it had begun as clients do: with a HELLO. */
+static void refuse(int fd)
+{
+	static const char text[] = "too many open files in pvctld";
+	struct { struct proto_header h; char text[sizeof(text) - 1]; } m = {
+		.h = { .type = PROTO_HELLO | PROTO_REPLY, .len = sizeof(m.text), .id = 1, .code = -ENOSPC },
+	};
+
+	memcpy(m.text, text, sizeof(m.text));
+	(void)send(fd, &m, sizeof(m.h) + sizeof(m.text), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void reply(struct ctl_conn *c, int code, const void *body, size_t len, int fd)
+{
+	struct proto_header h = { .type = c->head.type | PROTO_REPLY, .len = (uint32_t)len, .id = c->head.id,
+				  .code = code };
+
+	if (c->gone || !fifo_append(&c->out, &h, sizeof(h)) || !fifo_append(&c->out, body, len)) {
+		if (fd >= 0)
+			close(fd);
+		c->gone = true; /* half an answer is none */
+	} else {
+		c->out_fd = fd;
+	}
+	c->busy = false;
+	c->served = true;
+	list_del(&c->link);
+	list_add_tail(&c->d->control->conns, &c->link);
+	free(c->body);
+	c->body = NULL;
+	c->head_have = c->body_have = 0;
+	/* Not from inside: the caller may still hold c. */
+	loop_task_post(&c->d->loop, &c->resume);
+}
+
+void ctl_reply(struct ctl_conn *c, const void *body, size_t len, int fd)
+{
+	reply(c, 0, body, len, fd);
+}
+
+void ctl_refuse(struct ctl_conn *c, int code, const char *text)
+{
+	reply(c, code, text, strlen(text), -1);
+}
+
+/* 1 all there, 0 not yet, -1 the connection is over. */
+static int fill(struct ctl_conn *c, void *dst, size_t *have, size_t want)
+{
+	while (*have < want) {
+		ssize_t n = recv(c->lf.fd, (uint8_t *)dst + *have, want - *have, MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return 0;
+		if (n <= 0)
+			return -1;
+		*have += (size_t)n;
+	}
+	return 1;
+}
+
+static int read_request(struct ctl_conn *c)
+{
+	int rc = fill(c, &c->head, &c->head_have, sizeof(c->head));
+
+	if (rc <= 0)
+		return rc;
+	if (!c->body) {
+		if (c->head.len > PROTO_MAX_BODY || (c->head.type & PROTO_REPLY))
+			return -1;
+		c->body = malloc((size_t)c->head.len + 1); /* a NUL behind texts */
+		if (!c->body)
+			return -1;
+		c->body[c->head.len] = 0;
+	}
+	return fill(c, c->body, &c->body_have, c->head.len);
+}
+
+static void on_event(void *data, uint32_t events)
+{
+	struct ctl_conn *c = data;
+	int rc;
+
+	if (events & EPOLLIN && !c->busy && !c->out.len) {
+		rc = read_request(c);
+		if (rc < 0) {
+			conn_end(c);
+			return;
+		}
+		if (rc) {
+			c->busy = true;
+			request_handle(c);
+		}
+	} else if (events & (EPOLLHUP | EPOLLERR)) {
+		conn_end(c);
+		return;
+	} else if (events & EPOLLOUT) {
+		resume(c);
+		return;
+	}
+	conn_want(c);
+}
+
+static void accepted(void *data, int fd)
+{
+	struct control *ctl = data;
+	struct daemon *d = ctl->d;
+	struct ctl_conn *c;
+
+	c = rundir_peer_is_us(fd) && (ctl->nr < MAX_CONNS || make_room(ctl)) ? calloc(1, sizeof(*c)) : NULL;
+	if (!c) {
+		close(fd);
+		return;
+	}
+	c->d = d;
+	c->out_fd = -1;
+	list_init(&c->call.link);
+	loop_task_init(&c->resume, resume, c);
+	if (loop_fd_add(&d->loop, &c->lf, fd, EPOLLIN, on_event, c)) {
+		close(fd);
+		free(c);
+		return;
+	}
+	list_add_tail(&ctl->conns, &c->link);
+	ctl->nr++;
+}
+
+int control_open(struct daemon *d, struct pvctl_error *err)
+{
+	struct control *ctl = calloc(1, sizeof(*ctl));
+
+	if (!ctl)
+		return fail(err, -ENOMEM, "no memory");
+	ctl->d = d;
+	list_init(&ctl->conns);
+	d->control = ctl;
+	ctl->listener = (struct listener){ .data = ctl, .accepted = accepted, .make_room = make_room_for_fds, .refuse = refuse };
+	return listener_open(&ctl->listener, d, d->control_path, err);
+}
+
+void control_detach(struct daemon *d)
+{
+	struct control *ctl = d->control;
+
+	if (!ctl)
+		return;
+	listener_close(&ctl->listener);
+	list_for(p, &ctl->conns)
+		request_conn_closed(list_entry(p, struct ctl_conn, link));
+}
+
+void control_close(struct daemon *d)
+{
+	struct control *ctl = d->control;
+
+	if (!ctl)
+		return;
+	control_detach(d);
+	list_for_safe(p, &ctl->conns)
+		conn_free(list_entry(p, struct ctl_conn, link));
+	free(ctl);
+	d->control = NULL;
+}

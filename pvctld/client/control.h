@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* control.sock: clients of the daemon, by libpvctl/src/transport/proto.h. */
+#ifndef PVCTLD_CONTROL_H
+#define PVCTLD_CONTROL_H
+
+#include "libpvctl/src/transport/proto.h"
+#include "pvctld/base/fifo.h"
+#include "pvctld/base/loop.h"
+#include "pvctld/hv/mailbox.h"
+#include "pvctld/node/listen.h"
+
+struct daemon;
+struct pvctl_error;
+struct store_conn;
+
+struct control {
+	struct daemon *d;
+	struct listener listener;
+	struct list conns;            /* those that asked for something longest ago first */
+	unsigned int nr;
+};
+
+struct ctl_conn {
+	struct list link;
+	struct daemon *d;
+	struct loop_fd lf;
+	struct proto_header head;     /* of the request that comes in or is worked on */
+	size_t head_have, body_have;
+	uint8_t *body;
+	struct fifo out;
+	int out_fd;                   /* goes with the next byte; -1: none */
+	bool busy;                    /* a request is being worked on: none is read */
+	bool gone;                    /* the client left while busy */
+	bool served;                  /* a request of it was answered */
+	struct loop_task resume;
+	struct mbox_call call;
+	uint64_t call_handle;         /* args[0] as it was asked */
+	struct store_conn *store;
+	struct fifo store_reply;
+};
+
+int control_open(struct daemon *d, struct pvctl_error *err);
+/* No new connections; those that are lose their ties to domains and store. */
+void control_detach(struct daemon *d);
+void control_close(struct daemon *d);
+/* Answers the request at hand. fd (-1: none) is consumed. */
+void ctl_reply(struct ctl_conn *c, const void *body, size_t len, int fd);
+/* A refusal: negative errno and text. */
+void ctl_refuse(struct ctl_conn *c, int code, const char *text);
+/* Sends what it can without waiting. */
+void ctl_flush(struct ctl_conn *c);
+
+/* requests.c: handles c->head, c->body; answers now or, having set c->busy, later. */
+void request_handle(struct ctl_conn *c);
+/* The client left, or the daemon ends. */
+void request_conn_closed(struct ctl_conn *c);
+/* requests_hv.c */
+void request_hypercall(struct ctl_conn *c);
+/* requests_device.c */
+void request_device_attach(struct ctl_conn *c);
+void request_device_detach(struct ctl_conn *c);
+void request_devices(struct ctl_conn *c);
+/* requests_memory.c: PROTO_MEMORY_CHECK, PROTO_MEMORY_BACK */
+void request_memory_check(struct ctl_conn *c);
+void request_memory_back(struct ctl_conn *c);
+/* requests_store.c */
+void request_store(struct ctl_conn *c);
+
+#endif

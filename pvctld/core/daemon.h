@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* The whole daemon: what its parts share. One node, one thread. */
+#ifndef PVCTLD_DAEMON_H
+#define PVCTLD_DAEMON_H
+
+#include "libpvctl.h"
+#include "pvctld/base/list.h"
+#include "pvctld/base/loop.h"
+#include "pvctld/core/node.h"
+#include "pvctld/hv/evtchn.h"
+#include "pvctld/hv/mailbox.h"
+#include "pvctld/store/store.h"
+
+struct daemon_opts {
+	const char *node;
+	uint64_t memory_bytes;
+	uint32_t cpus;
+	const char *accel; /* "auto", "kvm", "tcg" */
+	bool icount;
+	bool overcommit;
+	bool foreground;
+	const char *hv_path;
+	const char *hv_cmdline;
+	int ready_fd;
+};
+
+struct daemon {
+	struct daemon_opts opt;
+	char run_dir[256], state_dir[256];
+	char control_path[300], store_path[300];
+	int lock_fd;
+	bool in_run_dir;          /* the lock is ours: files there are ours to remove */
+	uint64_t started_ns, started_unix_ns;
+
+	struct loop loop;
+	struct node node;
+	struct mailbox mbox;
+	struct evtchn evtchn;
+	struct store *store;
+	struct list devices;      /* struct xenbus_dev */
+	struct blk_pool *disk_pool; /* NULL until the first disk */
+	struct list departed;     /* see backend/departed.h */
+	unsigned int nr_departed;
+	struct list disk_servers; /* struct blk_nbd */
+
+	struct list domains;      /* struct dom */
+	struct list zombies;      /* see zombie.c */
+	struct list dead_consoles;
+	unsigned int nr_dead_consoles;
+	uint64_t next_unique;
+	struct list subscribers;  /* of events */
+	struct list restarts;     /* restart histories, see policy.c */
+	struct list children;     /* rebuild and dump helpers */
+
+	struct control *control;
+	struct store_sock *store_sock;
+	struct stop *stop;        /* not NULL: the node is being stopped */
+	struct loop_timer exit_timer, watchdog, giveback, zombie_timer;
+	struct loop_task policy_task, down_task;
+};
+
+/* daemon.c */
+void daemon_init(struct daemon *d);
+/* The node is up: everything that works with it. */
+int daemon_serve(struct daemon *d, struct pvctl_error *err);
+/* After the loop, or after a start that failed half way: leaves nothing behind. */
+void daemon_finish(struct daemon *d);
+/* Ends the loop. */
+void daemon_quit(struct daemon *d);
+/* stop.c: destroys all domains, then the hypervisor, then quits. */
+void stop_begin(struct daemon *d);
+/* The node went away under us (QEMU died, hypervisor hung or panicked). */
+void daemon_node_down(struct daemon *d, const char *why);
+
+/* rundir.c */
+int rundir_take(struct daemon *d, struct pvctl_error *err);
+int rundir_write_info(struct daemon *d, struct pvctl_error *err);
+void rundir_release(struct daemon *d);
+/* mode 0600, listening, non-blocking, close-on-exec; -errno with *err. */
+int rundir_listen(const char *path, struct pvctl_error *err);
+/* SO_PEERCRED: the same user. */
+bool rundir_peer_is_us(int fd);
+
+/* rebuild.c: the short-lived child's main; the process's exit status. */
+int rebuild_main(const char *node, const char *config_file);
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* What the daemon knows of a domain beyond what the hypervisor does. */
+#ifndef PVCTLD_DOMAINS_H
+#define PVCTLD_DOMAINS_H
+
+#include "pvctld/base/list.h"
+#include "pvctld/hv/mailbox.h"
+#include "pvctld/xenstore/glue.h"
+#include <stdint.h>
+
+struct console;
+struct ctl_conn;
+struct daemon;
+struct pvctl_error;
+struct proto_commit;
+
+enum dom_action {
+	ACTION_DESTROY, ACTION_RESTART, ACTION_RENAME_RESTART, ACTION_PRESERVE, ACTION_DUMP_DESTROY, ACTION_DUMP_RESTART
+};
+
+#define RESTART_LIMIT_MAX 100
+
+struct dom_grant {
+	bool mapped;
+	uint32_t handle;
+	uint32_t port; /* ours; 0: none */
+	void *page;
+};
+
+struct dom {
+	struct list link;
+	struct daemon *d;
+	uint32_t domid;
+	uint64_t unique_id, created_unix_ns, started_ns;
+	char name[128];
+	uint8_t uuid[16];
+	struct ctl_conn *creator; /* until COMMIT; then NULL */
+	char *config;             /* JSON, of COMMIT */
+	enum dom_action on[4];    /* by shutdown reason: poweroff, reboot, crash, watchdog */
+	uint32_t restart_limit, restart_window; /* restarts within so many seconds */
+	bool ended;               /* a shutdown was seen and acted upon */
+	bool kept;                /* it ended too often: stopped, and not restarted */
+	enum dom_action next;     /* when the pause before a restart is over */
+	struct loop_timer pause;
+	bool forgotten;           /* rings let go, store nodes gone */
+	bool dying;               /* destroydomain is under way */
+	struct dom_grant console_ring, store_ring;
+	struct console *console;
+	struct store_link store;
+	struct mbox_call kill;
+	uint8_t kill_arg[256];    /* struct xen_domctl */
+	void (*after_kill)(struct dom *dom);
+};
+
+struct dom *dom_find(struct daemon *d, uint32_t domid);
+struct dom *dom_by_name(struct daemon *d, const char *name);
+/* A client's createdomain succeeded. NULL: no memory. */
+struct dom *dom_created(struct daemon *d, uint32_t domid, struct ctl_conn *creator);
+int dom_commit(struct dom *dom, const struct proto_commit *c, const char *json, struct pvctl_error *err);
+int dom_rename(struct dom *dom, const char *name, struct pvctl_error *err);
+int dom_check_name(const char *name, struct pvctl_error *err);
+/* 0: that ring is not wanted. */
+int dom_introduce(struct dom *dom, uint32_t store_port, uint32_t console_port, struct pvctl_error *err);
+/* Its name to /local/domain/N and /vm/UUID. */
+void dom_write_names(struct dom *dom);
+/* Rings drained and let go of, store nodes removed. Harmless when done already. */
+void dom_forget(struct dom *dom);
+/* The hypervisor has no such domain any more. Frees dom. */
+void dom_gone(struct dom *dom);
+/* Takes a domain down: pause, forget, destroydomain in slices; then after_kill (may be NULL), then dom_gone. */
+void dom_destroy(struct dom *dom, void (*after_kill)(struct dom *dom));
+/* The hypervisor has let it run again, as after a save: its next end counts. */
+void dom_resumed(struct dom *dom);
+/* The connection that created them ended: those that were not committed go, too. */
+void dom_creator_gone(struct daemon *d, struct ctl_conn *creator);
+/* Without hypercalls: at the end, or when the node is down. */
+void dom_free_all(struct daemon *d);
+unsigned int dom_count(struct daemon *d);
+/* Its configuration has another name and uuid now: kept in memory and in STATEDIR/domains. */
+int dom_update_config(struct dom *dom, struct pvctl_error *err);
+
+#endif

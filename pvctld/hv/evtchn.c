@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+#include "pvctld/base/log.h"
+#include "pvctld/core/daemon.h"
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+#include <xen/xen.h>
+#include <xen/event_channel.h>
+
+#define WORD_BITS 64u
+#define WATCH_NS 50000u
+#define WATCH_WORTH_NS 150000u /* a sleep so short could have been a watch: waking up takes its part of it */
+#define WATCH_VAIN 3u
+
+static bool watch(void *data);
+
+/* The eventfd is edge-triggered: each write of the other side is news, and nobody reads the count. */
+static void on_doorbell(void *data, uint32_t events)
+{
+	struct daemon *d = data;
+	struct evtchn *e = &d->evtchn;
+	bool quick = now_ns() - e->idle_since < WATCH_WORTH_NS;
+
+	if (evtchn_scan(d) && quick) {
+		e->vain = 0;
+		d->loop.watch = watch;
+	}
+}
+
+/* A mailbox spin tells the hypervisor not to ring; whoever may sleep afterwards looks first. */
+static int before_sleep(void *data)
+{
+	struct daemon *d = data;
+
+	d->evtchn.idle_since = now_ns();
+	if (!d->mbox.events_unseen || d->node.down)
+		return 0;
+	d->mbox.events_unseen = false;
+	return evtchn_scan(d) || !list_empty(&d->loop.tasks);
+}
+
+static bool event_waits(const struct evtchn *e)
+{
+	return __atomic_load_n(&e->shared_info->vcpu_info[0].evtchn_pending_sel, __ATOMIC_RELAXED) != 0;
+}
+
+/*
+ * A guest whose next event follows soon finds the daemon awake: that saves it
+ * the doorbell, and both the time that a thread takes to wake up. Begun by a doorbell
+ * that rang soon after the daemon went to sleep, ended by a few vain watches.
+ */
+static bool watch(void *data)
+{
+	struct daemon *d = data;
+	struct evtchn *e = &d->evtchn;
+	volatile struct node_shared *s = d->node.shared;
+	uint64_t until = now_ns() + WATCH_NS;
+	bool found;
+
+	if (d->node.down)
+		return false;
+	__atomic_store_n(&s->host_sleeps, 0, __ATOMIC_SEQ_CST);
+	do {
+		for (unsigned int i = 0; i < 32 && !event_waits(e); i++)
+			__builtin_ia32_pause();
+	} while (!event_waits(e) && now_ns() < until);
+	__atomic_store_n(&s->host_sleeps, 1, __ATOMIC_SEQ_CST);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	found = evtchn_scan(d);
+	if (found)
+		e->vain = 0;
+	else if (++e->vain >= WATCH_VAIN)
+		d->loop.watch = NULL;
+	return found;
+}
+
+int evtchn_init(struct daemon *d, struct pvctl_error *err)
+{
+	struct evtchn *e = &d->evtchn;
+
+	memset(e, 0, sizeof(*e));
+	e->doorbell.fd = -1;
+	e->shared_info = node_map(&d->node, d->node.shared->shared_info_paddr, 4096);
+	if (!e->shared_info)
+		return fail(err, -EPROTO, "the hypervisor announced no usable shared_info");
+	__atomic_store_n(&e->shared_info->vcpu_info[0].evtchn_upcall_mask, 0, __ATOMIC_SEQ_CST);
+	d->loop.before_sleep = before_sleep;
+	d->loop.before_sleep_data = d;
+	d->mbox.events_unseen = true;
+	if (loop_fd_add(&d->loop, &e->doorbell, d->node.host_efd[NODE_VEC_EVENTS], EPOLLIN | EPOLLET, on_doorbell, d))
+		return fail(err, -EIO, "epoll: %s", strerror(errno));
+	return 0;
+}
+
+void evtchn_fini(struct daemon *d)
+{
+	if (d->evtchn.shared_info)
+		loop_fd_del(&d->loop, &d->evtchn.doorbell);
+	d->evtchn.shared_info = NULL;
+	d->loop.before_sleep = NULL;
+	d->loop.watch = NULL;
+}
+
+static void dispatch_word(struct daemon *d, unsigned int w)
+{
+	struct shared_info *s = d->evtchn.shared_info;
+	uint64_t mask = __atomic_load_n(&s->evtchn_mask[w], __ATOMIC_RELAXED);
+	uint64_t bits = __atomic_fetch_and(&s->evtchn_pending[w], mask, __ATOMIC_SEQ_CST) & ~mask;
+
+	while (bits) {
+		unsigned int b = (unsigned int)__builtin_ctzll(bits);
+		struct evtchn_port *p = &d->evtchn.ports[w * WORD_BITS + b];
+
+		bits &= bits - 1;
+		if (p->fn)
+			p->fn(p->data);
+	}
+}
+
+bool evtchn_scan(struct daemon *d)
+{
+	struct shared_info *s = d->evtchn.shared_info;
+	bool any = false;
+	uint64_t sel;
+
+	if (!s)
+		return false;
+	/* The flag first, then the selector, then the words: the hypervisor sets them the other way. */
+	__atomic_store_n(&s->vcpu_info[0].evtchn_upcall_pending, 0, __ATOMIC_SEQ_CST);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	sel = __atomic_exchange_n(&s->vcpu_info[0].evtchn_pending_sel, 0, __ATOMIC_SEQ_CST);
+	while (sel) {
+		unsigned int w = (unsigned int)__builtin_ctzll(sel);
+
+		sel &= sel - 1;
+		any = true;
+		dispatch_word(d, w);
+	}
+	return any;
+}
+
+void evtchn_send(struct daemon *d, uint32_t port)
+{
+	volatile struct node_shared *s = d->node.shared;
+	uint64_t one = 1;
+
+	if (!port || port >= EVTCHN_MAX_PORTS || d->node.down)
+		return;
+	__atomic_fetch_or(&s->host_send[port / WORD_BITS], 1ull << (port % WORD_BITS), __ATOMIC_SEQ_CST);
+	__atomic_fetch_or(&s->host_send_sel, 1ull << (port / WORD_BITS), __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&s->hv_sleeps, __ATOMIC_SEQ_CST))
+		(void)!write(d->node.hv_efd[NODE_VEC_SEND], &one, sizeof(one));
+}
+
+static int attach(struct daemon *d, uint32_t port, void (*fn)(void *data), void *data)
+{
+	struct shared_info *s = d->evtchn.shared_info;
+
+	if (!port || port >= EVTCHN_MAX_PORTS)
+		return -EPROTO;
+	d->evtchn.ports[port].fn = fn;
+	d->evtchn.ports[port].data = data;
+	__atomic_fetch_and(&s->evtchn_mask[port / WORD_BITS], ~(1ull << (port % WORD_BITS)), __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+int evtchn_bind_interdomain(struct daemon *d, uint32_t domid, uint32_t remote_port, void (*fn)(void *data), void *data,
+			    uint32_t *ret_port)
+{
+	struct evtchn_bind_interdomain bind = { .remote_dom = (domid_t)domid, .remote_port = remote_port };
+	int64_t rc = mbox_call(&d->mbox, __HYPERVISOR_event_channel_op, EVTCHNOP_bind_interdomain, 0, 0, 1, &bind,
+			       sizeof(bind));
+
+	if (rc)
+		return (int)rc;
+	rc = attach(d, bind.local_port, fn, data);
+	if (rc) {
+		evtchn_close(d, bind.local_port);
+		return (int)rc;
+	}
+	*ret_port = bind.local_port;
+	fn(data);
+	return 0;
+}
+
+int evtchn_bind_virq(struct daemon *d, uint32_t virq, void (*fn)(void *data), void *data, uint32_t *ret_port)
+{
+	struct evtchn_bind_virq bind = { .virq = virq, .vcpu = 0 };
+	int64_t rc = mbox_call(&d->mbox, __HYPERVISOR_event_channel_op, EVTCHNOP_bind_virq, 0, 0, 1, &bind,
+			       sizeof(bind));
+
+	if (rc)
+		return (int)rc;
+	rc = attach(d, bind.port, fn, data);
+	if (rc)
+		return (int)rc;
+	*ret_port = bind.port;
+	return 0;
+}
+
+void evtchn_close(struct daemon *d, uint32_t port)
+{
+	struct evtchn_close op = { .port = port };
+
+	if (!port)
+		return;
+	if (port < EVTCHN_MAX_PORTS) {
+		d->evtchn.ports[port].fn = NULL;
+		/* Not later, into a port that the number is given to next. */
+		__atomic_fetch_and(&d->node.shared->host_send[port / WORD_BITS], ~(1ull << (port % WORD_BITS)),
+				   __ATOMIC_SEQ_CST);
+	}
+	(void)mbox_call(&d->mbox, __HYPERVISOR_event_channel_op, EVTCHNOP_close, 0, 0, 1, &op, sizeof(op));
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* Domain 0's event channels: two-level bitmaps in its shared_info page. */
+#ifndef PVCTLD_EVTCHN_H
+#define PVCTLD_EVTCHN_H
+
+#include "pvctld/base/loop.h"
+#include <stdint.h>
+
+struct daemon;
+struct shared_info;
+struct pvctl_error;
+
+#define EVTCHN_MAX_PORTS 4096u /* of the 2-level ABI, and of node_shared.host_send */
+
+struct evtchn_port {
+	void (*fn)(void *data);
+	void *data;
+};
+
+struct evtchn {
+	struct shared_info *shared_info;
+	struct evtchn_port ports[EVTCHN_MAX_PORTS];
+	struct loop_fd doorbell;
+	uint64_t idle_since;
+	unsigned int vain; /* watches in a row that found nothing */
+};
+
+int evtchn_init(struct daemon *d, struct pvctl_error *err);
+void evtchn_fini(struct daemon *d);
+/* Takes every pending event and calls its handler; true when there was one. */
+bool evtchn_scan(struct daemon *d);
+void evtchn_send(struct daemon *d, uint32_t port);
+/* fn is called at once after binding, too: the other side may have sent before. */
+int evtchn_bind_interdomain(struct daemon *d, uint32_t domid, uint32_t remote_port, void (*fn)(void *data), void *data,
+			    uint32_t *ret_port);
+int evtchn_bind_virq(struct daemon *d, uint32_t virq, void (*fn)(void *data), void *data, uint32_t *ret_port);
+void evtchn_close(struct daemon *d, uint32_t port);
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+#include "pvctld/hv/hvcall.h"
+#include "pvctld/base/log.h"
+#include "pvctld/core/daemon.h"
+#include <errno.h>
+#include <string.h>
+#include <xen/xen.h>
+#include <xen/domctl.h>
+#include <xen/sysctl.h>
+#include <xen/grant_table.h>
+#include <xen/memory.h>
+
+#define DATA_OFFSET 4096u /* buffers in our end of the arena, behind the structure that names them */
+
+static int domctl(struct daemon *d, struct xen_domctl *op, uint32_t cmd, uint32_t domid)
+{
+	op->cmd = cmd;
+	op->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
+	op->domain = (domid_t)domid;
+	return (int)mbox_call(&d->mbox, __HYPERVISOR_domctl, 0, 0, 0, 0, op, sizeof(*op));
+}
+
+int hvc_pause(struct daemon *d, uint32_t domid)
+{
+	struct xen_domctl op = { 0 };
+
+	return domctl(d, &op, XEN_DOMCTL_pausedomain, domid);
+}
+
+int hvc_set_handle(struct daemon *d, uint32_t domid, const uint8_t uuid[16])
+{
+	struct xen_domctl op = { 0 };
+
+	memcpy(op.u.setdomainhandle.handle, uuid, 16);
+	return domctl(d, &op, XEN_DOMCTL_setdomainhandle, domid);
+}
+
+int hvc_get(struct daemon *d, uint32_t domid, struct xen_domctl_getdomaininfo *info)
+{
+	struct xen_domctl op = { 0 };
+	int rc = domctl(d, &op, XEN_DOMCTL_getdomaininfo, domid);
+
+	if (rc)
+		return rc;
+	*info = op.u.getdomaininfo;
+	return info->domain == domid ? 0 : -ESRCH;
+}
+
+static uint64_t data_handle(struct daemon *d)
+{
+	return mbox_own_handle(&d->mbox, DATA_OFFSET);
+}
+
+int hvc_list(struct daemon *d, uint32_t first, struct xen_domctl_getdomaininfo *infos, unsigned int max)
+{
+	struct xen_sysctl op = { .cmd = XEN_SYSCTL_getdomaininfolist, .interface_version = XEN_SYSCTL_INTERFACE_VERSION };
+	unsigned int fit = (MBOX_OWN_ARENA - DATA_OFFSET) / sizeof(*infos);
+	uint64_t handle = data_handle(d);
+	int rc;
+
+	if (max > fit)
+		max = fit;
+	op.u.getdomaininfolist.first_domain = (domid_t)first;
+	op.u.getdomaininfolist.max_domains = max;
+	memcpy(&op.u.getdomaininfolist.buffer, &handle, sizeof(handle));
+	rc = (int)mbox_call(&d->mbox, __HYPERVISOR_sysctl, 0, 0, 0, 0, &op, sizeof(op));
+	if (rc)
+		return rc;
+	if (op.u.getdomaininfolist.num_domains > max)
+		return -EPROTO;
+	memcpy(infos, mbox_own(&d->mbox) + DATA_OFFSET, op.u.getdomaininfolist.num_domains * sizeof(*infos));
+	return (int)op.u.getdomaininfolist.num_domains;
+}
+
+int hvc_map_grant(struct daemon *d, uint32_t domid, uint32_t ref, uint32_t *ret_handle, uint64_t *ret_paddr)
+{
+	struct gnttab_map_grant_ref op = { .flags = GNTMAP_host_map, .ref = ref, .dom = (domid_t)domid };
+	int rc = (int)mbox_call(&d->mbox, __HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, 0, 1, 1, &op, sizeof(op));
+
+	if (rc)
+		return rc < 0 ? rc : -EPROTO;
+	if (op.status != GNTST_okay) {
+		log_line("domain %u: grant %u cannot be mapped (status %d)", domid, ref, op.status);
+		return -EINVAL;
+	}
+	*ret_handle = op.handle;
+	*ret_paddr = op.dev_bus_addr;
+	return 0;
+}
+
+int hvc_unmap_grant(struct daemon *d, uint32_t handle)
+{
+	struct gnttab_unmap_grant_ref op = { .handle = handle };
+	int rc = (int)mbox_call(&d->mbox, __HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref, 0, 1, 1, &op,
+				sizeof(op));
+
+	if (rc)
+		return rc < 0 ? rc : -EPROTO;
+	return op.status == GNTST_okay ? 0 : -EINVAL;
+}
+
+int hvc_frame_types(struct daemon *d, uint32_t domid, uint64_t *frames, unsigned int count)
+{
+	struct xen_domctl op = { 0 };
+	uint64_t handle = data_handle(d);
+	int rc;
+
+	memcpy(mbox_own(&d->mbox) + DATA_OFFSET, frames, count * sizeof(*frames));
+	op.u.getpageframeinfo3.num = count;
+	memcpy(&op.u.getpageframeinfo3.array, &handle, sizeof(handle));
+	rc = domctl(d, &op, XEN_DOMCTL_getpageframeinfo3, domid);
+	if (!rc)
+		memcpy(frames, mbox_own(&d->mbox) + DATA_OFFSET, count * sizeof(*frames));
+	return rc;
+}
+
+int hvc_m2p_frames(struct daemon *d, uint64_t *frames, unsigned int max)
+{
+	struct xen_machphys_mfn_list op = { 0 };
+	unsigned int fit = (MBOX_OWN_ARENA - DATA_OFFSET) / sizeof(*frames);
+	uint64_t handle = data_handle(d);
+	int rc;
+
+	op.max_extents = max < fit ? max : fit;
+	memcpy(&op.extent_start, &handle, sizeof(handle));
+	rc = (int)mbox_call(&d->mbox, __HYPERVISOR_memory_op, XENMEM_machphys_mfn_list, 0, 0, 1, &op, sizeof(op));
+	if (rc)
+		return rc;
+	if (op.nr_extents > op.max_extents)
+		return -EPROTO;
+	memcpy(frames, mbox_own(&d->mbox) + DATA_OFFSET, op.nr_extents * sizeof(*frames));
+	return (int)op.nr_extents;
+}
+
+void hvc_set_time(struct daemon *d)
+{
+	uint64_t args[6] = { now_unix_ns() };
+
+	(void)mbox_call_raw(&d->mbox, NODE_OP_SET_TIME, args);
+}

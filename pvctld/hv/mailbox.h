@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Domain 0's hypercalls. The node has one mailbox; a call runs in slices, and
+ * between two slices of one call others may run. The daemon's own short calls
+ * are done at once in their own end of the arena; long ones and the clients'
+ * are queued and share the rest of it in turn.
+ */
+#ifndef PVCTLD_MAILBOX_H
+#define PVCTLD_MAILBOX_H
+
+#include "public/node.h"
+#include "pvctld/base/list.h"
+#include "pvctld/base/loop.h"
+
+struct daemon;
+struct pvctl_error;
+
+#define MBOX_OWN_ARENA 131072u
+
+struct mbox_call {
+	struct list link;
+	uint32_t op;
+	uint64_t args[6];
+	uint8_t *arena;     /* the caller's copy, in and out */
+	size_t arena_len;
+	/* ret: the hypervisor's; -EIO with down set when the node is gone. */
+	void (*done)(struct mbox_call *call, int64_t ret, bool down);
+	void *data;
+};
+
+struct mailbox {
+	struct daemon *daemon;
+	volatile struct node_shared *shared;
+	uint8_t *arena;
+	size_t queue_bytes;       /* arena of queued calls: from the start */
+	size_t own_offset;
+	struct list queue;
+	struct mbox_call *loaded; /* whose bytes are in the arena */
+	struct loop_task task;
+	int done_fd, bell_fd, death_fd;
+	uint64_t timeout_ns;
+	/* Set while spinning suppressed event doorbells: look for events. */
+	bool events_unseen;
+	bool down;
+	char why[160];            /* when a slice found the node gone */
+};
+
+int mbox_init(struct mailbox *m, struct daemon *d, struct pvctl_error *err);
+void mbox_queue(struct mailbox *m, struct mbox_call *call);
+/* A queued call's owner goes away before it is done. Its effects stay. */
+void mbox_cancel(struct mailbox *m, struct mbox_call *call);
+/* The node went away: every queued call is done with -EIO. */
+void mbox_fail_all(struct mailbox *m);
+
+/*
+ * A short call of the daemon's own; arg, of len bytes, is copied in and out, and
+ * its handle is put into args[handle_arg]. Preempted calls are carried on with.
+ */
+int64_t mbox_call(struct mailbox *m, uint32_t op, uint64_t a0, uint64_t a1, uint64_t a2, int handle_arg, void *arg,
+		  size_t len);
+/* The daemon's own end of the arena, for larger buffers; and the handle of an address in it. */
+uint8_t *mbox_own(struct mailbox *m);
+uint64_t mbox_own_handle(const struct mailbox *m, size_t offset);
+/* args by hand; the own arena was filled by the caller. */
+int64_t mbox_call_raw(struct mailbox *m, uint32_t op, uint64_t args[6]);
+/* NODE_OP_SHUTDOWN is not answered. */
+void mbox_post_shutdown(struct mailbox *m);
+
+#endif

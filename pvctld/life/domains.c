@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+#include "libpvctl/src/transport/proto.h"
+#include "libpvctl/src/util/fd.h"
+#include "pvctld/base/log.h"
+#include "pvctld/console/console.h"
+#include "pvctld/core/daemon.h"
+#include "pvctld/domain/domains.h"
+#include "pvctld/domain/events.h"
+#include "pvctld/hv/hvcall.h"
+#include "pvctld/life/policy.h"
+#include "pvctld/life/zombie.h"
+#include "pvctld/node/giveback.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+#include <uuid/uuid.h>
+#include <xen/xen.h>
+#include <xen/domctl.h>
+
+_Static_assert(sizeof(((struct dom *)0)->kill_arg) >= sizeof(struct xen_domctl), "room for a domctl");
+
+struct dom *dom_created(struct daemon *d, uint32_t domid, struct ctl_conn *creator)
+{
+	struct dom *dom = dom_find(d, domid);
+
+	if (dom) {
+		/* Its end was not seen, but the hypervisor gave the id away again. */
+		log_line("domain %u (%s) is gone", domid, dom->name);
+		dom_gone(dom);
+	}
+	dom = calloc(1, sizeof(*dom));
+	if (!dom)
+		return NULL;
+	dom->d = d;
+	dom->domid = domid;
+	dom->unique_id = d->next_unique++;
+	dom->created_unix_ns = now_unix_ns();
+	dom->started_ns = now_ns();
+	dom->creator = creator;
+	list_init(&dom->kill.link);
+	policy_init_dom(dom);
+	store_link_init(&dom->store, d, domid);
+	list_add_tail(&d->domains, &dom->link);
+	hvc_set_time(d);
+	return dom;
+}
+
+static void config_name(const struct dom *dom, char *buf, size_t len)
+{
+	snprintf(buf, len, "%u.json", dom->domid);
+}
+
+/* The file is for people and for a look after an accident; the memory's copy counts. */
+static void save_config(struct dom *dom)
+{
+	struct iovec v = { dom->config, strlen(dom->config) };
+	char dir[300], name[32];
+
+	snprintf(dir, sizeof(dir), "%s/domains", dom->d->state_dir);
+	config_name(dom, name, sizeof(name));
+	if (fd_write_atomic(dir, name, &v, 1))
+		log_line("%s/%s cannot be written", dir, name);
+}
+
+static void drop_config(struct dom *dom)
+{
+	char path[340], name[32];
+
+	if (!dom->config)
+		return;
+	config_name(dom, name, sizeof(name));
+	snprintf(path, sizeof(path), "%s/domains/%s", dom->d->state_dir, name);
+	(void)unlink(path);
+}
+
+int dom_check_name(const char *name, struct pvctl_error *err)
+{
+	size_t n = strlen(name);
+
+	if (!n || n > 127)
+		return fail(err, -EINVAL, "a domain's name has 1 to 127 characters");
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)name[i] < ' ' || name[i] == 0x7f || name[i] == '/')
+			return fail(err, -EINVAL, "a domain's name has no slash and no control characters");
+	return 0;
+}
+
+static int set_names(struct dom *dom, struct pvctl_config *c, struct pvctl_error *err)
+{
+	char uuid[37], *json;
+	int rc;
+
+	uuid_unparse_lower(dom->uuid, uuid);
+	rc = pvctl_config_set_str(c, "name", dom->name, err);
+	if (!rc && !uuid_is_null(dom->uuid))
+		rc = pvctl_config_set_str(c, "uuid", uuid, err);
+	if (!rc)
+		rc = pvctl_config_to_json(c, &json, err);
+	if (rc)
+		return rc;
+	free(dom->config);
+	dom->config = strdup(json);
+	pvctl_free(json);
+	return dom->config ? 0 : fail(err, -ENOMEM, "no memory");
+}
+
+int dom_update_config(struct dom *dom, struct pvctl_error *err)
+{
+	struct pvctl_config *c;
+	int rc;
+
+	if (!dom->config)
+		return 0;
+	rc = pvctl_config_from_json(dom->config, &c, err);
+	if (rc)
+		return rc;
+	rc = set_names(dom, c, err);
+	pvctl_config_free(c);
+	if (!rc)
+		save_config(dom);
+	return rc;
+}
+
+static int check_unique(struct dom *dom, const char *name, const uint8_t *uuid, struct pvctl_error *err)
+{
+	list_for(p, &dom->d->domains) {
+		struct dom *other = list_entry(p, struct dom, link);
+
+		if (other == dom || !other->name[0])
+			continue;
+		if (!strcmp(other->name, name))
+			return fail(err, -EEXIST, "domain %u has the name \"%s\" already", other->domid, name);
+		if (uuid && !uuid_is_null(uuid) && !memcmp(other->uuid, uuid, 16))
+			return fail(err, -EEXIST, "domain \"%s\" has this uuid already", other->name);
+	}
+	return 0;
+}
+
+int dom_commit(struct dom *dom, const struct proto_commit *c, const char *json, struct pvctl_error *err)
+{
+	struct pvctl_config *config;
+	char name[sizeof(c->name) + 1];
+	bool first = !dom->name[0];
+	int rc;
+
+	memcpy(name, c->name, sizeof(c->name));
+	name[sizeof(c->name)] = 0;
+	rc = dom_check_name(name, err);
+	rc = rc ? rc : check_unique(dom, name, c->uuid, err);
+	rc = rc ? rc : pvctl_config_from_json(json, &config, err);
+	if (rc)
+		return rc;
+	memcpy(dom->name, name, sizeof(dom->name));
+	memcpy(dom->uuid, c->uuid, 16);
+	rc = policy_read(dom, config, err);
+	rc = rc ? rc : set_names(dom, config, err);
+	pvctl_config_free(config);
+	if (rc) {
+		if (first)
+			dom->name[0] = 0;
+		return rc;
+	}
+	dom->created_unix_ns = c->created_unix_ns ? c->created_unix_ns : now_unix_ns();
+	dom->creator = NULL;
+	save_config(dom);
+	if (dom->console)
+		console_set_name(dom->console, dom->name);
+	if (first) {
+		log_line("domain %u is \"%s\"", dom->domid, dom->name);
+		policy_committed(dom);
+		events_emit(dom->d, PVCTL_EVENT_CREATED, dom->domid, PVCTL_REASON_NONE, dom->name);
+	}
+	return 0;
+}
+
+int dom_rename(struct dom *dom, const char *name, struct pvctl_error *err)
+{
+	int rc = dom_check_name(name, err);
+
+	rc = rc ? rc : check_unique(dom, name, NULL, err);
+	if (rc)
+		return rc;
+	snprintf(dom->name, sizeof(dom->name), "%s", name);
+	if (!dom->forgotten)
+		dom_write_names(dom);
+	if (dom->console)
+		console_set_name(dom->console, name);
+	return dom_update_config(dom, err);
+}
+
+void dom_gone(struct dom *dom)
+{
+	struct daemon *d = dom->d;
+
+	dom_forget(dom);
+	if (dom->console)
+		console_retire(dom->console);
+	dom->console = NULL;
+	if (dom->name[0])
+		events_emit(d, PVCTL_EVENT_DESTROYED, dom->domid, PVCTL_REASON_NONE, dom->name);
+	drop_config(dom);
+	mbox_cancel(&d->mbox, &dom->kill);
+	loop_timer_cancel(&dom->pause);
+	list_del(&dom->link);
+	free(dom->config);
+	free(dom);
+	giveback_soon(d);
+}
+
+static void killed(struct mbox_call *call, int64_t ret, bool down)
+{
+	struct dom *dom = call->data;
+
+	dom->dying = false;
+	if (down)
+		return; /* dom_free_all comes */
+	if (ret && ret != -ESRCH) {
+		/* It stays on the list, and is tried again when the node is stopped. */
+		log_line("domain %u (%s) cannot be destroyed: %s", dom->domid, dom->name, strerror((int)-ret));
+		return;
+	}
+	if (dom->after_kill)
+		dom->after_kill(dom);
+	zombie_or_gone(dom);
+}
+
+void dom_destroy(struct dom *dom, void (*after_kill)(struct dom *dom))
+{
+	struct daemon *d = dom->d;
+	struct xen_domctl op = { .cmd = XEN_DOMCTL_destroydomain, .interface_version = XEN_DOMCTL_INTERFACE_VERSION,
+				 .domain = (domid_t)dom->domid };
+
+	if (dom->dying)
+		return;
+	dom->dying = true;
+	dom->after_kill = after_kill;
+	/* Paused first: what is in its console ring then is all there will be. */
+	(void)hvc_pause(d, dom->domid);
+	dom_forget(dom);
+	memcpy(dom->kill_arg, &op, sizeof(op));
+	dom->kill.op = __HYPERVISOR_domctl;
+	memset(dom->kill.args, 0, sizeof(dom->kill.args));
+	dom->kill.args[0] = NODE_ARENA_BASE;
+	dom->kill.arena = dom->kill_arg;
+	dom->kill.arena_len = sizeof(op);
+	dom->kill.done = killed;
+	dom->kill.data = dom;
+	mbox_queue(&d->mbox, &dom->kill);
+}
+
+void dom_creator_gone(struct daemon *d, struct ctl_conn *creator)
+{
+	list_for_safe(p, &d->domains) {
+		struct dom *dom = list_entry(p, struct dom, link);
+
+		if (dom->creator != creator)
+			continue;
+		dom->creator = NULL;
+		log_line("domain %u was never committed: destroyed", dom->domid);
+		dom_destroy(dom, NULL);
+	}
+}
+
+void dom_free_all(struct daemon *d)
+{
+	while (!list_empty(&d->domains))
+		dom_gone(list_entry(d->domains.next, struct dom, link));
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/* The life of the node's QEMU as the loop sees it. */
+#include "pvctld/node/node.h"
+#include "pvctld/base/log.h"
+#include "pvctld/core/daemon.h"
+#include "pvctld/node/backing.h"
+#include "pvctld/node/giveback.h"
+#include "pvctld/node/hvlog.h"
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define READY_TIMEOUT_NS 25000000000ull
+#define WATCHDOG_NS 5000000000ull
+
+static int reap(struct node *n)
+{
+	int status = 0;
+
+	if (n->qemu_pid > 0)
+		while (waitpid(n->qemu_pid, &status, 0) < 0 && errno == EINTR)
+			;
+	n->qemu_pid = 0;
+	return status;
+}
+
+void node_kill(struct node *n)
+{
+	if (n->qemu_pid > 0) {
+		kill(n->qemu_pid, SIGKILL);
+		reap(n);
+	}
+}
+
+static int check_identity(const struct daemon *d, struct pvctl_error *err)
+{
+	volatile const struct node_shared *s = d->node.shared;
+
+	if (s->magic != NODE_MAGIC)
+		return fail(err, -EPROTO, "%s is not this project's hypervisor", d->opt.hv_path);
+	if (s->abi_version != NODE_ABI_VERSION)
+		return fail(err, -EPROTO, "the hypervisor speaks node ABI %u, this daemon %u", s->abi_version,
+			    NODE_ABI_VERSION);
+	return 0;
+}
+
+static int wait_ready(struct daemon *d, struct pvctl_error *err)
+{
+	struct node *n = &d->node;
+	uint64_t until = now_ns() + READY_TIMEOUT_NS;
+
+	while (now_ns() < until) {
+		struct pollfd p[2] = {
+			{ .fd = n->qemu_pidfd, .events = POLLIN },
+			{ .fd = n->host_efd[NODE_VEC_DONE], .events = POLLIN },
+		};
+		uint32_t state = __atomic_load_n(&n->shared->hv_state, __ATOMIC_ACQUIRE);
+		uint64_t count;
+
+		if (state == NODE_STATE_READY)
+			return check_identity(d, err);
+		(void)poll(p, 2, state == NODE_STATE_PANIC ? 200 : 5);
+		if (p[0].revents)
+			return qemu_explain(d, reap(n), err);
+		if (state == NODE_STATE_PANIC) {
+			node_kill(n);
+			qemu_explain(d, 0, err);
+			return fail(err, -EIO, "the hypervisor panicked while booting: see %s/hv.log", d->state_dir);
+		}
+		if (p[1].revents)
+			(void)!read(n->host_efd[NODE_VEC_DONE], &count, sizeof(count));
+	}
+	node_kill(n);
+	return fail(err, -ETIMEDOUT, "the hypervisor was not ready after %llu s: see %s/hv.log",
+		    READY_TIMEOUT_NS / 1000000000u, d->state_dir);
+}
+
+int node_start(struct daemon *d, struct pvctl_error *err)
+{
+	struct node *n = &d->node;
+	int iv_fd, rc;
+
+	n->ram_bytes = d->opt.memory_bytes;
+	n->cpus = d->opt.icount ? 1 : d->opt.cpus;
+	rc = qemu_choose_accel(d->opt.icount ? "tcg" : d->opt.accel, n->accel, err);
+	rc = rc ? rc : backing_check_node(d, err);
+	if (!rc && access(d->opt.hv_path, R_OK))
+		rc = fail(err, -ENOENT, "hypervisor %s: %s", d->opt.hv_path, strerror(errno));
+	if (!rc)
+		rc = node_make_memory(n, err);
+	if (!rc)
+		rc = qemu_queue_handshake(n, &iv_fd, err);
+	if (rc)
+		return rc;
+	rc = qemu_spawn(d, iv_fd, err);
+	close(iv_fd);
+	if (!rc)
+		rc = wait_ready(d, err);
+	if (!rc)
+		log_line("node %s: %s, %u CPUs, %llu MiB, QEMU is process %d", d->opt.node, n->accel,
+			 n->shared->nr_cpus, (unsigned long long)n->ram_bytes >> 20, (int)n->qemu_pid);
+	return rc;
+}
+
+static void on_death(void *data, uint32_t events)
+{
+	struct daemon *d = data;
+	struct pvctl_error e;
+	int status;
+
+	loop_fd_del(&d->loop, &d->node.death);
+	status = reap(&d->node);
+	if (d->stop) {
+		daemon_node_down(d, "stopped");
+		return;
+	}
+	hvlog_copy(d);
+	qemu_explain(d, status, &e);
+	daemon_node_down(d, e.msg);
+}
+
+static void check_state(struct daemon *d)
+{
+	if (!d->node.down && __atomic_load_n(&d->node.shared->hv_state, __ATOMIC_ACQUIRE) == NODE_STATE_PANIC)
+		daemon_node_down(d, "the hypervisor panicked (see hv.log)");
+}
+
+static void on_done(void *data, uint32_t events)
+{
+	struct daemon *d = data;
+	uint64_t count;
+
+	/* Late answers to calls that a spin has finished end here, too. */
+	(void)!read(d->node.host_efd[NODE_VEC_DONE], &count, sizeof(count));
+	check_state(d);
+}
+
+static void on_log(void *data, uint32_t events)
+{
+	struct daemon *d = data;
+	uint64_t count;
+
+	(void)!read(d->node.host_efd[NODE_VEC_LOG], &count, sizeof(count));
+	hvlog_copy(d);
+}
+
+static void on_watchdog(void *data)
+{
+	struct daemon *d = data;
+
+	check_state(d);
+	hvlog_copy(d);
+	/* What guests gave up themselves. */
+	giveback_soon(d);
+	if (!d->node.down)
+		loop_timer_set(&d->loop, &d->watchdog, WATCHDOG_NS);
+}
+
+int node_watch(struct daemon *d, struct pvctl_error *err)
+{
+	struct node *n = &d->node;
+
+	if (loop_fd_add(&d->loop, &n->death, n->qemu_pidfd, EPOLLIN, on_death, d) ||
+	    loop_fd_add(&d->loop, &n->done, n->host_efd[NODE_VEC_DONE], EPOLLIN, on_done, d) ||
+	    loop_fd_add(&d->loop, &n->log, n->host_efd[NODE_VEC_LOG], EPOLLIN, on_log, d))
+		return fail(err, -EIO, "epoll: %s", strerror(errno));
+	hvlog_init(d);
+	loop_timer_init(&d->watchdog, on_watchdog, d);
+	loop_timer_set(&d->loop, &d->watchdog, WATCHDOG_NS);
+	return 0;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+void node_fini(struct daemon *d)
+{
+	struct node *n = &d->node;
+
+	node_kill(n);
+	loop_fd_del(&d->loop, &n->death);
+	loop_fd_del(&d->loop, &n->done);
+	loop_fd_del(&d->loop, &n->log);
+	close_fd(&n->qemu_pidfd);
+	close_fd(&n->iv_sock);
+	close_fd(&n->shm_fd);
+	for (unsigned int i = 0; i < NODE_NR_VECTORS; i++) {
+		close_fd(&n->host_efd[i]);
+		close_fd(&n->hv_efd[i]);
+	}
+	hvlog_fini(d);
+	if (n->ram)
+		munmap(n->ram, n->ram_bytes);
+	n->ram = NULL;
+	close_fd(&n->ram_fd);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* The node's machine: its QEMU process. */
+#ifndef PVCTLD_NODE_H
+#define PVCTLD_NODE_H
+
+#include "pvctld/core/daemon.h"
+
+/* Memory, doorbells, QEMU; returns when the hypervisor says that it is ready. */
+int node_start(struct daemon *d, struct pvctl_error *err);
+/* Takes part in the loop: QEMU's death, panics. */
+int node_watch(struct daemon *d, struct pvctl_error *err);
+/* Kills and reaps QEMU when it still runs. */
+void node_kill(struct node *n);
+void node_fini(struct daemon *d);
+
+/* qemu.c */
+int qemu_choose_accel(const char *want, char ret[8], struct pvctl_error *err);
+int qemu_queue_handshake(struct node *n, int *ret_fd, struct pvctl_error *err);
+/* iv_fd: QEMU's end of the handshake socket. */
+int qemu_spawn(struct daemon *d, int iv_fd, struct pvctl_error *err);
+/* Why did it not start? Fills *err from its exit status, its own words and the hypervisor's log. */
+int qemu_explain(struct daemon *d, int status, struct pvctl_error *err);
+
+#endif

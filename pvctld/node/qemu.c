@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: MIT */
+/* Starting QEMU as the machine of a node, and telling why it did not start. */
+#include "pvctld/base/log.h"
+#include "pvctld/core/daemon.h"
+#include "pvctld/node/node.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define QEMU "qemu-system-x86_64"
+#define QEMU_MIN_MAJOR 7
+#define MAX_ARGS 64
+
+/* /dev/kvm that opens is no proof: there are machines without vmx and svm where it does. */
+static bool kvm_usable(void)
+{
+	char line[8192];
+	bool flag = false;
+	FILE *f = fopen("/proc/cpuinfo", "re");
+	int fd;
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (strncmp(line, "flags", 5))
+			continue;
+		line[strcspn(line, "\n")] = ' ';
+		flag = strstr(line, " vmx ") || strstr(line, " svm ");
+		break;
+	}
+	if (f)
+		fclose(f);
+	if (!flag)
+		return false;
+	fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+int qemu_choose_accel(const char *want, char ret[8], struct pvctl_error *err)
+{
+	if (!strcmp(want, "auto"))
+		want = kvm_usable() ? "kvm" : "tcg";
+	if (strcmp(want, "kvm") && strcmp(want, "tcg"))
+		return fail(err, -EINVAL, "accelerator \"%s\": use auto, kvm or tcg", want);
+	snprintf(ret, 8, "%s", want);
+	return 0;
+}
+
+static int send_word(int sock, int64_t word, int fd)
+{
+	char control[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = { .iov_base = &word, .iov_len = sizeof(word) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (fd >= 0) {
+		struct cmsghdr *c;
+
+		memset(control, 0, sizeof(control));
+		msg.msg_control = control;
+		msg.msg_controllen = sizeof(control);
+		c = CMSG_FIRSTHDR(&msg);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	}
+	return sendmsg(sock, &msg, MSG_NOSIGNAL) == sizeof(word) ? 0 : -errno;
+}
+
+/*
+ * The whole ivshmem server handshake is queued before QEMU runs: protocol
+ * version, QEMU's id, the shared memory, our vectors (peer 0), its own (peer 1).
+ */
+int qemu_queue_handshake(struct node *n, int *ret_fd, struct pvctl_error *err)
+{
+	int sv[2], rc;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv))
+		return fail(err, -EIO, "socketpair: %s", strerror(errno));
+	rc = send_word(sv[0], 0, -1);
+	if (!rc)
+		rc = send_word(sv[0], 1, -1);
+	if (!rc)
+		rc = send_word(sv[0], -1, n->shm_fd);
+	for (unsigned int i = 0; i < NODE_NR_VECTORS && !rc; i++)
+		rc = send_word(sv[0], 0, n->host_efd[i]);
+	for (unsigned int i = 0; i < NODE_NR_VECTORS && !rc; i++)
+		rc = send_word(sv[0], 1, n->hv_efd[i]);
+	if (rc) {
+		close(sv[0]);
+		close(sv[1]);
+		return fail(err, -EIO, "doorbell handshake: %s", strerror(-rc));
+	}
+	n->iv_sock = sv[0]; /* kept: QEMU would take the end of it for a server that went away */
+	*ret_fd = sv[1];
+	return 0;
+}
+
+struct args {
+	const char *v[MAX_ARGS];
+	unsigned int n;
+	char *owned[MAX_ARGS];
+	unsigned int nr_owned;
+	bool oom;
+};
+
+static void arg(struct args *a, const char *s)
+{
+	if (a->n < MAX_ARGS - 1)
+		a->v[a->n++] = s;
+}
+
+static void argf(struct args *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void argf(struct args *a, const char *fmt, ...)
+{
+	va_list ap;
+	char *s;
+
+	va_start(ap, fmt);
+	if (vasprintf(&s, fmt, ap) < 0) {
+		a->oom = true;
+		s = NULL;
+	} else {
+		a->owned[a->nr_owned++] = s;
+		arg(a, s);
+	}
+	va_end(ap);
+}
+
+/* Translated code: QEMU's own choice is a gigabyte, which it fills over time. */
+static unsigned long long code_buffer_mib(const struct node *n)
+{
+	unsigned long long mib = n->ram_bytes >> 24;
+
+	return mib < 64 ? 64 : mib > 512 ? 512 : mib;
+}
+
+static void build_machine(struct daemon *d, struct args *a, int iv_fd)
+{
+	const struct node *n = &d->node;
+	bool kvm = !strcmp(n->accel, "kvm");
+
+	arg(a, "-M");
+	arg(a, "q35,memory-backend=ram,max-ram-below-4g=2G");
+	arg(a, "-accel");
+	if (kvm)
+		arg(a, "kvm");
+	else
+		argf(a, "tcg,thread=%s,tb-size=%llu", d->opt.icount ? "single" : "multi", code_buffer_mib(n));
+	arg(a, "-cpu");
+	/* SMAP: QEMU's emulation faults on what Linux does early. LA57: PV guests have four levels. */
+	arg(a, kvm ? "host" : "max,-smap,-la57");
+	if (d->opt.icount) {
+		arg(a, "-icount");
+		arg(a, "shift=0,sleep=off");
+	}
+	/* A second possible CPU keeps TCG's atomics atomic towards other processes. */
+	arg(a, "-smp");
+	argf(a, "%u,maxcpus=%u", n->cpus, n->cpus > 2 ? n->cpus : 2);
+	arg(a, "-m");
+	argf(a, "%lluM", (unsigned long long)(n->ram_bytes >> 20));
+	arg(a, "-object");
+	argf(a, "memory-backend-file,id=ram,size=%llu,mem-path=/proc/self/fd/%d,share=on",
+	     (unsigned long long)n->ram_bytes, n->ram_fd);
+	arg(a, "-chardev");
+	argf(a, "socket,id=iv,fd=%d", iv_fd);
+	arg(a, "-device");
+	argf(a, "ivshmem-doorbell,chardev=iv,vectors=%u", NODE_NR_VECTORS);
+	arg(a, "-device");
+	arg(a, "isa-debug-exit,iobase=0xf4,iosize=4");
+}
+
+static void build_args(struct daemon *d, struct args *a, int iv_fd, int serial_fd)
+{
+	const char *extra = d->opt.hv_cmdline ? d->opt.hv_cmdline : "";
+
+	memset(a, 0, sizeof(*a));
+	arg(a, QEMU);
+	arg(a, "-name");
+	argf(a, "pvctl-%s", d->opt.node);
+	arg(a, "-nodefaults");
+	arg(a, "-no-user-config");
+	arg(a, "-display");
+	arg(a, "none");
+	arg(a, "-no-reboot");
+	build_machine(d, a, iv_fd);
+	arg(a, "-sandbox");
+	arg(a, "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
+	arg(a, "-bios");
+	arg(a, "qboot.rom");
+	arg(a, "-kernel");
+	arg(a, d->opt.hv_path);
+	arg(a, "-append");
+	argf(a, "epoch_ns=%llu%s%s", (unsigned long long)now_unix_ns(), *extra ? " " : "", extra);
+	arg(a, "-chardev");
+	argf(a, "file,id=serial,path=/proc/self/fd/%d,append=on", serial_fd);
+	arg(a, "-serial");
+	arg(a, "chardev:serial");
+	a->v[a->n] = NULL;
+}
+
+static void close_others(const int *keep, unsigned int nr)
+{
+	long max = sysconf(_SC_OPEN_MAX);
+	int highest = 2;
+
+	for (unsigned int i = 0; i < nr; i++)
+		if (keep[i] > highest)
+			highest = keep[i];
+	for (int fd = 3; fd < highest; fd++) {
+		bool kept = false;
+
+		for (unsigned int i = 0; i < nr; i++)
+			kept |= keep[i] == fd;
+		if (!kept)
+			close(fd);
+	}
+	if (close_range((unsigned int)highest + 1, ~0u, 0))
+		for (int fd = highest + 1; fd < max && fd < 65536; fd++)
+			close(fd);
+}
+
+static void __attribute__((noreturn)) child(struct args *a, pid_t parent, int log, const int *keep, unsigned int nr)
+{
+	sigset_t none;
+	int null;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	setpgid(0, 0);
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent)
+		_exit(127);
+	null = open("/dev/null", O_RDONLY);
+	if (null < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0)
+		_exit(127);
+	for (unsigned int i = 0; i < nr; i++)
+		(void)fcntl(keep[i], F_SETFD, 0);
+	close_others(keep, nr);
+	execvp(a->v[0], (char *const *)a->v);
+	dprintf(2, "cannot run %s: %s\n", a->v[0], strerror(errno));
+	_exit(errno == ENOENT ? 126 : 127);
+}
+
+static int open_log(const struct daemon *d, const char *name, struct pvctl_error *err)
+{
+	char path[300], old[310];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", d->state_dir, name);
+	snprintf(old, sizeof(old), "%s.1", path);
+	(void)rename(path, old);
+	fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return fail(err, -EIO, "%s: %s", path, strerror(errno));
+	return fd;
+}
+
+int qemu_spawn(struct daemon *d, int iv_fd, struct pvctl_error *err)
+{
+	struct node *n = &d->node;
+	pid_t parent = getpid();
+	struct args a;
+	int serial, log, rc = 0;
+
+	serial = open_log(d, "hv.log", err);
+	if (serial < 0)
+		return serial;
+	log = open_log(d, "qemu.log", err);
+	if (log < 0) {
+		close(serial);
+		return log;
+	}
+	build_args(d, &a, iv_fd, serial);
+	n->qemu_pid = a.oom ? -1 : fork();
+	if (!n->qemu_pid) {
+		const int keep[] = { n->ram_fd, iv_fd, serial };
+
+		child(&a, parent, log, keep, 3);
+	}
+	if (n->qemu_pid < 0) {
+		rc = fail(err, -EIO, "fork: %s", strerror(errno));
+		n->qemu_pid = 0;
+	} else {
+		n->qemu_pidfd = (int)syscall(SYS_pidfd_open, n->qemu_pid, 0);
+		if (n->qemu_pidfd < 0)
+			rc = fail(err, -EIO, "pidfd_open: %s", strerror(errno));
+	}
+	for (unsigned int i = 0; i < a.nr_owned; i++)
+		free(a.owned[i]);
+	close(serial);
+	close(log);
+	return rc;
+}
+
+/* The last lines of a log, joined to one. */
+static void tail(const struct daemon *d, const char *name, char *buf, size_t len)
+{
+	char path[300];
+	ssize_t got = 0;
+	off_t size;
+	int fd;
+
+	buf[0] = 0;
+	snprintf(path, sizeof(path), "%s/%s", d->state_dir, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	size = lseek(fd, 0, SEEK_END);
+	if (size > (off_t)len - 1)
+		size -= (off_t)len - 1;
+	else
+		size = 0;
+	got = pread(fd, buf, len - 1, size);
+	close(fd);
+	buf[got > 0 ? got : 0] = 0;
+	for (char *p = buf; *p; p++)
+		if ((unsigned char)*p < 0x20)
+			*p = ' ';
+	for (size_t l = strlen(buf); l && buf[l - 1] == ' ';)
+		buf[--l] = 0;
+}
+
+/* 0 when QEMU cannot be asked. */
+static int qemu_major(void)
+{
+	int major = 0;
+	FILE *f = popen(QEMU " --version 2>/dev/null", "re");
+
+	if (!f)
+		return 0;
+	if (fscanf(f, "QEMU emulator version %d", &major) != 1)
+		major = 0;
+	pclose(f);
+	return major;
+}
+
+int qemu_explain(struct daemon *d, int status, struct pvctl_error *err)
+{
+	char own[120], hv[120];
+	int major;
+
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 126)
+		return fail(err, -ENOENT, QEMU " not found: install QEMU for x86 (Debian: apt install qemu-system-x86)");
+	major = qemu_major();
+	if (major && major < QEMU_MIN_MAJOR)
+		return fail(err, -ENOSYS, "QEMU %d is too old: version %d or later is needed", major, QEMU_MIN_MAJOR);
+	tail(d, "qemu.log", own, sizeof(own));
+	tail(d, "hv.log", hv, sizeof(hv));
+	if (WIFSIGNALED(status))
+		return fail(err, -EIO, "QEMU was killed by signal %d; it said: %s; hypervisor: %s", WTERMSIG(status), own, hv);
+	return fail(err, -EIO, "QEMU ended with status %d; it said: %s; hypervisor: %s",
+		    WIFEXITED(status) ? WEXITSTATUS(status) : -1, own, hv);
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+#include "pvctld/xenstore/glue.h"
+#include "pvctld/base/log.h"
+#include "pvctld/core/daemon.h"
+#include "pvctld/domain/domains.h"
+#include "pvctld/hv/hvcall.h"
+#include "pvctld/xenstore/ring.h"
+#include <errno.h>
+#include <xen/xen.h>
+#include <xen/domctl.h>
+#include <xen/io/xs_wire.h>
+
+/* What one guest may ask for before the others are looked at. */
+#define ROUND_BYTES 2048u
+
+/*
+ * Linux sends its event only if its look at our index finds that we had nothing
+ * left to do, and nothing keeps its CPU from making that look before its own
+ * index is seen by us: it may send none although our last look was too early.
+ * Then it waits for its answer, for good. So we look once more, when the store
+ * has long left the CPU's store buffer.
+ */
+#define LOOK_AGAIN_NS 1000000u
+
+static void service(void *data);
+
+static int host_introduce(void *data, uint32_t domid, uint64_t gfn, uint32_t port)
+{
+	struct dom *dom = dom_find(data, domid);
+
+	if (!dom)
+		return -ENOENT;
+	return dom_introduce(dom, port, 0, NULL);
+}
+
+static int host_release(void *data, uint32_t domid)
+{
+	struct dom *dom = dom_find(data, domid);
+
+	if (!dom)
+		return -ENOENT;
+	dom_forget(dom);
+	return 0;
+}
+
+/* What the hypervisor has not resumed has ended, and was dealt with. */
+static int host_resume(void *data, uint32_t domid)
+{
+	struct xen_domctl_getdomaininfo info;
+	struct dom *dom = dom_find(data, domid);
+
+	if (!dom || dom->forgotten || dom->dying || hvc_get(data, domid, &info))
+		return -ENOENT;
+	if (!(info.flags & XEN_DOMINF_shutdown))
+		dom_resumed(dom);
+	return 0;
+}
+
+static const struct store_host_ops host_ops = {
+	.introduce = host_introduce, .release = host_release, .resume = host_resume,
+};
+
+int store_glue_init(struct daemon *d, struct pvctl_error *err)
+{
+	int rc;
+
+	/* No journal: a hosted node's domains end with the daemon, and so does what is told of them. */
+	d->store = store_new(NULL, &host_ops, d);
+	if (!d->store)
+		return fail(err, -ENOMEM, "no memory for the store");
+	rc = store_mkdir(d->store, "/tool/xenstored");
+	rc = rc ? rc : store_mkdir(d->store, "/vm");
+	rc = rc ? rc : store_mkdir(d->store, "/local/domain");
+	rc = rc ? rc : store_write(d->store, "/local/domain/0/name", "Domain-0", 8);
+	rc = rc ? rc : store_write(d->store, "/local/domain/0/domid", "0", 1);
+	if (rc)
+		return fail(err, rc, "cannot fill the store");
+	return 0;
+}
+
+void store_glue_fini(struct daemon *d)
+{
+	store_sock_close(d);
+	if (d->store)
+		store_free(d->store);
+	d->store = NULL;
+}
+
+static void on_output(void *data, const void *bytes, size_t len)
+{
+	struct store_link *l = data;
+
+	if (!fifo_append(&l->out, bytes, len))
+		l->broken = "no memory";
+	loop_task_post(&l->d->loop, &l->more);
+}
+
+static void on_broken(void *data, const char *why)
+{
+	struct store_link *l = data;
+
+	l->broken = why;
+	loop_task_post(&l->d->loop, &l->more);
+}
+
+static const struct store_conn_ops conn_ops = { .output = on_output, .broken = on_broken };
+
+void store_link_init(struct store_link *l, struct daemon *d, uint32_t domid)
+{
+	*l = (struct store_link){ .d = d, .domid = domid };
+	loop_task_init(&l->more, service, l);
+	loop_timer_init(&l->again, service, l);
+}
+
+int store_link_start(struct store_link *l, struct xenstore_domain_interface *ring, uint32_t port)
+{
+	l->conn = store_conn_new(l->d->store, l->domid, &conn_ops, l);
+	if (!l->conn)
+		return -ENOMEM;
+	l->ring = ring;
+	l->port = port;
+	store_domain_introduced(l->d->store, l->domid);
+	store_link_event(l);
+	return 0;
+}
+
+/* False: the ring is not one. */
+static bool flush(struct store_link *l, bool *ret_moved)
+{
+	while (l->out.len) {
+		ssize_t n = store_ring_put(l->ring, fifo_data(&l->out), l->out.len);
+
+		if (n < 0)
+			return false;
+		if (!n)
+			break;
+		fifo_consume(&l->out, (size_t)n);
+		*ret_moved = true;
+	}
+	store_conn_backlog(l->conn, l->out.len);
+	return true;
+}
+
+static bool take(struct store_link *l, bool *ret_moved, bool *ret_more)
+{
+	char bytes[XENSTORE_RING_SIZE];
+	size_t credit = ROUND_BYTES, taken;
+
+	while (credit && !l->broken) {
+		ssize_t n = store_ring_peek(l->ring, bytes, credit < sizeof(bytes) ? credit : sizeof(bytes));
+
+		if (n < 0)
+			return false;
+		if (!n)
+			return true;
+		taken = store_conn_input(l->conn, bytes, (size_t)n);
+		if (!taken)
+			return true; /* it waits for its answers to be taken; the guest's event carries on */
+		store_ring_consume(l->ring, taken);
+		*ret_moved = true;
+		credit -= taken;
+	}
+	*ret_more = !credit;
+	return true;
+}
+
+static void give_up(struct store_link *l, uint32_t error)
+{
+	log_guest(l->domid, "store connection closed: %s", l->broken);
+	/* The guest may look here; no feature was announced, so it need not. */
+	l->ring->error = error;
+	store_conn_free(l->conn);
+	l->conn = NULL;
+	l->ring = NULL;
+	fifo_free(&l->out);
+	evtchn_send(l->d, l->port);
+}
+
+static void service(void *data)
+{
+	struct store_link *l = data;
+	bool moved = false, more = false, ok;
+
+	if (!l->ring)
+		return;
+	ok = flush(l, &moved) && take(l, &moved, &more) && flush(l, &moved);
+	if (!ok && !l->broken) {
+		l->broken = "impossible ring indices";
+		give_up(l, XENSTORE_ERROR_RINGIDX);
+		return;
+	}
+	if (l->broken) {
+		give_up(l, XENSTORE_ERROR_PROTO);
+		return;
+	}
+	if (moved) {
+		evtchn_send(l->d, l->port);
+		loop_timer_set(&l->d->loop, &l->again, LOOK_AGAIN_NS);
+	}
+	if (more)
+		loop_task_post(&l->d->loop, &l->more);
+}
+
+void store_link_event(struct store_link *l)
+{
+	/* Not at once: a guest that rings all the time gets one turn per round. */
+	if (l->ring)
+		loop_task_post(&l->d->loop, &l->more);
+}
+
+void store_link_stop(struct store_link *l)
+{
+	loop_task_cancel(&l->more);
+	loop_timer_cancel(&l->again);
+	if (l->conn)
+		store_conn_free(l->conn);
+	l->conn = NULL;
+	l->ring = NULL;
+	fifo_free(&l->out);
+}

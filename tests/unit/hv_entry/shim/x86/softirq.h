@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: MIT */
+#include "../../../../../xen-like-hv/x86/softirq.h"

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/* Debug key 't': stops all domains, and compares the counts of their pages with a walk of all that refers to them. */
+#include "control/private.h"
+#include "event/evtchn.h"
+#include "grant/grant.h"
+#include "mm/heap.h"
+#include "pv/audit.h"
+#include "sched/sched.h"
+
+#define OWNERS_MAX 1024u
+/* Frames of a pass: 2 MiB of notes for each GiB. Less where memory is short. */
+#define NOTES_MAX (1u << 18)
+#define NOTES_MIN (1u << 12)
+
+/* All domains but those that never run, paused and referenced. false: too many. */
+static bool stop_domains(struct audit *a)
+{
+	bool all = true;
+	struct domain *d;
+	unsigned int i;
+
+	spin_lock(&domlist_lock);
+	for (d = domain_first(); d && all; d = d->next) {
+		all = a->nr_owners < OWNERS_MAX;
+		if (all && get_domain(d))
+			a->owner[a->nr_owners++].d = d;
+	}
+	spin_unlock(&domlist_lock);
+	for (i = 0; i < a->nr_owners; i++)
+		if (!is_host_domain(a->owner[i].d))
+			domain_pause(a->owner[i].d);
+	return all;
+}
+
+static void resume_domains(struct audit *a)
+{
+	unsigned int i;
+
+	for (i = 0; i < a->nr_owners; i++) {
+		if (!is_host_domain(a->owner[i].d))
+			domain_unpause(a->owner[i].d);
+		put_domain(a->owner[i].d);
+	}
+}
+
+static void count_owner(struct audit *a, const struct page_info *pg)
+{
+	struct domain *d = page_owner(pg);
+	unsigned int i = a->last_owner;
+
+	if (a->owner[i].d != d)
+		for (i = 0; i < a->nr_owners && a->owner[i].d != d; i++)
+			;
+	if (i == a->nr_owners) {
+		audit_differ(a, pg, "its owner is no domain");
+		return;
+	}
+	a->last_owner = i;
+	if (pg->count_info & PGC_hv)
+		a->owner[i].hv_pages++;
+	else
+		a->owner[i].pages++;
+}
+
+static void compare_page(struct audit *a, const struct page_info *pg, const struct audit_seen *seen)
+{
+	uint64_t x = pg->type_info, refs = pg->count_info & PGC_count_mask, types = x & PGT_count_mask;
+	/* The one that keeps a shared page of the hypervisor's from becoming anything else. */
+	uint64_t want = seen->types + (pg->count_info & PGC_hv ? 1 : 0);
+
+	if (!pg->owner) {
+		if (!(pg->count_info & PGC_hv) && refs)
+			audit_differ(a, pg, "nobody's, but counted");
+		return;
+	}
+	a->pages++;
+	count_owner(a, pg);
+	if (refs != seen->refs)
+		audit_differ(a, pg, "%lu references, %u found", refs, seen->refs);
+	if (types != want)
+		audit_differ(a, pg, "type count %lu, %lu found", types, want);
+	if (types && !(x & (PGT_validated | PGT_partial)))
+		audit_differ(a, pg, "somebody is working on it");
+	if (x & PGT_locked)
+		audit_differ(a, pg, "locked");
+}
+
+static uint64_t list_length(uint32_t nr, uint64_t most)
+{
+	uint64_t n = 0;
+
+	for (; nr && n <= most; nr = mfn_to_page(mfn(nr))->next)
+		n++;
+	return n;
+}
+
+static void compare_accounts(struct audit *a)
+{
+	unsigned int i;
+
+	for (i = 0; i < a->nr_owners; i++) {
+		const struct audit_owner *o = &a->owner[i];
+		struct domain *d = o->d;
+		uint64_t listed = list_length(d->page_list, max_page) + list_length(d->pv.unpinned_list, max_page) +
+				  list_length(d->pv.relinquished_list, max_page);
+
+		if (o->pages != d->tot_pages || listed != d->tot_pages || o->hv_pages != d->xenheap_pages)
+			audit_differ(a, NULL, "d%u: %lu pages of %lu are its own, %lu listed, %lu of %lu of the hypervisor's",
+				     d->domid, o->pages, d->tot_pages, listed, o->hv_pages, d->xenheap_pages);
+	}
+}
+
+static void explain_event_page(struct page_info *pg, void *a)
+{
+	audit_explain(a, pg, PGT_writable, "an event array");
+}
+
+static void explain_grant(mfn_t frame, bool readonly, void *a)
+{
+	audit_explain(a, mfn_to_page(frame), readonly ? PGT_none : PGT_writable, "a grant mapping");
+}
+
+static void walk(struct audit *a)
+{
+	struct vcpu *v;
+	unsigned int o, i;
+	uint64_t m;
+
+	for (m = 0; m < max_page; m++)
+		if (mfn_valid(mfn(m)))
+			audit_walk_page(a, mfn_to_page(mfn(m)));
+	for (o = 0; o < a->nr_owners; o++) {
+		struct domain *d = a->owner[o].d;
+
+		for_each_vcpu(d, v, i)
+			audit_walk_vcpu(a, v);
+		evtchn_each_page(d, explain_event_page, a);
+		grant_each_mapping(d, explain_grant, a);
+	}
+}
+
+static void run_passes(struct audit *a)
+{
+	uint64_t m;
+
+	for (a->first = 0; a->first < max_page; a->first += a->nr) {
+		a->first_pass = a->first == 0;
+		memset(a->seen, 0, a->nr * sizeof(*a->seen));
+		walk(a);
+		for (m = a->first; m < a->first + a->nr && m < max_page; m++)
+			if (mfn_valid(mfn(m)))
+				compare_page(a, mfn_to_page(mfn(m)), &a->seen[m - a->first]);
+	}
+	compare_accounts(a);
+}
+
+static bool alloc_notes(struct audit *a)
+{
+	for (a->nr = NOTES_MAX; a->nr >= NOTES_MIN; a->nr /= 2) {
+		a->seen = xzalloc_array(struct audit_seen, a->nr);
+		if (a->seen)
+			return true;
+	}
+	return false;
+}
+
+void audit_all(void)
+{
+	struct audit a = { .owner = xzalloc_array(struct audit_owner, OWNERS_MAX),
+			   .is_granted = grant_maps_frame };
+
+	if (!a.owner || !alloc_notes(&a)) {
+		printk("audit: no memory\n");
+		xfree(a.owner);
+		return;
+	}
+	if (stop_domains(&a)) {
+		run_passes(&a);
+		printk("audit: %lu pages of %u domains, %lu tables: %lu differ\n", a.pages, a.nr_owners, a.tables,
+		       a.differ);
+	} else {
+		printk("audit: more than %u domains\n", OWNERS_MAX);
+	}
+	resume_domains(&a);
+	xfree(a.seen);
+	xfree(a.owner);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The calls that go up: named here, made by the folder of the heading, done by one
+ * further up (LAYERS). All other calls go to the caller's own folder or down.
+ */
+#ifndef X86_HOOKS_H
+#define X86_HOOKS_H
+#include "lib/types.h"
+
+struct domain;
+struct vcpu;
+
+/* --- from x86 --- */
+
+/* sched/context.c, in the TLB flush interrupt: true: this idle CPU had a guest's tables loaded still; now CR3 is the idle root. */
+bool sched_drop_lazy(void);
+
+/* --- from domain --- */
+
+/* control/shutdown.c: SCHEDOP_shutdown, a crash, and the like: pauses all vCPUs, tells domain 0 (VIRQ_DOM_EXC). */
+void domain_shutdown(struct domain *d, uint32_t reason);
+/* control/domain_destroy.c: the last reference went. */
+void domain_free(struct domain *d);
+
+/* --- from pv --- */
+
+/* control/sched_op.c: a guest kernel's hlt is SCHEDOP_block. */
+long do_sched_op(unsigned long cmd, unsigned long arg);
+
+/* --- from sched --- */
+
+/* control/mailbox.c, in idle context, one CPU at a time: one slice of domain 0's pending hypercall. */
+void host_do_work(void);
+/* entry/entry.S: leave for current's guest with guest_regs(), through pv_exit_work; the stack is given up. */
+void exit_to_guest(void) __noreturn;
+/* entry/entry.S: start over at the top of this CPU's stack (the idle loop after a context switch). */
+void reset_stack_and_jump(void (*fn)(void) __noreturn) __noreturn;
+/* vtime/, with the switch to v: vcpu_info.time and the time area; the runstate area (after v stopped, too: its queue is locked). */
+void vtime_update(struct vcpu *v, bool force);
+void vtime_update_runstate_area(struct vcpu *v);
+#endif
