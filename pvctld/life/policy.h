@@ -16,6 +16,7 @@ void policy_init_dom(struct dom *dom);
 int policy_read(struct dom *dom, const struct pvctl_config *config, struct pvctl_error *err);
 /* A committed domain, perhaps one that was restarted. */
 void policy_committed(struct dom *dom);
+
 /* keep.c: a domain that is about to restart keeps its memory target and its number of vCPUs. */
 void policy_keep_sizes(struct dom *dom);
 
