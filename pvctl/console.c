@@ -403,6 +403,7 @@ int console_session(struct pvctl *ctx, uint32_t domid, const struct console_opts
 			      &s->events, NULL))
 		s->events = NULL;
 	if (!attach(s, opts->replay)) {
+		learn_actions(s);
 		code = start(s);
 		if (code == EXIT_OK)
 			while (one_life(s, opts->replay, &code))
