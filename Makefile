@@ -29,6 +29,7 @@ include mk/cli.mk
 -include mk/guests.mk
 -include mk/hvunit.mk
 -include mk/hvsched.mk
+-include mk/verify.mk
 -include mk/bench.mk
 -include mk/stress.mk
 -include mk/soak.mk

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Hypercalls at random on real page tables (tests/guests/fuzz-hv), beside a neighbour whose memory is checked; and
 # all counts against a walk of all tables (debug key t), while it goes on, after it, and without it.
-# FUZZ_SECONDS: that long, with seeds of the clock's. FUZZ_SEEDS: these. Odd and even seeds do different things.
+# FUZZ_SECONDS: that long, with seeds of the clock's. FUZZ_SEEDS: these. Seeds choose what a run keeps to (main.c, wild.c).
 . "$(dirname "$0")/lib.sh"
 
 turn=${FUZZ_TURN:-5} total=0
@@ -13,7 +13,7 @@ elif [ -n "${FUZZ_SECONDS:-}" ]; then
 	[ "$turn" -le "$FUZZ_SECONDS" ] || turn=$FUZZ_SECONDS
 	seeds=()
 else
-	seeds=(2 3 5 4)
+	seeds=(2 35 5 44)
 fi
 
 hv_log() { cat "$PVCTL_STATE_DIR/default/hv.log"; }
@@ -76,6 +76,15 @@ while [ "$BAD" -eq 0 ]; do
 	n=$((n + 1))
 done
 say "$total operations in all"
+if [ -z "${FUZZ_SECONDS:-}${FUZZ_SEEDS:-}" ]; then
+	t "a Linux guest" pvctl create -q "$(config linux)"
+	for n in 1 2 3 4 5; do
+		t "the counts agree with the tables of one that boots, $n" audit
+		sleep 0.5
+	done
+	t "it goes" pvctl destroy linux
+	t "the counts agree without it" audit
+fi
 t "no count differed from the tables at any time" eval '! differing'
 t "the hypervisor is well" eval "pvctl info total_memory && ! hv_log | grep -aE 'BUG|panic|crashed'"
 say "free memory: $free0 bytes after the first turn, $(free_pages) at the end"

@@ -178,6 +178,7 @@ void wild_drop_all(struct fuzzer *z);
 static inline bool wild_renews(void) { return seed & 1; }
 void loose_init(struct fuzzer *z);
 void loose_step(struct fuzzer *z);
+void events_init(void);
 void misc_step(struct fuzzer *z);
 void vcpu_step(struct fuzzer *z);
 /* neighbour.c */

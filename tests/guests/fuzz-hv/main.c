@@ -285,6 +285,7 @@ static void start(void)
 	watch_init();
 	wild_init();
 	root_init();
+	events_init();
 	for (i = 1; i < FUZZERS; i++) {
 		vcpu_context(&c, &fuzzers[i], fuzz);
 		EXPECT(hc_vcpu_op(VCPUOP_initialise, i, &c), 0);

@@ -2,10 +2,33 @@
 /* Steps with no memory in them: events, timers, registers, other vCPUs. */
 #include "fuzz.h"
 
+/* Some runs use the FIFO ABI, whose pages the hypervisor holds. */
+static bool fifo(void) { return seed & 32; }
+static uint32_t words[1024] page_aligned;
+static uint64_t control[VCPUS][512] page_aligned;
+
+void events_init(void)
+{
+	struct evtchn_expand_array e = { .array_gfn = va_to_mfn(words) };
+	unsigned int v;
+
+	for (v = 0; fifo() && v < VCPUS; v++) {
+		struct evtchn_init_control c = { .control_gfn = va_to_mfn(control[v]), .vcpu = v };
+
+		EXPECT(hc_event_channel_op(EVTCHNOP_init_control, &c), 0);
+	}
+	if (fifo())
+		EXPECT(hc_event_channel_op(EVTCHNOP_expand_array, &e), 0);
+}
+
 static bool take_pending(uint32_t port)
 {
+	uint32_t fifo_bit = 1u << EVTCHN_FIFO_PENDING;
 	unsigned long bit = 1ul << port % 64;
 
+	/* Out of its queue as well, or the port could not be had again. */
+	if (fifo())
+		return __atomic_exchange_n(&words[port], 0, __ATOMIC_SEQ_CST) & fifo_bit;
 	return __atomic_fetch_and(&shared.info.evtchn_pending[port / 64], ~bit, __ATOMIC_SEQ_CST) & bit;
 }
 
@@ -64,7 +87,8 @@ static void ipi(struct fuzzer *z)
 	info_of(z)->evtchn_upcall_mask = 0;
 	hc_version(XENVER_version, NULL);
 	info_of(z)->evtchn_upcall_mask = 1;
-	if (z->events == before)
+	/* Nobody empties the queues. */
+	if (z->events == before && !fifo())
 		finding(z, "an event for this vCPU did not come");
 	close_port(z, b.port);
 }
