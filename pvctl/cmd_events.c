@@ -11,7 +11,7 @@
 #include "pvctl/term.h"
 
 #define ALL_EVENTS (PVCTL_EVENT_CREATED | PVCTL_EVENT_SHUTDOWN | PVCTL_EVENT_DESTROYED | PVCTL_EVENT_PAUSED | \
-		    PVCTL_EVENT_UNPAUSED | PVCTL_EVENT_NODE_DOWN)
+		    PVCTL_EVENT_UNPAUSED | PVCTL_EVENT_NODE_DOWN | PVCTL_EVENT_KEPT)
 
 enum { OPT_JSON, OPT_COUNT };
 static const struct option_def options[] = {
@@ -29,6 +29,7 @@ static const char *event_name(uint32_t type)
 	case PVCTL_EVENT_PAUSED: return "paused";
 	case PVCTL_EVENT_UNPAUSED: return "unpaused";
 	case PVCTL_EVENT_NODE_DOWN: return "node-down";
+	case PVCTL_EVENT_KEPT: return "kept";
 	default: return "unknown";
 	}
 }

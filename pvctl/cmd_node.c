@@ -78,9 +78,11 @@ static int stop_run(const struct command *cmd, const struct parsed *in)
 			  info.domains == 1 ? "" : "s");
 		return EXIT_FAILED;
 	}
+	interrupts_say("the node goes on stopping");
 	progress_begin("stopping the node");
 	rc = pvctl_node_stop(name, timeout_ms, &err);
 	progress_end();
+	interrupts_quiet();
 	if (rc == -ENOENT) {
 		say_error("the node `%s' does not run", name ? name : "default");
 		return EXIT_FAILED;

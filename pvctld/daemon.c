@@ -10,6 +10,7 @@
 #include "pvctld/domain/domains.h"
 #include "pvctld/domain/events.h"
 #include "pvctld/life/policy.h"
+#include "pvctld/life/zombie.h"
 #include "pvctld/node/giveback.h"
 #include "pvctld/node/node.h"
 #include "pvctld/xenstore/glue.h"
@@ -73,6 +74,7 @@ void daemon_init(struct daemon *d)
 	loop_task_init(&d->down_task, on_down, d);
 	loop_timer_init(&d->exit_timer, linger_over, d);
 	giveback_init(d);
+	zombies_init(d);
 }
 
 int daemon_serve(struct daemon *d, struct pvctl_error *err)
@@ -94,6 +96,7 @@ void daemon_finish(struct daemon *d)
 	d->node.down = d->mbox.down = true;
 	if (d->loop.epfd >= 0) {
 		giveback_fini(d);
+		zombies_fini(d);
 		policy_fini(d);
 		dom_free_all(d);
 		devices_fini(d);

@@ -107,7 +107,7 @@ static bool set_option(struct daemon_opts *o, int c, const char *arg)
 
 static void say_ready(struct daemon *d, const struct pvctl_error *e)
 {
-	char line[320];
+	char line[sizeof(e->msg) + 16];
 	int n;
 
 	if (d->opt.ready_fd >= 0) {

@@ -19,7 +19,7 @@ static int spec_devid(const char *text, uint32_t *ret, struct pvctl_error *err)
 	int rc = disk_spec_parse(text, &s, err);
 
 	if (!rc && s.target[0] && s.target[0] != '/' && !s.script[0])
-		rc = fail(err, -EINVAL, "disk \"%.100s\": the target's path is not absolute", s.target);
+		rc = fail(err, -EINVAL, "disk \"%.600s\": the target's path is not absolute", s.target);
 	*ret = s.vdev;
 	return rc;
 }
@@ -36,10 +36,16 @@ static void nbd_ready(void *data, int rc, const char *why)
 	struct vbd *v = data;
 	struct blk_nbd_info info;
 	struct pvctl_error e = { 0 };
-	char text[sizeof(e.msg)];
+	char text[sizeof(e.msg)], holder[200];
 
+	if (rc == -EBUSY) {
+		vbd_say_holder(v, holder, sizeof(holder));
+		snprintf(text, sizeof(text), "disk \"%.600s\" is in use by %s", v->spec.target, holder);
+		device_ready(&v->x, rc, text);
+		return;
+	}
 	if (rc) {
-		snprintf(text, sizeof(text), "disk \"%.100s\": %.130s", v->spec.target, why);
+		snprintf(text, sizeof(text), "disk \"%.600s\": %.300s", v->spec.target, why);
 		device_ready(&v->x, rc, text);
 		return;
 	}

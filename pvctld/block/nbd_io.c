@@ -210,7 +210,7 @@ int nbd_greet(struct blk_nbd *n, int sock)
 {
 	n->h = nbd_create();
 	if (!n->h || nbd_set_full_info(n->h, true) || nbd_aio_connect_socket(n->h, sock)) {
-		log_line("disk \"%.150s\": %s", n->spec.target, nbd_get_error() ? nbd_get_error() : "no memory");
+		log_line("disk \"%.600s\": %s", n->spec.target, nbd_get_error() ? nbd_get_error() : "no memory");
 		if (!n->h)
 			close(sock);
 		return -EIO;

@@ -62,6 +62,8 @@ extern const struct xenbus_ops vbd_ops;
 /* disk.c: opens the target and finds out what it is. */
 int vbd_open(struct vbd *v, const char *path, struct pvctl_error *err);
 void vbd_close(struct vbd *v);
+/* Who has its target, for a message. */
+void vbd_say_holder(const struct vbd *v, char *buf, size_t size);
 /* The size of the target is known; sector_size is the target's own. */
 int vbd_measured(struct vbd *v, uint64_t bytes, struct pvctl_error *err);
 /* nodes.c */

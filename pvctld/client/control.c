@@ -3,6 +3,7 @@
 #include "pvctld/client/control.h"
 #include "pvctld/base/log.h"
 #include "pvctld/core/daemon.h"
+#include "pvctld/domain/domains.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #define MAX_CONNS 512u
+#define FEW_CONNS 16u
 
 static void conn_free(struct ctl_conn *c)
 {
@@ -104,18 +106,57 @@ static void resume(void *data)
 		conn_want(c);
 }
 
-/* A flood of connections that ask nothing must not keep out those who do: the oldest of them goes. */
+static bool builds_domain(const struct ctl_conn *c)
+{
+	list_for(p, &c->d->domains)
+		if (list_entry(p, struct dom, link)->creator == c)
+			return true;
+	return false;
+}
+
+/*
+ * A flood of connections must not keep out those who ask for something: the
+ * oldest that never did goes, or the one that did so longest ago.
+ */
 static bool make_room(struct control *ctl)
 {
+	struct ctl_conn *idle = NULL;
+
 	list_for_safe(p, &ctl->conns) {
 		struct ctl_conn *c = list_entry(p, struct ctl_conn, link);
 
-		if (c->served || c->busy)
+		if (c->busy || c->out.len || c->gone)
 			continue;
-		conn_free(c);
-		return true;
+		if (!c->served) {
+			conn_free(c);
+			return true;
+		}
+		if (!idle && !builds_domain(c))
+			idle = c;
 	}
-	return false;
+	if (idle)
+		conn_free(idle);
+	return idle != NULL;
+}
+
+/* Few connections are not what the descriptors went for. */
+static bool make_room_for_fds(void *data)
+{
+	struct control *ctl = data;
+
+	return ctl->nr > FEW_CONNS && make_room(ctl);
+}
+
+/* As if it had begun as clients do: with a HELLO. */
+static void refuse(int fd)
+{
+	static const char text[] = "too many open files in pvctld";
+	struct { struct proto_header h; char text[sizeof(text) - 1]; } m = {
+		.h = { .type = PROTO_HELLO | PROTO_REPLY, .len = sizeof(m.text), .id = 1, .code = -ENOSPC },
+	};
+
+	memcpy(m.text, text, sizeof(m.text));
+	(void)send(fd, &m, sizeof(m.h) + sizeof(m.text), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 static void reply(struct ctl_conn *c, int code, const void *body, size_t len, int fd)
@@ -132,6 +173,8 @@ static void reply(struct ctl_conn *c, int code, const void *body, size_t len, in
 	}
 	c->busy = false;
 	c->served = true;
+	list_del(&c->link);
+	list_add_tail(&c->d->control->conns, &c->link);
 	free(c->body);
 	c->body = NULL;
 	c->head_have = c->body_have = 0;
@@ -208,15 +251,12 @@ static void on_event(void *data, uint32_t events)
 	conn_want(c);
 }
 
-static void on_accept(void *data, uint32_t events)
+static void accepted(void *data, int fd)
 {
 	struct control *ctl = data;
 	struct daemon *d = ctl->d;
-	int fd = accept4(ctl->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct ctl_conn *c;
 
-	if (fd < 0)
-		return;
 	c = rundir_peer_is_us(fd) && (ctl->nr < MAX_CONNS || make_room(ctl)) ? calloc(1, sizeof(*c)) : NULL;
 	if (!c) {
 		close(fd);
@@ -238,35 +278,23 @@ static void on_accept(void *data, uint32_t events)
 int control_open(struct daemon *d, struct pvctl_error *err)
 {
 	struct control *ctl = calloc(1, sizeof(*ctl));
-	int fd;
 
 	if (!ctl)
 		return fail(err, -ENOMEM, "no memory");
 	ctl->d = d;
-	ctl->listener.fd = -1;
 	list_init(&ctl->conns);
 	d->control = ctl;
-	fd = rundir_listen(d->control_path, err);
-	if (fd < 0)
-		return fd;
-	if (loop_fd_add(&d->loop, &ctl->listener, fd, EPOLLIN, on_accept, ctl)) {
-		close(fd);
-		return fail(err, -EIO, "epoll");
-	}
-	return 0;
+	ctl->listener = (struct listener){ .data = ctl, .accepted = accepted, .make_room = make_room_for_fds, .refuse = refuse };
+	return listener_open(&ctl->listener, d, d->control_path, err);
 }
 
 void control_detach(struct daemon *d)
 {
 	struct control *ctl = d->control;
-	int fd = ctl ? ctl->listener.fd : -1;
 
 	if (!ctl)
 		return;
-	if (fd >= 0) {
-		loop_fd_del(&d->loop, &ctl->listener);
-		close(fd);
-	}
+	listener_close(&ctl->listener);
 	list_for(p, &ctl->conns)
 		request_conn_closed(list_entry(p, struct ctl_conn, link));
 }

@@ -7,6 +7,7 @@
 #include "pvctld/base/fifo.h"
 #include "pvctld/base/loop.h"
 #include "pvctld/hv/mailbox.h"
+#include "pvctld/node/listen.h"
 
 struct daemon;
 struct pvctl_error;
@@ -14,8 +15,8 @@ struct store_conn;
 
 struct control {
 	struct daemon *d;
-	struct loop_fd listener;
-	struct list conns;
+	struct listener listener;
+	struct list conns;            /* those that asked for something longest ago first */
 	unsigned int nr;
 };
 

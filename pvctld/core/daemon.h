@@ -44,6 +44,7 @@ struct daemon {
 	struct list disk_servers; /* struct blk_nbd */
 
 	struct list domains;      /* struct dom */
+	struct list zombies;      /* see zombie.c */
 	struct list dead_consoles;
 	unsigned int nr_dead_consoles;
 	uint64_t next_unique;
@@ -54,7 +55,7 @@ struct daemon {
 	struct control *control;
 	struct store_sock *store_sock;
 	struct stop *stop;        /* not NULL: the node is being stopped */
-	struct loop_timer exit_timer, watchdog, giveback;
+	struct loop_timer exit_timer, watchdog, giveback, zombie_timer;
 	struct loop_task policy_task, down_task;
 };
 

@@ -36,7 +36,7 @@ static int take_lock(struct daemon *d, struct pvctl_error *err)
 	snprintf(path, sizeof(path), "%s/lock", d->run_dir);
 	for (unsigned int tries = 0; tries < 10; tries++) {
 		struct stat mine, there;
-		int rc = paths_make(d->run_dir, err);
+		int rc = paths_make_safe(d->run_dir, err);
 		int fd;
 
 		if (rc)

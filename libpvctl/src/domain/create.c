@@ -182,7 +182,7 @@ int pvctl_domain_create(struct pvctl *ctx, const struct pvctl_config *config, co
 
 	rc = opts_load(&o, sizeof(o), opts, err);
 	if (!rc)
-		rc = plan_make(ctx, config, o.boot_entry, &p, err);
+		rc = plan_make(ctx, &ctx->log, config, o.boot_entry, &p, err);
 	if (rc)
 		return rc;
 	rc = make_domain(ctx, &p, &domid, err);

@@ -248,7 +248,7 @@ int pvctl_node_start(const struct pvctl_node_start_opts *opts, struct pvctl_erro
 	if (!rc)
 		rc = paths_state_dir(o.name, state, sizeof(state), err);
 	if (!rc)
-		rc = paths_make(run, err);
+		rc = paths_make_safe(run, err);
 	if (!rc)
 		rc = paths_make(state, err);
 	if (!rc)
@@ -306,6 +306,7 @@ int pvctl_node_list(struct pvctl_node_list **ret, struct pvctl_error *err)
 	int rc;
 
 	rc = paths_run_base(base, sizeof(base), err);
+	rc = rc ? rc : paths_check_way(base, err);
 	if (rc)
 		return rc;
 	l = calloc(1, sizeof(*l));

@@ -34,6 +34,7 @@ enum proto_type {
 	PROTO_DEVICE_ATTACH = 14, /* proto_device + spec: while a domain is being built, or in one that runs */
 	PROTO_DEVICE_DETACH = 15, /* proto_device: begun when answered */
 	PROTO_DEVICES = 16,    /* proto_device -> rows of its class: struct pvctl_disk_info[], ... */
+	PROTO_ENDED = 17,      /* proto_domid + name: one that is gone -> struct pvctl_ended */
 	PROTO_MEMORY_CHECK = 32, /* proto_memory_check: could the host back all domains with that one so large? */
 	PROTO_MEMORY_BACK = 33   /* proto_range[]: the host allocates this RAM now; nothing on a node that overcommits */
 };
@@ -69,6 +70,6 @@ struct proto_memory_check { uint32_t domid; uint32_t pad; uint64_t bytes; }; /* 
 #define PROTO_BACK_BYTES (16ull << 20)    /* all of them together */
 struct proto_range { uint64_t paddr, len; }; /* whole pages */
 struct proto_p9_row { uint32_t domid, devid, state, readonly; char tag[32]; char path[256]; };
-struct proto_domain_row { uint32_t domid; uint32_t pad; uint64_t unique_id, created_unix_ns; char name[128]; };
+struct proto_domain_row { uint32_t domid; uint32_t kept; uint64_t unique_id, created_unix_ns; char name[128]; };
 
 #endif

@@ -35,6 +35,7 @@ struct fake_state {
 	uint32_t destroys[FAKE_MAX_DOMAINS];
 	uint32_t port_domid[FAKE_PORTS], port_remote[FAKE_PORTS], port_open[FAKE_PORTS];
 	uint32_t sent[FAKE_PORTS];         /* doorbells of the daemon, by its port */
+	uint32_t held[FAKE_MAX_DOMAINS];   /* somebody has its pages: it becomes a zombie */
 	uint32_t mapped;                   /* grants */
 	uint32_t shutdown;
 };
@@ -98,12 +99,21 @@ static int64_t fake_domctl(struct fake_state *f, uint8_t *ram, struct xen_domctl
 		op->domain = (domid_t)id;
 		return 0;
 	}
+	while (op->cmd == XEN_DOMCTL_getdomaininfo && id < FAKE_MAX_DOMAINS && !f->flags[id])
+		id++; /* Xen answers about the next one */
 	if (id >= FAKE_MAX_DOMAINS || !f->flags[id])
 		return -ESRCH;
+	if (op->cmd == XEN_DOMCTL_getdomaininfo) {
+		memset(&op->u.getdomaininfo, 0, sizeof(op->u.getdomaininfo));
+		op->u.getdomaininfo.domain = (domid_t)id;
+		op->u.getdomaininfo.flags = f->flags[id];
+	}
+	if (op->cmd == XEN_DOMCTL_resumedomain)
+		f->flags[id] = XEN_DOMINF_running;
 	if (op->cmd == XEN_DOMCTL_destroydomain) {
 		if (++f->destroys[id] < 4)
 			return NODE_RET_AGAIN;
-		f->flags[id] = 0;
+		f->flags[id] = f->held[id] ? XEN_DOMINF_dying : 0;
 	}
 	if (op->cmd == XEN_DOMCTL_getpageframeinfo3)
 		return fake_frame_types(ram, op);
