@@ -75,7 +75,7 @@ static inline uint32_t weight_of(const struct vcpu *v)
 
 static inline struct sched_share *share_of(const struct run_queue *rq, const struct vcpu *v)
 {
-	return &v->domain->sched.share[cpu_of(rq)];
+	return &v->domain->sched_share[cpu_of(rq)];
 }
 
 /* A virtual time of rq on the scale that all queues share. */
