@@ -6,6 +6,7 @@
  * program ends.
  */
 #include "helper.h"
+#include "util/refused.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -73,7 +74,7 @@ static void filter(void)
 		SCMP_SYS(exit_group), SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(time),
 		SCMP_SYS(getrandom), SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall),
 	};
-	scmp_filter_ctx c = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	scmp_filter_ctx c = seccomp_init(SCMP_ACT_TRAP);
 	unsigned int i;
 
 	if (!c)
@@ -88,6 +89,14 @@ static void filter(void)
 	    seccomp_rule_add(c, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(newfstatat), 0) || seccomp_load(c))
 		_exit(125);
 	seccomp_release(c);
+}
+
+/* A library's new version may want a call that the filter does not know. */
+static void tell_refused(void)
+{
+	struct { struct helper_msg h; char text[56]; } m = { { HELPER_ERROR, EIO }, "its sandbox forbids system call " };
+
+	refused_calls_tell(HELPER_SOCKET_FD, &m, sizeof(m.h) + strlen(m.text));
 }
 
 void sandbox_enter(uid_t uid, gid_t gid)
@@ -108,5 +117,6 @@ void sandbox_enter(uid_t uid, gid_t gid)
 	limit(RLIMIT_STACK, 8u << 20);
 	/* No more files than are open: libseccomp needs none of its own. */
 	limit(RLIMIT_NOFILE, 0);
+	tell_refused();
 	filter();
 }
