@@ -73,6 +73,8 @@ static void filter(void)
 		SCMP_SYS(fstat), SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(futex), SCMP_SYS(exit),
 		SCMP_SYS(exit_group), SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(time),
 		SCMP_SYS(getrandom), SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall),
+		/* libext2fs asks whether it may trust the environment, which is empty. */
+		SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid),
 	};
 	scmp_filter_ctx c = seccomp_init(SCMP_ACT_TRAP);
 	unsigned int i;
@@ -85,6 +87,7 @@ static void filter(void)
 	/* Memory, but never code. Asking for an identity (libext2fs does) gets no answer. */
 	if (seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, 4 /* PROT_EXEC */, 0)) ||
 	    seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(madvise), 0) ||
+	    seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1, SCMP_A0(SCMP_CMP_EQ, PR_GET_DUMPABLE)) ||
 	    seccomp_rule_add(c, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(openat), 0) ||
 	    seccomp_rule_add(c, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(newfstatat), 0) || seccomp_load(c))
 		_exit(125);
