@@ -11,7 +11,7 @@
 #define MIB (1024 * 1024)
 #define STOP_TIMEOUT_MS 15000
 
-enum { OPT_MEMORY, OPT_CPUS, OPT_ACCEL, OPT_ICOUNT, OPT_OVERCOMMIT, OPT_TIMEOUT, OPT_HV, OPT_HV_CMDLINE, OPT_DAEMON };
+enum { OPT_MEMORY, OPT_CPUS, OPT_ACCEL, OPT_ICOUNT, OPT_OVERCOMMIT, OPT_TIMEOUT, OPT_HV, OPT_HV_CMDLINE, OPT_DAEMON, OPT_QEMU };
 static const struct option_def start_options[] = {
 	[OPT_MEMORY] = { 'm', "memory", "SIZE", "RAM for the node, in MiB or with k, m, g, t (default: half of the host's)" },
 	[OPT_CPUS] = { 'c', "cpus", "NUMBER", "CPUs (default: as the host has, at most 8)" },
@@ -22,6 +22,7 @@ static const struct option_def start_options[] = {
 	[OPT_HV] = { 0, "hypervisor", "FILE", "the hypervisor's image (default: as installed)" },
 	[OPT_HV_CMDLINE] = { 0, "hypervisor-options", "TEXT", "more for the hypervisor's command line" },
 	[OPT_DAEMON] = { 0, "daemon", "FILE", "the daemon (default: as installed)" },
+	[OPT_QEMU] = { 0, "qemu", "FILE", "the QEMU program (default: qemu-system-x86_64 on the PATH)" },
 	{ 0 }
 };
 
@@ -36,6 +37,7 @@ static int start_run(const struct command *cmd, const struct parsed *in)
 		.size = sizeof(opts), .name = chosen(in), .accel = in->value[OPT_ACCEL],
 		.icount = in->count[OPT_ICOUNT] > 0, .overcommit = in->count[OPT_OVERCOMMIT] > 0, .hv_path = in->value[OPT_HV],
 		.hv_cmdline = in->value[OPT_HV_CMDLINE], .daemon_path = in->value[OPT_DAEMON],
+		.qemu_path = in->value[OPT_QEMU],
 	};
 	struct pvctl_node_info info;
 	struct pvctl_error err = { 0 };

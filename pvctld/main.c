@@ -27,7 +27,7 @@
 static struct daemon daemon_state;
 static struct loop_fd signals;
 
-enum { OPT_NODE = 1, OPT_MEMORY, OPT_CPUS, OPT_ACCEL, OPT_ICOUNT, OPT_OVERCOMMIT, OPT_HV, OPT_HV_CMDLINE, OPT_READY, OPT_FOREGROUND,
+enum { OPT_NODE = 1, OPT_MEMORY, OPT_CPUS, OPT_ACCEL, OPT_ICOUNT, OPT_OVERCOMMIT, OPT_HV, OPT_HV_CMDLINE, OPT_QEMU, OPT_READY, OPT_FOREGROUND,
 	OPT_REBUILD, OPT_VERSION };
 
 static const struct option options[] = {
@@ -39,6 +39,7 @@ static const struct option options[] = {
 	{ "overcommit", no_argument, NULL, OPT_OVERCOMMIT },
 	{ "hv", required_argument, NULL, OPT_HV },
 	{ "hv-cmdline", required_argument, NULL, OPT_HV_CMDLINE },
+	{ "qemu", required_argument, NULL, OPT_QEMU },
 	{ "ready-fd", required_argument, NULL, OPT_READY },
 	{ "foreground", no_argument, NULL, OPT_FOREGROUND },
 	{ "rebuild", required_argument, NULL, OPT_REBUILD },
@@ -48,7 +49,7 @@ static const struct option options[] = {
 
 static const char usage[] =
 	"usage: pvctld --node NAME --memory BYTES --cpus N [--accel auto|kvm|tcg] [--icount] [--overcommit]\n"
-	"              --hv PATH [--hv-cmdline TEXT] [--ready-fd N] [--foreground]\n"
+	"              --hv PATH [--hv-cmdline TEXT] [--qemu PATH] [--ready-fd N] [--foreground]\n"
 	"       pvctld --rebuild NODE CONFIGFILE\n";
 
 static bool number(const char *s, uint64_t min, uint64_t max, uint64_t *ret)
@@ -92,6 +93,9 @@ static bool set_option(struct daemon_opts *o, int c, const char *arg)
 		return true;
 	case OPT_HV_CMDLINE:
 		o->hv_cmdline = arg;
+		return true;
+	case OPT_QEMU:
+		o->qemu_path = arg;
 		return true;
 	case OPT_READY:
 		if (!number(arg, 3, 1u << 20, &n))
@@ -219,6 +223,15 @@ static int run(struct daemon *d)
 	return rc ? 1 : 0;
 }
 
+/* The directory will be left. A path that leads nowhere is told of later. */
+static void make_absolute(const char **path)
+{
+	char *full = **path != '/' ? realpath(*path, NULL) : NULL;
+
+	if (full)
+		*path = full;
+}
+
 int main(int argc, char **argv)
 {
 	struct daemon *d = &daemon_state;
@@ -249,13 +262,10 @@ int main(int argc, char **argv)
 		rl.rlim_cur = rl.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &rl);
 	}
-	/* The directory will be left. A path that leads nowhere is told of later. */
-	if (d->opt.hv_path[0] != '/') {
-		char *full = realpath(d->opt.hv_path, NULL);
-
-		if (full)
-			d->opt.hv_path = full;
-	}
+	make_absolute(&d->opt.hv_path);
+	/* A name without a slash is looked for on the PATH. */
+	if (d->opt.qemu_path && strchr(d->opt.qemu_path, '/'))
+		make_absolute(&d->opt.qemu_path);
 	c = detach(d);
 	if (c) {
 		fprintf(stderr, "pvctld: %s\n", strerror(-c));

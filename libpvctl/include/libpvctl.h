@@ -64,6 +64,7 @@ struct pvctl_node_start_opts {
 	uint32_t timeout_ms;     /* 0: 30 s */
 	const char *daemon_path; /* NULL: as installed */
 	uint32_t overcommit;     /* 1: the host's memory need not be enough for what the domains may have */
+	const char *qemu_path;   /* NULL: qemu-system-x86_64 on the PATH */
 };
 struct pvctl_node_info {
 	char name[64];

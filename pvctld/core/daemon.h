@@ -21,6 +21,7 @@ struct daemon_opts {
 	bool foreground;
 	const char *hv_path;
 	const char *hv_cmdline;
+	const char *qemu_path;     /* NULL: the one on the PATH */
 	int ready_fd;
 };
 

@@ -195,6 +195,10 @@ static int spawn(const struct pvctl_node_start_opts *o, const char *state_dir, s
 		argv[n++] = "--overcommit";
 	argv[n++] = "--hv";
 	argv[n++] = hv;
+	if (o->qemu_path) {
+		argv[n++] = "--qemu";
+		argv[n++] = o->qemu_path;
+	}
 	if (o->hv_cmdline) {
 		argv[n++] = "--hv-cmdline";
 		argv[n++] = o->hv_cmdline;
