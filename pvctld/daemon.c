@@ -56,6 +56,32 @@ void daemon_node_down(struct daemon *d, const char *why)
 	loop_task_post(&d->loop, &d->down_task);
 }
 
+void daemon_node_waits(struct daemon *d)
+{
+	control_answer_all(d);
+}
+
+void daemon_node_slow(struct daemon *d)
+{
+	char text[200];
+
+	mbox_say_slow(&d->mbox, text, sizeof(text));
+	log_line("%s", text);
+	/* Nobody needs what it could still say. */
+	if (d->stop) {
+		daemon_node_down(d, "stopped");
+		return;
+	}
+	events_emit(d, PVCTL_EVENT_NODE_SLOW, 0, PVCTL_REASON_NONE, d->opt.node);
+	control_answer_all(d);
+}
+
+void daemon_node_back(struct daemon *d)
+{
+	log_line("the hypervisor answers again");
+	events_emit(d, PVCTL_EVENT_NODE_BACK, 0, PVCTL_REASON_NONE, d->opt.node);
+}
+
 void daemon_init(struct daemon *d)
 {
 	d->started_ns = now_ns();

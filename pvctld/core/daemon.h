@@ -18,6 +18,7 @@ struct daemon_opts {
 	const char *accel; /* "auto", "kvm", "tcg" */
 	bool icount;
 	bool overcommit;
+	uint32_t slow_ms;          /* 0: as usual */
 	bool foreground;
 	const char *hv_path;
 	const char *hv_cmdline;
@@ -69,8 +70,13 @@ void daemon_finish(struct daemon *d);
 void daemon_quit(struct daemon *d);
 /* stop.c: destroys all domains, then the hypervisor, then quits. */
 void stop_begin(struct daemon *d);
-/* The node went away under us (QEMU died, hypervisor hung or panicked). */
+/* The node went away under us (QEMU died, the hypervisor panicked). */
 void daemon_node_down(struct daemon *d, const char *why);
+/* The hypervisor has been silent for long; now it has answered. */
+void daemon_node_slow(struct daemon *d);
+void daemon_node_back(struct daemon *d);
+/* Somebody is about to wait for a hypervisor that is silent already. */
+void daemon_node_waits(struct daemon *d);
 
 /* rundir.c */
 int rundir_take(struct daemon *d, struct pvctl_error *err);

@@ -46,7 +46,7 @@ static void serve(void)
 			       d.node.host_efd[NODE_VEC_DONE], false };
 	if (loop_init(&d.loop) || pthread_create(&t, NULL, fake_main, &hv) || daemon_serve(&d, &e))
 		_exit(2);
-	d.mbox.timeout_ns = 1000000000;
+	d.mbox.slow_ns = 1000000000;
 	loop_run(&d.loop);
 	hv.quit = true;
 	pthread_join(t, NULL);
