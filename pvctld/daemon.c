@@ -16,6 +16,7 @@
 #include "pvctld/xenstore/glue.h"
 #include <stdio.h>
 
+#define RUNDIR_NS 2000000000ull
 #define LINGER_NS 1500000000ull /* after an accident: clients get to hear why */
 
 void daemon_quit(struct daemon *d)
@@ -54,6 +55,21 @@ void daemon_node_down(struct daemon *d, const char *why)
 	snprintf(d->node.why, sizeof(d->node.why), "the node is down: %s", why);
 	/* Later: the caller may be deep inside a domain's affairs. */
 	loop_task_post(&d->loop, &d->down_task);
+}
+
+/* Without its sockets nobody could stop it, and a second daemon could take its name. */
+static void look_at_rundir(void *data)
+{
+	struct daemon *d = data;
+
+	if (d->stop || d->node.down)
+		return;
+	if (rundir_is_ours(d)) {
+		loop_timer_set(&d->loop, &d->rundir_timer, RUNDIR_NS);
+		return;
+	}
+	log_line("%s was removed: nobody can find this node any more, and it ends", d->run_dir);
+	stop_begin(d);
 }
 
 void daemon_node_waits(struct daemon *d)
@@ -99,6 +115,7 @@ void daemon_init(struct daemon *d)
 	list_init(&d->children);
 	loop_task_init(&d->down_task, on_down, d);
 	loop_timer_init(&d->exit_timer, linger_over, d);
+	loop_timer_init(&d->rundir_timer, look_at_rundir, d);
 	giveback_init(d);
 	zombies_init(d);
 }
@@ -114,7 +131,10 @@ int daemon_serve(struct daemon *d, struct pvctl_error *err)
 		store_hear(d->store, departed_asked, d);
 	rc = rc ? rc : policy_init(d, err);
 	rc = rc ? rc : store_sock_open(d, err);
-	return rc ? rc : control_open(d, err);
+	rc = rc ? rc : control_open(d, err);
+	if (!rc)
+		loop_timer_set(&d->loop, &d->rundir_timer, RUNDIR_NS);
+	return rc;
 }
 
 void daemon_finish(struct daemon *d)

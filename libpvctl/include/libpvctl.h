@@ -222,7 +222,7 @@ struct pvctl_disk_info {
 	uint32_t state;          /* of the handshake with the guest, as xen/io/xenbus.h has it; 4: connected */
 	uint32_t readonly, cdrom;
 	int32_t event_channel, ring_ref; /* -1: not connected */
-	uint32_t pad;
+	uint32_t failed;         /* 1: the host could not flush it: it takes no more writes until it is attached anew */
 	uint64_t bytes;
 	char name[24];           /* "xvda" */
 	char backend_path[80];

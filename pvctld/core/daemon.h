@@ -56,7 +56,7 @@ struct daemon {
 	struct control *control;
 	struct store_sock *store_sock;
 	struct stop *stop;        /* not NULL: the node is being stopped */
-	struct loop_timer exit_timer, watchdog, giveback, zombie_timer;
+	struct loop_timer exit_timer, watchdog, giveback, zombie_timer, rundir_timer;
 	struct loop_task policy_task, down_task;
 };
 
@@ -82,6 +82,8 @@ void daemon_node_waits(struct daemon *d);
 int rundir_take(struct daemon *d, struct pvctl_error *err);
 int rundir_write_info(struct daemon *d, struct pvctl_error *err);
 void rundir_release(struct daemon *d);
+/* False: who looks for this node there does not find us. */
+bool rundir_is_ours(const struct daemon *d);
 /* mode 0600, listening, non-blocking, close-on-exec; -errno with *err. */
 int rundir_listen(const char *path, struct pvctl_error *err);
 /* SO_PEERCRED: the same user. */

@@ -112,6 +112,8 @@ static int64_t fake_domctl(struct fake_state *f, uint8_t *ram, struct xen_domctl
 		op->u.getdomaininfo.domain = (domid_t)id;
 		op->u.getdomaininfo.flags = f->flags[id];
 	}
+	if (op->cmd == XEN_DOMCTL_unpausedomain && f->flags[id] == XEN_DOMINF_paused)
+		f->flags[id] = XEN_DOMINF_running;
 	if (op->cmd == XEN_DOMCTL_resumedomain)
 		f->flags[id] = XEN_DOMINF_running;
 	if (op->cmd == XEN_DOMCTL_destroydomain) {

@@ -187,6 +187,11 @@ static bool is_gone(uint32_t domid)
 	return !fake_state(ram)->flags[domid];
 }
 
+static bool is_running(uint32_t domid)
+{
+	return fake_state(ram)->flags[domid] == XEN_DOMINF_running;
+}
+
 static bool nothing_mapped(uint32_t unused)
 {
 	return !fake_state(ram)->mapped;
@@ -383,6 +388,22 @@ START_TEST(committed_domains_stay)
 	ck_assert_int_eq(domctl(second, XEN_DOMCTL_destroydomain, &id), 0);
 	ck_assert(within(nothing_mapped, 0));
 	ck_assert_int_eq(ask(second, PROTO_FORGET, &r.d, sizeof(r.d), NULL, 0, NULL), -ESRCH);
+}
+END_TEST
+
+/* Its builder is killed when he has said his last word: it runs. */
+START_TEST(committed_domains_run)
+{
+	struct { struct proto_header h; struct proto_commit c; char json[12]; } m = {
+		{ PROTO_COMMIT, sizeof(m.c) + sizeof(m.json), 7, 0 }, { .flags = PROTO_COMMIT_UNPAUSE, .name = "a" }, "{\"name\":\"a\"}",
+	};
+	int fd = dial(d.control_path);
+
+	ck_assert_int_eq(domctl(fd, XEN_DOMCTL_createdomain, &m.c.domid), 0);
+	ck_assert_uint_eq(fake_state(ram)->flags[m.c.domid], XEN_DOMINF_paused);
+	ck_assert_int_gt(write(fd, &m, sizeof(m.h) + m.h.len), 0);
+	close(fd);
+	ck_assert(within(is_running, m.c.domid));
 }
 END_TEST
 
@@ -991,6 +1012,23 @@ START_TEST(only_own_time_counts)
 }
 END_TEST
 
+/* Nobody can reach it any more: it ends, its domains with it, and leaves alone what another made in its place. */
+START_TEST(run_dir_is_removed)
+{
+	int fd = dial(d.control_path), status;
+	uint32_t id = build(fd, "a", "{\"name\":\"a\"}");
+	char cmd[1000], path[300];
+
+	snprintf(path, sizeof(path), "%s/lock", d.run_dir);
+	snprintf(cmd, sizeof(cmd), "rm -rf '%s'; [ %d = 0 ] || { mkdir '%s' && touch '%s'; }", d.run_dir, _i, d.run_dir, path);
+	ck_assert_int_eq(system(cmd), 0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status) && !WEXITSTATUS(status));
+	ck_assert(is_gone(id) && nothing_mapped(0));
+	ck_assert_int_eq(access(path, F_OK), _i - 1);
+}
+END_TEST
+
 START_TEST(stop)
 {
 	int fd = dial(d.control_path), status;
@@ -1025,6 +1063,7 @@ int main(int argc, char **argv)
 	tcase_add_test(c, crowd);
 	tcase_add_test(c, idle_crowd);
 	tcase_add_test(c, committed_domains_stay);
+	tcase_add_test(c, committed_domains_run);
 	tcase_add_test(c, console);
 	tcase_add_test(c, guest_store);
 	tcase_add_test(c, policy_and_events);
@@ -1042,6 +1081,7 @@ int main(int argc, char **argv)
 	tcase_add_loop_test(c, death_while_slow, 0, 8);
 	tcase_add_loop_test(c, stop_while_slow, 0, 4);
 	tcase_add_test(c, only_own_time_counts);
+	tcase_add_loop_test(c, run_dir_is_removed, 0, 2);
 	tcase_add_test(c, stop);
 	suite_add_tcase(s, c);
 	tcase_add_checked_fixture(few, setup_few, teardown);
