@@ -78,6 +78,7 @@ static void disk_json(struct json *j, const struct pvctl_disk_info *d)
 	json_u64(j, "flushes", d->flushes);
 	json_u64(j, "discards", d->discards);
 	json_u64(j, "errors", d->errors);
+	json_bool(j, "failed", d->failed);
 	json_u64(j, "read_sectors", d->read_sectors);
 	json_u64(j, "write_sectors", d->write_sectors);
 	json_u64(j, "discard_sectors", d->discard_sectors);

@@ -28,7 +28,7 @@ static struct daemon daemon_state;
 static struct loop_fd signals;
 
 enum { OPT_NODE = 1, OPT_MEMORY, OPT_CPUS, OPT_ACCEL, OPT_ICOUNT, OPT_OVERCOMMIT, OPT_HV, OPT_HV_CMDLINE, OPT_QEMU, OPT_READY, OPT_FOREGROUND,
-	OPT_REBUILD, OPT_VERSION };
+	OPT_SLOW, OPT_REBUILD, OPT_VERSION };
 
 static const struct option options[] = {
 	{ "node", required_argument, NULL, OPT_NODE },
@@ -37,6 +37,7 @@ static const struct option options[] = {
 	{ "accel", required_argument, NULL, OPT_ACCEL },
 	{ "icount", no_argument, NULL, OPT_ICOUNT },
 	{ "overcommit", no_argument, NULL, OPT_OVERCOMMIT },
+	{ "slow-after", required_argument, NULL, OPT_SLOW },
 	{ "hv", required_argument, NULL, OPT_HV },
 	{ "hv-cmdline", required_argument, NULL, OPT_HV_CMDLINE },
 	{ "qemu", required_argument, NULL, OPT_QEMU },
@@ -49,7 +50,7 @@ static const struct option options[] = {
 
 static const char usage[] =
 	"usage: pvctld --node NAME --memory BYTES --cpus N [--accel auto|kvm|tcg] [--icount] [--overcommit]\n"
-	"              --hv PATH [--hv-cmdline TEXT] [--qemu PATH] [--ready-fd N] [--foreground]\n"
+	"              [--slow-after MS] --hv PATH [--hv-cmdline TEXT] [--qemu PATH] [--ready-fd N] [--foreground]\n"
 	"       pvctld --rebuild NODE CONFIGFILE\n";
 
 static bool number(const char *s, uint64_t min, uint64_t max, uint64_t *ret)
@@ -87,6 +88,11 @@ static bool set_option(struct daemon_opts *o, int c, const char *arg)
 		return true;
 	case OPT_OVERCOMMIT:
 		o->overcommit = true;
+		return true;
+	case OPT_SLOW:
+		if (!number(arg, 100, 3600000, &n))
+			return false;
+		o->slow_ms = (uint32_t)n;
 		return true;
 	case OPT_HV:
 		o->hv_path = arg;
@@ -179,7 +185,7 @@ static int watch_signals(struct daemon *d, struct pvctl_error *err)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (fd < 0 || loop_fd_add(&d->loop, &signals, fd, EPOLLIN, on_signal, d))
+	if (fd < 0 || loop_fd_add_urgent(&d->loop, &signals, fd, EPOLLIN, on_signal, d))
 		return fail(err, -EIO, "signalfd: %s", strerror(errno));
 	return 0;
 }

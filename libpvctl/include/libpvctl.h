@@ -64,6 +64,7 @@ struct pvctl_node_start_opts {
 	uint32_t timeout_ms;     /* 0: 30 s */
 	const char *daemon_path; /* NULL: as installed */
 	uint32_t overcommit;     /* 1: the host's memory need not be enough for what the domains may have */
+	uint32_t slow_after_ms;  /* the hypervisor may be silent so long before clients are told (-ETIMEDOUT); 0: 10 s */
 	const char *qemu_path;   /* NULL: qemu-system-x86_64 on the PATH */
 };
 struct pvctl_node_info {
@@ -81,6 +82,7 @@ struct pvctl_node_info {
 	uint64_t backed_bytes;         /* of memory_bytes: what the host has allocated */
 	uint64_t qemu_resident_bytes;  /* QEMU's resident set, with what it has mapped of these */
 	uint64_t host_available_bytes; /* what the host, or the daemon's control group, can give yet; 0: unknown */
+	uint64_t silent_ns;            /* not 0: so long has the hypervisor not answered (QEMU is stopped, or the host overloaded) */
 };
 PVCTL_API int pvctl_node_start(const struct pvctl_node_start_opts *opts, struct pvctl_error *err) PVCTL_CHECK; /* -EEXIST: runs already */
 /* Ends it, and its domains at once. timeout_ms: 0 is 30 s; name NULL: "default". -ENOENT: it does not run; -ETIMEDOUT: it still does. */
@@ -221,7 +223,7 @@ struct pvctl_disk_info {
 	uint32_t state;          /* of the handshake with the guest, as xen/io/xenbus.h has it; 4: connected */
 	uint32_t readonly, cdrom;
 	int32_t event_channel, ring_ref; /* -1: not connected */
-	uint32_t pad;
+	uint32_t failed;         /* 1: the host could not flush it: it takes no more writes until it is attached anew */
 	uint64_t bytes;
 	char name[24];           /* "xvda" */
 	char backend_path[80];
@@ -312,7 +314,8 @@ PVCTL_API int pvctl_console_attach(struct pvctl *, uint32_t domid, uint64_t repl
 /* ---- events ---- */
 enum pvctl_event_type { PVCTL_EVENT_CREATED = 1, PVCTL_EVENT_SHUTDOWN = 2, PVCTL_EVENT_DESTROYED = 4,
 	PVCTL_EVENT_PAUSED = 8, PVCTL_EVENT_UNPAUSED = 16, PVCTL_EVENT_NODE_DOWN = 32,
-	PVCTL_EVENT_KEPT = 64 }; /* it ended too often: it stays, shut down, and is not restarted */
+	PVCTL_EVENT_KEPT = 64, /* it ended too often: it stays, shut down, and is not restarted */
+	PVCTL_EVENT_NODE_SLOW = 128, PVCTL_EVENT_NODE_BACK = 256 }; /* the hypervisor does not answer; it does again */
 struct pvctl_event {
 	uint32_t type, domid;
 	int32_t reason;          /* enum pvctl_reason, of SHUTDOWN */

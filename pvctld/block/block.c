@@ -137,6 +137,7 @@ static void row(const struct xenbus_dev *x, void *data)
 	r->state = x->state;
 	r->readonly = v->spec.readonly;
 	r->cdrom = v->spec.cdrom;
+	r->failed = v->unsynced;
 	r->bytes = v->sectors * BLK_SECTOR;
 	r->event_channel = x->up == XENBUS_UP ? (int32_t)v->ring[0].port : -1;
 	r->ring_ref = x->up == XENBUS_UP ? (int32_t)v->ring[0].ref : -1;

@@ -146,6 +146,8 @@ void nbd_deliver(struct blk_nbd *n)
 		if (!c->error && j->kind == BLK_JOB_READ)
 			gather(c, true);
 		j->result = -c->error;
+		/* A write that is to be stable tells of one errno for both its halves. */
+		j->unsynced = c->error && (j->stage != BLK_STAGE_DATA || (c->flushed && c->error != ENOSPC));
 		free(c->data);
 		free(c);
 		n->active--;

@@ -43,6 +43,7 @@ struct vbd {
 	bool is_device, can_discard, can_secure;
 	uint64_t sectors;        /* of 512 bytes, whatever sector_size is: so Linux counts on both ends */
 	uint32_t sector_size, physical_size, discard_granularity, discard_alignment;
+	bool unsynced;           /* a flush of its failed: it takes no more writes, whatever later flushes would say */
 	bool broken;             /* its server has ended: it never connects again */
 	struct vbd_stats stats;
 	bool persistent;

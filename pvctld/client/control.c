@@ -5,6 +5,7 @@
 #include "pvctld/core/daemon.h"
 #include "pvctld/domain/domains.h"
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -17,6 +18,7 @@ static void conn_free(struct ctl_conn *c)
 {
 	int fd = c->lf.fd;
 
+	c->gone = true; /* what follows may wait, and new ones come meanwhile */
 	loop_fd_del(&c->d->loop, &c->lf);
 	loop_task_cancel(&c->resume);
 	if (fd >= 0)
@@ -31,18 +33,34 @@ static void conn_free(struct ctl_conn *c)
 	free(c);
 }
 
+static bool builds_domain(const struct ctl_conn *c)
+{
+	list_for(p, &c->d->domains)
+		if (list_entry(p, struct dom, link)->creator == c)
+			return true;
+	return false;
+}
+
+/* To let go of it takes hypercalls, or the store, and somebody waits for one, or is in the midst of the other. */
+static bool must_wait(const struct ctl_conn *c)
+{
+	return c->d->mbox.waiting && (c->store || builds_domain(c));
+}
+
 /* While a hypercall of its is under way its effects must be learned of: the connection then waits for it. */
 static void conn_end(struct ctl_conn *c)
 {
 	int fd = c->lf.fd;
 
-	if (!c->busy) {
+	if (!c->busy && !must_wait(c)) {
 		conn_free(c);
 		return;
 	}
 	c->gone = true;
 	loop_fd_del(&c->d->loop, &c->lf);
 	close(fd);
+	if (!c->busy)
+		loop_task_post(&c->d->loop, &c->resume);
 }
 
 static void conn_want(struct ctl_conn *c)
@@ -106,14 +124,6 @@ static void resume(void *data)
 		conn_want(c);
 }
 
-static bool builds_domain(const struct ctl_conn *c)
-{
-	list_for(p, &c->d->domains)
-		if (list_entry(p, struct dom, link)->creator == c)
-			return true;
-	return false;
-}
-
 /*
  * A flood of connections must not keep out those who ask for something: the
  * oldest that never did goes, or the one that did so longest ago.
@@ -125,7 +135,7 @@ static bool make_room(struct control *ctl)
 	list_for_safe(p, &ctl->conns) {
 		struct ctl_conn *c = list_entry(p, struct ctl_conn, link);
 
-		if (c->busy || c->out.len || c->gone)
+		if (c->busy || c->out.len || c->gone || must_wait(c))
 			continue;
 		if (!c->served) {
 			conn_free(c);
@@ -192,6 +202,40 @@ void ctl_refuse(struct ctl_conn *c, int code, const char *text)
 	reply(c, code, text, strlen(text), -1);
 }
 
+/* Its request goes on, as if the client had left: whatever it does is seen to by those who see to that. */
+static void answer_early(struct ctl_conn *c, const char *text)
+{
+	struct proto_header h = { .type = c->head.type | PROTO_REPLY, .len = (uint32_t)strlen(text), .id = c->head.id,
+				  .code = -ETIMEDOUT };
+
+	if (fifo_append(&c->out, &h, sizeof(h)) && fifo_append(&c->out, text, h.len))
+		(void)send_out(c);
+	conn_end(c);
+}
+
+void control_answer_all(struct daemon *d)
+{
+	char why[200], text[300];
+
+	if (!d->control)
+		return;
+	mbox_say_slow(&d->mbox, why, sizeof(why));
+	list_for_safe(p, &d->control->conns) {
+		struct ctl_conn *c = list_entry(p, struct ctl_conn, link);
+
+		if (!c->busy || c->gone || c->head.type == PROTO_NODE_STOP)
+			continue;
+		if (mbox_take_back(&d->mbox, &c->call)) {
+			ctl_refuse(c, -ETIMEDOUT, why);
+			ctl_flush(c);
+			conn_want(c);
+			continue;
+		}
+		snprintf(text, sizeof(text), "%s; what was asked for may yet be done", why);
+		answer_early(c, text);
+	}
+}
+
 /* 1 all there, 0 not yet, -1 the connection is over. */
 static int fill(struct ctl_conn *c, void *dst, size_t *have, size_t want)
 {
@@ -240,6 +284,9 @@ static void on_event(void *data, uint32_t events)
 		if (rc) {
 			c->busy = true;
 			request_handle(c);
+			/* No task will run that does it. */
+			if (c->d->mbox.waiting)
+				ctl_flush(c);
 		}
 	} else if (events & (EPOLLHUP | EPOLLERR)) {
 		conn_end(c);
@@ -266,7 +313,7 @@ static void accepted(void *data, int fd)
 	c->out_fd = -1;
 	list_init(&c->call.link);
 	loop_task_init(&c->resume, resume, c);
-	if (loop_fd_add(&d->loop, &c->lf, fd, EPOLLIN, on_event, c)) {
+	if (loop_fd_add_urgent(&d->loop, &c->lf, fd, EPOLLIN, on_event, c)) {
 		close(fd);
 		free(c);
 		return;
@@ -284,7 +331,8 @@ int control_open(struct daemon *d, struct pvctl_error *err)
 	ctl->d = d;
 	list_init(&ctl->conns);
 	d->control = ctl;
-	ctl->listener = (struct listener){ .data = ctl, .accepted = accepted, .make_room = make_room_for_fds, .refuse = refuse };
+	ctl->listener = (struct listener){ .data = ctl, .accepted = accepted, .make_room = make_room_for_fds, .refuse = refuse,
+					   .urgent = true };
 	return listener_open(&ctl->listener, d, d->control_path, err);
 }
 

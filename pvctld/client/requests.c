@@ -167,7 +167,8 @@ static void node_info(struct ctl_conn *c)
 	struct daemon *d = c->d;
 	struct pvctl_node_info i = { .running = 1, .pid = (uint32_t)getpid(), .qemu_pid = (uint32_t)d->node.qemu_pid,
 				     .memory_bytes = d->node.ram_bytes, .cpus = d->node.cpus,
-				     .uptime_ns = now_ns() - d->started_ns, .domains = dom_count(d) };
+				     .uptime_ns = now_ns() - d->started_ns, .domains = dom_count(d),
+				     .silent_ns = d->mbox.slow ? d->mbox.silent_ns : 0 };
 
 	backing_describe(d, &i);
 	snprintf(i.name, sizeof(i.name), "%s", d->opt.node);
@@ -241,6 +242,34 @@ static void domains(struct ctl_conn *c)
 	free(rows);
 }
 
+/* What needs no hypercall; nor the store, where somebody who waits for one may be in the midst of it. */
+static bool works_when_slow(const struct daemon *d, uint32_t type)
+{
+	switch (type) {
+	case PROTO_HELLO:
+	case PROTO_NODE_INFO:
+	case PROTO_DOMAINS:
+	case PROTO_CONFIG:
+	case PROTO_EVENTS:
+	case PROTO_ENDED:
+	case PROTO_NODE_STOP:
+		return true;
+	case PROTO_CONSOLE:
+	case PROTO_STORE:
+		return !d->mbox.waiting;
+	default:
+		return false;
+	}
+}
+
+static void refuse_slow(struct ctl_conn *c)
+{
+	char text[200];
+
+	mbox_say_slow(&c->d->mbox, text, sizeof(text));
+	ctl_refuse(c, -ETIMEDOUT, text);
+}
+
 void request_handle(struct ctl_conn *c)
 {
 	static void (*const handlers[])(struct ctl_conn *c) = {
@@ -258,6 +287,8 @@ void request_handle(struct ctl_conn *c)
 	if (c->d->node.down && type != PROTO_HELLO && type != PROTO_NODE_INFO && type != PROTO_CONSOLE && type != PROTO_ENDED &&
 	    type != PROTO_NODE_STOP)
 		ctl_refuse(c, -EIO, c->d->node.why);
+	else if (c->d->mbox.slow && !works_when_slow(c->d, type))
+		refuse_slow(c);
 	else if (type < sizeof(handlers) / sizeof(handlers[0]) && handlers[type])
 		handlers[type](c);
 	else

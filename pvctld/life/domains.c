@@ -139,6 +139,16 @@ static int check_unique(struct dom *dom, const char *name, const uint8_t *uuid, 
 	return 0;
 }
 
+static int run(struct dom *dom, struct pvctl_error *err)
+{
+	int rc = hvc_unpause(dom->d, dom->domid);
+
+	if (rc)
+		return fail(err, rc, "unpausing the domain: %s", strerror(-rc));
+	events_emit(dom->d, PVCTL_EVENT_UNPAUSED, dom->domid, PVCTL_REASON_NONE, dom->name);
+	return 0;
+}
+
 int dom_commit(struct dom *dom, const struct proto_commit *c, const char *json, struct pvctl_error *err)
 {
 	struct pvctl_config *config;
@@ -173,7 +183,7 @@ int dom_commit(struct dom *dom, const struct proto_commit *c, const char *json, 
 		policy_committed(dom);
 		events_emit(dom->d, PVCTL_EVENT_CREATED, dom->domid, PVCTL_REASON_NONE, dom->name);
 	}
-	return 0;
+	return c->flags & PROTO_COMMIT_UNPAUSE ? run(dom, err) : 0;
 }
 
 int dom_rename(struct dom *dom, const char *name, struct pvctl_error *err)

@@ -29,6 +29,10 @@ void zombies_look(struct daemon *d)
 
 	if (list_empty(&d->zombies) || d->node.down || d->mbox.down)
 		return;
+	if (d->mbox.slow) {
+		loop_timer_set(&d->loop, &d->zombie_timer, LOOK_NS);
+		return;
+	}
 	list_for_safe(p, &d->zombies) {
 		struct zombie *z = list_entry(p, struct zombie, link);
 

@@ -95,7 +95,7 @@ int listener_open(struct listener *l, struct daemon *d, const char *path, struct
 		return fd;
 	l->d = d;
 	loop_timer_init(&l->again, pause_over, l);
-	if (loop_fd_add(&d->loop, &l->lf, fd, EPOLLIN, on_accept, l)) {
+	if ((l->urgent ? loop_fd_add_urgent : loop_fd_add)(&d->loop, &l->lf, fd, EPOLLIN, on_accept, l)) {
 		close(fd);
 		l->d = NULL;
 		return fail(err, -EIO, "epoll");

@@ -8,6 +8,7 @@
 #define PVCTLD_LISTEN_H
 
 #include "pvctld/base/loop.h"
+#include <stdbool.h>
 
 struct daemon;
 struct pvctl_error;
@@ -18,6 +19,7 @@ struct listener {
 	struct loop_timer again;
 	int spare;
 	uint64_t said_ns;
+	bool urgent; /* as loop_fd_add_urgent has it */
 	void *data;
 	void (*accepted)(void *data, int fd);
 	/* Ends a connection that can be done without; false: there is none. */
@@ -26,7 +28,7 @@ struct listener {
 	void (*refuse)(int fd);
 };
 
-/* The four above are set. */
+/* The five above are set. */
 int listener_open(struct listener *l, struct daemon *d, const char *path, struct pvctl_error *err);
 /* Harmless for one that is not open; it must have been zeroed once. */
 void listener_close(struct listener *l);

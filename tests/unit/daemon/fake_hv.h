@@ -28,7 +28,7 @@
 #define FAKE_M2P 0x400000u   /* 2 MiB: of the first 2^18 frames */
 #define FAKE_MAX_DOMAINS 32u
 #define FAKE_PORTS 256u
-#define FAKE_NO_ANSWER 63u /* a hypercall that hangs */
+#define FAKE_COUNT 62u     /* one that counts how often it was done */
 
 struct fake_state {
 	uint32_t flags[FAKE_MAX_DOMAINS];  /* 0: there is none */
@@ -38,6 +38,9 @@ struct fake_state {
 	uint32_t held[FAKE_MAX_DOMAINS];   /* somebody has its pages: it becomes a zombie */
 	uint32_t mapped;                   /* grants */
 	uint32_t shutdown;
+	uint32_t frozen;                   /* it does nothing, as when QEMU is stopped */
+	uint32_t killed;                   /* QEMU's stand-in has to end */
+	uint32_t counted, created;
 };
 
 static inline struct fake_state *fake_state(uint8_t *ram)
@@ -97,6 +100,7 @@ static int64_t fake_domctl(struct fake_state *f, uint8_t *ram, struct xen_domctl
 		f->flags[id] = XEN_DOMINF_paused;
 		f->destroys[id] = 0;
 		op->domain = (domid_t)id;
+		f->created++;
 		return 0;
 	}
 	while (op->cmd == XEN_DOMCTL_getdomaininfo && id < FAKE_MAX_DOMAINS && !f->flags[id])
@@ -108,6 +112,8 @@ static int64_t fake_domctl(struct fake_state *f, uint8_t *ram, struct xen_domctl
 		op->u.getdomaininfo.domain = (domid_t)id;
 		op->u.getdomaininfo.flags = f->flags[id];
 	}
+	if (op->cmd == XEN_DOMCTL_unpausedomain && f->flags[id] == XEN_DOMINF_paused)
+		f->flags[id] = XEN_DOMINF_running;
 	if (op->cmd == XEN_DOMCTL_resumedomain)
 		f->flags[id] = XEN_DOMINF_running;
 	if (op->cmd == XEN_DOMCTL_destroydomain) {
@@ -203,6 +209,9 @@ static int64_t fake_call(struct fake_hv *h, uint32_t op, volatile uint64_t *args
 		return fake_evtchn(f, args[0], arena + (args[1] - NODE_ARENA_BASE));
 	case __HYPERVISOR_grant_table_op:
 		return fake_grant(f, args[0], arena + (args[1] - NODE_ARENA_BASE));
+	case FAKE_COUNT:
+		f->counted++;
+		return 0;
 	case NODE_OP_SHUTDOWN:
 		f->shutdown = 1;
 		return 0;
@@ -233,12 +242,13 @@ static void *fake_main(void *data)
 		struct pollfd p[2] = { { h->mailbox_efd, POLLIN, 0 }, { h->send_efd, POLLIN, 0 } };
 		uint64_t count;
 
-		poll(p, 2, 100);
+		poll(p, 2, __atomic_load_n(&fake_state(h->ram)->frozen, __ATOMIC_ACQUIRE) ? 10 : 100);
 		(void)!read(h->mailbox_efd, &count, sizeof(count));
 		(void)!read(h->send_efd, &count, sizeof(count));
+		if (__atomic_load_n(&fake_state(h->ram)->frozen, __ATOMIC_ACQUIRE))
+			continue;
 		fake_sends(h);
-		if (__atomic_load_n(&s->mailbox.state, __ATOMIC_ACQUIRE) != NODE_MBOX_REQUEST ||
-		    s->mailbox.op == FAKE_NO_ANSWER)
+		if (__atomic_load_n(&s->mailbox.state, __ATOMIC_ACQUIRE) != NODE_MBOX_REQUEST)
 			continue;
 		s->mailbox.ret = fake_call(h, s->mailbox.op, s->mailbox.args);
 		if (s->mailbox.op == NODE_OP_SHUTDOWN)
