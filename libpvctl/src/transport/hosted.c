@@ -66,6 +66,9 @@ static int send_request(struct hosted *h, uint32_t type, const struct iovec *bod
 	if (hdr.len > PROTO_MAX_BODY)
 		return err_set(err, -E2BIG, PVCTL_ORIGIN_LIB, "a request of %u bytes is too long", hdr.len);
 	rc = wire_send(h->sock, v, n + 1, -1);
+	/* Who refuses a connection says why, and closes it: that is there to be read. */
+	if (rc == -EPIPE || rc == -ECONNRESET)
+		return 0;
 	return rc ? lost(h, rc, "request", err) : 0;
 }
 
@@ -227,17 +230,15 @@ static int64_t hosted_hypercall(struct transport *t, uint32_t op, uint64_t *args
 		rc = recv_header(h, PROTO_HYPERCALL, h->next_id, &hdr, NULL, err);
 	/* The caller tells a transport's failure from the hypervisor's by err. */
 	if (rc)
-		return -EIO;
+		return rc;
 	if (hdr.len < sizeof(reply) || hdr.len - sizeof(reply) > used)
 		rc = -EPROTO;
 	if (!rc)
 		rc = wire_recv(h->sock, &reply, sizeof(reply), NULL);
 	if (!rc)
 		rc = wire_recv(h->sock, t->arena, hdr.len - sizeof(reply), NULL);
-	if (rc) {
-		lost(h, rc, "hypercall", err);
-		return -EIO;
-	}
+	if (rc)
+		return lost(h, rc, "hypercall", err);
 	memcpy(args, reply.args, 5 * sizeof(*args));
 	return reply.ret;
 }

@@ -22,34 +22,37 @@
 extern void *REAL(malloc)(size_t size), *REAL(calloc)(size_t n, size_t size), *REAL(realloc)(void *p, size_t size);
 extern void *REAL(memalign)(size_t align, size_t size);
 
-static unsigned long fail_alloc_at, fail_alloc_count;
-static bool fail_alloc_on;
+/* May be put where another process sees it. */
+static struct fail_alloc {
+	unsigned long at, count;
+	bool on;
+} fail_alloc_own, *fail_alloc = &fail_alloc_own;
 static __thread bool fail_alloc_exempt; /* this thread is no part of what is tested */
 
-static void fail_alloc_from(unsigned long n, bool on)
+static inline void fail_alloc_from(unsigned long n, bool on)
 {
-	fail_alloc_count = 0;
-	fail_alloc_on = on;
-	fail_alloc_at = n;
+	fail_alloc->count = 0;
+	fail_alloc->on = on;
+	__atomic_store_n(&fail_alloc->at, n, __ATOMIC_SEQ_CST);
 }
 
 /* Did it get there? */
-static bool fail_alloc_stop(void)
+static inline bool fail_alloc_stop(void)
 {
-	bool failed = fail_alloc_at && fail_alloc_count >= fail_alloc_at;
+	unsigned long at = __atomic_exchange_n(&fail_alloc->at, 0, __ATOMIC_SEQ_CST);
 
-	fail_alloc_at = 0;
-	return failed;
+	return at && fail_alloc->count >= at;
 }
 
 static bool fail_alloc_now(void)
 {
+	unsigned long at = __atomic_load_n(&fail_alloc->at, __ATOMIC_SEQ_CST), n;
 	bool now;
 
-	if (!fail_alloc_at || fail_alloc_exempt)
+	if (!at || fail_alloc_exempt)
 		return false;
-	fail_alloc_count++;
-	now = fail_alloc_on ? fail_alloc_count >= fail_alloc_at : fail_alloc_count == fail_alloc_at;
+	n = __atomic_add_fetch(&fail_alloc->count, 1, __ATOMIC_SEQ_CST);
+	now = fail_alloc->on ? n >= at : n == at;
 	if (now)
 		errno = ENOMEM;
 	return now;

@@ -132,7 +132,7 @@ static int parse_config(void)
 
 	if (!rc) {
 		said = cfg_diag_format(&diag, CFG_NOTE);
-		rc = said || fail_alloc_count < fail_alloc_at ? 0 : -ENOMEM;
+		rc = said || fail_alloc->count < fail_alloc->at ? 0 : -ENOMEM;
 		free(said);
 	}
 	cfg_free(file);
