@@ -106,6 +106,7 @@ void daemon_init(struct daemon *d)
 	d->loop.epfd = -1;
 	node_init(&d->node);
 	list_init(&d->domains);
+	list_init(&d->leftovers);
 	list_init(&d->devices);
 	list_init(&d->departed);
 	list_init(&d->disk_servers);

@@ -5,7 +5,7 @@
 
 #define KEEP_BYTES 65536u /* an empty queue gives back more than this */
 
-bool fifo_append(struct fifo *b, const void *bytes, size_t len)
+bool fifo_reserve(struct fifo *b, size_t len)
 {
 	if (b->head && b->head + b->len + len > b->cap) {
 		memmove(b->p, b->p + b->head, b->len);
@@ -23,6 +23,13 @@ bool fifo_append(struct fifo *b, const void *bytes, size_t len)
 		b->p = p;
 		b->cap = cap;
 	}
+	return true;
+}
+
+bool fifo_append(struct fifo *b, const void *bytes, size_t len)
+{
+	if (!fifo_reserve(b, len))
+		return false;
 	if (len)
 		memcpy(b->p + b->head + b->len, bytes, len);
 	b->len += len;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Connections and framing: one request of a connection at a time, and no reading while an answer waits to be sent. */
 #include "pvctld/client/control.h"
+#include "libpvctl/src/util/cleanup.h"
 #include "pvctld/base/log.h"
 #include "pvctld/core/daemon.h"
 #include "pvctld/domain/domains.h"
@@ -13,6 +14,15 @@
 
 #define MAX_CONNS 512u
 #define FEW_CONNS 16u
+#define SMALL_ANSWER 1024u /* is never wanting for memory: what was done can be told */
+#define NO_MEMORY "pvctld is out of memory"
+
+static void drop_body(struct ctl_conn *c)
+{
+	if (c->body != c->small)
+		free(c->body);
+	c->body = NULL;
+}
 
 static void conn_free(struct ctl_conn *c)
 {
@@ -27,7 +37,7 @@ static void conn_free(struct ctl_conn *c)
 	if (c->out_fd >= 0)
 		close(c->out_fd);
 	fifo_free(&c->out);
-	free(c->body);
+	drop_body(c);
 	list_del(&c->link);
 	c->d->control->nr--;
 	free(c);
@@ -158,15 +168,19 @@ static bool make_room_for_fds(void *data)
 }
 
 /* As if it had begun as clients do: with a HELLO. */
-static void refuse(int fd)
+static void refuse_conn(int fd, int code, const char *text)
 {
-	static const char text[] = "too many open files in pvctld";
-	struct { struct proto_header h; char text[sizeof(text) - 1]; } m = {
-		.h = { .type = PROTO_HELLO | PROTO_REPLY, .len = sizeof(m.text), .id = 1, .code = -ENOSPC },
+	struct { struct proto_header h; char text[64]; } m = {
+		.h = { .type = PROTO_HELLO | PROTO_REPLY, .len = (uint32_t)strlen(text), .id = 1, .code = code },
 	};
 
-	memcpy(m.text, text, sizeof(m.text));
-	(void)send(fd, &m, sizeof(m.h) + sizeof(m.text), MSG_DONTWAIT | MSG_NOSIGNAL);
+	memcpy(m.text, text, m.h.len);
+	(void)send(fd, &m, sizeof(m.h) + m.h.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void refuse(int fd)
+{
+	refuse_conn(fd, -ENOSPC, "too many open files in pvctld");
 }
 
 static void reply(struct ctl_conn *c, int code, const void *body, size_t len, int fd)
@@ -174,19 +188,23 @@ static void reply(struct ctl_conn *c, int code, const void *body, size_t len, in
 	struct proto_header h = { .type = c->head.type | PROTO_REPLY, .len = (uint32_t)len, .id = c->head.id,
 				  .code = code };
 
-	if (c->gone || !fifo_append(&c->out, &h, sizeof(h)) || !fifo_append(&c->out, body, len)) {
-		if (fd >= 0)
-			close(fd);
-		c->gone = true; /* half an answer is none */
-	} else {
-		c->out_fd = fd;
+	if (!c->gone && !fifo_reserve(&c->out, sizeof(h) + len)) {
+		h.code = -ENOMEM;
+		h.len = (uint32_t)strlen(NO_MEMORY);
+		body = NO_MEMORY;
 	}
+	if (c->gone || !fifo_append(&c->out, &h, sizeof(h)) || !fifo_append(&c->out, body, h.len))
+		c->gone = true; /* half an answer is none */
+	else if (!h.code)
+		c->out_fd = TAKE_FD(fd);
+	if (fd >= 0)
+		close(fd);
 	c->busy = false;
 	c->served = true;
 	list_del(&c->link);
 	list_add_tail(&c->d->control->conns, &c->link);
-	free(c->body);
-	c->body = NULL;
+	drop_body(c);
+	c->starved = false;
 	c->head_have = c->body_have = 0;
 	/* Not from inside: the caller may still hold c. */
 	loop_task_post(&c->d->loop, &c->resume);
@@ -195,6 +213,14 @@ static void reply(struct ctl_conn *c, int code, const void *body, size_t len, in
 void ctl_reply(struct ctl_conn *c, const void *body, size_t len, int fd)
 {
 	reply(c, 0, body, len, fd);
+}
+
+bool ctl_room(struct ctl_conn *c, size_t len)
+{
+	if (fifo_reserve(&c->out, sizeof(struct proto_header) + len))
+		return true;
+	ctl_refuse(c, -ENOMEM, NO_MEMORY);
+	return false;
 }
 
 void ctl_refuse(struct ctl_conn *c, int code, const char *text)
@@ -253,21 +279,49 @@ static int fill(struct ctl_conn *c, void *dst, size_t *have, size_t want)
 	return 1;
 }
 
+/* What there is no memory for goes by. */
+static int skip(struct ctl_conn *c)
+{
+	uint8_t rest[4096];
+	int rc = 1;
+
+	while (rc > 0 && c->body_have < c->head.len) {
+		size_t want = c->head.len - c->body_have, have = 0;
+
+		rc = fill(c, rest, &have, want < sizeof(rest) ? want : sizeof(rest));
+		c->body_have += have;
+	}
+	return rc;
+}
+
 static int read_request(struct ctl_conn *c)
 {
 	int rc = fill(c, &c->head, &c->head_have, sizeof(c->head));
 
 	if (rc <= 0)
 		return rc;
-	if (!c->body) {
+	if (!c->body && !c->starved) {
 		if (c->head.len > PROTO_MAX_BODY || (c->head.type & PROTO_REPLY))
 			return -1;
-		c->body = malloc((size_t)c->head.len + 1); /* a NUL behind texts */
-		if (!c->body)
-			return -1;
-		c->body[c->head.len] = 0;
+		/* A NUL behind texts. */
+		c->body = c->head.len < sizeof(c->small) ? c->small : malloc((size_t)c->head.len + 1);
+		c->starved = !c->body;
+		if (c->body)
+			c->body[c->head.len] = 0;
 	}
-	return fill(c, c->body, &c->body_have, c->head.len);
+	return c->starved ? skip(c) : fill(c, c->body, &c->body_have, c->head.len);
+}
+
+static void handle(struct ctl_conn *c)
+{
+	c->busy = true;
+	/* What is small has its room now; an answer that is as small cannot fail any more. */
+	if (!ctl_room(c, SMALL_ANSWER))
+		return;
+	if (c->starved)
+		ctl_refuse(c, -ENOMEM, NO_MEMORY);
+	else
+		request_handle(c);
 }
 
 static void on_event(void *data, uint32_t events)
@@ -282,8 +336,7 @@ static void on_event(void *data, uint32_t events)
 			return;
 		}
 		if (rc) {
-			c->busy = true;
-			request_handle(c);
+			handle(c);
 			/* No task will run that does it. */
 			if (c->d->mbox.waiting)
 				ctl_flush(c);
@@ -304,9 +357,15 @@ static void accepted(void *data, int fd)
 	struct daemon *d = ctl->d;
 	struct ctl_conn *c;
 
-	c = rundir_peer_is_us(fd) && (ctl->nr < MAX_CONNS || make_room(ctl)) ? calloc(1, sizeof(*c)) : NULL;
-	if (!c) {
+	if (!rundir_peer_is_us(fd) || (ctl->nr >= MAX_CONNS && !make_room(ctl))) {
 		close(fd);
+		return;
+	}
+	c = calloc(1, sizeof(*c));
+	if (!c || !fifo_reserve(&c->out, SMALL_ANSWER)) {
+		refuse_conn(fd, -ENOMEM, NO_MEMORY);
+		close(fd);
+		free(c);
 		return;
 	}
 	c->d = d;
@@ -315,6 +374,7 @@ static void accepted(void *data, int fd)
 	loop_task_init(&c->resume, resume, c);
 	if (loop_fd_add_urgent(&d->loop, &c->lf, fd, EPOLLIN, on_event, c)) {
 		close(fd);
+		fifo_free(&c->out);
 		free(c);
 		return;
 	}

@@ -26,7 +26,9 @@ struct ctl_conn {
 	struct loop_fd lf;
 	struct proto_header head;     /* of the request that comes in or is worked on */
 	size_t head_have, body_have;
-	uint8_t *body;
+	uint8_t *body;                /* malloc'd, or small */
+	_Alignas(16) uint8_t small[1024]; /* what ends a domain must not need memory */
+	bool starved;                 /* there was no memory for the body: it is read all the same, and refused */
 	struct fifo out;
 	int out_fd;                   /* goes with the next byte; -1: none */
 	bool busy;                    /* a request is being worked on: none is read */
@@ -34,9 +36,11 @@ struct ctl_conn {
 	bool served;                  /* a request of it was answered */
 	struct loop_task resume;
 	struct mbox_call call;
+	struct dom *made;             /* what the domain that is being created will be known by */
 	uint64_t call_handle;         /* args[0] as it was asked */
 	struct store_conn *store;
 	struct fifo store_reply;
+	bool store_starved;           /* there was no memory for it */
 };
 
 int control_open(struct daemon *d, struct pvctl_error *err);
@@ -47,6 +51,8 @@ void control_close(struct daemon *d);
 void control_answer_all(struct daemon *d);
 /* Answers the request at hand. fd (-1: none) is consumed. */
 void ctl_reply(struct ctl_conn *c, const void *body, size_t len, int fd);
+/* Room for an answer with a body so long. False: the request was refused, and nothing must have been done for it. */
+bool ctl_room(struct ctl_conn *c, size_t len);
 /* A refusal: negative errno and text. */
 void ctl_refuse(struct ctl_conn *c, int code, const char *text);
 /* Sends what it can without waiting. */

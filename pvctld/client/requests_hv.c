@@ -43,6 +43,12 @@ static bool watch_before(struct ctl_conn *c)
 		ctl_refuse(c, -EBUSY, "the node is being stopped");
 		return false;
 	}
+	if (op.cmd == XEN_DOMCTL_createdomain && !c->made)
+		c->made = dom_new(c->d);
+	if (op.cmd == XEN_DOMCTL_createdomain && !c->made) {
+		ctl_refuse(c, -ENOMEM, "pvctld has no memory to keep track of a domain");
+		return false;
+	}
 	/* Our mappings would keep its pages from being freed. */
 	dom = op.cmd == XEN_DOMCTL_destroydomain ? dom_find(c->d, op.domain) : NULL;
 	if (dom)
@@ -52,11 +58,9 @@ static bool watch_before(struct ctl_conn *c)
 
 static void created(struct ctl_conn *c, uint32_t domid)
 {
-	struct dom *dom = dom_created(c->d, domid, c);
-
-	if (!dom)
-		log_line("domain %u: no memory to keep track of it", domid);
-	else if (c->gone)
+	dom_created(c->made, domid, c);
+	c->made = NULL;
+	if (c->gone)
 		log_line("domain %u: its builder left", domid);
 }
 
@@ -120,6 +124,8 @@ void request_hypercall(struct ctl_conn *c)
 			   b->op >= NR_HYPERCALLS ? "no such hypercall" : "too many hypercall arguments");
 		return;
 	}
+	if (!ctl_room(c, sizeof(struct proto_hypercall_reply) + arena_len))
+		return;
 	c->call.op = b->op;
 	memcpy(c->call.args, b->args, sizeof(c->call.args));
 	c->call_handle = b->args[0];
@@ -138,5 +144,7 @@ void request_conn_closed(struct ctl_conn *c)
 		store_conn_free(c->store);
 	c->store = NULL;
 	fifo_free(&c->store_reply);
+	free(c->made);
+	c->made = NULL;
 	dom_creator_gone(c->d, c);
 }

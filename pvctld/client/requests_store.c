@@ -11,7 +11,7 @@ static void on_output(void *data, const void *bytes, size_t len)
 {
 	struct ctl_conn *c = data;
 
-	(void)fifo_append(&c->store_reply, bytes, len);
+	c->store_starved |= !fifo_append(&c->store_reply, bytes, len);
 }
 
 static void on_broken(void *data, const char *why)
@@ -50,11 +50,16 @@ void request_store(struct ctl_conn *c)
 		return;
 	}
 	fifo_free(&c->store_reply);
-	if (store_conn_input(c->store, c->body, c->head.len) != c->head.len || c->store_reply.len < sizeof(m)) {
+	c->store_starved = false;
+	if (store_conn_input(c->store, c->body, c->head.len) != c->head.len || c->store_reply.len < sizeof(m) ||
+	    c->store_starved) {
 		/* Its state is unknown now: the next request gets a new one. */
 		store_conn_free(c->store);
 		c->store = NULL;
-		ctl_refuse(c, -EIO, "the store did not answer");
+		if (c->store_starved)
+			ctl_refuse(c, -ENOMEM, "pvctld has no memory for the store's answer");
+		else
+			ctl_refuse(c, -EIO, "the store did not answer");
 		return;
 	}
 	memcpy(&m, fifo_data(&c->store_reply), sizeof(m));

@@ -45,7 +45,8 @@ struct daemon {
 	unsigned int nr_departed;
 	struct list disk_servers; /* struct blk_nbd */
 
-	struct list domains;      /* struct dom */
+	struct list domains;
+	struct list leftovers;      /* of struct dom: gone, but for their store nodes */      /* struct dom */
 	struct list zombies;      /* see zombie.c */
 	struct list dead_consoles;
 	unsigned int nr_dead_consoles;

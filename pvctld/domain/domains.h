@@ -43,6 +43,7 @@ struct dom {
 	enum dom_action next;     /* when the pause before a restart is over */
 	struct loop_timer pause;
 	bool forgotten;           /* rings let go, store nodes gone */
+	bool nodes_left;          /* ...but for these, for want of memory */
 	bool dying;               /* destroydomain is under way */
 	struct dom_grant console_ring, store_ring;
 	struct console *console;
@@ -54,8 +55,10 @@ struct dom {
 
 struct dom *dom_find(struct daemon *d, uint32_t domid);
 struct dom *dom_by_name(struct daemon *d, const char *name);
-/* A client's createdomain succeeded. NULL: no memory. */
-struct dom *dom_created(struct daemon *d, uint32_t domid, struct ctl_conn *creator);
+/* For a domain that is to be: a hypercall that creates one must not find that there is no memory for it. NULL: so. */
+struct dom *dom_new(struct daemon *d);
+/* A client's createdomain succeeded. */
+void dom_created(struct dom *dom, uint32_t domid, struct ctl_conn *creator);
 int dom_commit(struct dom *dom, const struct proto_commit *c, const char *json, struct pvctl_error *err);
 int dom_rename(struct dom *dom, const char *name, struct pvctl_error *err);
 int dom_check_name(const char *name, struct pvctl_error *err);
@@ -65,6 +68,8 @@ int dom_introduce(struct dom *dom, uint32_t store_port, uint32_t console_port, s
 void dom_write_names(struct dom *dom);
 /* Rings drained and let go of, store nodes removed. Harmless when done already. */
 void dom_forget(struct dom *dom);
+/* Its store nodes alone. False: no memory. */
+bool dom_remove_nodes(struct dom *dom);
 /* The hypervisor has no such domain any more. Frees dom. */
 void dom_gone(struct dom *dom);
 /* Takes a domain down: pause, forget, destroydomain in slices; then after_kill (may be NULL), then dom_gone. */

@@ -22,19 +22,59 @@
 
 _Static_assert(sizeof(((struct dom *)0)->kill_arg) >= sizeof(struct xen_domctl), "room for a domctl");
 
-struct dom *dom_created(struct daemon *d, uint32_t domid, struct ctl_conn *creator)
-{
-	struct dom *dom = dom_find(d, domid);
+#define LEFTOVER_NS 50000000u
 
-	if (dom) {
-		/* Its end was not seen, but the hypervisor gave the id away again. */
-		log_line("domain %u (%s) is gone", domid, dom->name);
-		dom_gone(dom);
+static void leftover_free(struct dom *dom)
+{
+	loop_timer_cancel(&dom->pause);
+	list_del(&dom->link);
+	free(dom);
+}
+
+static void on_leftover(void *data)
+{
+	struct dom *dom = data;
+
+	if (dom_remove_nodes(dom))
+		leftover_free(dom);
+	else
+		loop_timer_set(&dom->d->loop, &dom->pause, LEFTOVER_NS);
+}
+
+/* Another gets the number: what is there is not to be taken for its own, nor its own removed later. */
+static void leftovers_of(struct daemon *d, uint32_t domid)
+{
+	list_for_safe(p, &d->leftovers) {
+		struct dom *dom = list_entry(p, struct dom, link);
+
+		if (dom->domid != domid)
+			continue;
+		if (!dom_remove_nodes(dom))
+			log_line("domain %u: store nodes of one before it are left, for want of memory", domid);
+		leftover_free(dom);
 	}
-	dom = calloc(1, sizeof(*dom));
-	if (!dom)
-		return NULL;
-	dom->d = d;
+}
+
+struct dom *dom_new(struct daemon *d)
+{
+	struct dom *dom = calloc(1, sizeof(*dom));
+
+	if (dom)
+		dom->d = d;
+	return dom;
+}
+
+void dom_created(struct dom *dom, uint32_t domid, struct ctl_conn *creator)
+{
+	struct daemon *d = dom->d;
+	struct dom *old = dom_find(d, domid);
+
+	if (old) {
+		/* Its end was not seen, but the hypervisor gave the id away again. */
+		log_line("domain %u (%s) is gone", domid, old->name);
+		dom_gone(old);
+	}
+	leftovers_of(d, domid);
 	dom->domid = domid;
 	dom->unique_id = d->next_unique++;
 	dom->created_unix_ns = now_unix_ns();
@@ -45,7 +85,6 @@ struct dom *dom_created(struct daemon *d, uint32_t domid, struct ctl_conn *creat
 	store_link_init(&dom->store, d, domid);
 	list_add_tail(&d->domains, &dom->link);
 	hvc_set_time(d);
-	return dom;
 }
 
 static void config_name(const struct dom *dom, char *buf, size_t len)
@@ -102,9 +141,8 @@ static int set_names(struct dom *dom, struct pvctl_config *c, struct pvctl_error
 	if (rc)
 		return rc;
 	free(dom->config);
-	dom->config = strdup(json);
-	pvctl_free(json);
-	return dom->config ? 0 : fail(err, -ENOMEM, "no memory");
+	dom->config = json;
+	return 0;
 }
 
 int dom_update_config(struct dom *dom, struct pvctl_error *err)
@@ -188,17 +226,24 @@ int dom_commit(struct dom *dom, const struct proto_commit *c, const char *json, 
 
 int dom_rename(struct dom *dom, const char *name, struct pvctl_error *err)
 {
+	char old[sizeof(dom->name)];
 	int rc = dom_check_name(name, err);
 
 	rc = rc ? rc : check_unique(dom, name, NULL, err);
 	if (rc)
 		return rc;
+	memcpy(old, dom->name, sizeof(old));
 	snprintf(dom->name, sizeof(dom->name), "%s", name);
+	rc = dom_update_config(dom, err);
+	if (rc) {
+		memcpy(dom->name, old, sizeof(old));
+		return rc;
+	}
 	if (!dom->forgotten)
 		dom_write_names(dom);
 	if (dom->console)
 		console_set_name(dom->console, name);
-	return dom_update_config(dom, err);
+	return 0;
 }
 
 void dom_gone(struct dom *dom)
@@ -216,7 +261,14 @@ void dom_gone(struct dom *dom)
 	loop_timer_cancel(&dom->pause);
 	list_del(&dom->link);
 	free(dom->config);
-	free(dom);
+	dom->config = NULL;
+	if (dom->nodes_left) {
+		list_add_tail(&d->leftovers, &dom->link);
+		loop_timer_init(&dom->pause, on_leftover, dom);
+		loop_timer_set(&d->loop, &dom->pause, LEFTOVER_NS);
+	} else {
+		free(dom);
+	}
 	giveback_soon(d);
 }
 
@@ -278,4 +330,6 @@ void dom_free_all(struct daemon *d)
 {
 	while (!list_empty(&d->domains))
 		dom_gone(list_entry(d->domains.next, struct dom, link));
+	while (!list_empty(&d->leftovers))
+		leftover_free(list_entry(d->leftovers.next, struct dom, link));
 }

@@ -141,28 +141,40 @@ static bool vm_in_use(const struct dom *dom, const char *vm)
 }
 
 /* Before the commit the node alone tells the UUID: a client may have died between its writes and that. */
-static void remove_vm(struct dom *dom)
+static int remove_vm(struct dom *dom)
 {
 	struct store *s = dom->d->store;
 	char path[64], *vm;
+	int rc = 0;
 
 	snprintf(path, sizeof(path), "/local/domain/%u/vm", dom->domid);
 	vm = store_read(s, path, NULL);
 	/* The guest may not write that node, but a local client may; other values are not ours to act upon. */
 	if (vm && !strncmp(vm, "/vm/", 4) && strlen(vm) == 4 + 36 && !strchr(vm + 4, '/') && !vm_in_use(dom, vm))
-		(void)store_rm(s, vm);
+		rc = store_rm(s, vm);
 	free(vm);
-	if (!uuid_is_null(dom->uuid)) {
+	if (!rc && !uuid_is_null(dom->uuid)) {
 		vm_path(dom, path);
-		(void)store_rm(s, path);
+		rc = store_rm(s, path);
 	}
+	return rc;
+}
+
+bool dom_remove_nodes(struct dom *dom)
+{
+	struct store *s = dom->d->store;
+	char path[64];
+	int rc = remove_vm(dom);
+
+	snprintf(path, sizeof(path), "/libxl/%u", dom->domid);
+	rc = rc ? rc : store_rm(s, path);
+	snprintf(path, sizeof(path), "/local/domain/%u", dom->domid);
+	rc = rc ? rc : store_rm(s, path);
+	return !rc;
 }
 
 void dom_forget(struct dom *dom)
 {
-	struct store *s = dom->d->store;
-	char path[64];
-
 	if (dom->forgotten)
 		return;
 	dom->forgotten = true;
@@ -172,11 +184,7 @@ void dom_forget(struct dom *dom)
 	devices_domain_gone(dom->d, dom->domid);
 	unmap(dom, &dom->console_ring);
 	unmap(dom, &dom->store_ring);
-	remove_vm(dom);
-	snprintf(path, sizeof(path), "/local/domain/%u", dom->domid);
-	(void)store_rm(s, path);
-	snprintf(path, sizeof(path), "/libxl/%u", dom->domid);
-	(void)store_rm(s, path);
+	dom->nodes_left = !dom_remove_nodes(dom);
 	/* Last, so that who watches @releaseDomain finds the nodes gone. */
-	store_domain_released(s, dom->domid);
+	store_domain_released(dom->d->store, dom->domid);
 }

@@ -101,42 +101,40 @@ int rundir_take(struct daemon *d, struct pvctl_error *err)
 	return 0;
 }
 
-static void put_str(yajl_gen g, const char *key, const char *v)
+static void put_str(struct json_out *o, const char *key, const char *v)
 {
-	json_gen_str(g, key);
-	json_gen_str(g, v);
+	json_out_key(o, key);
+	json_out_str(o, v);
 }
 
-static void put_int(yajl_gen g, const char *key, uint64_t v)
+static void put_int(struct json_out *o, const char *key, uint64_t v)
 {
-	json_gen_str(g, key);
-	yajl_gen_integer(g, (long long)v);
+	json_out_key(o, key);
+	json_out_int(o, (long long)v);
 }
 
 int rundir_write_info(struct daemon *d, struct pvctl_error *err)
 {
-	yajl_gen g = json_gen_new();
+	struct json_out o = { .rc = 0 };
 	struct iovec v;
 	char *text;
 	int rc;
 
-	if (!g)
-		return fail(err, -ENOMEM, "no memory");
-	yajl_gen_map_open(g);
-	put_str(g, "name", d->opt.node);
-	put_int(g, "pid", (uint64_t)getpid());
-	put_int(g, "qemu_pid", (uint64_t)d->node.qemu_pid);
-	put_int(g, "memory_bytes", d->node.ram_bytes);
-	put_int(g, "cpus", d->node.cpus);
-	put_str(g, "accel", d->node.accel);
-	put_int(g, "icount", d->opt.icount);
-	put_str(g, "store_socket", d->store_path);
-	put_str(g, "state_dir", d->state_dir);
-	put_int(g, "started_unix_ns", d->started_unix_ns);
-	yajl_gen_map_close(g);
-	rc = json_gen_take(g, &text);
+	json_out_open(&o, '{');
+	put_str(&o, "name", d->opt.node);
+	put_int(&o, "pid", (uint64_t)getpid());
+	put_int(&o, "qemu_pid", (uint64_t)d->node.qemu_pid);
+	put_int(&o, "memory_bytes", d->node.ram_bytes);
+	put_int(&o, "cpus", d->node.cpus);
+	put_str(&o, "accel", d->node.accel);
+	put_int(&o, "icount", d->opt.icount);
+	put_str(&o, "store_socket", d->store_path);
+	put_str(&o, "state_dir", d->state_dir);
+	put_int(&o, "started_unix_ns", d->started_unix_ns);
+	json_out_close(&o, '}');
+	rc = json_out_take(&o, &text);
 	if (rc)
-		return fail(err, rc, "no memory");
+		return fail(err, rc, rc == -ENOMEM ? "no memory" : "%s/node.json: a path in it is not UTF-8", d->run_dir);
 	v = (struct iovec){ text, strlen(text) };
 	rc = fd_write_atomic(d->run_dir, "node.json", &v, 1);
 	free(text);

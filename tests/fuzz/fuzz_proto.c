@@ -136,7 +136,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (loop_init(&d.loop) || store_glue_init(&d, &e) || control_open(&d, &e))
 		abort();
 	if (data[0] & 1)
-		dom_created(&d, 5, NULL);
+		dom_created(dom_new(&d), 5, NULL);
 	c.data = data + 1;
 	c.size = size - 1;
 	c.step = data[0] & 2 ? 3 : data[0] & 4 ? 61 : 65536;

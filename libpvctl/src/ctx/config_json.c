@@ -6,47 +6,41 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int put_value(yajl_gen g, const struct config_value *v)
+static void put_value(struct json_out *o, const struct config_value *v)
 {
 	size_t j;
-	int rc = 0;
 
 	if (v->list) {
-		yajl_gen_array_open(g);
-		for (j = 0; j < v->n && !rc; j++)
-			rc = json_gen_str(g, v->list[j]);
-		yajl_gen_array_close(g);
+		json_out_open(o, '[');
+		for (j = 0; j < v->n; j++)
+			json_out_str(o, v->list[j]);
+		json_out_close(o, ']');
 	} else if (v->str) {
-		rc = json_gen_str(g, v->str);
+		json_out_str(o, v->str);
 	} else {
-		yajl_gen_integer(g, v->num);
+		json_out_int(o, v->num);
 	}
-	return rc;
 }
 
 int pvctl_config_to_json(const struct pvctl_config *c, char **ret_text, struct pvctl_error *err)
 {
-	yajl_gen g = json_gen_new();
-	int rc = 0, i;
+	struct json_out o = { .rc = 0 };
+	const char *last = "";
+	int rc, i;
 
-	if (!g)
-		return err_nomem(err);
-	yajl_gen_map_open(g);
-	for (i = 0; config_keys[i].name && !rc; i++) {
+	json_out_open(&o, '{');
+	for (i = 0; config_keys[i].name && !o.rc; i++) {
 		if (!c->value[i].set)
 			continue;
-		rc = json_gen_str(g, config_keys[i].name);
-		if (!rc)
-			rc = put_value(g, &c->value[i]);
-		if (rc)
-			err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s: the value is not UTF-8", config_keys[i].name);
+		last = config_keys[i].name;
+		json_out_key(&o, last);
+		put_value(&o, &c->value[i]);
 	}
-	yajl_gen_map_close(g);
-	if (rc) {
-		yajl_gen_free(g);
-		return -EINVAL;
-	}
-	return json_gen_take(g, ret_text) ? err_nomem(err) : 0;
+	json_out_close(&o, '}');
+	rc = json_out_take(&o, ret_text);
+	if (rc == -EINVAL)
+		return err_set(err, rc, PVCTL_ORIGIN_LIB, "%s: the value is not UTF-8", last);
+	return rc ? err_nomem(err) : 0;
 }
 
 static int set_array(struct pvctl_config *c, const char *key, yajl_val v, struct pvctl_error *err)

@@ -66,7 +66,24 @@ static int send_request(struct hosted *h, uint32_t type, const struct iovec *bod
 	if (hdr.len > PROTO_MAX_BODY)
 		return err_set(err, -E2BIG, PVCTL_ORIGIN_LIB, "a request of %u bytes is too long", hdr.len);
 	rc = wire_send(h->sock, v, n + 1, -1);
+	/* Who refuses a connection says why, and closes it: that is there to be read. */
+	if (rc == -EPIPE || rc == -ECONNRESET)
+		return 0;
 	return rc ? lost(h, rc, "request", err) : 0;
+}
+
+/* What is left of an answer that nobody wants, or has no memory for: the next one comes behind it. */
+static int skip(struct hosted *h, uint32_t len, struct pvctl_error *err)
+{
+	uint8_t rest[256];
+	uint32_t n;
+	int rc = 0;
+
+	for (; !rc && len; len -= n) {
+		n = len < sizeof(rest) ? len : (uint32_t)sizeof(rest);
+		rc = wire_recv(h->sock, rest, n, NULL);
+	}
+	return rc ? lost(h, rc, "answer", err) : 0;
 }
 
 /* The header of the answer to request id; a refusal's text is consumed. */
@@ -74,7 +91,6 @@ static int recv_header(struct hosted *h, uint32_t type, uint32_t id, struct prot
                        struct pvctl_error *err)
 {
 	char text[sizeof(err->msg)] = "";
-	uint8_t rest[256];
 	uint32_t n;
 	int rc;
 
@@ -87,12 +103,11 @@ static int recv_header(struct hosted *h, uint32_t type, uint32_t id, struct prot
 		return 0;
 	n = hdr->len < sizeof(text) ? hdr->len : (uint32_t)sizeof(text) - 1;
 	rc = wire_recv(h->sock, text, n, NULL);
-	for (hdr->len -= n; !rc && hdr->len; hdr->len -= n) {
-		n = hdr->len < sizeof(rest) ? hdr->len : (uint32_t)sizeof(rest);
-		rc = wire_recv(h->sock, rest, n, NULL);
-	}
 	if (rc)
 		return lost(h, rc, "answer", err);
+	rc = skip(h, hdr->len - n, err);
+	if (rc)
+		return rc;
 	return err_set(err, err_fold(hdr->code), PVCTL_ORIGIN_DAEMON, "%s", text[0] ? text : "pvctld refused a request");
 }
 
@@ -103,8 +118,8 @@ static int recv_body(struct hosted *h, const struct proto_header *hdr, uint8_t *
 	int rc;
 
 	if (!got) {
-		h->broken = true;
-		return err_nomem(err);
+		rc = skip(h, hdr->len, err);
+		return rc ? rc : err_nomem(err);
 	}
 	rc = wire_recv(h->sock, got, hdr->len, NULL);
 	if (rc)
@@ -129,7 +144,8 @@ static int hosted_request(struct transport *t, uint32_t type, const void *body, 
 		rc = recv_header(h, type, h->next_id, &hdr, &fd, err);
 	if (rc)
 		return rc;
-	rc = recv_body(h, &hdr, &got, err);
+	/* What was asked for is done: that no answer is wanted must not make it a failure for want of memory. */
+	rc = ret_body ? recv_body(h, &hdr, &got, err) : skip(h, hdr.len, err);
 	if (rc)
 		return rc;
 	if (ret_fd && fd < 0)
@@ -178,6 +194,8 @@ static int hosted_batch(struct transport *t, uint32_t type, const struct iovec *
 	int rc, ret;
 
 	ret = send_batch(h, type, bodies, n, err);
+	if (ret)
+		return ret; /* there will be no answers */
 	for (i = 0; i < n && !h->broken; i++) {
 		CLEANUP_FREE uint8_t *got = NULL;
 
@@ -212,17 +230,15 @@ static int64_t hosted_hypercall(struct transport *t, uint32_t op, uint64_t *args
 		rc = recv_header(h, PROTO_HYPERCALL, h->next_id, &hdr, NULL, err);
 	/* The caller tells a transport's failure from the hypervisor's by err. */
 	if (rc)
-		return -EIO;
+		return rc;
 	if (hdr.len < sizeof(reply) || hdr.len - sizeof(reply) > used)
 		rc = -EPROTO;
 	if (!rc)
 		rc = wire_recv(h->sock, &reply, sizeof(reply), NULL);
 	if (!rc)
 		rc = wire_recv(h->sock, t->arena, hdr.len - sizeof(reply), NULL);
-	if (rc) {
-		lost(h, rc, "hypercall", err);
-		return -EIO;
-	}
+	if (rc)
+		return lost(h, rc, "hypercall", err);
 	memcpy(args, reply.args, 5 * sizeof(*args));
 	return reply.ret;
 }

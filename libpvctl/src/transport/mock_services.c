@@ -19,25 +19,41 @@ static struct mock_node *find(struct mock *m, const char *path)
 	return NULL;
 }
 
-static void set(struct mock *m, const char *path, const void *value, size_t len)
+static struct mock_node *make(struct mock *m, const char *path)
 {
-	struct mock_node *n = find(m, path);
+	struct mock_node *n = realloc(m->node, (m->n_nodes + 1) * sizeof(*n));
 
+	if (!n)
+		return NULL;
+	m->node = n;
+	n = &m->node[m->n_nodes++];
+	memset(n, 0, sizeof(*n));
+	snprintf(n->path, sizeof(n->path), "%s", path);
+	return n;
+}
+
+/* The error's word, or NULL. */
+static const char *set(struct mock *m, const char *path, const void *value, size_t len)
+{
+	char *copy = malloc(len + 1);
+	struct mock_node *n = copy ? find(m, path) : NULL;
+
+	if (copy && !n)
+		n = make(m, path);
 	if (!n) {
-		m->node = realloc(m->node, (m->n_nodes + 1) * sizeof(*n));
-		n = &m->node[m->n_nodes++];
-		memset(n, 0, sizeof(*n));
-		snprintf(n->path, sizeof(n->path), "%s", path);
+		free(copy);
+		return "ENOMEM";
 	}
+	memcpy(copy, value, len);
 	free(n->value);
-	n->value = malloc(len + 1);
-	memcpy(n->value, value, len);
+	n->value = copy;
 	n->len = len;
+	return NULL;
 }
 
 void mock_store_set(struct transport *t, const char *path, const char *value)
 {
-	set(mock_of(t), path, value, strlen(value));
+	(void)set(mock_of(t), path, value, strlen(value));
 }
 
 static unsigned int remove_below(struct mock *m, const char *path)
@@ -81,23 +97,24 @@ void mock_forget(struct mock *m, uint32_t domid)
 	}
 }
 
-static int reply(const void *p, size_t len, void **ret_body, size_t *ret_len)
+static int reply(const void *p, size_t len, void **ret_body, size_t *ret_len, struct pvctl_error *err)
 {
-	char *copy = malloc(len + 1);
+	char *copy = ret_body ? malloc(len + 1) : NULL;
 
+	if (!ret_body)
+		return 0;
+	if (!copy)
+		return err_nomem(err);
 	if (len)
 		memcpy(copy, p, len);
 	copy[len] = '\0';
 	if (ret_len)
 		*ret_len = len;
-	if (ret_body)
-		*ret_body = copy;
-	else
-		free(copy);
+	*ret_body = copy;
 	return 0;
 }
 
-static int store(struct mock *m, const char *body, size_t len, void **ret_body, size_t *ret_len)
+static int store(struct mock *m, const char *body, size_t len, void **ret_body, size_t *ret_len, struct pvctl_error *err)
 {
 	struct { struct xsd_sockmsg hdr; char payload[4096]; } out;
 	const char *path = body + sizeof(out.hdr), *value = path + strlen(path) + 1, *error = NULL;
@@ -107,11 +124,10 @@ static int store(struct mock *m, const char *body, size_t len, void **ret_body, 
 	memcpy(out.payload, "OK", 3);
 	switch (out.hdr.type) {
 	case XS_WRITE:
-		set(m, path, value, len - (size_t)(value - body));
+		error = set(m, path, value, len - (size_t)(value - body));
 		break;
 	case XS_MKDIR:
-		if (!n)
-			set(m, path, "", 0);
+		error = n ? NULL : set(m, path, "", 0);
 		break;
 	case XS_SET_PERMS:
 		error = n ? NULL : "ENOENT";
@@ -134,7 +150,7 @@ static int store(struct mock *m, const char *body, size_t len, void **ret_body, 
 		out.hdr.len = (uint32_t)n->len;
 		memcpy(out.payload, n->value, n->len);
 	}
-	return reply(&out, sizeof(out.hdr) + out.hdr.len, ret_body, ret_len);
+	return reply(&out, sizeof(out.hdr) + out.hdr.len, ret_body, ret_len, err);
 }
 
 static int commit(struct mock *m, const char *body, size_t len, struct pvctl_error *err)
@@ -146,16 +162,18 @@ static int commit(struct mock *m, const char *body, size_t len, struct pvctl_err
 	d = mock_domain(m, c.domid);
 	if (!d || !d->introduced)
 		return err_set(err, -ESRCH, PVCTL_ORIGIN_DAEMON, "mock: no such domain");
+	d->config = strndup(body + sizeof(c), len - sizeof(c));
+	if (!d->config)
+		return err_set(err, -ENOMEM, PVCTL_ORIGIN_DAEMON, "mock: no memory");
 	d->committed = true;
 	memcpy(d->name, c.name, sizeof(d->name));
 	d->created = c.created_unix_ns;
 	if (c.flags & PROTO_COMMIT_UNPAUSE && d->has_context && d->pinned)
 		d->paused = false;
-	d->config = strndup(body + sizeof(c), len - sizeof(c));
 	return 0;
 }
 
-static int rows(struct mock *m, void **ret_body, size_t *ret_len)
+static int rows(struct mock *m, void **ret_body, size_t *ret_len, struct pvctl_error *err)
 {
 	struct proto_domain_row row[MOCK_DOMAINS];
 	unsigned int i, n = 0;
@@ -169,7 +187,7 @@ static int rows(struct mock *m, void **ret_body, size_t *ret_len)
 		row[n].created_unix_ns = m->domain[i].created;
 		memcpy(row[n++].name, m->domain[i].name, sizeof(row[0].name));
 	}
-	return reply(row, n * sizeof(row[0]), ret_body, ret_len);
+	return reply(row, n * sizeof(row[0]), ret_body, ret_len, err);
 }
 
 static int events(int *ret_fd)
@@ -201,11 +219,11 @@ int mock_request(struct transport *t, uint32_t type, const void *body, size_t le
 	d = mock_domain(m, domid);
 	switch (type) {
 	case PROTO_STORE:
-		return store(m, body, len, ret_body, ret_len);
+		return store(m, body, len, ret_body, ret_len, err);
 	case PROTO_COMMIT:
 		return commit(m, body, len, err);
 	case PROTO_DOMAINS:
-		return rows(m, ret_body, ret_len);
+		return rows(m, ret_body, ret_len, err);
 	case PROTO_EVENTS:
 		return events(ret_fd);
 	case PROTO_MEMORY_CHECK:
@@ -224,7 +242,7 @@ int mock_request(struct transport *t, uint32_t type, const void *body, size_t le
 		d->introduced = true;
 		return 0;
 	case PROTO_CONFIG:
-		return d->config ? reply(d->config, strlen(d->config), ret_body, ret_len) :
+		return d->config ? reply(d->config, strlen(d->config), ret_body, ret_len, err) :
 		                   err_set(err, -ENOENT, PVCTL_ORIGIN_DAEMON, "mock: no configuration");
 	case PROTO_RENAME:
 		memset(d->name, 0, sizeof(d->name));

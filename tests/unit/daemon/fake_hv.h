@@ -54,7 +54,7 @@ static inline void *fake_page(uint8_t *ram, uint32_t domid, uint32_t ref)
 }
 
 /* The hypervisor's side of raising an event in domain 0. */
-static void fake_raise(uint8_t *ram, int events_efd, uint32_t port)
+static inline void fake_raise(uint8_t *ram, int events_efd, uint32_t port)
 {
 	struct shared_info *s = (struct shared_info *)(void *)(ram + FAKE_SHARED_INFO);
 	uint64_t one = 1;
