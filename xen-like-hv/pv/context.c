@@ -268,7 +268,8 @@ int pv_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
 		return ret == -ERESTART_HC ? ret : -EINVAL;
 	set_handlers(v, c);
 	set_registers(v, c);
-	v->is_initialised = true;
+	/* Another vCPU may be about to bring it up: after all the rest. */
+	__atomic_store_n(&v->is_initialised, true, __ATOMIC_RELEASE);
 	return 0;
 }
 
