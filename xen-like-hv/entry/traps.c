@@ -12,6 +12,7 @@
 #include "x86/page.h"
 #include "x86/printk.h"
 #include "x86/processor.h"
+#include "x86/smap.h"
 #include "x86/spinlock.h"
 #include "x86/traps.h"
 
@@ -119,6 +120,7 @@ void do_exception(struct cpu_user_regs *regs)
 	unsigned int before;
 
 	longest_irqs_off();
+	smap_check_closed();
 	/* Before anything can take another exception. */
 	if (likely(vector == TRAP_page_fault))
 		extra = read_cr2();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "x86/smap.h"
 #include "x86/page.h"
+#include "x86/printk.h"
 #include "x86/processor.h"
 
 struct smap_site { uint64_t at, last; };
@@ -20,3 +21,10 @@ void smap_init(void)
 		p[2] = (uint8_t)s->last;
 	}
 }
+
+#ifdef HV_DEBUG
+void smap_check_closed(void)
+{
+	BUG_ON(cpu_features.smap && (read_rflags() & RFLAGS_AC));
+}
+#endif

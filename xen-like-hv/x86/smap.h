@@ -32,5 +32,12 @@
 
 /* On the boot CPU, before anything is read of a guest. */
 void smap_init(void);
+
+/* On the ways in, where it is closed. */
+#ifdef HV_DEBUG
+void smap_check_closed(void);
+#else
+#define smap_check_closed() ((void)0)
+#endif
 #endif
 #endif

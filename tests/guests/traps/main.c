@@ -19,9 +19,23 @@ static void wrmsr(uint32_t msr, uint64_t val)
 	__asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)val), "d"((uint32_t)(val >> 32)));
 }
 
+/* In ring 0 it would switch SMAP off; the hypervisor's debug build looks whether it does. */
+static void set_ac(bool on)
+{
+	uint64_t flags;
+
+	__asm__ volatile("pushfq; popq %0" : "=r"(flags));
+	flags = on ? flags | 1UL << 18 : flags & ~(1UL << 18);
+	__asm__ volatile("pushq %0; popfq" : : "r"(flags) : "cc");
+}
+
 static void exceptions(void)
 {
 	uint64_t x = 0;
+
+	set_ac(true);
+	EXPECT_TRAP(3, __asm__ volatile("int3"));
+	set_ac(false);
 
 	EXPECT_TRAP(6, __asm__ volatile("ud2"));
 	EXPECT_TRAP(0, __asm__ volatile("xor %%edx, %%edx; divl %0" : "+m"(x) : "a"(1) : "edx"));
