@@ -30,8 +30,12 @@ static void serve(void)
 	static struct fake_hv hv;
 	struct pvctl_error e;
 	pthread_t t;
-	pid_t qemu = fork();
+	int alive[2];
+	pid_t qemu;
 
+	if (pipe(alive))
+		_exit(2);
+	qemu = fork();
 	if (nofile)
 		setrlimit(RLIMIT_NOFILE, &(struct rlimit){ nofile, nofile });
 	/* What stands for QEMU only has to be there, and to end when the node does. */
@@ -41,7 +45,13 @@ static void serve(void)
 		_exit(33);
 	}
 	d.node.qemu_pid = qemu;
+	close(alive[1]);
+	/* What valgrind does not know: the end of a pipe tells the same. */
 	d.node.qemu_pidfd = (int)syscall(SYS_pidfd_open, qemu, 0);
+	if (d.node.qemu_pidfd < 0)
+		d.node.qemu_pidfd = alive[0];
+	else
+		close(alive[0]);
 	hv = (struct fake_hv){ d.node.ram, d.node.hv_efd[NODE_VEC_MAILBOX], d.node.hv_efd[NODE_VEC_SEND],
 			       d.node.host_efd[NODE_VEC_DONE], false };
 	if (loop_init(&d.loop) || pthread_create(&t, NULL, fake_main, &hv) || daemon_serve(&d, &e))
