@@ -35,6 +35,7 @@ struct ctl_conn {
 	struct loop_task resume;
 	struct mbox_call call;
 	uint64_t call_handle;         /* args[0] as it was asked */
+	bool begun;                   /* a part of what it asks for is done already */
 	struct store_conn *store;
 	struct fifo store_reply;
 };
