@@ -174,7 +174,8 @@ static void take_events(struct session *s)
 
 	int rc = 0;
 
-	while (s->events && !s->events_broken && (rc = pvctl_events_next(s->events, &ev, NULL)) == 1) {
+	/* What follows its return is about the domain that it is then: that may have ended by now. */
+	while (s->events && !s->events_broken && !s->restarted_as && (rc = pvctl_events_next(s->events, &ev, NULL)) == 1) {
 		if (ev.type == PVCTL_EVENT_SHUTDOWN && ev.domid == s->domid) {
 			s->was_shut_down = true;
 			s->reason = ev.reason;
@@ -206,7 +207,7 @@ static enum end pump(struct session *s)
 			{ .fd = s->fd, .events = (short)(POLLIN | (s->n_typed ? POLLOUT : 0)) },
 			/* Not a terminal: what does not fit yet waits in the pipe. */
 			{ .fd = s->input_open && (s->raw || s->n_typed < TYPED_MAX) ? STDIN_FILENO : -1, .events = POLLIN },
-			{ .fd = s->events && !s->events_broken ? pvctl_events_fd(s->events) : -1, .events = POLLIN },
+			{ .fd = s->events && !s->events_broken && !s->restarted_as ? pvctl_events_fd(s->events) : -1, .events = POLLIN },
 		};
 		enum end end = END_NONE;
 

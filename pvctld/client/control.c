@@ -251,7 +251,7 @@ void control_answer_all(struct daemon *d)
 
 		if (!c->busy || c->gone || c->head.type == PROTO_NODE_STOP)
 			continue;
-		if (mbox_take_back(&d->mbox, &c->call)) {
+		if (!c->begun && mbox_take_back(&d->mbox, &c->call)) {
 			ctl_refuse(c, -ETIMEDOUT, why);
 			ctl_flush(c);
 			conn_want(c);

@@ -38,6 +38,7 @@ struct ctl_conn {
 	struct mbox_call call;
 	struct dom *made;             /* what the domain that is being created will be known by */
 	uint64_t call_handle;         /* args[0] as it was asked */
+	bool begun;                   /* a part of what it asks for is done already */
 	struct store_conn *store;
 	struct fifo store_reply;
 	bool store_starved;           /* there was no memory for it */

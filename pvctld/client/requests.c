@@ -165,11 +165,17 @@ static void config(struct ctl_conn *c)
 static void node_info(struct ctl_conn *c)
 {
 	struct daemon *d = c->d;
-	struct pvctl_node_info i = { .running = 1, .pid = (uint32_t)getpid(), .qemu_pid = (uint32_t)d->node.qemu_pid,
-				     .memory_bytes = d->node.ram_bytes, .cpus = d->node.cpus,
-				     .uptime_ns = now_ns() - d->started_ns, .domains = dom_count(d),
-				     .silent_ns = d->mbox.slow ? d->mbox.silent_ns : 0 };
+	struct pvctl_node_info i;
 
+	memset(&i, 0, sizeof(i)); /* what lies between its members is sent, too */
+	i.running = 1;
+	i.pid = (uint32_t)getpid();
+	i.qemu_pid = (uint32_t)d->node.qemu_pid;
+	i.memory_bytes = d->node.ram_bytes;
+	i.cpus = d->node.cpus;
+	i.uptime_ns = now_ns() - d->started_ns;
+	i.domains = dom_count(d);
+	i.silent_ns = d->mbox.slow ? d->mbox.silent_ns : 0;
 	backing_describe(d, &i);
 	snprintf(i.name, sizeof(i.name), "%s", d->opt.node);
 	memcpy(i.accel, d->node.accel, sizeof(i.accel));

@@ -53,6 +53,7 @@ static bool watch_before(struct ctl_conn *c)
 	dom = op.cmd == XEN_DOMCTL_destroydomain ? dom_find(c->d, op.domain) : NULL;
 	if (dom)
 		dom_forget(dom);
+	c->begun = dom != NULL;
 	return true;
 }
 
@@ -133,6 +134,7 @@ void request_hypercall(struct ctl_conn *c)
 	c->call.arena_len = arena_len;
 	c->call.done = done;
 	c->call.data = c;
+	c->begun = false;
 	if (watch_before(c))
 		mbox_queue(&c->d->mbox, &c->call);
 }

@@ -3,19 +3,46 @@
 #include "libpvctl/src/util/fd.h"
 #include "pvctld/base/log.h"
 #include "pvctld/core/daemon.h"
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #define MAX_JSON (1u << 20)
+#define TRIES 5u
+
+static int build(const char *node, const struct pvctl_config *config, struct pvctl_error *err)
+{
+	struct pvctl_open_opts oo = { .size = sizeof(oo), .node = node };
+	struct pvctl *ctx = NULL;
+	uint32_t domid;
+	int rc = pvctl_open(&oo, &ctx, err);
+
+	rc = rc ? rc : pvctl_domain_create(ctx, config, NULL, &domid, err);
+	pvctl_close(ctx);
+	return rc;
+}
+
+/* A hypervisor that is silent for a while does not cost a domain its restart. */
+static int build_patiently(const char *node, const struct pvctl_config *config, struct pvctl_error *err)
+{
+	struct pvctl_node_info i;
+	int rc = build(node, config, err);
+
+	for (unsigned int tries = 1; rc == -ETIMEDOUT && tries < TRIES; tries++) {
+		log_line("restart: %s", err->msg);
+		while (!pvctl_node_get(node, &i, err) && i.silent_ns)
+			sleep(1);
+		rc = build(node, config, err);
+	}
+	return rc;
+}
 
 int rebuild_main(const char *node, const char *config_file)
 {
-	struct pvctl_open_opts oo = { .size = sizeof(oo), .node = node };
 	struct pvctl_config *config = NULL;
-	struct pvctl *ctx = NULL;
 	struct pvctl_error e = { 0 };
-	uint32_t domid;
 	char *json = NULL;
 	int rc;
 
@@ -26,11 +53,9 @@ int rebuild_main(const char *node, const char *config_file)
 		return 1;
 	}
 	rc = pvctl_config_from_json(json, &config, &e);
-	rc = rc ? rc : pvctl_open(&oo, &ctx, &e);
-	rc = rc ? rc : pvctl_domain_create(ctx, config, NULL, &domid, &e);
+	rc = rc ? rc : build_patiently(node, config, &e);
 	if (rc)
 		log_line("restart: %s", e.msg);
-	pvctl_close(ctx);
 	pvctl_config_free(config);
 	free(json);
 	return rc ? 1 : 0;

@@ -96,7 +96,7 @@ END
 img=$W/failing.img
 truncate -s 8M "$img"
 once='dd+if=/dev/zero+of=/dev/xvda+bs=4096+count=1+conv=notrunc,fsync'
-t "a guest with a disk" pvctl create -q "$(linux failing "insmod+/lib/modules/xen-blkfront.ko;sleep+1;$once&&echo+FLUSH-1;sleep+8;$once||echo+NO-FLUSH-2;sleep+1;$once||echo+NO-FLUSH-3;dd+if=/dev/xvda+of=/dev/null+iflag=direct+count=1&&echo+READ" \
+t "a guest with a disk" pvctl create -q "$(linux failing "insmod+/lib/modules/xen-blkfront.ko;sleep+1;$once&&echo+FLUSH-1;while+$once;do+sleep+1;done;echo+NO-FLUSH-2;sleep+1;$once||echo+NO-FLUSH-3;dd+if=/dev/xvda+of=/dev/null+bs=4096+skip=8+count=1&&echo+READ;sleep+600" \
 	"disk=[\"$img,raw,xvda,rw\"]")"
 t "it flushes" eventually 90 console_has failing '^FLUSH-1'
 strace -f -qq -p "$pid" -e trace=fdatasync -e inject=fdatasync:error=EIO:when=1 -o "$W/fail.out" 2>/dev/null &

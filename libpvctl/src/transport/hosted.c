@@ -307,7 +307,8 @@ static void hosted_close(struct transport *t)
 		close(h->ram_fd);
 	if (h->sock >= 0)
 		close(h->sock);
-	free(t->arena);
+	if (t->arena)
+		munmap(t->arena, t->arena_size);
 	free(h);
 }
 
@@ -401,6 +402,7 @@ int transport_open_hosted(const char *node, struct transport **ret, struct pvctl
 	struct hosted *h = calloc(1, sizeof(*h));
 	CLEANUP_FREE void *body = NULL;
 	size_t len = 0;
+	void *arena;
 	int rc;
 
 	if (!h)
@@ -422,11 +424,13 @@ int transport_open_hosted(const char *node, struct transport **ret, struct pvctl
 	h->t.arena_size = (PROTO_MAX_BODY - sizeof(struct proto_hypercall_reply) - sizeof(struct proto_hypercall)) & -PAGE_BYTES;
 	if (h->t.arena_size > h->hello.arena_bytes)
 		h->t.arena_size = h->hello.arena_bytes & -PAGE_BYTES;
-	h->t.arena = aligned_alloc(PAGE_BYTES, h->t.arena_size);
-	if (!h->t.arena) {
+	/* Gaps between arguments, and room for what comes back, are sent, too: they are zero, not whatever the heap held. */
+	arena = mmap(NULL, h->t.arena_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (arena == MAP_FAILED) {
 		rc = err_nomem(err);
 		goto fail;
 	}
+	h->t.arena = arena;
 	*ret = &h->t;
 	return 0;
 fail:

@@ -30,8 +30,12 @@ static void serve(void)
 	static struct fake_hv hv;
 	struct pvctl_error e;
 	pthread_t t;
-	pid_t qemu = fork();
+	int alive[2];
+	pid_t qemu;
 
+	if (pipe(alive))
+		_exit(2);
+	qemu = fork();
 	if (nofile)
 		setrlimit(RLIMIT_NOFILE, &(struct rlimit){ nofile, nofile });
 	/* What stands for QEMU only has to be there, and to end when the node does. */
@@ -41,7 +45,13 @@ static void serve(void)
 		_exit(33);
 	}
 	d.node.qemu_pid = qemu;
+	close(alive[1]);
+	/* What valgrind does not know: the end of a pipe tells the same. */
 	d.node.qemu_pidfd = (int)syscall(SYS_pidfd_open, qemu, 0);
+	if (d.node.qemu_pidfd < 0)
+		d.node.qemu_pidfd = alive[0];
+	else
+		close(alive[0]);
 	hv = (struct fake_hv){ d.node.ram, d.node.hv_efd[NODE_VEC_MAILBOX], d.node.hv_efd[NODE_VEC_SEND],
 			       d.node.host_efd[NODE_VEC_DONE], false };
 	if (loop_init(&d.loop) || pthread_create(&t, NULL, fake_main, &hv) || daemon_serve(&d, &e))
@@ -873,6 +883,36 @@ START_TEST(silence_is_told)
 }
 END_TEST
 
+/* Its rings are let go of before it is destroyed: so it is destroyed, though another's call was before it. */
+START_TEST(destruction_is_not_half_done)
+{
+	struct { struct proto_header h; struct proto_hypercall q; struct xen_domctl op; } m = {
+		.h = { PROTO_HYPERCALL, sizeof(m.q) + sizeof(m.op), 7, 0 }, .q.op = __HYPERVISOR_domctl,
+	};
+	int fd = dial(d.control_path), ev = events_of(fd), first = dial(d.control_path), second = dial(d.control_path);
+	uint32_t id = build(fd, "a", "{\"name\":\"a\"}"), bare = 0;
+	char text[400];
+
+	/* One without rings: nothing of ours is in the way of the queue. */
+	ck_assert_int_eq(domctl(fd, XEN_DOMCTL_createdomain, &bare), 0);
+	m.q.args[0] = NODE_ARENA_BASE;
+	m.op.cmd = XEN_DOMCTL_destroydomain;
+	m.op.interface_version = XEN_DOMCTL_INTERFACE_VERSION;
+	m.op.domain = (domid_t)bare;
+	freeze(true);
+	send_count(first);
+	usleep(100000);
+	ck_assert_int_eq(write(second, &m, sizeof(m)), sizeof(m));
+	ck_assert_int_eq(code_of_answer(second, text, sizeof(text)), -ETIMEDOUT);
+	ck_assert_ptr_nonnull(strstr(text, "may yet be done"));
+	freeze(false);
+	while (node_event(ev) != PVCTL_EVENT_NODE_BACK)
+		;
+	ck_assert(within(is_gone, bare));
+	ck_assert(!is_gone(id));
+}
+END_TEST
+
 /* The daemon's own call, in the midst of a request: others are served all the same, and it is done when it can be. */
 START_TEST(silence_in_an_own_call)
 {
@@ -1076,6 +1116,7 @@ int main(int argc, char **argv)
 	tcase_add_test(c, memory_is_allocated_when_asked);
 	tcase_add_test(c, rude_clients);
 	tcase_add_test(c, silence_is_told);
+	tcase_add_test(c, destruction_is_not_half_done);
 	tcase_add_test(c, silence_in_an_own_call);
 	tcase_add_loop_test(c, late_answer_to_nobody, 0, 2);
 	tcase_add_loop_test(c, death_while_slow, 0, 8);
