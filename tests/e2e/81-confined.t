@@ -38,7 +38,7 @@ for line in open(listing):
     # Those of whoever loads modules, looks into processes, sets the clock and the like: nobody's.
     if any(caps[n] >> c & 1 for n in caps for c in (16, 17, 19, 20, 22, 25, 26, 33, 38, 39, 40)):
         bad.append(f'{process}: capabilities {caps}')
-    if process != 'pvctld' and int(status['CapBnd'], 16):
+    if process in ('qemu', 'nbd') and int(status['CapBnd'], 16):
         bad.append(f'{process}: bounding set {status["CapBnd"]}')
     got['no_new_privs'], got['filter'] = status['NoNewPrivs'].strip(), status['Seccomp'].strip()
     for ns in ('net', 'mnt', 'ipc', 'uts'):
@@ -53,7 +53,7 @@ for line in open(listing):
     if process != 'pvctld':
         for fd in os.listdir(proc + '/fd'):
             to = os.readlink(f'{proc}/fd/{fd}')
-            known = r'^(/dev/null|/memfd:pvctl-(ram|doorbells)|anon_inode:.*|socket:.*|pipe:.*|.*/(hv|qemu)\.log|.*/(base|over)\.qcow2)( \(deleted\))?$'
+            known = r'^(/dev/null|/memfd:pvctl-(ram|doorbells)|/etc/resolv\.conf|anon_inode:.*|socket:.*|pipe:.*|.*/(hv|qemu)\.log|.*/(base|over)\.qcow2)( \(deleted\))?$'
             if not re.match(known, to):
                 bad.append(f'{process}: descriptor {fd} is {to}')
     seen += 1
@@ -68,6 +68,7 @@ look() {
 	pid=$(as "$3" "$PVCTL" node info --json | python3 -c 'import json,sys; n=json.load(sys.stdin); print(n["pid"], n["qemu_pid"])')
 	printf 'pvctld %s\nqemu %s\n' $pid >"$W/processes"
 	pgrep -P "${pid% *}" qemu-nbd | sed 's/^/nbd /' >>"$W/processes"
+	pgrep -P "${pid% *}" pvctl-usernet | sed 's/^/usernet /' >>"$W/processes"
 	t "$1: all processes are there" [ "$(grep -c . "$W/processes")" -eq "$4" ]
 	t "$1: they run with what docs/threat-model.md says" compare "$1" "$2"
 }
@@ -78,18 +79,18 @@ if ! command -v setpriv >/dev/null || ! unshare -Un true 2>/dev/null; then
 	exit
 fi
 export SECRET=do-not-tell
-NR=2
+NR=3
 if command -v qemu-img >/dev/null && command -v qemu-nbd >/dev/null; then
 	qemu-img create -q -f qcow2 "$W/base.qcow2" 8M
 	qemu-img create -q -f qcow2 -F qcow2 -b base.qcow2 "$W/over.qcow2"
-	NR=3
+	NR=4
 fi
-disk() { [ $NR -eq 2 ] || echo "disk=[\"$W/over.qcow2,qcow2,xvda\"]"; }
+disk() { [ $NR -eq 3 ] || echo "disk=[\"$W/over.qcow2,qcow2,xvda\"]"; }
 case $(id -u) in
 0) me=root ;;
 *) me=user ;;
 esac
-t "a domain with a disk" pvctl create -q -p "$(config one "$(disk)")"
+t "a domain with a disk" pvctl create -q -p "$(config one "$(disk)" 'vif=["link=user"]')"
 look $me "$(id -u)" "" $NR
 t "node info says what is in force" eval "pvctl node info | grep -q '^qemu_confinement.*no network.*system call list' && pvctl node info | grep -q '^daemon_confinement.*clean environment'"
 t "node stop" pvctl node stop --force
@@ -99,11 +100,11 @@ if [ $me != root ]; then
 else
 	# The build tree may lie where others must not look.
 	mkdir "$W/bin" "$W/urun" "$W/ustate"
-	cp "$O/pvctl/pvctl" "$O/pvctld/pvctld" "$O"/pvctl-jail{,.so} "$O/xen-like-hv.elf" "$O/libpvctl.so.0" "$KERNEL" "$RAMDISK" "$W/bin/"
+	cp "$O/pvctl/pvctl" "$O/pvctld/pvctld" "$O"/pvctl-jail{,.so} "$O/pvctl-usernet" "$O/xen-like-hv.elf" "$O/libpvctl.so.0" "$KERNEL" "$RAMDISK" "$W/bin/"
 	chmod -R a+rX "$W" && chown $UID1:$UID1 "$W/urun" "$W/ustate" "$W"/*.qcow2 && chmod 700 "$W/urun" "$W/ustate"
 	export LD_LIBRARY_PATH=$W/bin PVCTL_RUN_DIR=$W/urun PVCTL_STATE_DIR=$W/ustate XDG_CACHE_HOME=$W/ustate HOME=$W/ustate
 	PVCTL=$W/bin/pvctl KERNEL=$W/bin/$(basename "$KERNEL") RAMDISK=$W/bin/$(basename "$RAMDISK")
-	f=$(config two "$(disk)")
+	f=$(config two "$(disk)" 'vif=["link=user"]')
 	chmod 644 "$f"
 	t "a user's domain with a disk" as $UID1 "$PVCTL" create -q -p "$f"
 	look user $UID1 $UID1 $NR
