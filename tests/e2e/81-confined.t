@@ -110,4 +110,35 @@ else
 	look user $UID1 $UID1 $NR
 	t "his node stops" as $UID1 "$PVCTL" node stop --force
 fi
+
+# What an escape would try, by a program in QEMU's place. It needs the C library only, which is loaded by then.
+if [ -x "$O/tests/e2e/jailed" ]; then
+	[ -x "$W/bin/jailed" ] || { mkdir -p "$W/bin" && cp "$O"/pvctl-jail{,.so} "$W/bin/"; }
+	cp "$O/tests/e2e/jailed" "$W/bin/" && chmod -R a+rX "$W/bin"
+	echo given >"$W/given"
+	jailed() { # UID PROFILE
+		as "$1" sh -c 'exec "$1/bin/pvctl-jail" "$2" --open 7=/some/name -- "$1/bin/jailed" "$2" /some/name 7<>"$1/given"' sh "$W" "$2"
+	}
+	users=
+	[ $me != root ] || { users=$UID1 && chown $UID1 "$W/given"; }
+	for u in "" $users; do
+		for p in tcg nbd; do t "as ${u:-$(id -un)} in the jail of profile $p nothing else can be done" jailed "$u" $p; done
+	done
+else
+	skip "escapes" "make e2e-tools"
+fi
+
+# Where the host forbids namespaces, it is said, and the rest is in force.
+forbidden() {
+	unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-all --inh-caps=-all --no-new-privs "$@"' sh "$@"
+}
+if [ $me = root ] && forbidden true 2>/dev/null; then
+	export PVCTL_RUN_DIR=$W/run PVCTL_STATE_DIR=$W/state
+	PVCTL=$O/pvctl/pvctl
+	t "without namespaces a node starts" forbidden "$PVCTL" node start
+	t "and says what it lacks" eval "pvctl node info | grep -q '^qemu_confinement *: no capabilities, system call list'"
+	t "it stops" pvctl node stop
+else
+	skip "no namespaces" "only root can forbid them here"
+fi
 done_testing
