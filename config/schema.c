@@ -15,6 +15,8 @@
 	CHOICE(n, "destroy restart rename-restart preserve coredump-destroy coredump-restart", "soft-reset", fb, h)
 #define LATER(n, k, h) { .name = n, .kind = CFG_KIND_##k, .status = CFG_STATUS_LATER, .help = h }
 #define IGNORED(n, h) { .name = n, .kind = CFG_KIND_ANY, .status = CFG_STATUS_IGNORED, .help = h }
+/* Changes less than running the guest without it would; only what asks for it is told. */
+#define WITHOUT(n, k, h) { .name = n, .kind = CFG_KIND_##k, .status = CFG_STATUS_IGNORED, .help = h }
 #define HVM(n) IGNORED(n, "for HVM guests only")
 #define ARM(n) IGNORED(n, "for Arm only")
 
@@ -43,6 +45,8 @@ static const struct cfg_key keys[] = {
 	ACTION("on_reboot", "restart", "what to do when the guest reboots"),
 	ACTION("on_crash", "destroy", "what to do when the guest crashes"),
 	ACTION("on_watchdog", "destroy", "what to do when the guest's watchdog runs out"),
+	NUMBER("restart_limit", 0, 100, "5", "restarts within restart_window after which a domain that keeps crashing is kept, stopped; 0: no limit"),
+	NUMBER("restart_window", 1, 86400, "60", "seconds in which restart_limit restarts count"),
 	{ .name = "cpus", .kind = CFG_KIND_TEXTS, .fallback = "all",
 	  .help = "CPUs of the node that may run the domain: `all', `0-3,^1'; a list has an entry for each vCPU" },
 	{ .name = "cpus_soft", .kind = CFG_KIND_TEXTS, .fallback = "all",
@@ -61,12 +65,6 @@ static const struct cfg_key keys[] = {
 	{ .name = "builder", .kind = CFG_KIND_CHOICE, .status = CFG_STATUS_OLD, .choices = "generic linux", .later = "hvm",
 	  .help = "old form of type=\"pv\"" },
 
-	LATER("cpuid", ANY, "what CPUID shows to the guest"),
-	LATER("tsc_mode", STRING, "how the time stamp counter behaves"),
-	LATER("vfb", LIST, "virtual screen"),
-	LATER("vnc", BOOL, "virtual screen shown over VNC"),
-	LATER("sdl", BOOL, "virtual screen in a window"),
-	LATER("vkb", LIST, "virtual keyboards"),
 	LATER("pci", LIST, "PCI devices given to the guest"),
 	LATER("usbctrl", LIST, "USB controllers"),
 	LATER("usbdev", LIST, "USB devices given to the guest"),
@@ -78,15 +76,22 @@ static const struct cfg_key keys[] = {
 	LATER("ioports", LIST, "I/O ports given to the guest"),
 	LATER("iomem", LIST, "I/O memory given to the guest"),
 	LATER("irqs", LIST, "interrupts given to the guest"),
-	LATER("e820_host", BOOL, "the host's memory map in the guest"),
 	LATER("driver_domain", BOOL, "the guest may serve devices to others"),
-	LATER("pool", STRING, "pool of CPUs"),
-	LATER("localtime", BOOL, "the guest's clock shows local time"),
-	LATER("rtc_timeoffset", NUMBER, "the guest's clock is off by so many seconds"),
-	LATER("xenstore_quota", LIST, "limits in the store"),
+	{ .name = "pool", .kind = CFG_KIND_CHOICE, .status = CFG_STATUS_OLD, .choices = "Pool-0",
+	  .help = "there is one pool of CPUs" },
 	LATER("pvshim", BOOL, "PV guest inside a PVH one"),
-	LATER("nestedhvm", BOOL, "virtualization inside the guest"),
 
+	WITHOUT("vfb", LIST, "no virtual screen yet: the guest runs without one, its console is pvctl console"),
+	WITHOUT("vnc", BOOL, "no virtual screen yet: the guest runs without one, its console is pvctl console"),
+	WITHOUT("sdl", BOOL, "no virtual screen yet: the guest runs without one, its console is pvctl console"),
+	WITHOUT("vkb", LIST, "no virtual keyboards yet"),
+	WITHOUT("cpuid", ANY, "the guest sees what the node's CPUs have"),
+	WITHOUT("tsc_mode", STRING, "the time stamp counter is native"),
+	WITHOUT("localtime", BOOL, "the guest's clock starts with UTC"),
+	WITHOUT("rtc_timeoffset", NUMBER, "the guest's clock starts with UTC"),
+	WITHOUT("e820_host", BOOL, "no PCI devices yet"),
+	WITHOUT("xenstore_quota", LIST, "the store's limits are the same for all"),
+	WITHOUT("nestedhvm", BOOL, "for HVM guests only"),
 	IGNORED("vncautopass", "no virtual screen yet"),
 	IGNORED("vnclisten", "no virtual screen yet"),
 	IGNORED("vncdisplay", "no virtual screen yet"),

@@ -22,7 +22,7 @@ enum cfg_kind {
 enum cfg_status {
 	CFG_STATUS_SUPPORTED,
 	CFG_STATUS_LATER,   /* changes what the guest is: refused when it asks for something */
-	CFG_STATUS_IGNORED, /* has no meaning for the guests there are: a warning */
+	CFG_STATUS_IGNORED, /* has no meaning for the guests there are, or they run as well without: a warning */
 	CFG_STATUS_OLD      /* old form of another key, checked and then dropped */
 };
 

@@ -35,7 +35,8 @@ static unsigned int edit_distance(const char *a, size_t la, const char *b, size_
 const char *cfg_suggest(const char *word, const char *(*next)(const void *data, size_t i), const void *data)
 {
 	size_t len = strlen(word);
-	unsigned int best = (unsigned int)(len < 4 ? 1 : len < 7 ? 2 : 3) + 1;
+	/* A letter in four may be wrong, at most three: dhcp is no mistyped hap. */
+	unsigned int best = (unsigned int)(len < 6 ? 1 : len < 10 ? 2 : 3) + 1;
 	const char *found = NULL, *candidate;
 
 	if (len < 2 || len > WORD_MAX)

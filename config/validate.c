@@ -20,16 +20,41 @@ static const struct cfg_source *source_of(const struct check *c, struct cfg_pos 
 #define report(c, severity, where, hint, ...) \
 	cfg_report((c)->diag, severity, source_of(c, where), (where).offset, hint, __VA_ARGS__)
 
+/* Nobody is sent to a key that does nothing: those that are ignored are left out. */
 static const char *next_key(const void *data, size_t i)
 {
-	const struct cfg_key *key = cfg_key_at(i);
+	const struct cfg_key *key;
 
-	return key ? key->name : NULL;
+	for (size_t k = 0; (key = cfg_key_at(k)); k++)
+		if (key->status != CFG_STATUS_IGNORED && !i--)
+			return key->name;
+	return NULL;
+}
+
+/* What other tools and older ones call it. */
+static const char *known_elsewhere(const char *name)
+{
+	static const struct {
+		const char *theirs, *ours;
+	} names[] = {
+		{ "initrd", "ramdisk" }, { "initramfs", "ramdisk" }, { "image", "kernel" }, { "append", "cmdline" },
+		{ "args", "cmdline" }, { "cmd_line", "cmdline" }, { "kernel_args", "cmdline" },
+		{ "cpu_cap", "cap" }, { "weight", "cpu_weight" }, { "cpu", "cpus" }, { "affinity", "cpus" },
+		{ "max_vcpus", "maxvcpus" }, { "max_memory", "maxmem" }, { "max_mem", "maxmem" }, { "ram", "memory" },
+		{ "bootargs", "bootloader_args" }, { "bootentry", "bootloader_args" },
+		{ "nics", "vif" }, { "nic", "vif" }, { "network", "vif" }, { "hostname", "name" },
+		{ "on_shutdown", "on_poweroff" }, { "on_halt", "on_poweroff" }, { "restart", "on_reboot" },
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(names[i].theirs, name))
+			return names[i].ours;
+	return NULL;
 }
 
 static void check_unknown(const struct check *c, const struct cfg_setting *s)
 {
-	const char *near = cfg_suggest(s->key, next_key, NULL);
+	const char *near = known_elsewhere(s->key) ? known_elsewhere(s->key) : cfg_suggest(s->key, next_key, NULL);
 	char hint[96];
 
 	snprintf(hint, sizeof(hint), "did you mean `%s'?", near ? near : "");
@@ -172,6 +197,8 @@ static void check_setting(const struct check *c, const struct cfg_setting *s)
 			report(c, CFG_ERROR, s->pos, NULL, "%s: not supported yet (%s)", s->key, key->help);
 		break;
 	case CFG_STATUS_IGNORED:
+		if (key->kind != CFG_KIND_ANY && asks_for_nothing(key, &s->value))
+			break;
 		report(c, c->flags & CFG_STRICT ? CFG_ERROR : CFG_WARNING, s->pos, NULL, "%s: %s (%s)", s->key,
 		       c->flags & CFG_STRICT ? "not used" : "ignored", key->help);
 		break;

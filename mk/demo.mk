@@ -16,4 +16,10 @@ demo-debian:
 	$(Q)tools/install-deps debian
 	$(Q)$(MAKE) --no-print-directory all O=$(O)
 	$(Q)O=$(O) tools/demo-debian
-.PHONY: deps deps-check guest demo demo-debian
+
+# A clean root of the other supported release, as root: make check-release RELEASE=trixie WHAT="make check".
+RELEASE ?= $(shell . /etc/os-release && [ "$$VERSION_CODENAME" = trixie ] && echo bookworm || echo trixie)
+WHAT ?= make demo
+check-release: deps-check
+	$(Q)tests/release/run "$(RELEASE)" "$(WHAT)"
+.PHONY: deps deps-check guest demo demo-debian check-release

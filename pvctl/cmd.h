@@ -18,6 +18,7 @@ struct globals {
 	bool carriage;      /* -t: progress also where there is no terminal */
 	bool timestamps;    /* -T */
 	const char *node;   /* NULL: default */
+	bool as_xl;         /* called by that name: scripts for xl know of no node that would have to be started */
 };
 extern struct globals globals;
 
@@ -69,6 +70,8 @@ void print_overview(FILE *out);
 /* ---- the library ---- */
 /* Prints to stderr why it failed; NULL then. */
 struct pvctl *node_open(void);
+/* For pvctl_open_opts.log. */
+void node_log(void *data, int level, const char *msg);
 /* Starts the default node when none runs and says so. */
 struct pvctl *node_open_or_start(void);
 int node_start_reported(const struct pvctl_node_start_opts *opts, struct pvctl_error *err);

@@ -35,9 +35,11 @@ static int run_detach(const struct command *cmd, const struct parsed *in)
 	rc = domain_resolve(ctx, in->argv[0], &domid);
 	if (rc)
 		goto out;
+	interrupts_say("%s", "the guest may still let go of the disk");
 	progress_begin("waiting for the guest to let go");
 	rc = pvctl_disk_detach(ctx, domid, in->argv[1], &o, &err);
 	progress_end();
+	interrupts_quiet();
 	if (rc)
 		rc = fail("block-detach", in->argv[1], &err);
 out:
@@ -76,6 +78,7 @@ static void disk_json(struct json *j, const struct pvctl_disk_info *d)
 	json_u64(j, "flushes", d->flushes);
 	json_u64(j, "discards", d->discards);
 	json_u64(j, "errors", d->errors);
+	json_bool(j, "failed", d->failed);
 	json_u64(j, "read_sectors", d->read_sectors);
 	json_u64(j, "write_sectors", d->write_sectors);
 	json_u64(j, "discard_sectors", d->discard_sectors);

@@ -23,9 +23,11 @@ static int change(const struct command *cmd, const struct parsed *in, const char
 	rc = domain_resolve(ctx, in->argv[0], &domid);
 	if (rc)
 		goto out;
+	interrupts_say("the drive has no medium once the guest has let go of the old one");
 	progress_begin("waiting for the guest to let go");
 	rc = pvctl_disk_change(ctx, domid, in->argv[1], target, &o, &err);
 	progress_end();
+	interrupts_quiet();
 	if (rc)
 		rc = fail(cmd->name, in->argv[1], &err);
 out:

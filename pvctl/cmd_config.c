@@ -27,7 +27,7 @@ static int check_run(const struct command *cmd, const struct parsed *in)
 
 	if (rc)
 		return rc;
-	if (pvctl_config_check(NULL, config, &err))
+	if (pvctl_config_check_log(config, node_log, NULL, &err))
 		rc = fail("config check", load.filename, &err);
 	else if (!load.quiet)
 		note("%s: good", load.filename);

@@ -7,6 +7,7 @@
 #include "pvctl/commands.h"
 #include "pvctl/console.h"
 #include "pvctl/json.h"
+#include "pvctl/libxl_json.h"
 #include "pvctl/load.h"
 #include "pvctl/term.h"
 
@@ -46,20 +47,12 @@ static int exit_code_of(int rc)
 
 static int print_config(const struct pvctl_config *config, FILE *out)
 {
-	struct pvctl_error err = { 0 };
-	int rc = EXIT_FAILED;
-	struct json *j;
-	char *text;
+	struct json *j = json_open(true);
 
-	if (pvctl_config_to_json(config, &text, &err))
-		return fail("create", NULL, &err);
-	j = json_open(true);
-	if (j) {
-		json_embed(j, NULL, text);
-		rc = json_close_to(j, out);
-	}
-	pvctl_free(text);
-	return rc;
+	if (!j)
+		return EXIT_FAILED;
+	json_config(j, NULL, config, NULL);
+	return json_close_to(j, out);
 }
 
 static int create_domain(struct pvctl *ctx, const struct pvctl_config *config, bool paused, const char *entry,
@@ -76,9 +69,14 @@ static int create_domain(struct pvctl *ctx, const struct pvctl_config *config, b
 	progress_begin(what);
 	rc = pvctl_domain_create(ctx, config, &opts, ret_domid, &err);
 	progress_end();
+	if (!rc && interrupted())
+		note("Interrupted too late: domain %u was created.", *ret_domid);
 	if (!rc)
 		return 0;
-	fail("create", name, &err);
+	if (rc == -ECANCELED)
+		say_error("create %s: interrupted; the domain was not created, and nothing is left of it", name ? name : "");
+	else
+		fail("create", name, &err);
 	return exit_code_of(rc);
 }
 
@@ -88,6 +86,10 @@ static int stay(struct pvctl *ctx, uint32_t domid)
 	int32_t reason;
 	int rc = pvctl_domain_wait(ctx, domid, 0, &reason, &err);
 
+	if (rc == -ECANCELED) {
+		say_error("interrupted; domain %u goes on", domid);
+		return EXIT_FAILED;
+	}
 	if (rc && rc != -ESRCH)
 		return fail("create", "waiting", &err);
 	if (!rc && reason != PVCTL_REASON_NONE)

@@ -4,6 +4,7 @@
 
 #include "pvctl/cmd.h"
 #include "pvctl/commands.h"
+#include "pvctl/term.h"
 
 int on_domain(const struct command *cmd, const struct parsed *in,
 	      int (*call)(struct pvctl *, uint32_t, const char *, struct pvctl_error *))
@@ -62,6 +63,8 @@ static int call_destroy(struct pvctl *ctx, uint32_t domid, const char *arg, stru
 		snprintf(err->msg, sizeof(err->msg), "domain 0 is the host; `pvctl node stop' ends the node");
 		return -EPERM;
 	}
+	/* Half a domain would be left: what is begun is brought to its end. */
+	interrupts_catch();
 	return rc ? rc : pvctl_domain_destroy(ctx, domid, &opts, err);
 }
 

@@ -11,7 +11,8 @@
 #include "pvctl/term.h"
 
 #define ALL_EVENTS (PVCTL_EVENT_CREATED | PVCTL_EVENT_SHUTDOWN | PVCTL_EVENT_DESTROYED | PVCTL_EVENT_PAUSED | \
-		    PVCTL_EVENT_UNPAUSED | PVCTL_EVENT_NODE_DOWN)
+		    PVCTL_EVENT_UNPAUSED | PVCTL_EVENT_NODE_DOWN | PVCTL_EVENT_KEPT | \
+		    PVCTL_EVENT_NODE_SLOW | PVCTL_EVENT_NODE_BACK)
 
 enum { OPT_JSON, OPT_COUNT };
 static const struct option_def options[] = {
@@ -19,6 +20,11 @@ static const struct option_def options[] = {
 	[OPT_COUNT] = { 'n', "count", "NUMBER", "end after so many events" },
 	{ 0 }
 };
+
+static bool is_of_node(uint32_t type)
+{
+	return type == PVCTL_EVENT_NODE_DOWN || type == PVCTL_EVENT_NODE_SLOW || type == PVCTL_EVENT_NODE_BACK;
+}
 
 static const char *event_name(uint32_t type)
 {
@@ -29,6 +35,9 @@ static const char *event_name(uint32_t type)
 	case PVCTL_EVENT_PAUSED: return "paused";
 	case PVCTL_EVENT_UNPAUSED: return "unpaused";
 	case PVCTL_EVENT_NODE_DOWN: return "node-down";
+	case PVCTL_EVENT_KEPT: return "kept";
+	case PVCTL_EVENT_NODE_SLOW: return "node-slow";
+	case PVCTL_EVENT_NODE_BACK: return "node-back";
 	default: return "unknown";
 	}
 }
@@ -42,7 +51,7 @@ static void put_text(const struct pvctl_event *ev)
 	gmtime_r(&t, &tm);
 	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &tm);
 	printf("%s.%03uZ %-9s", when, (unsigned int)(ev->time_unix_ns / 1000000 % 1000), event_name(ev->type));
-	if (ev->type != PVCTL_EVENT_NODE_DOWN) {
+	if (!is_of_node(ev->type)) {
 		putchar(' ');
 		print_clean(stdout, ev->name[0] ? ev->name : "(null)");
 		printf(" (%u)", ev->domid);
@@ -59,7 +68,7 @@ static void put_json(struct json *j, const struct pvctl_event *ev)
 	json_u64(j, "schema", JSON_SCHEMA);
 	json_u64(j, "time_unix_ns", ev->time_unix_ns);
 	json_str(j, "event", event_name(ev->type));
-	if (ev->type != PVCTL_EVENT_NODE_DOWN) {
+	if (!is_of_node(ev->type)) {
 		json_u64(j, "domid", ev->domid);
 		json_str(j, "name", ev->name[0] ? ev->name : NULL);
 	}

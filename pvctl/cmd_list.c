@@ -7,15 +7,18 @@
 #include "pvctl/cmd.h"
 #include "pvctl/commands.h"
 #include "pvctl/json.h"
+#include "pvctl/libxl_json.h"
 
 #define MIB (1024 * 1024)
 
-enum { OPT_LONG, OPT_VERBOSE, OPT_JSON, OPT_CONTEXT };
+enum { OPT_LONG, OPT_VERBOSE, OPT_JSON, OPT_CONTEXT, OPT_CPUPOOL, OPT_NUMA };
 static const struct option_def options[] = {
 	[OPT_LONG] = { 'l', "long", NULL, "configuration and state as a JSON array" },
 	[OPT_VERBOSE] = { 'v', "verbose", NULL, "also UUID and why it shut down" },
 	[OPT_JSON] = { 0, "json", NULL, "the table as JSON" },
 	[OPT_CONTEXT] = { 'Z', "context", NULL, NULL },
+	[OPT_CPUPOOL] = { 'c', "cpupool", NULL, "also the pool of CPUs" },
+	[OPT_NUMA] = { 'n', "numa", NULL, "also the NUMA nodes" },
 	{ 0 }
 };
 
@@ -94,13 +97,22 @@ static void state_letters(const struct pvctl_domain_info *info, char ret[7])
 	ret[6] = '\0';
 }
 
-static void print_table(const struct selection *s, bool verbose, bool claims)
+/* What is shown beside the usual columns. */
+struct columns {
+	bool verbose, claims, cpupool, numa;
+};
+
+static void print_table(const struct selection *s, struct columns show)
 {
 	printf("Name                                        ID   Mem VCPUs\tState\tTime(s)");
-	if (verbose)
+	if (show.verbose)
 		printf("   UUID                            Reason-Code\tSecurity Label");
-	if (claims)
+	if (show.claims)
 		printf("  Claimed");
+	if (show.cpupool)
+		printf("         Cpupool");
+	if (show.numa)
+		printf(" NODE Affinity");
 	putchar('\n');
 	for (size_t i = 0; i < s->n; i++) {
 		const struct pvctl_domain_info *info = s->info[i];
@@ -110,7 +122,7 @@ static void print_table(const struct selection *s, bool verbose, bool claims)
 		printf("%-40s %5u %5lu %5u     %s  %8.1f", shown_name(info), info->domid,
 		       (unsigned long)((info->memory_bytes + info->outstanding_bytes) / MIB), info->vcpus_online, state,
 		       (double)info->cpu_ns / 1e9);
-		if (verbose) {
+		if (show.verbose) {
 			uuid_text(info->uuid, uuid);
 			printf(" %s", uuid);
 			if (info->flags & 8)
@@ -119,9 +131,26 @@ static void print_table(const struct selection *s, bool verbose, bool claims)
 				printf(" %8s", "-");
 			printf(" %16s", "-");
 		}
-		if (claims)
+		if (show.claims)
 			printf(" %5lu", (unsigned long)(info->outstanding_bytes / MIB));
+		/* A node has one of each. */
+		if (show.cpupool)
+			printf("%16s", "Pool-0");
+		if (show.numa)
+			printf(" all");
 		putchar('\n');
+	}
+}
+
+/* Not in the table, whose form is xl's. */
+static void tell_kept(const struct selection *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const struct pvctl_domain_info *info = s->info[i];
+
+		if (info->flags & 64)
+			note("%s (%u) ended too often, the last time by %s: it is kept, and not restarted.", shown_name(info),
+			     info->domid, reason_name(info->reason) ? reason_name(info->reason) : "its destruction");
 	}
 }
 
@@ -136,6 +165,7 @@ static void json_state(struct json *j, const struct pvctl_domain_info *info)
 	json_str(j, "state", state_name(info->state));
 	json_str(j, "reason", reason_name(info->reason));
 	json_bool(j, "paused", info->flags & 4);
+	json_bool(j, "kept", info->flags & 64);
 	json_u64(j, "cpu_ns", info->cpu_ns);
 	json_u64(j, "memory_bytes", info->memory_bytes);
 	json_u64(j, "max_memory_bytes", info->max_memory_bytes);
@@ -172,19 +202,15 @@ static int print_long(struct pvctl *ctx, const struct selection *s)
 	json_array(j, NULL);
 	for (size_t i = 0; i < s->n; i++) {
 		struct pvctl_config *config = NULL;
-		char *text = NULL;
 
 		json_map(j, NULL);
 		json_u64(j, "domid", s->info[i]->domid);
 		/* Domain 0 and a domain on its way out have none: no reason to show nothing at all. */
-		if (!pvctl_domain_config(ctx, s->info[i]->domid, &config, NULL) &&
-		    !pvctl_config_to_json(config, &text, NULL))
-			json_embed(j, "config", text);
-		else
-			json_str(j, "config", NULL);
+		if (pvctl_domain_config(ctx, s->info[i]->domid, &config, NULL))
+			config = NULL;
+		json_config(j, "config", config, s->info[i]);
 		json_state(j, s->info[i]);
 		json_end_map(j);
-		pvctl_free(text);
 		pvctl_config_free(config);
 	}
 	json_end_array(j);
@@ -205,7 +231,10 @@ static int list_run(const struct command *cmd, const struct parsed *in)
 	else if (!rc && in->count[OPT_JSON])
 		rc = print_json(&s);
 	else if (!rc)
-		print_table(&s, in->count[OPT_VERBOSE], false);
+		print_table(&s, (struct columns){ .verbose = in->count[OPT_VERBOSE], .cpupool = in->count[OPT_CPUPOOL],
+						  .numa = in->count[OPT_NUMA] });
+	if (!rc && !in->count[OPT_LONG] && !in->count[OPT_JSON])
+		tell_kept(&s);
 	selection_fini(&s);
 	pvctl_close(ctx);
 	return rc;
@@ -260,7 +289,7 @@ static int claims_run(const struct command *cmd, const struct parsed *in)
 	if (!rc && in->count[CLAIMS_OPT_JSON])
 		rc = print_json(&s);
 	else if (!rc)
-		print_table(&s, false, true);
+		print_table(&s, (struct columns){ .claims = true });
 	selection_fini(&s);
 	pvctl_close(ctx);
 	return rc;

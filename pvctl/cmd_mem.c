@@ -5,6 +5,7 @@
 
 #include "pvctl/cmd.h"
 #include "pvctl/commands.h"
+#include "pvctl/term.h"
 
 static int bad_value(struct pvctl_error *err, const char *what, const char *text)
 {
@@ -26,7 +27,12 @@ static int mem_set(struct pvctl *ctx, uint32_t domid, const char *text, const ui
 	if (parse_size(text, &bytes))
 		return bad_value(err, "memory size", text);
 	rc = pvctl_domain_set_memory_target(ctx, domid, bytes, err);
-	return rc || !wait_ms ? rc : pvctl_domain_wait_memory(ctx, domid, bytes, *wait_ms, err);
+	if (rc || !wait_ms)
+		return rc;
+	interrupts_say("domain %u was asked, and goes on to that size", domid);
+	rc = pvctl_domain_wait_memory(ctx, domid, bytes, *wait_ms, err);
+	interrupts_quiet();
+	return rc;
 }
 
 static int call_mem_set(struct pvctl *ctx, uint32_t domid, const char *text, struct pvctl_error *err)

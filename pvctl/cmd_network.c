@@ -35,9 +35,11 @@ static int run_detach(const struct command *cmd, const struct parsed *in)
 	rc = domain_resolve(ctx, in->argv[0], &domid);
 	if (rc)
 		goto out;
+	interrupts_say("%s", "the guest may still let go of the interface");
 	progress_begin("waiting for the guest to let go");
 	rc = pvctl_vif_detach(ctx, domid, in->argv[1], &o, &err);
 	progress_end();
+	interrupts_quiet();
 	if (rc)
 		rc = fail("network-detach", in->argv[1], &err);
 out:

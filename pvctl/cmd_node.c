@@ -11,7 +11,7 @@
 #define MIB (1024 * 1024)
 #define STOP_TIMEOUT_MS 15000
 
-enum { OPT_MEMORY, OPT_CPUS, OPT_ACCEL, OPT_ICOUNT, OPT_OVERCOMMIT, OPT_TIMEOUT, OPT_HV, OPT_HV_CMDLINE, OPT_DAEMON };
+enum { OPT_MEMORY, OPT_CPUS, OPT_ACCEL, OPT_ICOUNT, OPT_OVERCOMMIT, OPT_TIMEOUT, OPT_SLOW, OPT_HV, OPT_HV_CMDLINE, OPT_DAEMON, OPT_QEMU };
 static const struct option_def start_options[] = {
 	[OPT_MEMORY] = { 'm', "memory", "SIZE", "RAM for the node, in MiB or with k, m, g, t (default: half of the host's)" },
 	[OPT_CPUS] = { 'c', "cpus", "NUMBER", "CPUs (default: as the host has, at most 8)" },
@@ -19,9 +19,11 @@ static const struct option_def start_options[] = {
 	[OPT_ICOUNT] = { 0, "icount", NULL, "count instructions instead of time, for measurements" },
 	[OPT_OVERCOMMIT] = { 0, "overcommit", NULL, "domains may have more memory than the host can back" },
 	[OPT_TIMEOUT] = { 0, "timeout", "SECONDS", "give up after so long (default: 30)" },
+	[OPT_SLOW] = { 0, "slow-after", "SECONDS", "say that the hypervisor does not answer after so long (default: 10)" },
 	[OPT_HV] = { 0, "hypervisor", "FILE", "the hypervisor's image (default: as installed)" },
 	[OPT_HV_CMDLINE] = { 0, "hypervisor-options", "TEXT", "more for the hypervisor's command line" },
 	[OPT_DAEMON] = { 0, "daemon", "FILE", "the daemon (default: as installed)" },
+	[OPT_QEMU] = { 0, "qemu", "FILE", "the QEMU program (default: qemu-system-x86_64 on the PATH)" },
 	{ 0 }
 };
 
@@ -36,6 +38,7 @@ static int start_run(const struct command *cmd, const struct parsed *in)
 		.size = sizeof(opts), .name = chosen(in), .accel = in->value[OPT_ACCEL],
 		.icount = in->count[OPT_ICOUNT] > 0, .overcommit = in->count[OPT_OVERCOMMIT] > 0, .hv_path = in->value[OPT_HV],
 		.hv_cmdline = in->value[OPT_HV_CMDLINE], .daemon_path = in->value[OPT_DAEMON],
+		.qemu_path = in->value[OPT_QEMU],
 	};
 	struct pvctl_node_info info;
 	struct pvctl_error err = { 0 };
@@ -48,6 +51,8 @@ static int start_run(const struct command *cmd, const struct parsed *in)
 		return command_usage(cmd, "`%s' is not kvm, tcg or auto", opts.accel);
 	if (in->count[OPT_TIMEOUT] && parse_seconds(in->value[OPT_TIMEOUT], &opts.timeout_ms))
 		return command_usage(cmd, "`%s' is no time in seconds", in->value[OPT_TIMEOUT]);
+	if (in->count[OPT_SLOW] && parse_seconds(in->value[OPT_SLOW], &opts.slow_after_ms))
+		return command_usage(cmd, "`%s' is no time in seconds", in->value[OPT_SLOW]);
 	if (node_start_reported(&opts, &err))
 		return fail("node start", opts.name, &err);
 	if (!pvctl_node_get(opts.name, &info, NULL))
@@ -78,9 +83,11 @@ static int stop_run(const struct command *cmd, const struct parsed *in)
 			  info.domains == 1 ? "" : "s");
 		return EXIT_FAILED;
 	}
+	interrupts_say("the node goes on stopping");
 	progress_begin("stopping the node");
 	rc = pvctl_node_stop(name, timeout_ms, &err);
 	progress_end();
+	interrupts_quiet();
 	if (rc == -ENOENT) {
 		say_error("the node `%s' does not run", name ? name : "default");
 		return EXIT_FAILED;
@@ -93,6 +100,11 @@ static const struct option_def list_options[] = {
 	[LIST_JSON] = { 0, "json", NULL, "as JSON" },
 	{ 0 }
 };
+
+static const char *state_of(const struct pvctl_node_info *n)
+{
+	return !n->running ? "stopped" : n->silent_ns ? "slow" : "running";
+}
 
 static void json_node(struct json *j, const struct pvctl_node_info *n)
 {
@@ -109,6 +121,7 @@ static void json_node(struct json *j, const struct pvctl_node_info *n)
 	json_u64(j, "backed_bytes", n->backed_bytes);
 	json_u64(j, "qemu_resident_bytes", n->qemu_resident_bytes);
 	json_u64(j, "host_available_bytes", n->host_available_bytes);
+	json_u64(j, "silent_ns", n->silent_ns);
 	json_str(j, "qemu_confinement", n->qemu_confinement);
 	json_str(j, "daemon_confinement", n->daemon_confinement);
 	json_str(j, "store_socket", n->store_socket);
@@ -146,7 +159,7 @@ static int list_run(const struct command *cmd, const struct parsed *in)
 	} else {
 		printf("%-24s %-8s %7s %5s %8s %-5s %7s\n", "Name", "State", "PID", "CPUs", "Mem", "Accel", "Domains");
 		for (size_t i = 0; (n = pvctl_node_list_at(list, i)); i++)
-			printf("%-24s %-8s %7u %5u %8" PRIu64 " %-5s %7u\n", n->name, n->running ? "running" : "stopped",
+			printf("%-24s %-8s %7u %5u %8" PRIu64 " %-5s %7u\n", n->name, state_of(n),
 			       n->pid, n->cpus, n->memory_bytes / MIB, n->accel[0] ? n->accel : "-", n->domains);
 	}
 	pvctl_node_list_free(list);
@@ -177,7 +190,10 @@ static int info_run(const struct command *cmd, const struct parsed *in)
 		json_end_map(j);
 		return json_close(j);
 	}
-	printf("%-23s: %s\n%-23s: %s\n", "name", n.name, "state", n.running ? "running" : "stopped");
+	printf("%-23s: %s\n%-23s: %s\n", "name", n.name, "state", state_of(&n));
+	if (n.silent_ns)
+		printf("%-23s: the hypervisor has not answered for %" PRIu64 " s; QEMU is stopped, or the host is overloaded\n",
+		       "slow", n.silent_ns / UINT64_C(1000000000));
 	printf("%-23s: %u\n%-23s: %u\n", "pid", n.pid, "qemu_pid", n.qemu_pid);
 	printf("%-23s: %u\n%-23s: %" PRIu64 "\n", "cpus", n.cpus, "memory", n.memory_bytes / MIB);
 	if (n.running) {

@@ -74,7 +74,7 @@ static int ask(struct pvctl *ctx, const struct command *cmd, const char *what, u
 	}
 	fail(cmd->name, label, &err);
 	if (rc == -ENOSYS)
-		note("The guest does not listen to such requests; `pvctl destroy %u' ends it at once.", domid);
+		note("`pvctl destroy %u' ends it at once.", domid);
 	return EXIT_FAILED;
 }
 
@@ -132,7 +132,7 @@ static int wait_one(struct pvctl *ctx, uint32_t domid, bool gone, uint64_t deadl
 	else if (!rc)
 		note("Domain %u has been shut down, reason code %d", domid, reason);
 	else if (rc == -ETIMEDOUT)
-		say_error("domain %u has not shut down in time", domid);
+		say_error("domain %u has not shut down in time; it may yet, and `pvctl destroy %u' ends it at once", domid, domid);
 	else if (rc == -ECANCELED)
 		say_error("interrupted; domain %u may still shut down", domid);
 	else

@@ -13,9 +13,10 @@
 #include "pvctl/term.h"
 
 #define TYPED_MAX 16384
+#define ACTIONS 5 /* those of soft resets are never asked for */
 /* A domain that is kept goes on writing for a moment after it has shut down. */
 #define KEPT_AFTER_MS 1000
-#define RESTART_WITHIN_MS 20000
+#define RESTART_WITHIN_MS 30000 /* with the pauses that restart_limit makes by default */
 
 enum end { END_NONE, END_LEFT, END_GONE, END_KEPT, END_NODE, END_ERROR };
 
@@ -31,7 +32,8 @@ struct session {
 	bool was_shut_down, node_down;
 	int32_t reason;
 	uint64_t shut_down_at;
-	bool kept, restarts;         /* what its on_* action for this reason does */
+	char action[ACTIONS][24];    /* by reason */
+	bool kept, restarts;         /* what the one for its reason does */
 	uint32_t restarted_as;       /* 0: not */
 	char typed[TYPED_MAX];
 	size_t n_typed;
@@ -142,24 +144,28 @@ static enum end from_keyboard(struct session *s)
 	return escape ? END_LEFT : END_NONE;
 }
 
-static void learn_action(struct session *s)
+/* While it is there: one that is restarted at once is gone when its end is heard of. */
+static void learn_actions(struct session *s)
 {
-	static const char *const keys[] = { "on_poweroff", "on_reboot", NULL, "on_crash", "on_watchdog" };
-	const char *key = s->reason >= 0 && s->reason < (int32_t)(sizeof(keys) / sizeof(keys[0])) ? keys[s->reason] : NULL;
+	static const char *const keys[ACTIONS] = { "on_poweroff", "on_reboot", NULL, "on_crash", "on_watchdog" };
 	struct pvctl_config *config;
-	const char *action = NULL;
 
-	s->kept = false;
-	s->restarts = s->reason == PVCTL_REASON_REBOOT;
-	/* Gone already: then it was not kept. */
-	if (!key || pvctl_domain_config(s->ctx, s->domid, &config, NULL))
+	if (pvctl_domain_config(s->ctx, s->domid, &config, NULL))
 		return;
-	action = pvctl_config_get_str(config, key);
-	if (action) {
-		s->restarts = strstr(action, "restart");
-		s->kept = !strcmp(action, "preserve") || !strcmp(action, "rename-restart");
+	for (int i = 0; i < ACTIONS; i++) {
+		const char *action = keys[i] ? pvctl_config_get_str(config, keys[i]) : NULL;
+
+		snprintf(s->action[i], sizeof(s->action[i]), "%s", action ? action : i == PVCTL_REASON_REBOOT ? "restart" : "destroy");
 	}
 	pvctl_config_free(config);
+}
+
+static void expect(struct session *s)
+{
+	const char *action = s->reason >= 0 && s->reason < ACTIONS ? s->action[s->reason] : "";
+
+	s->restarts = strstr(action, "restart");
+	s->kept = !strcmp(action, "preserve") || !strcmp(action, "rename-restart");
 }
 
 static void take_events(struct session *s)
@@ -173,7 +179,10 @@ static void take_events(struct session *s)
 			s->was_shut_down = true;
 			s->reason = ev.reason;
 			s->shut_down_at = now_ns();
-			learn_action(s);
+			expect(s);
+		} else if (ev.type == PVCTL_EVENT_KEPT && ev.domid == s->domid) {
+			s->restarts = false;
+			s->kept = true;
 		} else if (ev.type == PVCTL_EVENT_NODE_DOWN) {
 			s->node_down = true;
 		} else if (ev.type == PVCTL_EVENT_CREATED && ev.domid != s->domid && s->name[0] &&
@@ -255,6 +264,13 @@ static int attach(struct session *s, uint64_t replay)
 	return rc;
 }
 
+static int exit_code(const struct console_opts *opts, int32_t reason)
+{
+	if (reason != PVCTL_REASON_CRASH && reason != PVCTL_REASON_WATCHDOG)
+		return EXIT_OK;
+	return opts->on_crash == CONSOLE_CRASH_REASON ? reason : opts->on_crash == CONSOLE_CRASH_OK ? EXIT_OK : EXIT_FAILED;
+}
+
 static int say_end(const struct session *s, enum end end)
 {
 	static const char *const texts[] = {
@@ -280,7 +296,7 @@ static int say_end(const struct session *s, enum end end)
 	say(s, known ? texts[s->reason] : "%s (%u) has ended.", s->name, s->domid);
 	if (end == END_KEPT && !s->opts->quiet)
 		say(s, "It is kept; `pvctl destroy %s' (%u) removes it.", s->name, s->domid);
-	return known && (s->reason == PVCTL_REASON_CRASH || s->reason == PVCTL_REASON_WATCHDOG) ? EXIT_FAILED : EXIT_OK;
+	return exit_code(s->opts, known ? s->reason : PVCTL_REASON_NONE);
 }
 
 static bool node_lost(struct session *s)
@@ -302,6 +318,7 @@ static bool one_life(struct session *s, uint64_t replay, int *ret_code)
 	s->was_shut_down = s->kept = s->restarts = false;
 	s->restarted_as = 0;
 	s->n_typed = 0;
+	learn_actions(s);
 	end = pump(s);
 	close(s->fd);
 	s->fd = -1;
@@ -345,6 +362,25 @@ static int start(struct session *s)
 	return fail("unpause", s->name, &err);
 }
 
+int console_show_ended(struct pvctl *ctx, const struct pvctl_ended *ended, const struct console_opts *opts)
+{
+	struct session s = { .ctx = ctx, .opts = opts, .domid = ended->domid, .reason = ended->reason };
+	enum end end;
+
+	memcpy(s.name, ended->name, sizeof(s.name));
+	s.was_shut_down = ended->reason != PVCTL_REASON_NONE;
+	if (attach(&s, opts->replay))
+		return EXIT_FAILED;
+	do {
+		struct pollfd p = { .fd = s.fd, .events = POLLIN };
+
+		poll(&p, 1, -1);
+		end = from_domain(&s);
+	} while (end == END_NONE);
+	close(s.fd);
+	return say_end(&s, end);
+}
+
 int console_session(struct pvctl *ctx, uint32_t domid, const struct console_opts *opts)
 {
 	struct session *s = calloc(1, sizeof(*s));
@@ -363,10 +399,11 @@ int console_session(struct pvctl *ctx, uint32_t domid, const struct console_opts
 		memcpy(s->name, info.name, sizeof(s->name));
 	s->name[sizeof(s->name) - 1] = '\0';
 	/* Before anything runs, so that its end is not missed. A console without is still a console. */
-	if (pvctl_events_open(ctx, PVCTL_EVENT_SHUTDOWN | PVCTL_EVENT_CREATED | PVCTL_EVENT_NODE_DOWN,
+	if (pvctl_events_open(ctx, PVCTL_EVENT_SHUTDOWN | PVCTL_EVENT_CREATED | PVCTL_EVENT_KEPT | PVCTL_EVENT_NODE_DOWN,
 			      &s->events, NULL))
 		s->events = NULL;
 	if (!attach(s, opts->replay)) {
+		learn_actions(s);
 		code = start(s);
 		if (code == EXIT_OK)
 			while (one_life(s, opts->replay, &code))

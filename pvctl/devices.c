@@ -37,9 +37,11 @@ int attach_device(const struct command *cmd, const struct parsed *in,
 		rc = join_spec(in, 1, spec, sizeof(spec));
 	if (rc)
 		goto out;
+	interrupts_say("domain %u may still get the device", domid);
 	progress_begin("waiting for the device");
 	rc = attach(ctx, domid, spec, &err);
 	progress_end();
+	interrupts_quiet();
 	if (rc)
 		rc = fail(cmd->name, in->argv[0], &err);
 out:

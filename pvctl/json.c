@@ -158,15 +158,22 @@ void json_bool(struct json *j, const char *key, bool value)
 	check(j, yajl_gen_bool(j->gen, value));
 }
 
+static void put_tree(struct json *j, yajl_val v);
+
+static void put_members(struct json *j, yajl_val v)
+{
+	for (size_t i = 0; i < v->u.object.len; i++) {
+		text(j, v->u.object.keys[i]);
+		put_tree(j, v->u.object.values[i]);
+	}
+}
+
 static void put_tree(struct json *j, yajl_val v)
 {
 	switch (v->type) {
 	case yajl_t_object:
 		json_map(j, NULL);
-		for (size_t i = 0; i < v->u.object.len; i++) {
-			text(j, v->u.object.keys[i]);
-			put_tree(j, v->u.object.values[i]);
-		}
+		put_members(j, v);
 		json_end_map(j);
 		break;
 	case yajl_t_array:
@@ -200,6 +207,17 @@ void json_embed(struct json *j, const char *key, const char *json_text)
 	}
 	key_text(j, key);
 	put_tree(j, tree);
+	yajl_tree_free(tree);
+}
+
+void json_members(struct json *j, const char *json_text)
+{
+	yajl_val tree = yajl_tree_parse(json_text, NULL, 0);
+
+	if (YAJL_IS_OBJECT(tree))
+		put_members(j, tree);
+	else
+		j->failed = true;
 	yajl_tree_free(tree);
 }
 

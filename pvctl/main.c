@@ -96,11 +96,17 @@ const char *command_group(const char *word)
 static bool known_to_xl(const char *word)
 {
 	static const char *const names[] = {
-		"save", "restore", "migrate", "migrate-receive", "suspend", "resume", "dump-core", 
-		"top", "block-attach", "block-detach", "block-list", "cd-insert", "cd-eject",
-		"channel-list", "config-update", "vncviewer",
-		"set-parameters", "cpupool-list", "pci-attach",
-		"pci-detach", "pci-list", "trigger", "cd-insert", "cd-eject", "usb-list", "devd",
+		"save", "restore", "migrate", "migrate-receive", "suspend", "resume", "dump-core", "top",
+		"config-update", "vncviewer", "set-parameters", "trigger", "button-press", "sharing", "remus",
+		"devd", "qemu-monitor-command", "getenforce", "setenforce", "loadpolicy", "dt-overlay",
+		"sched-rtds", "xenstore-quota-get", "xenstore-quota-set", "cpupool-create", "cpupool-list",
+		"cpupool-destroy", "cpupool-rename", "cpupool-cpu-add", "cpupool-cpu-remove", "cpupool-migrate",
+		"cpupool-numa-split", "pci-attach", "pci-detach", "pci-list", "pci-assignable-add",
+		"pci-assignable-remove", "pci-assignable-list", "vkb-attach", "vkb-list", "vkb-detach",
+		"vdispl-attach", "vdispl-list", "vdispl-detach", "vsnd-attach", "vsnd-list", "vsnd-detach",
+		"vtpm-attach", "vtpm-list", "vtpm-detach", "usbctrl-attach", "usbctrl-detach", "usbdev-attach",
+		"usbdev-detach", "usb-list", "psr-hwinfo", "psr-cmt-attach", "psr-cmt-detach", "psr-cmt-show",
+		"psr-cat-set", "psr-cat-show", "psr-mba-set", "psr-mba-show",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -115,6 +121,10 @@ void command_suggest(FILE *out, const char *group, const char *word)
 	const char *name, *near, *prefix = group ? group : "", *space = group ? " " : "";
 	size_t len = strlen(word), n = 0;
 
+	if (!group && known_to_xl(word)) {
+		fprintf(out, "xl's command %s is not supported yet\n", word);
+		return;
+	}
 	for (size_t i = 0; len && (name = next(group, i)); i++)
 		if (!strncmp(name, word, len))
 			fprintf(out, "%s%s%s%s", n++ ? " or " : "did you mean ", prefix, space, name);
@@ -125,8 +135,6 @@ void command_suggest(FILE *out, const char *group, const char *word)
 	near = cfg_suggest(word, next, group);
 	if (near)
 		fprintf(out, "did you mean %s%s%s?\n", prefix, space, near);
-	else if (!group && known_to_xl(word))
-		fprintf(out, "xl's command %s is not supported yet\n", word);
 	else
 		fprintf(out, "`pvctl help%s%s' lists the commands\n", space, prefix);
 }
@@ -254,6 +262,7 @@ int main(int argc, char **argv)
 	int rc;
 
 	signal(SIGPIPE, SIG_IGN);
+	globals.as_xl = !strcmp(program_invocation_short_name, "xl");
 	globals.node = getenv("PVCTL_NODE");
 	if (globals.node && !globals.node[0])
 		globals.node = NULL;

@@ -9,7 +9,7 @@
 #include "pvctl/cmd.h"
 #include "pvctl/term.h"
 
-static void log_line(void *data, int level, const char *msg)
+void node_log(void *data, int level, const char *msg)
 {
 	static const char *const levels[] = { "error", "warning", "info", "debug" };
 	char when[32] = "";
@@ -33,7 +33,7 @@ static void log_line(void *data, int level, const char *msg)
 static int open_node(struct pvctl **ret, struct pvctl_error *err)
 {
 	struct pvctl_open_opts opts = {
-		.size = sizeof(opts), .node = globals.node, .log = log_line, .progress = progress_step,
+		.size = sizeof(opts), .node = globals.node, .log = node_log, .progress = progress_step,
 	};
 
 	return pvctl_open(&opts, ret, err);
@@ -55,7 +55,7 @@ static void report_open(int rc, const struct pvctl_error *err)
 		fail("node", node_name(), err);
 }
 
-struct pvctl *node_open(void)
+static struct pvctl *open_running(void)
 {
 	struct pvctl_error err = { 0 };
 	struct pvctl *ctx = NULL;
@@ -67,15 +67,22 @@ struct pvctl *node_open(void)
 	return NULL;
 }
 
+struct pvctl *node_open(void)
+{
+	return globals.as_xl ? node_open_or_start() : open_running();
+}
+
 int node_start_reported(const struct pvctl_node_start_opts *opts, struct pvctl_error *err)
 {
 	char what[80];
 	int rc;
 
 	snprintf(what, sizeof(what), "starting node %s", opts->name ? opts->name : "default");
+	interrupts_say("the node goes on starting; `pvctl node stop' ends it");
 	progress_begin(what);
 	rc = pvctl_node_start(opts, err);
 	progress_end();
+	interrupts_quiet();
 	return rc;
 }
 
@@ -101,7 +108,7 @@ struct pvctl *node_open_or_start(void)
 		fail("node start", NULL, &err);
 		return NULL;
 	}
-	return node_open();
+	return open_running();
 }
 
 static bool all_digits(const char *s)

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,42 @@ void interrupts_catch(void)
 bool interrupted(void)
 {
 	return got_signal != 0;
+}
+
+static char last_words[200];
+
+/* Only calls that are allowed in a signal handler. */
+static void say_and_die(int sig)
+{
+	if (write(STDERR_FILENO, last_words, strlen(last_words)) < 0)
+		_exit(EXIT_FAILED);
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
+
+static void on_deadly(void (*handler)(int sig))
+{
+	signal(SIGINT, handler);
+	signal(SIGTERM, handler);
+}
+
+void interrupts_say(const char *fmt, ...)
+{
+	size_t n;
+	va_list ap;
+
+	/* Behind the terminal's ^C. */
+	n = (size_t)snprintf(last_words, sizeof(last_words), "%spvctl: interrupted; ", isatty(STDERR_FILENO) ? "\n" : "");
+	va_start(ap, fmt);
+	vsnprintf(last_words + n, sizeof(last_words) - n - 1, fmt, ap);
+	va_end(ap);
+	strcat(last_words, "\n");
+	on_deadly(say_and_die);
+}
+
+void interrupts_quiet(void)
+{
+	on_deadly(SIG_DFL);
 }
 
 /*

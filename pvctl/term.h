@@ -15,6 +15,9 @@ int progress_step(void *data, const char *what, uint64_t done, uint64_t total);
 /* SIGINT, SIGTERM and SIGHUP are remembered instead of killing, so that things are put back. */
 void interrupts_catch(void);
 bool interrupted(void);
+/* Until interrupts_quiet: a signal that ends us is told of first, with what goes on without us. */
+void interrupts_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void interrupts_quiet(void);
 
 /* ---- terminal ---- */
 /* The terminal is put back at exit and on deadly signals, too. 0 or -errno. */

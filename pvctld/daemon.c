@@ -10,11 +10,13 @@
 #include "pvctld/domain/domains.h"
 #include "pvctld/domain/events.h"
 #include "pvctld/life/policy.h"
+#include "pvctld/life/zombie.h"
 #include "pvctld/node/giveback.h"
 #include "pvctld/node/node.h"
 #include "pvctld/xenstore/glue.h"
 #include <stdio.h>
 
+#define RUNDIR_NS 2000000000ull
 #define LINGER_NS 1500000000ull /* after an accident: clients get to hear why */
 
 void daemon_quit(struct daemon *d)
@@ -55,6 +57,47 @@ void daemon_node_down(struct daemon *d, const char *why)
 	loop_task_post(&d->loop, &d->down_task);
 }
 
+/* Without its sockets nobody could stop it, and a second daemon could take its name. */
+static void look_at_rundir(void *data)
+{
+	struct daemon *d = data;
+
+	if (d->stop || d->node.down)
+		return;
+	if (rundir_is_ours(d)) {
+		loop_timer_set(&d->loop, &d->rundir_timer, RUNDIR_NS);
+		return;
+	}
+	log_line("%s was removed: nobody can find this node any more, and it ends", d->run_dir);
+	stop_begin(d);
+}
+
+void daemon_node_waits(struct daemon *d)
+{
+	control_answer_all(d);
+}
+
+void daemon_node_slow(struct daemon *d)
+{
+	char text[200];
+
+	mbox_say_slow(&d->mbox, text, sizeof(text));
+	log_line("%s", text);
+	/* Nobody needs what it could still say. */
+	if (d->stop) {
+		daemon_node_down(d, "stopped");
+		return;
+	}
+	events_emit(d, PVCTL_EVENT_NODE_SLOW, 0, PVCTL_REASON_NONE, d->opt.node);
+	control_answer_all(d);
+}
+
+void daemon_node_back(struct daemon *d)
+{
+	log_line("the hypervisor answers again");
+	events_emit(d, PVCTL_EVENT_NODE_BACK, 0, PVCTL_REASON_NONE, d->opt.node);
+}
+
 void daemon_init(struct daemon *d)
 {
 	d->started_ns = now_ns();
@@ -72,7 +115,9 @@ void daemon_init(struct daemon *d)
 	list_init(&d->children);
 	loop_task_init(&d->down_task, on_down, d);
 	loop_timer_init(&d->exit_timer, linger_over, d);
+	loop_timer_init(&d->rundir_timer, look_at_rundir, d);
 	giveback_init(d);
+	zombies_init(d);
 }
 
 int daemon_serve(struct daemon *d, struct pvctl_error *err)
@@ -86,7 +131,10 @@ int daemon_serve(struct daemon *d, struct pvctl_error *err)
 		store_hear(d->store, departed_asked, d);
 	rc = rc ? rc : policy_init(d, err);
 	rc = rc ? rc : store_sock_open(d, err);
-	return rc ? rc : control_open(d, err);
+	rc = rc ? rc : control_open(d, err);
+	if (!rc)
+		loop_timer_set(&d->loop, &d->rundir_timer, RUNDIR_NS);
+	return rc;
 }
 
 void daemon_finish(struct daemon *d)
@@ -94,6 +142,7 @@ void daemon_finish(struct daemon *d)
 	d->node.down = d->mbox.down = true;
 	if (d->loop.epfd >= 0) {
 		giveback_fini(d);
+		zombies_fini(d);
 		policy_fini(d);
 		dom_free_all(d);
 		devices_fini(d);

@@ -27,8 +27,8 @@
 static struct daemon daemon_state;
 static struct loop_fd signals;
 
-enum { OPT_NODE = 1, OPT_MEMORY, OPT_CPUS, OPT_ACCEL, OPT_ICOUNT, OPT_OVERCOMMIT, OPT_HV, OPT_HV_CMDLINE, OPT_READY, OPT_FOREGROUND,
-	OPT_REBUILD, OPT_VERSION };
+enum { OPT_NODE = 1, OPT_MEMORY, OPT_CPUS, OPT_ACCEL, OPT_ICOUNT, OPT_OVERCOMMIT, OPT_HV, OPT_HV_CMDLINE, OPT_QEMU, OPT_READY, OPT_FOREGROUND,
+	OPT_SLOW, OPT_REBUILD, OPT_VERSION };
 
 static const struct option options[] = {
 	{ "node", required_argument, NULL, OPT_NODE },
@@ -37,8 +37,10 @@ static const struct option options[] = {
 	{ "accel", required_argument, NULL, OPT_ACCEL },
 	{ "icount", no_argument, NULL, OPT_ICOUNT },
 	{ "overcommit", no_argument, NULL, OPT_OVERCOMMIT },
+	{ "slow-after", required_argument, NULL, OPT_SLOW },
 	{ "hv", required_argument, NULL, OPT_HV },
 	{ "hv-cmdline", required_argument, NULL, OPT_HV_CMDLINE },
+	{ "qemu", required_argument, NULL, OPT_QEMU },
 	{ "ready-fd", required_argument, NULL, OPT_READY },
 	{ "foreground", no_argument, NULL, OPT_FOREGROUND },
 	{ "rebuild", required_argument, NULL, OPT_REBUILD },
@@ -48,7 +50,7 @@ static const struct option options[] = {
 
 static const char usage[] =
 	"usage: pvctld --node NAME --memory BYTES --cpus N [--accel auto|kvm|tcg] [--icount] [--overcommit]\n"
-	"              --hv PATH [--hv-cmdline TEXT] [--ready-fd N] [--foreground]\n"
+	"              [--slow-after MS] --hv PATH [--hv-cmdline TEXT] [--qemu PATH] [--ready-fd N] [--foreground]\n"
 	"       pvctld --rebuild NODE CONFIGFILE\n";
 
 static bool number(const char *s, uint64_t min, uint64_t max, uint64_t *ret)
@@ -87,11 +89,19 @@ static bool set_option(struct daemon_opts *o, int c, const char *arg)
 	case OPT_OVERCOMMIT:
 		o->overcommit = true;
 		return true;
+	case OPT_SLOW:
+		if (!number(arg, 100, 3600000, &n))
+			return false;
+		o->slow_ms = (uint32_t)n;
+		return true;
 	case OPT_HV:
 		o->hv_path = arg;
 		return true;
 	case OPT_HV_CMDLINE:
 		o->hv_cmdline = arg;
+		return true;
+	case OPT_QEMU:
+		o->qemu_path = arg;
 		return true;
 	case OPT_READY:
 		if (!number(arg, 3, 1u << 20, &n))
@@ -107,7 +117,7 @@ static bool set_option(struct daemon_opts *o, int c, const char *arg)
 
 static void say_ready(struct daemon *d, const struct pvctl_error *e)
 {
-	char line[320];
+	char line[sizeof(e->msg) + 16];
 	int n;
 
 	if (d->opt.ready_fd >= 0) {
@@ -175,7 +185,7 @@ static int watch_signals(struct daemon *d, struct pvctl_error *err)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (fd < 0 || loop_fd_add(&d->loop, &signals, fd, EPOLLIN, on_signal, d))
+	if (fd < 0 || loop_fd_add_urgent(&d->loop, &signals, fd, EPOLLIN, on_signal, d))
 		return fail(err, -EIO, "signalfd: %s", strerror(errno));
 	return 0;
 }
@@ -219,6 +229,15 @@ static int run(struct daemon *d)
 	return rc ? 1 : 0;
 }
 
+/* The directory will be left. A path that leads nowhere is told of later. */
+static void make_absolute(const char **path)
+{
+	char *full = **path != '/' ? realpath(*path, NULL) : NULL;
+
+	if (full)
+		*path = full;
+}
+
 int main(int argc, char **argv)
 {
 	struct daemon *d = &daemon_state;
@@ -248,13 +267,10 @@ int main(int argc, char **argv)
 		rl.rlim_cur = rl.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &rl);
 	}
-	/* The directory will be left. A path that leads nowhere is told of later. */
-	if (d->opt.hv_path[0] != '/') {
-		char *full = realpath(d->opt.hv_path, NULL);
-
-		if (full)
-			d->opt.hv_path = full;
-	}
+	make_absolute(&d->opt.hv_path);
+	/* A name without a slash is looked for on the PATH. */
+	if (d->opt.qemu_path && strchr(d->opt.qemu_path, '/'))
+		make_absolute(&d->opt.qemu_path);
 	c = detach(d);
 	if (c) {
 		fprintf(stderr, "pvctld: %s\n", strerror(-c));

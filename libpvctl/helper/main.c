@@ -35,7 +35,7 @@ static void say(uint32_t type, uint32_t value, const char *text)
 
 void give_up(int code, const char *fmt, ...)
 {
-	char text[300];
+	char text[900];
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -169,9 +169,14 @@ static struct volume *find_menu(struct boot_menu *m)
 /* ---- the chosen entry's files ---- */
 static void copy(struct volume *home, const char *root, const char *title, const char *path, int fd, uint64_t *at)
 {
-	struct volume *v = volumes_with_file(home, root, path);
+	bool in_loop = root && !strncmp(root, BOOT_ROOT_LOOP, strlen(BOOT_ROOT_LOOP));
+	struct volume *v = in_loop ? NULL : volumes_with_file(home, root, path);
 	int rc;
 
+	if (in_loop)
+		give_up(-ENOSYS, "\"%.80s\": %.100s is in %.200s, an image that GRUB opens as a disk (loopback) and that is not read here; "
+			"firmware=\"pvgrub64\" may read it, inside the domain, or set kernel and ramdisk", title ? title : "", path,
+			root + strlen(BOOT_ROOT_LOOP));
 	if (!v)
 		give_up(-ENOENT, "%s%.80s%s%.100s is not on the disk", title ? "\"" : "", title ? title : "", title ? "\": " : "", path);
 	rc = v->fs.ops->copy(&v->fs, path, fd, at, HELPER_MAX_FILE - *at);

@@ -48,7 +48,7 @@ struct pvctl_error {
 	int32_t code;     /* what the function returned */
 	uint32_t origin;  /* enum pvctl_origin */
 	int64_t hv_rc;    /* the hypervisor's own result, or 0 */
-	char msg[240];    /* a sentence for a person; never empty after a failure */
+	char msg[1000];   /* a sentence for a person; never empty after a failure */
 };
 
 /* ---- nodes ---- */
@@ -64,6 +64,8 @@ struct pvctl_node_start_opts {
 	uint32_t timeout_ms;     /* 0: 30 s */
 	const char *daemon_path; /* NULL: as installed */
 	uint32_t overcommit;     /* 1: the host's memory need not be enough for what the domains may have */
+	uint32_t slow_after_ms;  /* the hypervisor may be silent so long before clients are told (-ETIMEDOUT); 0: 10 s */
+	const char *qemu_path;   /* NULL: qemu-system-x86_64 on the PATH */
 };
 struct pvctl_node_info {
 	char name[64];
@@ -80,6 +82,7 @@ struct pvctl_node_info {
 	uint64_t backed_bytes;         /* of memory_bytes: what the host has allocated */
 	uint64_t qemu_resident_bytes;  /* QEMU's resident set, with what it has mapped of these */
 	uint64_t host_available_bytes; /* what the host, or the daemon's control group, can give yet; 0: unknown */
+	uint64_t silent_ns;            /* not 0: so long has the hypervisor not answered (QEMU is stopped, or the host overloaded) */
 	char qemu_confinement[120];    /* what is in force: see docs/threat-model.md */
 	char daemon_confinement[120];
 };
@@ -111,7 +114,7 @@ PVCTL_API const char *pvctl_version(void);
 /*
  * Keys are those of pvctl.cfg(5): name uuid type memory maxmem (MiB) vcpus maxvcpus
  * kernel ramdisk cmdline root extra bootloader bootloader_args bootloader_restrict bootloader_user firmware
- * on_poweroff on_reboot on_crash on_watchdog cpus cpus_soft cpu_weight cap disk vif p9 channel
+ * on_poweroff on_reboot on_crash on_watchdog restart_limit restart_window cpus cpus_soft cpu_weight cap disk vif p9 channel
  * max_event_channels max_grant_frames max_maptrack_frames max_grant_version. Setting checks the
  * value's form and range at once (-EINVAL with the key in the message; -ENOENT:
  * no such key; -ENOSYS: a key of xl's that is not supported yet).
@@ -129,6 +132,8 @@ PVCTL_API int pvctl_config_to_json(const struct pvctl_config *, char **ret_text,
 PVCTL_API int pvctl_config_from_json(const char *text, struct pvctl_config **ret, struct pvctl_error *err) PVCTL_CHECK;
 /* Everything that can be checked without side effects: required keys, files, kernel format, sizes. ctx may be NULL. */
 PVCTL_API int pvctl_config_check(struct pvctl *ctx, const struct pvctl_config *, struct pvctl_error *err) PVCTL_CHECK;
+/* The same without a node; what create would warn of goes to log, as in pvctl_open_opts. */
+PVCTL_API int pvctl_config_check_log(const struct pvctl_config *, void (*log)(void *data, int level, const char *msg), void *data, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API void pvctl_free(void *text);
 
 /* ---- domains ---- */
@@ -143,7 +148,7 @@ struct pvctl_domain_info {
 	uint8_t uuid[16];
 	uint32_t state;          /* enum pvctl_run_state */
 	int32_t reason;          /* enum pvctl_reason */
-	uint32_t flags;          /* bits 0..5: running blocked paused shutdown dying, crashed */
+	uint32_t flags;          /* bits 0..6: running blocked paused shutdown dying, crashed, kept (see PVCTL_EVENT_KEPT) */
 	uint64_t cpu_ns;
 	uint64_t memory_bytes, max_memory_bytes, outstanding_bytes;
 	uint32_t vcpus_online, vcpus_max;
@@ -161,7 +166,7 @@ PVCTL_API int pvctl_domain_create(struct pvctl *, const struct pvctl_config *, c
 PVCTL_API int pvctl_domain_destroy(struct pvctl *, uint32_t domid, const struct pvctl_destroy_opts *, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_domain_pause(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_domain_unpause(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
-/* Asks the guest (control/shutdown): "poweroff", "reboot", "halt". Returns when it was asked. -ENOSYS: it does not listen. */
+/* Asks the guest (control/shutdown): "poweroff", "reboot", "halt". Returns when it was asked; a guest that is booting finds it later. -ENOSYS: it says that it does not listen. */
 PVCTL_API int pvctl_domain_request(struct pvctl *, uint32_t domid, const char *what, struct pvctl_error *err) PVCTL_CHECK;
 /* Waits until the domain has shut down (ret_reason) or gone (PVCTL_REASON_NONE); 0 ms: for ever. */
 PVCTL_API int pvctl_domain_wait(struct pvctl *, uint32_t domid, uint32_t timeout_ms, int32_t *ret_reason, struct pvctl_error *err) PVCTL_CHECK;
@@ -220,7 +225,7 @@ struct pvctl_disk_info {
 	uint32_t state;          /* of the handshake with the guest, as xen/io/xenbus.h has it; 4: connected */
 	uint32_t readonly, cdrom;
 	int32_t event_channel, ring_ref; /* -1: not connected */
-	uint32_t pad;
+	uint32_t failed;         /* 1: the host could not flush it: it takes no more writes until it is attached anew */
 	uint64_t bytes;
 	char name[24];           /* "xvda" */
 	char backend_path[80];
@@ -298,11 +303,21 @@ PVCTL_API void pvctl_vif_list_free(struct pvctl_vif_list *);
  * (at most replay_bytes, ~0: all that is kept). End of file: the domain is gone.
  * The console of a domain that died lately can be attached by its domid, too.
  */
+struct pvctl_ended {
+	uint32_t domid;
+	int32_t reason;          /* enum pvctl_reason; NONE: it was destroyed */
+	uint64_t ended_unix_ns;
+	char name[128];
+};
+/* The last one with this name or number that is gone, and whose console is kept yet. name NULL: by domid. -ESRCH: none. */
+PVCTL_API int pvctl_domain_ended(struct pvctl *, const char *name, uint32_t domid, struct pvctl_ended *ret, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_console_attach(struct pvctl *, uint32_t domid, uint64_t replay_bytes, int *ret_fd, struct pvctl_error *err) PVCTL_CHECK;
 
 /* ---- events ---- */
 enum pvctl_event_type { PVCTL_EVENT_CREATED = 1, PVCTL_EVENT_SHUTDOWN = 2, PVCTL_EVENT_DESTROYED = 4,
-	PVCTL_EVENT_PAUSED = 8, PVCTL_EVENT_UNPAUSED = 16, PVCTL_EVENT_NODE_DOWN = 32 };
+	PVCTL_EVENT_PAUSED = 8, PVCTL_EVENT_UNPAUSED = 16, PVCTL_EVENT_NODE_DOWN = 32,
+	PVCTL_EVENT_KEPT = 64, /* it ended too often: it stays, shut down, and is not restarted */
+	PVCTL_EVENT_NODE_SLOW = 128, PVCTL_EVENT_NODE_BACK = 256 }; /* the hypervisor does not answer; it does again */
 struct pvctl_event {
 	uint32_t type, domid;
 	int32_t reason;          /* enum pvctl_reason, of SHUTDOWN */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "pvctld/base/log.h"
+#include "libpvctl/src/util/err.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -117,7 +118,7 @@ int fail(struct pvctl_error *err, int code, const char *fmt, ...)
 	err->code = code;
 	err->origin = PVCTL_ORIGIN_DAEMON;
 	va_start(ap, fmt);
-	vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+	err_fit(err->msg, sizeof(err->msg), fmt, ap);
 	va_end(ap);
 	return code;
 }

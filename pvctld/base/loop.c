@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #define STEPS 4u /* of tasks between two looks at the descriptors, */
+#define URGENT 16u
 #define STEPS_NS 100000u /* while they take no longer than this */
 
 int loop_init(struct loop *l)
@@ -13,14 +14,20 @@ int loop_init(struct loop *l)
 	memset(l, 0, sizeof(*l));
 	list_init(&l->timers);
 	list_init(&l->tasks);
-	l->epfd = epoll_create1(EPOLL_CLOEXEC);
-	return l->epfd < 0 ? -errno : 0;
+	l->urgent_epfd = epoll_create1(EPOLL_CLOEXEC);
+	l->epfd = l->urgent_epfd < 0 ? -1 : epoll_create1(EPOLL_CLOEXEC);
+	if (l->epfd >= 0)
+		return 0;
+	if (l->urgent_epfd >= 0)
+		close(l->urgent_epfd);
+	return -errno;
 }
 
 void loop_fini(struct loop *l)
 {
 	close(l->epfd);
-	l->epfd = -1;
+	close(l->urgent_epfd);
+	l->epfd = l->urgent_epfd = -1;
 }
 
 int loop_fd_add(struct loop *l, struct loop_fd *f, int fd, uint32_t events,
@@ -29,6 +36,7 @@ int loop_fd_add(struct loop *l, struct loop_fd *f, int fd, uint32_t events,
 	struct epoll_event ev = { .events = events, .data.ptr = f };
 
 	f->fd = fd;
+	f->urgent = false;
 	f->events = events;
 	f->fn = fn;
 	f->data = data;
@@ -39,6 +47,35 @@ int loop_fd_add(struct loop *l, struct loop_fd *f, int fd, uint32_t events,
 	return 0;
 }
 
+int loop_fd_add_urgent(struct loop *l, struct loop_fd *f, int fd, uint32_t events,
+		       void (*fn)(void *data, uint32_t events), void *data)
+{
+	struct epoll_event ev = { .events = events, .data.ptr = f };
+	int rc = loop_fd_add(l, f, fd, events, fn, data);
+
+	if (rc)
+		return rc;
+	if (epoll_ctl(l->urgent_epfd, EPOLL_CTL_ADD, fd, &ev)) {
+		rc = -errno;
+		loop_fd_del(l, f);
+		return rc;
+	}
+	f->urgent = true;
+	return 0;
+}
+
+void loop_urgent(struct loop *l)
+{
+	struct epoll_event ev;
+
+	/* One at a time: a callback may take others out of the loop. */
+	for (unsigned int i = 0; i < URGENT && epoll_wait(l->urgent_epfd, &ev, 1, 0) > 0; i++) {
+		struct loop_fd *f = ev.data.ptr;
+
+		f->fn(f->data, ev.events);
+	}
+}
+
 void loop_fd_want(struct loop *l, struct loop_fd *f, uint32_t events)
 {
 	struct epoll_event ev = { .events = events, .data.ptr = f };
@@ -47,6 +84,8 @@ void loop_fd_want(struct loop *l, struct loop_fd *f, uint32_t events)
 		return;
 	f->events = events;
 	(void)epoll_ctl(l->epfd, EPOLL_CTL_MOD, f->fd, &ev);
+	if (f->urgent)
+		(void)epoll_ctl(l->urgent_epfd, EPOLL_CTL_MOD, f->fd, &ev);
 }
 
 void loop_fd_del(struct loop *l, struct loop_fd *f)
@@ -54,6 +93,8 @@ void loop_fd_del(struct loop *l, struct loop_fd *f)
 	if (f->fd < 0)
 		return;
 	(void)epoll_ctl(l->epfd, EPOLL_CTL_DEL, f->fd, NULL);
+	if (f->urgent)
+		(void)epoll_ctl(l->urgent_epfd, EPOLL_CTL_DEL, f->fd, NULL);
 	f->fd = -1;
 	/* The batch under way may still hold the pointer. */
 	for (int i = l->batch_pos; i < l->batch_len; i++)

@@ -15,6 +15,7 @@
 
 struct loop_fd {
 	int fd;          /* -1: not in the loop */
+	bool urgent;     /* served while the loop's owner waits for something else, too */
 	uint32_t events;
 	void (*fn)(void *data, uint32_t events);
 	void *data;
@@ -35,6 +36,7 @@ struct loop_task {
 
 struct loop {
 	int epfd;
+	int urgent_epfd; /* the urgent ones' */
 	bool quit;
 	struct list timers; /* soonest first */
 	struct list tasks;
@@ -54,6 +56,14 @@ void loop_run(struct loop *l);
 /* A loop_fd may be freed right after loop_fd_del, even from a callback. */
 int loop_fd_add(struct loop *l, struct loop_fd *f, int fd, uint32_t events,
 		void (*fn)(void *data, uint32_t events), void *data);
+/*
+ * Its callback runs from loop_urgent, too: in the midst of whatever else the
+ * thread does, with no task and no timer run before it is finished with that.
+ */
+int loop_fd_add_urgent(struct loop *l, struct loop_fd *f, int fd, uint32_t events,
+		       void (*fn)(void *data, uint32_t events), void *data);
+/* What waits at urgent_epfd, a few at most. */
+void loop_urgent(struct loop *l);
 void loop_fd_want(struct loop *l, struct loop_fd *f, uint32_t events);
 void loop_fd_del(struct loop *l, struct loop_fd *f);
 

@@ -19,7 +19,7 @@ static int spec_devid(const char *text, uint32_t *ret, struct pvctl_error *err)
 	int rc = disk_spec_parse(text, &s, err);
 
 	if (!rc && s.target[0] && s.target[0] != '/' && !s.script[0])
-		rc = fail(err, -EINVAL, "disk \"%.100s\": the target's path is not absolute", s.target);
+		rc = fail(err, -EINVAL, "disk \"%.600s\": the target's path is not absolute", s.target);
 	*ret = s.vdev;
 	return rc;
 }
@@ -36,10 +36,16 @@ static void nbd_ready(void *data, int rc, const char *why)
 	struct vbd *v = data;
 	struct blk_nbd_info info;
 	struct pvctl_error e = { 0 };
-	char text[sizeof(e.msg)];
+	char text[sizeof(e.msg)], holder[200];
 
+	if (rc == -EBUSY) {
+		vbd_say_holder(v, holder, sizeof(holder));
+		snprintf(text, sizeof(text), "disk \"%.600s\" is in use by %s", v->spec.target, holder);
+		device_ready(&v->x, rc, text);
+		return;
+	}
 	if (rc) {
-		snprintf(text, sizeof(text), "disk \"%.100s\": %.130s", v->spec.target, why);
+		snprintf(text, sizeof(text), "disk \"%.600s\": %.300s", v->spec.target, why);
 		device_ready(&v->x, rc, text);
 		return;
 	}
@@ -131,6 +137,7 @@ static void row(const struct xenbus_dev *x, void *data)
 	r->state = x->state;
 	r->readonly = v->spec.readonly;
 	r->cdrom = v->spec.cdrom;
+	r->failed = v->unsynced;
 	r->bytes = v->sectors * BLK_SECTOR;
 	r->event_channel = x->up == XENBUS_UP ? (int32_t)v->ring[0].port : -1;
 	r->ring_ref = x->up == XENBUS_UP ? (int32_t)v->ring[0].ref : -1;

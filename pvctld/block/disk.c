@@ -2,6 +2,8 @@
 /* What a disk's target is: opened, measured, locked. */
 #include "pvctld/base/log.h"
 #include "pvctld/block/vbd.h"
+#include "pvctld/core/daemon.h"
+#include "pvctld/domain/domains.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -15,15 +17,44 @@
 
 #define PAGE 4096u
 
+static bool file_of(const struct vbd *v, struct stat *st)
+{
+	return v->fd >= 0 ? !fstat(v->fd, st) : v->spec.target[0] == '/' && !stat(v->spec.target, st);
+}
+
+void vbd_say_holder(const struct vbd *v, char *buf, size_t size)
+{
+	struct stat mine, its;
+	const struct dom *dom;
+
+	snprintf(buf, size, "another process or another node's domain");
+	if (!file_of(v, &mine))
+		return;
+	list_for(p, &v->x.d->devices) {
+		struct xenbus_dev *x = list_entry(p, struct xenbus_dev, link);
+
+		if (x == &v->x || x->ops != &vbd_ops || !file_of(vbd_of(x), &its))
+			continue;
+		if (S_ISBLK(mine.st_mode) ? !S_ISBLK(its.st_mode) || its.st_rdev != mine.st_rdev :
+		    its.st_dev != mine.st_dev || its.st_ino != mine.st_ino)
+			continue;
+		dom = dom_find(v->x.d, x->domid);
+		snprintf(buf, size, "domain \"%s\" (%u), as %s", dom ? dom->name : "", x->domid, x->name);
+		return;
+	}
+}
+
 /* Two writers of one disk destroy it; so do a writer and a reader who caches. */
 static int lock(struct vbd *v, struct pvctl_error *err)
 {
 	struct flock l = { .l_type = v->spec.readonly ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET };
+	char holder[200];
 
 	/* A file system without locks is used without. */
-	if (fcntl(v->fd, F_OFD_SETLK, &l) && (errno == EAGAIN || errno == EACCES))
-		return fail(err, -EBUSY, "disk \"%.150s\" is in use", v->spec.target);
-	return 0;
+	if (!fcntl(v->fd, F_OFD_SETLK, &l) || (errno != EAGAIN && errno != EACCES))
+		return 0;
+	vbd_say_holder(v, holder, sizeof(holder));
+	return fail(err, -EBUSY, "disk \"%.600s\" is in use by %s", v->spec.target, holder);
 }
 
 /* A number of the device's queue; otherwise where sysfs does not have it. */
@@ -88,7 +119,7 @@ static int choose_sector_size(struct vbd *v, struct pvctl_error *err)
 	uint32_t want = v->spec.sector_size;
 
 	if (want && want < v->sector_size)
-		return fail(err, -EINVAL, "disk \"%.150s\": its sectors have %u bytes, so that sectorsize=%u cannot be",
+		return fail(err, -EINVAL, "disk \"%.600s\": its sectors have %u bytes, so that sectorsize=%u cannot be",
 			    v->spec.target, v->sector_size, want);
 	if (want)
 		v->sector_size = want;
@@ -97,7 +128,7 @@ static int choose_sector_size(struct vbd *v, struct pvctl_error *err)
 	if (v->discard_granularity < v->sector_size)
 		v->discard_granularity = v->sector_size;
 	if (v->sectors * BLK_SECTOR % v->sector_size)
-		return fail(err, -EINVAL, "disk \"%.150s\": its size, %llu, is not a multiple of its sectors' %u",
+		return fail(err, -EINVAL, "disk \"%.600s\": its size, %llu, is not a multiple of its sectors' %u",
 			    v->spec.target, (unsigned long long)v->sectors * BLK_SECTOR, v->sector_size);
 	return 0;
 }
@@ -105,7 +136,7 @@ static int choose_sector_size(struct vbd *v, struct pvctl_error *err)
 int vbd_measured(struct vbd *v, uint64_t bytes, struct pvctl_error *err)
 {
 	if (!bytes || bytes % BLK_SECTOR)
-		return fail(err, -EINVAL, "disk \"%.150s\": its size, %llu, is not a multiple of 512", v->spec.target,
+		return fail(err, -EINVAL, "disk \"%.600s\": its size, %llu, is not a multiple of 512", v->spec.target,
 			    (unsigned long long)bytes);
 	v->sectors = bytes / BLK_SECTOR;
 	if (v->spec.no_discard || v->spec.readonly)
@@ -119,9 +150,9 @@ static int measure(struct vbd *v, struct pvctl_error *err)
 	off_t size;
 
 	if (fstat(v->fd, &st) || (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)))
-		return fail(err, -EINVAL, "disk \"%.150s\" is neither a file nor a block device", v->spec.target);
+		return fail(err, -EINVAL, "disk \"%.600s\" is neither a file nor a block device", v->spec.target);
 	if (v->spec.backend == DISK_BACKEND_PHY && !S_ISBLK(st.st_mode))
-		return fail(err, -EINVAL, "disk \"%.150s\" is no block device, which backendtype=phy asks for", v->spec.target);
+		return fail(err, -EINVAL, "disk \"%.600s\" is no block device, which backendtype=phy asks for", v->spec.target);
 	size = lseek(v->fd, 0, SEEK_END);
 	v->is_device = S_ISBLK(st.st_mode);
 	v->sector_size = v->physical_size = BLK_SECTOR;
@@ -158,7 +189,7 @@ int vbd_open(struct vbd *v, const char *path, struct pvctl_error *err)
 	v->fd = open(path, (v->spec.readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (v->fd < 0)
 		return fail(err, errno == ENOENT ? -ENOENT : errno == EACCES || errno == EPERM || errno == EROFS ? -EPERM : -EIO,
-			    "disk \"%.150s\": %s", path, strerror(errno));
+			    "disk \"%.600s\": %s", path, strerror(errno));
 	rc = measure(v, err);
 	rc = rc ? rc : lock(v, err);
 	if (!rc)

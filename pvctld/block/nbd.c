@@ -111,7 +111,7 @@ static void ended(struct blk_nbd *n, int status)
 	nbd_hang_up(n);
 	if (closed) {
 		if (!WIFEXITED(status) || WEXITSTATUS(status))
-			log_line("disk \"%.150s\": %s", n->spec.target, why);
+			log_line("disk \"%.600s\": %s", n->spec.target, why);
 		destroy(n);
 	}
 	start_waiting(d);
@@ -137,7 +137,7 @@ static void on_timer(void *data)
 
 	if (!n->pid)
 		return;
-	log_line("disk \"%.150s\": qemu-nbd takes too long: killed", n->spec.target);
+	log_line("disk \"%.600s\": qemu-nbd takes too long: killed", n->spec.target);
 	kill(n->pid, SIGKILL);
 }
 
@@ -202,7 +202,7 @@ static int watch_process(struct blk_nbd *n, int log, struct pvctl_error *err)
 	while (waitpid(n->pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	n->pid = 0;
-	return fail(err, -EIO, "disk \"%.150s\": its process cannot be watched", n->spec.target);
+	return fail(err, -EIO, "disk \"%.600s\": its process cannot be watched", n->spec.target);
 }
 
 static int start(struct blk_nbd *n, struct pvctl_error *err)
@@ -280,7 +280,7 @@ int blk_nbd_open(struct daemon *d, const struct disk_spec *s, const struct blk_n
 		return fail(err, -ENOMEM, "no memory");
 	if (stat(s->target, &st)) {
 		free(n);
-		return fail(err, errno == ENOENT ? -ENOENT : -EIO, "disk \"%.150s\": %s", s->target, strerror(errno));
+		return fail(err, errno == ENOENT ? -ENOENT : -EIO, "disk \"%.600s\": %s", s->target, strerror(errno));
 	}
 	n->d = d;
 	n->spec = *s;

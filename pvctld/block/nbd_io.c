@@ -146,6 +146,8 @@ void nbd_deliver(struct blk_nbd *n)
 		if (!c->error && j->kind == BLK_JOB_READ)
 			gather(c, true);
 		j->result = -c->error;
+		/* A write that is to be stable tells of one errno for both its halves. */
+		j->unsynced = c->error && (j->stage != BLK_STAGE_DATA || (c->flushed && c->error != ENOSPC));
 		free(c->data);
 		free(c);
 		n->active--;
@@ -210,7 +212,7 @@ int nbd_greet(struct blk_nbd *n, int sock)
 {
 	n->h = nbd_create();
 	if (!n->h || nbd_set_full_info(n->h, true) || nbd_aio_connect_socket(n->h, sock)) {
-		log_line("disk \"%.150s\": %s", n->spec.target, nbd_get_error() ? nbd_get_error() : "no memory");
+		log_line("disk \"%.600s\": %s", n->spec.target, nbd_get_error() ? nbd_get_error() : "no memory");
 		if (!n->h)
 			close(sock);
 		return -EIO;

@@ -167,10 +167,10 @@ pid_t nbd_spawn(const struct disk_spec *s, int listener, int log, struct pvctl_e
 	rc = buf ? make_filter(buf, &filter) : -ENOMEM;
 	if (rc) {
 		free(buf);
-		return fail(err, rc, "disk \"%.150s\": the system call filter for qemu-nbd: %s", s->target, strerror(-rc));
+		return fail(err, rc, "disk \"%.600s\": the system call filter for qemu-nbd: %s", s->target, strerror(-rc));
 	}
 	pid = start(s, program, listener, log, &filter);
 	rc = errno;
 	free(buf);
-	return pid > 0 ? pid : fail(err, -EIO, "disk \"%.150s\": fork: %s", s->target, strerror(rc));
+	return pid > 0 ? pid : fail(err, -EIO, "disk \"%.600s\": fork: %s", s->target, strerror(rc));
 }

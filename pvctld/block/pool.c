@@ -70,6 +70,14 @@ static int discard(const struct blk_job *j)
 	return rc ? -errno : 0;
 }
 
+static int sync_file(struct blk_job *j)
+{
+	if (!j->flush || !fdatasync(j->fd))
+		return 0;
+	j->unsynced = true;
+	return -errno;
+}
+
 static int carry_out(struct blk_job *j)
 {
 	int rc;
@@ -77,14 +85,11 @@ static int carry_out(struct blk_job *j)
 	if (j->kind == BLK_JOB_DISCARD)
 		return discard(j);
 	/* Preflush: what was acknowledged before must not come after this on stable storage. */
-	if (j->flush && fdatasync(j->fd))
-		return -errno;
-	if (j->kind == BLK_JOB_FLUSH)
-		return 0;
+	rc = sync_file(j);
+	if (rc || j->kind == BLK_JOB_FLUSH)
+		return rc;
 	rc = transfer(j);
-	if (!rc && j->flush && fdatasync(j->fd))
-		rc = -errno;
-	return rc;
+	return rc ? rc : sync_file(j);
 }
 
 static void *worker(void *data)

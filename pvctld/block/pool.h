@@ -31,6 +31,7 @@ struct blk_job {
 	struct iovec *iov;   /* is changed */
 	int niov;
 	int result;          /* 0 or -errno */
+	bool unsynced;       /* it failed at the stable storage: what was acknowledged before may be lost, and nobody says so again */
 	void (*done)(struct blk_job *job);
 };
 

@@ -74,6 +74,15 @@ static int copy_data(struct blk_io *io, bool to_guest)
 	return gnt_copy(v->x.d, v->x.domid, c, io->req.nr_segments, to_guest);
 }
 
+/* The kernel forgets that pages could not be written as soon as it has said so: the next flush would be a success. */
+static void flush_failed(struct vbd *v)
+{
+	if (!v->unsynced)
+		log_guest(v->x.domid, "disk %s: a flush failed, and what was written before it may be lost: it takes no more writes "
+			  "until it is attached anew", v->x.name);
+	v->unsynced = true;
+}
+
 static void done(struct blk_job *job)
 {
 	struct blk_io *io = (struct blk_io *)(void *)((char *)job - offsetof(struct blk_io, job));
@@ -81,6 +90,11 @@ static void done(struct blk_job *job)
 	struct vbd *v = r->vbd;
 	int status = job->result == -EOPNOTSUPP ? BLKIF_RSP_EOPNOTSUPP : job->result ? BLKIF_RSP_ERROR : BLKIF_RSP_OKAY;
 
+	if (job->unsynced)
+		flush_failed(v);
+	/* One that was under way meanwhile: the kernel tells of lost pages once, and it told another. */
+	if (v->unsynced && job->flush)
+		status = BLKIF_RSP_ERROR;
 	if (!status && io->bounce && io->req.op == BLKIF_OP_READ && v->x.up == XENBUS_UP && copy_data(io, true))
 		status = BLKIF_RSP_ERROR;
 	if (job->result && job->result != -EOPNOTSUPP)
@@ -205,6 +219,8 @@ static int check(struct vbd *v, struct blk_request *q)
 
 	if (status)
 		return status;
+	if (v->unsynced && q->op != BLKIF_OP_READ)
+		return BLKIF_RSP_ERROR;
 	if (!blk_request_aligned(q, v->sector_size))
 		return BLKIF_RSP_ERROR;
 	if (q->op != BLKIF_OP_DISCARD)

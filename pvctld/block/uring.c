@@ -115,6 +115,7 @@ static void completed(struct blk_uring *u, struct blk_job *j, int res)
 		return;
 	}
 	j->result = res;
+	j->unsynced = res && j->stage != BLK_STAGE_DATA;
 	j->done(j);
 }
 

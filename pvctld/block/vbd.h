@@ -43,6 +43,7 @@ struct vbd {
 	bool is_device, can_discard, can_secure;
 	uint64_t sectors;        /* of 512 bytes, whatever sector_size is: so Linux counts on both ends */
 	uint32_t sector_size, physical_size, discard_granularity, discard_alignment;
+	bool unsynced;           /* a flush of its failed: it takes no more writes, whatever later flushes would say */
 	bool broken;             /* its server has ended: it never connects again */
 	struct vbd_stats stats;
 	bool persistent;
@@ -62,6 +63,8 @@ extern const struct xenbus_ops vbd_ops;
 /* disk.c: opens the target and finds out what it is. */
 int vbd_open(struct vbd *v, const char *path, struct pvctl_error *err);
 void vbd_close(struct vbd *v);
+/* Who has its target, for a message. */
+void vbd_say_holder(const struct vbd *v, char *buf, size_t size);
 /* The size of the target is known; sector_size is the target's own. */
 int vbd_measured(struct vbd *v, uint64_t bytes, struct pvctl_error *err);
 /* nodes.c */

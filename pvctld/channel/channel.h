@@ -26,6 +26,7 @@ struct channel_host {
 	struct loop *loop;
 	struct loop_fd peer;      /* the pty's master, or the client; fd -1: nobody */
 	struct loop_fd listener;  /* fd -1: a pty, or a client is there */
+	struct loop_timer pause;  /* of that: there was no descriptor for a client */
 	int listen_fd, slave_fd;  /* -1: none */
 	char path[CHANNEL_PATH_MAX + 1]; /* of the pty, or of the socket */
 	dev_t dev;                /* of the socket's file, so that another's is not removed */

@@ -13,8 +13,11 @@
 #include <termios.h>
 #include <unistd.h>
 
+#define PAUSE_NS 200000000u
+
 static void on_peer(void *data, uint32_t events);
 static void on_listener(void *data, uint32_t events);
+static void pause_over(void *data);
 
 /* The slave is kept open: its modes stay, and the master does not hang up while nobody else has it. */
 static int open_pty(struct channel_host *h)
@@ -98,6 +101,7 @@ int channel_host_open(struct channel_host *h, struct loop *loop, const struct ch
 	memset(h, 0, sizeof(*h));
 	h->loop = loop;
 	h->peer.fd = h->listener.fd = h->listen_fd = h->slave_fd = -1;
+	loop_timer_init(&h->pause, pause_over, h);
 	if (s->socket) {
 		rc = open_socket(h, s->path, err);
 	} else {
@@ -128,6 +132,7 @@ void channel_host_close(struct channel_host *h)
 	if (h->slave_fd >= 0)
 		close(h->slave_fd);
 	if (h->listen_fd >= 0) {
+		loop_timer_cancel(&h->pause);
 		if (h->listener.fd >= 0)
 			loop_fd_del(h->loop, &h->listener);
 		close(h->listen_fd);
@@ -157,11 +162,23 @@ static void on_peer(void *data, uint32_t events)
 	h->ready(h->data, events & EPOLLOUT ? CHANNEL_WRITABLE : 0);
 }
 
+static void pause_over(void *data)
+{
+	struct channel_host *h = data;
+
+	loop_fd_want(h->loop, &h->listener, EPOLLIN);
+}
+
 static void on_listener(void *data, uint32_t events)
 {
 	struct channel_host *h = data;
 	int fd = accept4(h->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
+	if (fd < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+		/* It would be found ready without end. */
+		loop_fd_want(h->loop, &h->listener, 0);
+		loop_timer_set(h->loop, &h->pause, PAUSE_NS);
+	}
 	if (fd < 0)
 		return;
 	if (loop_fd_add(h->loop, &h->peer, fd, 0, on_peer, h)) {

@@ -3,18 +3,22 @@
 #include "pvctld/client/control.h"
 #include "pvctld/base/log.h"
 #include "pvctld/core/daemon.h"
+#include "pvctld/domain/domains.h"
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define MAX_CONNS 512u
+#define FEW_CONNS 16u
 
 static void conn_free(struct ctl_conn *c)
 {
 	int fd = c->lf.fd;
 
+	c->gone = true; /* what follows may wait, and new ones come meanwhile */
 	loop_fd_del(&c->d->loop, &c->lf);
 	loop_task_cancel(&c->resume);
 	if (fd >= 0)
@@ -29,18 +33,34 @@ static void conn_free(struct ctl_conn *c)
 	free(c);
 }
 
+static bool builds_domain(const struct ctl_conn *c)
+{
+	list_for(p, &c->d->domains)
+		if (list_entry(p, struct dom, link)->creator == c)
+			return true;
+	return false;
+}
+
+/* To let go of it takes hypercalls, or the store, and somebody waits for one, or is in the midst of the other. */
+static bool must_wait(const struct ctl_conn *c)
+{
+	return c->d->mbox.waiting && (c->store || builds_domain(c));
+}
+
 /* While a hypercall of its is under way its effects must be learned of: the connection then waits for it. */
 static void conn_end(struct ctl_conn *c)
 {
 	int fd = c->lf.fd;
 
-	if (!c->busy) {
+	if (!c->busy && !must_wait(c)) {
 		conn_free(c);
 		return;
 	}
 	c->gone = true;
 	loop_fd_del(&c->d->loop, &c->lf);
 	close(fd);
+	if (!c->busy)
+		loop_task_post(&c->d->loop, &c->resume);
 }
 
 static void conn_want(struct ctl_conn *c)
@@ -104,18 +124,49 @@ static void resume(void *data)
 		conn_want(c);
 }
 
-/* A flood of connections that ask nothing must not keep out those who do: the oldest of them goes. */
+/*
+ * A flood of connections must not keep out those who ask for something: the
+ * oldest that never did goes, or the one that did so longest ago.
+ */
 static bool make_room(struct control *ctl)
 {
+	struct ctl_conn *idle = NULL;
+
 	list_for_safe(p, &ctl->conns) {
 		struct ctl_conn *c = list_entry(p, struct ctl_conn, link);
 
-		if (c->served || c->busy)
+		if (c->busy || c->out.len || c->gone || must_wait(c))
 			continue;
-		conn_free(c);
-		return true;
+		if (!c->served) {
+			conn_free(c);
+			return true;
+		}
+		if (!idle && !builds_domain(c))
+			idle = c;
 	}
-	return false;
+	if (idle)
+		conn_free(idle);
+	return idle != NULL;
+}
+
+/* Few connections are not what the descriptors went for. */
+static bool make_room_for_fds(void *data)
+{
+	struct control *ctl = data;
+
+	return ctl->nr > FEW_CONNS && make_room(ctl);
+}
+
+/* As if it had begun as clients do: with a HELLO. */
+static void refuse(int fd)
+{
+	static const char text[] = "too many open files in pvctld";
+	struct { struct proto_header h; char text[sizeof(text) - 1]; } m = {
+		.h = { .type = PROTO_HELLO | PROTO_REPLY, .len = sizeof(m.text), .id = 1, .code = -ENOSPC },
+	};
+
+	memcpy(m.text, text, sizeof(m.text));
+	(void)send(fd, &m, sizeof(m.h) + sizeof(m.text), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 static void reply(struct ctl_conn *c, int code, const void *body, size_t len, int fd)
@@ -132,6 +183,8 @@ static void reply(struct ctl_conn *c, int code, const void *body, size_t len, in
 	}
 	c->busy = false;
 	c->served = true;
+	list_del(&c->link);
+	list_add_tail(&c->d->control->conns, &c->link);
 	free(c->body);
 	c->body = NULL;
 	c->head_have = c->body_have = 0;
@@ -147,6 +200,40 @@ void ctl_reply(struct ctl_conn *c, const void *body, size_t len, int fd)
 void ctl_refuse(struct ctl_conn *c, int code, const char *text)
 {
 	reply(c, code, text, strlen(text), -1);
+}
+
+/* Its request goes on, as if the client had left: whatever it does is seen to by those who see to that. */
+static void answer_early(struct ctl_conn *c, const char *text)
+{
+	struct proto_header h = { .type = c->head.type | PROTO_REPLY, .len = (uint32_t)strlen(text), .id = c->head.id,
+				  .code = -ETIMEDOUT };
+
+	if (fifo_append(&c->out, &h, sizeof(h)) && fifo_append(&c->out, text, h.len))
+		(void)send_out(c);
+	conn_end(c);
+}
+
+void control_answer_all(struct daemon *d)
+{
+	char why[200], text[300];
+
+	if (!d->control)
+		return;
+	mbox_say_slow(&d->mbox, why, sizeof(why));
+	list_for_safe(p, &d->control->conns) {
+		struct ctl_conn *c = list_entry(p, struct ctl_conn, link);
+
+		if (!c->busy || c->gone || c->head.type == PROTO_NODE_STOP)
+			continue;
+		if (mbox_take_back(&d->mbox, &c->call)) {
+			ctl_refuse(c, -ETIMEDOUT, why);
+			ctl_flush(c);
+			conn_want(c);
+			continue;
+		}
+		snprintf(text, sizeof(text), "%s; what was asked for may yet be done", why);
+		answer_early(c, text);
+	}
 }
 
 /* 1 all there, 0 not yet, -1 the connection is over. */
@@ -197,6 +284,9 @@ static void on_event(void *data, uint32_t events)
 		if (rc) {
 			c->busy = true;
 			request_handle(c);
+			/* No task will run that does it. */
+			if (c->d->mbox.waiting)
+				ctl_flush(c);
 		}
 	} else if (events & (EPOLLHUP | EPOLLERR)) {
 		conn_end(c);
@@ -208,15 +298,12 @@ static void on_event(void *data, uint32_t events)
 	conn_want(c);
 }
 
-static void on_accept(void *data, uint32_t events)
+static void accepted(void *data, int fd)
 {
 	struct control *ctl = data;
 	struct daemon *d = ctl->d;
-	int fd = accept4(ctl->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct ctl_conn *c;
 
-	if (fd < 0)
-		return;
 	c = rundir_peer_is_us(fd) && (ctl->nr < MAX_CONNS || make_room(ctl)) ? calloc(1, sizeof(*c)) : NULL;
 	if (!c) {
 		close(fd);
@@ -226,7 +313,7 @@ static void on_accept(void *data, uint32_t events)
 	c->out_fd = -1;
 	list_init(&c->call.link);
 	loop_task_init(&c->resume, resume, c);
-	if (loop_fd_add(&d->loop, &c->lf, fd, EPOLLIN, on_event, c)) {
+	if (loop_fd_add_urgent(&d->loop, &c->lf, fd, EPOLLIN, on_event, c)) {
 		close(fd);
 		free(c);
 		return;
@@ -238,35 +325,24 @@ static void on_accept(void *data, uint32_t events)
 int control_open(struct daemon *d, struct pvctl_error *err)
 {
 	struct control *ctl = calloc(1, sizeof(*ctl));
-	int fd;
 
 	if (!ctl)
 		return fail(err, -ENOMEM, "no memory");
 	ctl->d = d;
-	ctl->listener.fd = -1;
 	list_init(&ctl->conns);
 	d->control = ctl;
-	fd = rundir_listen(d->control_path, err);
-	if (fd < 0)
-		return fd;
-	if (loop_fd_add(&d->loop, &ctl->listener, fd, EPOLLIN, on_accept, ctl)) {
-		close(fd);
-		return fail(err, -EIO, "epoll");
-	}
-	return 0;
+	ctl->listener = (struct listener){ .data = ctl, .accepted = accepted, .make_room = make_room_for_fds, .refuse = refuse,
+					   .urgent = true };
+	return listener_open(&ctl->listener, d, d->control_path, err);
 }
 
 void control_detach(struct daemon *d)
 {
 	struct control *ctl = d->control;
-	int fd = ctl ? ctl->listener.fd : -1;
 
 	if (!ctl)
 		return;
-	if (fd >= 0) {
-		loop_fd_del(&d->loop, &ctl->listener);
-		close(fd);
-	}
+	listener_close(&ctl->listener);
 	list_for(p, &ctl->conns)
 		request_conn_closed(list_entry(p, struct ctl_conn, link));
 }

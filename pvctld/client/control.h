@@ -7,6 +7,7 @@
 #include "pvctld/base/fifo.h"
 #include "pvctld/base/loop.h"
 #include "pvctld/hv/mailbox.h"
+#include "pvctld/node/listen.h"
 
 struct daemon;
 struct pvctl_error;
@@ -14,8 +15,8 @@ struct store_conn;
 
 struct control {
 	struct daemon *d;
-	struct loop_fd listener;
-	struct list conns;
+	struct listener listener;
+	struct list conns;            /* those that asked for something longest ago first */
 	unsigned int nr;
 };
 
@@ -42,6 +43,8 @@ int control_open(struct daemon *d, struct pvctl_error *err);
 /* No new connections; those that are lose their ties to domains and store. */
 void control_detach(struct daemon *d);
 void control_close(struct daemon *d);
+/* The hypervisor is silent: nobody waits for it any longer. What was not begun is not done. */
+void control_answer_all(struct daemon *d);
 /* Answers the request at hand. fd (-1: none) is consumed. */
 void ctl_reply(struct ctl_conn *c, const void *body, size_t len, int fd);
 /* A refusal: negative errno and text. */

@@ -17,6 +17,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define NO_FILES "too many open files in pvctld"
+
 /* The body is at least that long; without, the request is refused. */
 #define BODY(c, type) ((const type *)body_of(c, sizeof(type)))
 
@@ -60,7 +62,7 @@ static void hello(struct ctl_conn *c)
 	int fd = fcntl(n->ram_fd, F_DUPFD_CLOEXEC, 3);
 
 	if (fd < 0)
-		ctl_refuse(c, -EIO, "too many open files in pvctld");
+		ctl_refuse(c, -ENOSPC, NO_FILES);
 	else
 		ctl_reply(c, &r, sizeof(r), fd);
 }
@@ -109,9 +111,30 @@ static void console(struct ctl_conn *c)
 	}
 	rc = console_attach(con, b->replay_bytes, &fd);
 	if (rc)
-		ctl_refuse(c, rc, rc == -EBUSY ? "too many look at this console" : strerror(-rc));
+		ctl_refuse(c, rc, rc == -EBUSY ? "too many look at this console" : rc == -ENOSPC ? NO_FILES : strerror(-rc));
 	else
 		ctl_reply(c, NULL, 0, fd);
+}
+
+static void ended(struct ctl_conn *c)
+{
+	const struct proto_domid *b = BODY(c, struct proto_domid);
+	const char *name = (const char *)c->body + sizeof(*b);
+	const struct console *con;
+	struct pvctl_ended e = { 0 };
+
+	if (!b)
+		return;
+	con = name[0] ? console_find_dead_name(c->d, name) : console_find_dead(c->d, b->domid);
+	if (!con) {
+		ctl_refuse(c, -ESRCH, "no such domain has ended lately");
+		return;
+	}
+	e.domid = con->domid;
+	e.reason = con->reason;
+	e.ended_unix_ns = con->ended_unix_ns;
+	snprintf(e.name, sizeof(e.name), "%s", con->name);
+	ctl_reply(c, &e, sizeof(e), -1);
 }
 
 static void events(struct ctl_conn *c)
@@ -123,7 +146,7 @@ static void events(struct ctl_conn *c)
 		return;
 	rc = events_subscribe(c->d, b->mask, &fd);
 	if (rc)
-		ctl_refuse(c, rc, rc == -EBUSY ? "too many subscribers" : strerror(-rc));
+		ctl_refuse(c, rc, rc == -EBUSY ? "too many subscribers" : rc == -ENOSPC ? NO_FILES : strerror(-rc));
 	else
 		ctl_reply(c, NULL, 0, fd);
 }
@@ -146,7 +169,8 @@ static void node_info(struct ctl_conn *c)
 	struct daemon *d = c->d;
 	struct pvctl_node_info i = { .running = 1, .pid = (uint32_t)getpid(), .qemu_pid = (uint32_t)d->node.qemu_pid,
 				     .memory_bytes = d->node.ram_bytes, .cpus = d->node.cpus,
-				     .uptime_ns = now_ns() - d->started_ns, .domains = dom_count(d) };
+				     .uptime_ns = now_ns() - d->started_ns, .domains = dom_count(d),
+				     .silent_ns = d->mbox.slow ? d->mbox.silent_ns : 0 };
 
 	backing_describe(d, &i);
 	confine_describe(d->node.confined, i.qemu_confinement, sizeof(i.qemu_confinement));
@@ -213,12 +237,41 @@ static void domains(struct ctl_conn *c)
 		struct proto_domain_row *r = &rows[n++];
 
 		r->domid = dom->domid;
+		r->kept = dom->kept;
 		r->unique_id = dom->unique_id;
 		r->created_unix_ns = dom->created_unix_ns;
 		memcpy(r->name, dom->name, sizeof(r->name));
 	}
 	ctl_reply(c, rows, n * sizeof(*rows), -1);
 	free(rows);
+}
+
+/* What needs no hypercall; nor the store, where somebody who waits for one may be in the midst of it. */
+static bool works_when_slow(const struct daemon *d, uint32_t type)
+{
+	switch (type) {
+	case PROTO_HELLO:
+	case PROTO_NODE_INFO:
+	case PROTO_DOMAINS:
+	case PROTO_CONFIG:
+	case PROTO_EVENTS:
+	case PROTO_ENDED:
+	case PROTO_NODE_STOP:
+		return true;
+	case PROTO_CONSOLE:
+	case PROTO_STORE:
+		return !d->mbox.waiting;
+	default:
+		return false;
+	}
+}
+
+static void refuse_slow(struct ctl_conn *c)
+{
+	char text[200];
+
+	mbox_say_slow(&c->d->mbox, text, sizeof(text));
+	ctl_refuse(c, -ETIMEDOUT, text);
 }
 
 void request_handle(struct ctl_conn *c)
@@ -228,16 +281,18 @@ void request_handle(struct ctl_conn *c)
 		[PROTO_CONSOLE] = console, [PROTO_EVENTS] = events, [PROTO_CONFIG] = config,
 		[PROTO_NODE_INFO] = node_info, [PROTO_NODE_STOP] = stop_request, [PROTO_INTRODUCE] = introduce,
 		[PROTO_FORGET] = forget, [PROTO_STORE] = request_store, [PROTO_RENAME] = rename_domain,
-		[PROTO_DOMAINS] = domains,
+		[PROTO_DOMAINS] = domains, [PROTO_ENDED] = ended,
 		[PROTO_DEVICE_ATTACH] = request_device_attach, [PROTO_DEVICE_DETACH] = request_device_detach,
 		[PROTO_DEVICES] = request_devices,
 		[PROTO_MEMORY_CHECK] = request_memory_check, [PROTO_MEMORY_BACK] = request_memory_back,
 	};
 	uint32_t type = c->head.type;
 
-	if (c->d->node.down && type != PROTO_HELLO && type != PROTO_NODE_INFO && type != PROTO_CONSOLE &&
+	if (c->d->node.down && type != PROTO_HELLO && type != PROTO_NODE_INFO && type != PROTO_CONSOLE && type != PROTO_ENDED &&
 	    type != PROTO_NODE_STOP)
 		ctl_refuse(c, -EIO, c->d->node.why);
+	else if (c->d->mbox.slow && !works_when_slow(c->d, type))
+		refuse_slow(c);
 	else if (type < sizeof(handlers) / sizeof(handlers[0]) && handlers[type])
 		handlers[type](c);
 	else

@@ -8,6 +8,8 @@
 #include "pvctld/core/daemon.h"
 #include "pvctld/domain/domains.h"
 #include "pvctld/domain/events.h"
+#include "pvctld/life/policy.h"
+#include "pvctld/life/zombie.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,7 +75,9 @@ static void watch_after(struct ctl_conn *c)
 	if (!dom)
 		return;
 	if (op.cmd == XEN_DOMCTL_destroydomain)
-		dom_gone(dom);
+		zombie_or_gone(dom);
+	else if (op.cmd == XEN_DOMCTL_resumedomain)
+		dom_resumed(dom);
 	else if (op.cmd == XEN_DOMCTL_pausedomain && dom->name[0])
 		events_emit(c->d, PVCTL_EVENT_PAUSED, dom->domid, PVCTL_REASON_NONE, dom->name);
 	else if (op.cmd == XEN_DOMCTL_unpausedomain && dom->name[0])

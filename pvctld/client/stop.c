@@ -73,6 +73,11 @@ void stop_begin(struct daemon *d)
 		daemon_quit(d);
 		return;
 	}
+	if (d->mbox.slow) {
+		log_line("the hypervisor does not answer: QEMU is killed");
+		daemon_node_down(d, "stopped");
+		return;
+	}
 	list_for_safe(p, &d->domains)
 		dom_destroy(list_entry(p, struct dom, link), NULL);
 	loop_timer_set(&d->loop, &s->timer, 0);

@@ -36,6 +36,7 @@ struct console *console_new(struct daemon *d, uint32_t domid)
 	c->d = d;
 	c->domid = domid;
 	c->log.fd = -1;
+	c->reason = PVCTL_REASON_NONE;
 	list_init(&c->link);
 	list_init(&c->viewers);
 	loop_timer_init(&c->window_timer, window_over, c);
@@ -154,6 +155,7 @@ void console_retire(struct console *c)
 	console_stop(c);
 	logfile_close(&c->log);
 	c->retired = true;
+	c->ended_unix_ns = now_unix_ns();
 	viewers_output(c);
 	list_add_tail(&d->dead_consoles, &c->link);
 	loop_timer_set(&d->loop, &c->expiry, DEAD_KEEP_NS);
@@ -185,6 +187,19 @@ struct console *console_find_dead(struct daemon *d, uint32_t domid)
 		struct console *c = list_entry(p, struct console, link);
 
 		if (c->domid == domid)
+			found = c;
+	}
+	return found;
+}
+
+struct console *console_find_dead_name(struct daemon *d, const char *name)
+{
+	struct console *found = NULL;
+
+	list_for(p, &d->dead_consoles) {
+		struct console *c = list_entry(p, struct console, link);
+
+		if (c->name[0] && !strcmp(c->name, name))
 			found = c;
 	}
 	return found;

@@ -31,6 +31,8 @@ struct console {
 	struct loop_timer window_timer, expiry;
 	struct loop_task more;
 	bool retired;
+	int32_t reason;          /* of its domain's end: enum pvctl_reason */
+	uint64_t ended_unix_ns;
 };
 
 struct console *console_new(struct daemon *d, uint32_t domid);
@@ -44,6 +46,8 @@ void console_stop(struct console *c);
 void console_retire(struct console *c);
 void console_free(struct console *c);
 struct console *console_find_dead(struct daemon *d, uint32_t domid);
+/* By the name that its domain had last. */
+struct console *console_find_dead_name(struct daemon *d, const char *name);
 void console_free_dead(struct daemon *d);
 /* A socket with replay, then live output; -errno. */
 int console_attach(struct console *c, uint64_t replay_bytes, int *ret_fd);

@@ -18,9 +18,11 @@ struct daemon_opts {
 	const char *accel; /* "auto", "kvm", "tcg" */
 	bool icount;
 	bool overcommit;
+	uint32_t slow_ms;          /* 0: as usual */
 	bool foreground;
 	const char *hv_path;
 	const char *hv_cmdline;
+	const char *qemu_path;     /* NULL: the one on the PATH */
 	int ready_fd;
 };
 
@@ -44,6 +46,7 @@ struct daemon {
 	struct list disk_servers; /* struct blk_nbd */
 
 	struct list domains;      /* struct dom */
+	struct list zombies;      /* see zombie.c */
 	struct list dead_consoles;
 	unsigned int nr_dead_consoles;
 	uint64_t next_unique;
@@ -54,7 +57,7 @@ struct daemon {
 	struct control *control;
 	struct store_sock *store_sock;
 	struct stop *stop;        /* not NULL: the node is being stopped */
-	struct loop_timer exit_timer, watchdog, giveback;
+	struct loop_timer exit_timer, watchdog, giveback, zombie_timer, rundir_timer;
 	struct loop_task policy_task, down_task;
 };
 
@@ -68,13 +71,20 @@ void daemon_finish(struct daemon *d);
 void daemon_quit(struct daemon *d);
 /* stop.c: destroys all domains, then the hypervisor, then quits. */
 void stop_begin(struct daemon *d);
-/* The node went away under us (QEMU died, hypervisor hung or panicked). */
+/* The node went away under us (QEMU died, the hypervisor panicked). */
 void daemon_node_down(struct daemon *d, const char *why);
+/* The hypervisor has been silent for long; now it has answered. */
+void daemon_node_slow(struct daemon *d);
+void daemon_node_back(struct daemon *d);
+/* Somebody is about to wait for a hypervisor that is silent already. */
+void daemon_node_waits(struct daemon *d);
 
 /* rundir.c */
 int rundir_take(struct daemon *d, struct pvctl_error *err);
 int rundir_write_info(struct daemon *d, struct pvctl_error *err);
 void rundir_release(struct daemon *d);
+/* False: who looks for this node there does not find us. */
+bool rundir_is_ours(const struct daemon *d);
 /* mode 0600, listening, non-blocking, close-on-exec; -errno with *err. */
 int rundir_listen(const char *path, struct pvctl_error *err);
 /* SO_PEERCRED: the same user. */

@@ -18,6 +18,8 @@ enum dom_action {
 	ACTION_DESTROY, ACTION_RESTART, ACTION_RENAME_RESTART, ACTION_PRESERVE, ACTION_DUMP_DESTROY, ACTION_DUMP_RESTART
 };
 
+#define RESTART_LIMIT_MAX 100
+
 struct dom_grant {
 	bool mapped;
 	uint32_t handle;
@@ -35,7 +37,11 @@ struct dom {
 	struct ctl_conn *creator; /* until COMMIT; then NULL */
 	char *config;             /* JSON, of COMMIT */
 	enum dom_action on[4];    /* by shutdown reason: poweroff, reboot, crash, watchdog */
+	uint32_t restart_limit, restart_window; /* restarts within so many seconds */
 	bool ended;               /* a shutdown was seen and acted upon */
+	bool kept;                /* it ended too often: stopped, and not restarted */
+	enum dom_action next;     /* when the pause before a restart is over */
+	struct loop_timer pause;
 	bool forgotten;           /* rings let go, store nodes gone */
 	bool dying;               /* destroydomain is under way */
 	struct dom_grant console_ring, store_ring;
@@ -63,6 +69,8 @@ void dom_forget(struct dom *dom);
 void dom_gone(struct dom *dom);
 /* Takes a domain down: pause, forget, destroydomain in slices; then after_kill (may be NULL), then dom_gone. */
 void dom_destroy(struct dom *dom, void (*after_kill)(struct dom *dom));
+/* The hypervisor has let it run again, as after a save: its next end counts. */
+void dom_resumed(struct dom *dom);
 /* The connection that created them ended: those that were not committed go, too. */
 void dom_creator_gone(struct daemon *d, struct ctl_conn *creator);
 /* Without hypercalls: at the end, or when the node is down. */

@@ -47,7 +47,7 @@ int events_subscribe(struct daemon *d, uint32_t mask, int *ret_fd)
 		return -ENOMEM;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv)) {
 		free(s);
-		return -EIO;
+		return -ENOSPC;
 	}
 	s->d = d;
 	s->mask = mask;

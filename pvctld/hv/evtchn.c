@@ -33,6 +33,8 @@ static int before_sleep(void *data)
 	struct daemon *d = data;
 
 	d->evtchn.idle_since = now_ns();
+	if (mbox_look(&d->mbox))
+		return 1;
 	if (!d->mbox.events_unseen || d->node.down)
 		return 0;
 	d->mbox.events_unseen = false;
@@ -66,7 +68,7 @@ static bool watch(void *data)
 	} while (!event_waits(e) && now_ns() < until);
 	__atomic_store_n(&s->host_sleeps, 1, __ATOMIC_SEQ_CST);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	found = evtchn_scan(d);
+	found = evtchn_scan(d) | mbox_look(&d->mbox);
 	if (found)
 		e->vain = 0;
 	else if (++e->vain >= WATCH_VAIN)

@@ -27,6 +27,13 @@ int hvc_pause(struct daemon *d, uint32_t domid)
 	return domctl(d, &op, XEN_DOMCTL_pausedomain, domid);
 }
 
+int hvc_unpause(struct daemon *d, uint32_t domid)
+{
+	struct xen_domctl op = { 0 };
+
+	return domctl(d, &op, XEN_DOMCTL_unpausedomain, domid);
+}
+
 int hvc_set_handle(struct daemon *d, uint32_t domid, const uint8_t uuid[16])
 {
 	struct xen_domctl op = { 0 };

@@ -8,13 +8,17 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include <xen/xen.h>
+#include <xen/version.h>
 
 #define SPIN_NS 60000u
 #define RERING_MS 20
-#define TIMEOUT_NS 30000000000ull
+#define SLOW_NS 10000000000ull
+#define TICK_MOST_NS (5 * RERING_MS * 1000000ull)
 #define ROUND_NS 1000000u /* of queued calls, before the loop is looked at again */
 
 static void queue_task(void *data);
+static void on_tick(void *data);
 
 int mbox_init(struct mailbox *m, struct daemon *d, struct pvctl_error *err)
 {
@@ -34,9 +38,11 @@ int mbox_init(struct mailbox *m, struct daemon *d, struct pvctl_error *err)
 	m->done_fd = d->node.host_efd[NODE_VEC_DONE];
 	m->bell_fd = d->node.hv_efd[NODE_VEC_MAILBOX];
 	m->death_fd = d->node.qemu_pidfd;
-	m->timeout_ns = TIMEOUT_NS;
+	m->slow_ns = d->opt.slow_ms ? d->opt.slow_ms * 1000000ull : SLOW_NS;
 	list_init(&m->queue);
+	list_init(&m->probe.link);
 	loop_task_init(&m->task, queue_task, m);
+	loop_timer_init(&m->tick, on_tick, m);
 	__atomic_store_n(&s->host_sleeps, 1, __ATOMIC_SEQ_CST);
 	return 0;
 }
@@ -74,35 +80,68 @@ static int gone(struct mailbox *m, const char *why)
 	return -EIO;
 }
 
-/* Blocks in poll until the answer is there. The doorbell is repeated now and then, so that one that
- * was lost on either side costs time and not the node. */
+static bool panicked(const struct mailbox *m)
+{
+	return __atomic_load_n(&m->shared->hv_state, __ATOMIC_ACQUIRE) == NODE_STATE_PANIC;
+}
+
+/* This process may have been stopped, too: then it was not waiting. */
+static void count_silence(struct mailbox *m)
+{
+	uint64_t now = now_ns(), since = now - m->tick_ns;
+
+	m->tick_ns = now;
+	m->silent_ns += since < TICK_MOST_NS ? since : TICK_MOST_NS;
+	if (m->slow || m->silent_ns < m->slow_ns)
+		return;
+	m->slow = true;
+	daemon_node_slow(m->daemon);
+}
+
+void mbox_say_slow(const struct mailbox *m, char *buf, size_t size)
+{
+	snprintf(buf, size, "the hypervisor has not answered for %llu s: QEMU (process %d) is stopped, or the host is overloaded; "
+		 "its domains are as they were: try again later", (unsigned long long)(m->silent_ns / 1000000000u),
+		 (int)m->daemon->node.qemu_pid);
+}
+
+/* -EIO: the node is gone. The doorbell is repeated now and then, so that one that was lost on either
+ * side costs time and not the node. */
+static int wait_once(struct mailbox *m)
+{
+	struct pollfd p[3] = { { .fd = m->done_fd, .events = POLLIN }, { .fd = m->death_fd, .events = POLLIN },
+			       { .fd = m->daemon->loop.urgent_epfd, .events = POLLIN } };
+	int n = poll(p, m->slow ? 3 : 2, RERING_MS);
+	uint64_t count;
+
+	if (is_done(m))
+		return 0;
+	if (p[1].revents)
+		return gone(m, "QEMU died during a hypercall");
+	if (panicked(m))
+		return gone(m, "the hypervisor panicked during a hypercall (see hv.log)");
+	if (n > 0 && p[0].revents)
+		(void)!read(m->done_fd, &count, sizeof(count));
+	if (!n || m->slow)
+		ring(m);
+	count_silence(m);
+	if (n > 0 && p[2].revents)
+		loop_urgent(&m->daemon->loop);
+	/* A stop was asked for. */
+	return m->down ? -EIO : 0;
+}
+
 static int wait_done(struct mailbox *m)
 {
-	uint64_t until = now_ns() + m->timeout_ns, count;
+	int rc = 0;
 
-	while (!is_done(m)) {
-		struct pollfd p[2] = { { .fd = m->done_fd, .events = POLLIN }, { .fd = m->death_fd, .events = POLLIN } };
-		int n = poll(p, 2, RERING_MS);
-
-		if (is_done(m))
-			break;
-		if (p[1].revents)
-			return gone(m, "QEMU died during a hypercall");
-		if (__atomic_load_n(&m->shared->hv_state, __ATOMIC_ACQUIRE) == NODE_STATE_PANIC)
-			return gone(m, "the hypervisor panicked during a hypercall (see hv.log)");
-		if (n > 0 && p[0].revents)
-			(void)!read(m->done_fd, &count, sizeof(count));
-		if (!n)
-			ring(m);
-		if (now_ns() > until) {
-			char why[128];
-
-			snprintf(why, sizeof(why), "the hypervisor hangs: no answer to hypercall %u after %llu s",
-				 m->shared->mailbox.op, (unsigned long long)(m->timeout_ns / 1000000000u));
-			return gone(m, why);
-		}
-	}
-	return 0;
+	m->waiting = true;
+	if (m->slow)
+		daemon_node_waits(m->daemon);
+	while (!rc && !is_done(m))
+		rc = wait_once(m);
+	m->waiting = false;
+	return rc;
 }
 
 static void submit(struct mailbox *m, uint32_t op, const uint64_t args[6])
@@ -112,6 +151,9 @@ static void submit(struct mailbox *m, uint32_t op, const uint64_t args[6])
 	mb->op = op;
 	for (unsigned int i = 0; i < 6; i++)
 		mb->args[i] = args[i];
+	m->busy = true;
+	m->silent_ns = 0;
+	m->tick_ns = now_ns();
 	/* Release of op, args and the arena; and a full barrier before hv_sleeps is read, which pairs
 	 * with the hypervisor's between setting it and its last look at the mailbox. */
 	__atomic_store_n(&mb->state, NODE_MBOX_REQUEST, __ATOMIC_SEQ_CST);
@@ -120,31 +162,93 @@ static void submit(struct mailbox *m, uint32_t op, const uint64_t args[6])
 		ring(m);
 }
 
-/* One submission; *ret may be NODE_RET_AGAIN, with args updated. -EIO: the node is gone. */
-static int slice(struct mailbox *m, uint32_t op, uint64_t args[6], int64_t *ret)
+/* Submits, and is there for a quick answer. While we spin no doorbell is wanted; those for events are made up
+ * for by a look at the end. */
+static void submit_and_spin(struct mailbox *m, uint32_t op, const uint64_t args[6])
 {
-	volatile struct node_mailbox *mb = &m->shared->mailbox;
-	int rc = 0;
-	bool done;
-
-	if (m->down)
-		return -EIO;
-	/* While we spin no doorbell is wanted; those for events are made up for by a look at the end. */
 	__atomic_store_n(&m->shared->host_sleeps, 0, __ATOMIC_SEQ_CST);
 	m->events_unseen = true;
 	submit(m, op, args);
-	done = spin(m);
+	(void)spin(m);
 	__atomic_store_n(&m->shared->host_sleeps, 1, __ATOMIC_SEQ_CST);
+	/* Whoever sleeps looks once more behind this: the hypervisor writes its answer and then reads host_sleeps. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (!done)
-		rc = wait_done(m);
-	if (rc)
-		return rc;
+}
+
+/* The answer is there. */
+static void take_answer(struct mailbox *m, uint64_t args[6], int64_t *ret)
+{
+	volatile struct node_mailbox *mb = &m->shared->mailbox;
+
 	*ret = mb->ret;
 	for (unsigned int i = 0; i < 6; i++)
 		args[i] = mb->args[i];
 	__atomic_store_n(&mb->state, NODE_MBOX_IDLE, __ATOMIC_RELEASE);
-	return 0;
+	m->busy = false;
+	if (!m->slow)
+		return;
+	m->slow = false;
+	daemon_node_back(m->daemon);
+}
+
+/* Takes the answer of what is queued out of the mailbox; its owner hears of it later. False: it is not there yet. */
+static bool settle(struct mailbox *m)
+{
+	uint64_t args[6];
+
+	if (!m->busy)
+		return true;
+	if (!is_done(m))
+		return false;
+	m->answered = m->flight;
+	m->flight = NULL;
+	take_answer(m, m->answered ? m->answered->args : args, &m->result);
+	if (m->answered)
+		loop_task_post(&m->daemon->loop, &m->task);
+	return true;
+}
+
+bool mbox_look(struct mailbox *m)
+{
+	if (!m->busy || m->down || !is_done(m))
+		return false;
+	loop_task_post(&m->daemon->loop, &m->task);
+	return true;
+}
+
+static void on_tick(void *data)
+{
+	struct mailbox *m = data;
+
+	if (!m->busy || m->down || mbox_look(m))
+		return;
+	if (panicked(m)) {
+		gone(m, "the hypervisor panicked during a hypercall (see hv.log)");
+		daemon_node_down(m->daemon, m->why);
+		return;
+	}
+	count_silence(m);
+	ring(m);
+	if (!m->down)
+		loop_timer_set(&m->daemon->loop, &m->tick, RERING_MS * 1000000u);
+}
+
+/* One submission of our own; *ret may be NODE_RET_AGAIN, with args updated. -EIO: the node is gone. */
+static int slice(struct mailbox *m, uint32_t op, uint64_t args[6], int64_t *ret)
+{
+	int rc = 0;
+
+	if (m->down)
+		return -EIO;
+	while (!rc && !settle(m))
+		rc = wait_done(m);
+	if (rc)
+		return rc;
+	submit_and_spin(m, op, args);
+	rc = wait_done(m);
+	if (!rc)
+		take_answer(m, args, ret);
+	return rc;
 }
 
 static void unload(struct mailbox *m)
@@ -162,24 +266,31 @@ static void finish(struct mailbox *m, struct mbox_call *call, int64_t ret)
 	call->done(call, ret, m->down);
 }
 
-/* True when the call is finished. */
-static bool run_slice(struct mailbox *m, struct mbox_call *call)
+static void begin(struct mailbox *m, struct mbox_call *call)
 {
-	int64_t ret;
-
 	if (m->loaded != call) {
 		unload(m);
 		memcpy(m->arena, call->arena, call->arena_len);
 		m->loaded = call;
 	}
-	if (slice(m, call->op, call->args, &ret)) {
-		daemon_node_down(m->daemon, m->why); /* will finish every call of the queue */
-		return true;
+	call->begun = true;
+	m->flight = call;
+	submit_and_spin(m, call->op, call->args);
+	if (!settle(m))
+		loop_timer_set(&m->daemon->loop, &m->tick, RERING_MS * 1000000u);
+}
+
+static void go_on(struct mailbox *m)
+{
+	struct mbox_call *call = m->answered;
+
+	m->answered = NULL;
+	if (m->result != NODE_RET_AGAIN) {
+		finish(m, call, m->result);
+		return;
 	}
-	if (ret == NODE_RET_AGAIN)
-		return false;
-	finish(m, call, ret);
-	return true;
+	list_del(&call->link);
+	list_add_tail(&m->queue, &call->link);
 }
 
 static void queue_task(void *data)
@@ -187,22 +298,19 @@ static void queue_task(void *data)
 	struct mailbox *m = data;
 	uint64_t until = now_ns() + ROUND_NS;
 
-	while (!list_empty(&m->queue) && !m->down) {
-		struct mbox_call *call = list_entry(m->queue.next, struct mbox_call, link);
-
-		if (!run_slice(m, call)) {
-			list_del(&call->link);
-			list_add_tail(&m->queue, &call->link);
-		}
-		if (now_ns() > until)
-			break;
+	while (!m->down && settle(m) && (m->answered || !list_empty(&m->queue)) && now_ns() < until) {
+		if (m->answered)
+			go_on(m);
+		else
+			begin(m, list_entry(m->queue.next, struct mbox_call, link));
 	}
-	if (!list_empty(&m->queue) && !m->down)
+	if (!m->down && !m->busy && (m->answered || !list_empty(&m->queue)))
 		loop_task_post(&m->daemon->loop, &m->task);
 }
 
 void mbox_queue(struct mailbox *m, struct mbox_call *call)
 {
+	call->begun = false;
 	list_add_tail(&m->queue, &call->link);
 	if (m->down)
 		mbox_fail_all(m);
@@ -214,12 +322,39 @@ void mbox_cancel(struct mailbox *m, struct mbox_call *call)
 {
 	if (m->loaded == call)
 		m->loaded = NULL;
+	if (m->flight == call)
+		m->flight = NULL;
+	if (m->answered == call)
+		m->answered = NULL;
 	list_del(&call->link);
+}
+
+bool mbox_take_back(struct mailbox *m, struct mbox_call *call)
+{
+	if (list_empty(&call->link) || call->begun)
+		return false;
+	mbox_cancel(m, call);
+	return true;
+}
+
+static void probed(struct mbox_call *call, int64_t ret, bool down)
+{
+}
+
+void mbox_probe(struct mailbox *m)
+{
+	if (m->down || m->busy || !list_empty(&m->queue))
+		return;
+	m->probe = (struct mbox_call){ .op = __HYPERVISOR_xen_version, .args = { XENVER_version }, .done = probed };
+	list_init(&m->probe.link);
+	mbox_queue(m, &m->probe);
 }
 
 void mbox_fail_all(struct mailbox *m)
 {
 	m->down = true;
+	m->flight = m->answered = NULL;
+	loop_timer_cancel(&m->tick);
 	while (!list_empty(&m->queue))
 		finish(m, list_entry(m->queue.next, struct mbox_call, link), -EIO);
 }
@@ -240,6 +375,10 @@ int64_t mbox_call_raw(struct mailbox *m, uint32_t op, uint64_t args[6])
 
 	if (m->down)
 		return -EIO;
+	if (m->waiting) {
+		log_line("a hypercall (%u) while another is waited for: a bug", op);
+		return -EBUSY;
+	}
 	do {
 		if (slice(m, op, args, &ret)) {
 			if (!m->daemon->node.down)
@@ -271,8 +410,11 @@ void mbox_post_shutdown(struct mailbox *m)
 
 	if (m->down)
 		return;
-	submit(m, NODE_OP_SHUTDOWN, none);
-	ring(m);
+	/* Its word would take the place of a request that is unanswered: then QEMU is killed in a while. */
+	if (settle(m)) {
+		submit(m, NODE_OP_SHUTDOWN, none);
+		ring(m);
+	}
 	/* Another call would take its place in the mailbox. */
 	gone(m, "the node is being stopped");
 	mbox_fail_all(m);

@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Domain 0's hypercalls. The node has one mailbox; a call runs in slices, and
- * between two slices of one call others may run. The daemon's own short calls
- * are done at once in their own end of the arena; long ones and the clients'
- * are queued and share the rest of it in turn.
+ * between two slices of one call others may run. Long calls and the clients'
+ * are queued and share the arena in turn; the loop goes on meanwhile. The
+ * daemon's own short calls are done at once in their own end of the arena.
+ *
+ * A hypervisor that is silent is waited for, however long: QEMU may be stopped,
+ * or the host overloaded, and what was asked will be done. After slow_ns, of
+ * which only the time counts that this process itself ran, all clients are told
+ * (daemon_node_slow). Where the daemon waits for an own call by then, what is
+ * urgent in its loop is served, and nothing else: that may neither make
+ * hypercalls nor free what the waiting caller holds.
  */
 #ifndef PVCTLD_MAILBOX_H
 #define PVCTLD_MAILBOX_H
@@ -23,6 +30,7 @@ struct mbox_call {
 	uint64_t args[6];
 	uint8_t *arena;     /* the caller's copy, in and out */
 	size_t arena_len;
+	bool begun;         /* the hypervisor has seen it */
 	/* ret: the hypervisor's; -EIO with down set when the node is gone. */
 	void (*done)(struct mbox_call *call, int64_t ret, bool down);
 	void *data;
@@ -37,18 +45,35 @@ struct mailbox {
 	struct list queue;
 	struct mbox_call *loaded; /* whose bytes are in the arena */
 	struct loop_task task;
+	struct loop_timer tick;
+	struct mbox_call probe;
 	int done_fd, bell_fd, death_fd;
-	uint64_t timeout_ns;
+	bool busy;                  /* a request, or its answer, is in the mailbox */
+	struct mbox_call *flight;   /* whose; NULL: our own, or one that was cancelled */
+	struct mbox_call *answered; /* its slice's answer was taken out: result */
+	int64_t result;
+	bool waiting;               /* for an own call */
+	bool slow;
+	uint64_t slow_ns;
+	uint64_t silent_ns, tick_ns; /* since it was asked, as we counted; and when we did last */
 	/* Set while spinning suppressed event doorbells: look for events. */
 	bool events_unseen;
 	bool down;
-	char why[160];            /* when a slice found the node gone */
+	char why[160];              /* when a slice found the node gone */
 };
 
 int mbox_init(struct mailbox *m, struct daemon *d, struct pvctl_error *err);
 void mbox_queue(struct mailbox *m, struct mbox_call *call);
 /* A queued call's owner goes away before it is done. Its effects stay. */
 void mbox_cancel(struct mailbox *m, struct mbox_call *call);
+/* Cancels one that was not begun. False: there is none, or it was. */
+bool mbox_take_back(struct mailbox *m, struct mbox_call *call);
+/* Has an answer come to what is queued? Then it is seen to by a task. */
+bool mbox_look(struct mailbox *m);
+/* Asks something harmless, if nothing else is asked, to learn whether there is an answer. */
+void mbox_probe(struct mailbox *m);
+/* While slow: what is told to clients. */
+void mbox_say_slow(const struct mailbox *m, char *buf, size_t size);
 /* The node went away: every queued call is done with -EIO. */
 void mbox_fail_all(struct mailbox *m);
 

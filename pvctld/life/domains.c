@@ -8,6 +8,7 @@
 #include "pvctld/domain/events.h"
 #include "pvctld/hv/hvcall.h"
 #include "pvctld/life/policy.h"
+#include "pvctld/life/zombie.h"
 #include "pvctld/node/giveback.h"
 #include <errno.h>
 #include <stdio.h>
@@ -40,6 +41,7 @@ struct dom *dom_created(struct daemon *d, uint32_t domid, struct ctl_conn *creat
 	dom->started_ns = now_ns();
 	dom->creator = creator;
 	list_init(&dom->kill.link);
+	policy_init_dom(dom);
 	store_link_init(&dom->store, d, domid);
 	list_add_tail(&d->domains, &dom->link);
 	hvc_set_time(d);
@@ -137,6 +139,16 @@ static int check_unique(struct dom *dom, const char *name, const uint8_t *uuid, 
 	return 0;
 }
 
+static int run(struct dom *dom, struct pvctl_error *err)
+{
+	int rc = hvc_unpause(dom->d, dom->domid);
+
+	if (rc)
+		return fail(err, rc, "unpausing the domain: %s", strerror(-rc));
+	events_emit(dom->d, PVCTL_EVENT_UNPAUSED, dom->domid, PVCTL_REASON_NONE, dom->name);
+	return 0;
+}
+
 int dom_commit(struct dom *dom, const struct proto_commit *c, const char *json, struct pvctl_error *err)
 {
 	struct pvctl_config *config;
@@ -171,7 +183,7 @@ int dom_commit(struct dom *dom, const struct proto_commit *c, const char *json, 
 		policy_committed(dom);
 		events_emit(dom->d, PVCTL_EVENT_CREATED, dom->domid, PVCTL_REASON_NONE, dom->name);
 	}
-	return 0;
+	return c->flags & PROTO_COMMIT_UNPAUSE ? run(dom, err) : 0;
 }
 
 int dom_rename(struct dom *dom, const char *name, struct pvctl_error *err)
@@ -201,6 +213,7 @@ void dom_gone(struct dom *dom)
 		events_emit(d, PVCTL_EVENT_DESTROYED, dom->domid, PVCTL_REASON_NONE, dom->name);
 	drop_config(dom);
 	mbox_cancel(&d->mbox, &dom->kill);
+	loop_timer_cancel(&dom->pause);
 	list_del(&dom->link);
 	free(dom->config);
 	free(dom);
@@ -221,7 +234,7 @@ static void killed(struct mbox_call *call, int64_t ret, bool down)
 	}
 	if (dom->after_kill)
 		dom->after_kill(dom);
-	dom_gone(dom);
+	zombie_or_gone(dom);
 }
 
 void dom_destroy(struct dom *dom, void (*after_kill)(struct dom *dom))

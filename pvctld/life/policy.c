@@ -2,11 +2,14 @@
 #include "pvctld/life/policy.h"
 #include "libpvctl/src/util/fd.h"
 #include "pvctld/base/log.h"
+#include "pvctld/console/console.h"
 #include "pvctld/core/children.h"
 #include "pvctld/core/daemon.h"
 #include "pvctld/domain/domains.h"
 #include "pvctld/domain/events.h"
 #include "pvctld/hv/hvcall.h"
+#include "pvctld/life/history.h"
+#include "pvctld/life/zombie.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,16 +23,6 @@
 #include <xen/sched.h>
 
 #define LIST_BATCH 128u
-#define SHORT_LIFE_NS 2000000000ull
-#define MAX_SHORT_LIVES 3u /* in a row; then no more restarts */
-
-/* How a domain that is restarted has fared, by uuid, while it is between two lives or living. */
-struct history {
-	struct list link;
-	uint8_t uuid[16];
-	unsigned int short_lives;
-};
-
 static const char *const action_names[] = {
 	[ACTION_DESTROY] = "destroy", [ACTION_RESTART] = "restart", [ACTION_RENAME_RESTART] = "rename-restart",
 	[ACTION_PRESERVE] = "preserve", [ACTION_DUMP_DESTROY] = "coredump-destroy",
@@ -53,59 +46,28 @@ static int read_action(const struct pvctl_config *c, const char *key, enum dom_a
 	return fail(err, -EINVAL, "%s: \"%s\" is not an action", key, v);
 }
 
+static uint32_t read_number(const struct pvctl_config *c, const char *key, uint32_t def, uint32_t max)
+{
+	int64_t n;
+
+	return pvctl_config_get_int(c, key, &n) || n < 0 || n > max ? def : (uint32_t)n;
+}
+
 int policy_read(struct dom *dom, const struct pvctl_config *config, struct pvctl_error *err)
 {
 	int rc = read_action(config, "on_poweroff", ACTION_DESTROY, &dom->on[0], err);
 
 	rc = rc ? rc : read_action(config, "on_reboot", ACTION_RESTART, &dom->on[1], err);
 	rc = rc ? rc : read_action(config, "on_crash", ACTION_DESTROY, &dom->on[2], err);
+	dom->restart_limit = read_number(config, "restart_limit", 5, RESTART_LIMIT_MAX);
+	dom->restart_window = read_number(config, "restart_window", 60, 86400);
 	return rc ? rc : read_action(config, "on_watchdog", ACTION_DESTROY, &dom->on[3], err);
-}
-
-static struct history *find_history(struct daemon *d, const uint8_t uuid[16])
-{
-	list_for(p, &d->restarts)
-		if (!memcmp(list_entry(p, struct history, link)->uuid, uuid, 16))
-			return list_entry(p, struct history, link);
-	return NULL;
-}
-
-static void drop_history(struct daemon *d, const uint8_t uuid[16])
-{
-	struct history *h = find_history(d, uuid);
-
-	if (!h)
-		return;
-	list_del(&h->link);
-	free(h);
 }
 
 void policy_committed(struct dom *dom)
 {
-	if (find_history(dom->d, dom->uuid))
+	if (history_has(dom->d, dom->uuid))
 		log_line("domain \"%s\" was restarted as domain %u", dom->name, dom->domid);
-}
-
-/* False: it has lived too shortly too often. */
-static bool may_restart(struct dom *dom)
-{
-	struct history *h = find_history(dom->d, dom->uuid);
-	bool short_life = now_ns() - dom->started_ns < SHORT_LIFE_NS;
-
-	if (!h) {
-		h = calloc(1, sizeof(*h));
-		if (!h)
-			return false;
-		memcpy(h->uuid, dom->uuid, 16);
-		list_add_tail(&dom->d->restarts, &h->link);
-	}
-	h->short_lives = short_life ? h->short_lives + 1 : 0;
-	if (h->short_lives < MAX_SHORT_LIVES)
-		return true;
-	log_line("domain \"%s\" ended within %llu s %u times in a row: not restarted", dom->name,
-		 SHORT_LIFE_NS / 1000000000u, h->short_lives);
-	drop_history(dom->d, dom->uuid);
-	return false;
 }
 
 struct rebuild {
@@ -121,7 +83,7 @@ static void rebuilt(void *data, int status)
 	(void)unlink(r->path);
 	if (status) {
 		log_line("domain \"%s\" could not be restarted (its reason is above)", r->name);
-		drop_history(r->d, r->uuid);
+		history_drop(r->d, r->uuid);
 	}
 	free(r);
 }
@@ -216,17 +178,21 @@ static void dumped_restart(struct dom *dom, int rc)
 	restart(dom);
 }
 
-static void act(struct dom *dom, enum dom_action action)
+static void dumped_keep(struct dom *dom, int rc)
 {
-	bool wants_restart = action == ACTION_RESTART || action == ACTION_RENAME_RESTART || action == ACTION_DUMP_RESTART;
+}
 
-	if (wants_restart && !may_restart(dom))
-		action = action == ACTION_DUMP_RESTART ? ACTION_DUMP_DESTROY :
-			 action == ACTION_RENAME_RESTART ? ACTION_PRESERVE : ACTION_DESTROY;
-	if (wants_restart)
-		policy_keep_sizes(dom);
-	else
-		drop_history(dom->d, dom->uuid);
+/* It ended too often. */
+static void keep(struct dom *dom, bool dump)
+{
+	dom->kept = true;
+	events_emit(dom->d, PVCTL_EVENT_KEPT, dom->domid, PVCTL_REASON_NONE, dom->name);
+	if (dump)
+		dump_start(dom, dumped_keep);
+}
+
+static void act_now(struct dom *dom, enum dom_action action)
+{
 	switch (action) {
 	case ACTION_DESTROY:
 		dom_destroy(dom, NULL);
@@ -249,12 +215,50 @@ static void act(struct dom *dom, enum dom_action action)
 	}
 }
 
+static void pause_over(void *data)
+{
+	struct dom *dom = data;
+
+	if (!dom->dying && !dom->d->stop && !dom->d->node.down)
+		act_now(dom, dom->next);
+}
+
+void policy_init_dom(struct dom *dom)
+{
+	loop_timer_init(&dom->pause, pause_over, dom);
+}
+
+static void act(struct dom *dom, enum dom_action action, bool failed)
+{
+	uint64_t pause_ns;
+
+	if (action != ACTION_RESTART && action != ACTION_RENAME_RESTART && action != ACTION_DUMP_RESTART) {
+		history_drop(dom->d, dom->uuid);
+		act_now(dom, action);
+		return;
+	}
+	if (!history_may_restart(dom, failed, &pause_ns)) {
+		keep(dom, action == ACTION_DUMP_RESTART);
+		return;
+	}
+	policy_keep_sizes(dom);
+	if (!pause_ns) {
+		act_now(dom, action);
+		return;
+	}
+	log_line("domain \"%s\" will be restarted in %llu s", dom->name, (unsigned long long)(pause_ns / 1000000000u));
+	dom->next = action;
+	loop_timer_set(&dom->d->loop, &dom->pause, pause_ns);
+}
+
 static void ended(struct dom *dom, unsigned int reason)
 {
 	static const char *const names[] = { "poweroff", "reboot", "suspend", "crash", "watchdog", "soft reset" };
 	struct daemon *d = dom->d;
 
 	dom->ended = true;
+	if (dom->console)
+		dom->console->reason = (int32_t)reason;
 	log_line("domain %u (%s) has shut down: %s", dom->domid, dom->name,
 		 reason < sizeof(names) / sizeof(names[0]) ? names[reason] : "reason unknown");
 	events_emit(d, PVCTL_EVENT_SHUTDOWN, dom->domid, (int32_t)reason, dom->name);
@@ -264,17 +268,17 @@ static void ended(struct dom *dom, unsigned int reason)
 		return;
 	switch (reason) {
 	case SHUTDOWN_poweroff:
-		act(dom, dom->on[0]);
+		act(dom, dom->on[0], false);
 		break;
 	case SHUTDOWN_reboot:
 	case SHUTDOWN_soft_reset: /* a kernel that starts another one itself gets a fresh boot */
-		act(dom, dom->on[1]);
+		act(dom, dom->on[1], false);
 		break;
 	case SHUTDOWN_watchdog:
-		act(dom, dom->on[3]);
+		act(dom, dom->on[3], true);
 		break;
 	default:
-		act(dom, dom->on[2]);
+		act(dom, dom->on[2], true);
 	}
 }
 
@@ -285,7 +289,7 @@ static void look_at(struct daemon *d, const struct xen_domctl_getdomaininfo *inf
 	if (!dom || dom->dying)
 		return;
 	if (!(info->flags & XEN_DOMINF_shutdown)) {
-		dom->ended = false; /* resumed after a failed save */
+		dom->ended = false;
 		return;
 	}
 	if (!dom->ended && !(info->flags & XEN_DOMINF_dying))
@@ -306,6 +310,15 @@ static void look(void *data)
 		if (n > 0)
 			first = infos[n - 1].domain + 1u;
 	} while (n == (int)LIST_BATCH && first < DOMID_FIRST_RESERVED);
+	zombies_look(d);
+}
+
+void dom_resumed(struct dom *dom)
+{
+	dom->ended = dom->kept = false;
+	loop_timer_cancel(&dom->pause);
+	/* If it has ended again by now, the look that its end caused passed it over. */
+	loop_task_post(&dom->d->loop, &dom->d->policy_task);
 }
 
 static void on_dom_exc(void *data)
@@ -331,10 +344,5 @@ int policy_init(struct daemon *d, struct pvctl_error *err)
 void policy_fini(struct daemon *d)
 {
 	child_kill_all(d);
-	while (!list_empty(&d->restarts)) {
-		struct history *h = list_entry(d->restarts.next, struct history, link);
-
-		list_del(&h->link);
-		free(h);
-	}
+	history_fini(d);
 }

@@ -12,6 +12,7 @@ struct pvctl_error;
 
 int policy_init(struct daemon *d, struct pvctl_error *err);
 void policy_fini(struct daemon *d);
+void policy_init_dom(struct dom *dom);
 int policy_read(struct dom *dom, const struct pvctl_config *config, struct pvctl_error *err);
 /* A committed domain, perhaps one that was restarted. */
 void policy_committed(struct dom *dom);

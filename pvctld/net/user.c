@@ -130,6 +130,22 @@ static void greeting(struct user_link *u, const uint8_t *text, size_t len)
 	failed(u, why);
 }
 
+/* Before it ends, in place of a frame. */
+static bool refused(struct user_link *u, const uint8_t *text, size_t len)
+{
+	const size_t head = strlen(USERNET_REFUSED);
+	char why[100];
+	unsigned long call;
+
+	if (len >= NET_FRAME_MIN || len <= head || memcmp(text, USERNET_REFUSED, head))
+		return false;
+	snprintf(why, sizeof(why), "%.*s", (int)(len - head), (const char *)text + head);
+	call = strtoul(why, NULL, 10);
+	snprintf(why, sizeof(why), "pvctl-usernet's sandbox forbids system call %lu", call);
+	failed(u, why);
+	return true;
+}
+
 static void hold(struct user_link *u, const uint8_t *frame, size_t len)
 {
 	u->held = malloc(len);
@@ -144,6 +160,8 @@ static void take(struct user_link *u, const uint8_t *frame, size_t len)
 {
 	const struct net_frame f = { .data = frame, .len = (uint32_t)len, .csum_good = true };
 
+	if (refused(u, frame, len))
+		return;
 	if (!u->ready) {
 		greeting(u, frame, len);
 		return;

@@ -17,9 +17,9 @@ static int parse(const char *text, struct vif_spec *ret, struct pvctl_error *err
 	int rc = vif_spec_parse(text, ret, err);
 
 	if (!rc && (!ret->has_devid || !ret->has_mac || ret->kind == VIF_AUTO))
-		rc = fail(err, -EINVAL, "vif \"%.100s\": devid, mac and kind are to be chosen before it is attached", text);
+		rc = fail(err, -EINVAL, "vif \"%.600s\": devid, mac and kind are to be chosen before it is attached", text);
 	if (!rc && ret->mac[0] & 1)
-		rc = fail(err, -EINVAL, "vif \"%.100s\": the mac is a multicast address", text);
+		rc = fail(err, -EINVAL, "vif \"%.600s\": the mac is a multicast address", text);
 	return rc;
 }
 

@@ -12,8 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define QEMU "qemu-system-x86_64"
-
 /* Below the prefix that the program is in: PREFIX/bin/PROGRAM. */
 static bool find_beside(const char *program, const char *const *names, char *ret, size_t size)
 {
@@ -29,6 +27,19 @@ static bool find_beside(const char *program, const char *const *names, char *ret
 	return false;
 }
 
+/* A script, say, that runs the program: it would be in the jail itself, and could run nothing. */
+static bool is_script(const char *program)
+{
+	char magic[4] = "";
+	int fd = open(program, O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		(void)!read(fd, magic, sizeof(magic));
+		close(fd);
+	}
+	return memcmp(magic, "\177ELF", sizeof(magic)) != 0;
+}
+
 static const char *missing(struct confine *c, const char *hv, bool kvm)
 {
 	static const char *const roms[] = { "share/qemu/qboot.rom", "share/qboot/qboot.rom", NULL };
@@ -38,6 +49,8 @@ static const char *missing(struct confine *c, const char *hv, bool kvm)
 
 	if (paths_find_tool(JAIL_TOOL, c->tool, sizeof(c->tool)))
 		return JAIL_TOOL " is not installed";
+	if (is_script(c->program))
+		return "the program is a script";
 	if (!program_real(hv, c->hv, sizeof(c->hv)))
 		return "the hypervisor's file cannot be read";
 	if (!find_beside(c->program, roms, c->rom, sizeof(c->rom)))
@@ -52,14 +65,17 @@ static const char *missing(struct confine *c, const char *hv, bool kvm)
 	return NULL;
 }
 
-int confine_find(struct confine *c, const char *hv, bool kvm, struct pvctl_error *err)
+int confine_find(struct confine *c, const char *qemu, const char *hv, bool kvm, struct pvctl_error *err)
 {
 	const char *why;
+	bool found;
 
 	memset(c, 0, sizeof(*c));
 	c->kvm_fd = c->said[0] = c->said[1] = -1;
-	if (!program_find(QEMU, c->program, sizeof(c->program)))
-		return fail(err, -ENOENT, QEMU " not found: install QEMU for x86 (Debian: apt install qemu-system-x86)");
+	found = strchr(qemu, '/') ? program_real(qemu, c->program, sizeof(c->program)) && !access(c->program, X_OK)
+				  : program_find(qemu, c->program, sizeof(c->program));
+	if (!found)
+		return fail(err, -ENOENT, "%.150s not found: install QEMU for x86 (Debian: apt install qemu-system-x86)", qemu);
 	why = missing(c, hv, kvm);
 	c->on = !why;
 	if (why)

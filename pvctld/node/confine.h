@@ -15,8 +15,8 @@ struct confine {
 	int said[2];       /* a pipe: what is in force */
 };
 
-/* -ENOENT: there is no QEMU. What else is missing turns it off and is logged. */
-int confine_find(struct confine *c, const char *hv, bool kvm, struct pvctl_error *err);
+/* -ENOENT: there is no such QEMU. What else is missing turns it off and is logged. */
+int confine_find(struct confine *c, const char *qemu, const char *hv, bool kvm, struct pvctl_error *err);
 void confine_close(struct confine *c);
 /* The flags of jail/jail.h; 0: nothing was said. */
 unsigned int confine_state(int fd);

@@ -61,7 +61,14 @@ static void work(void *data)
 {
 	struct daemon *d = data;
 
-	if (!d->node.down && !d->stop && !d->mbox.down && one_batch(d) > 0)
+	if (d->node.down || d->stop || d->mbox.down)
+		return;
+	/* It is not worth waiting for. */
+	if (d->mbox.busy) {
+		giveback_soon(d);
+		return;
+	}
+	if (one_batch(d) > 0)
 		loop_timer_set(&d->loop, &d->giveback, PAUSE_NS);
 }
 

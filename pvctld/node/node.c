@@ -156,6 +156,7 @@ static void on_done(void *data, uint32_t events)
 
 	/* Late answers to calls that a spin has finished end here, too. */
 	(void)!read(d->node.host_efd[NODE_VEC_DONE], &count, sizeof(count));
+	(void)mbox_look(&d->mbox);
 	check_state(d);
 }
 
@@ -174,6 +175,7 @@ static void on_watchdog(void *data)
 
 	check_state(d);
 	hvlog_copy(d);
+	mbox_probe(&d->mbox);
 	/* What guests gave up themselves. */
 	giveback_soon(d);
 	if (!d->node.down)

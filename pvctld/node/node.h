@@ -14,6 +14,10 @@ void node_kill(struct node *n);
 void node_fini(struct daemon *d);
 
 /* qemu.c */
+/* qemu_version.c: 0 when it cannot be asked. */
+#define QEMU_VERSION(major, minor) ((major) * 100u + (minor))
+unsigned int qemu_version(const struct daemon *d);
+const char *qemu_program(const struct daemon *d);
 int qemu_choose_accel(const char *want, char ret[8], struct pvctl_error *err);
 int qemu_queue_handshake(struct node *n, int *ret_fd, struct pvctl_error *err);
 /* iv_fd: QEMU's end of the handshake socket. */

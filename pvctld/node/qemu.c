@@ -21,8 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define QEMU "qemu-system-x86_64"
-#define QEMU_MIN_MAJOR 7
+#define QEMU_MIN QEMU_VERSION(7, 0)
 #define MAX_ARGS 96
 
 /* /dev/kvm that opens is no proof: there are machines without vmx and svm where it does. */
@@ -149,6 +148,19 @@ static unsigned long long code_buffer_mib(const struct node *n)
 	return mib < 64 ? 64 : mib > 512 ? 512 : mib;
 }
 
+/*
+ * LA57: PV guests have four levels. SMAP: before 9.1 the emulation faults on what Linux does early. x2APIC, which came
+ * with 9.0: its registers are MSRs, whose timer cannot be read while instructions are counted ("Bad icount read").
+ */
+static const char *tcg_cpu(const struct daemon *d)
+{
+	bool smap = qemu_version(d) >= QEMU_VERSION(9, 1);
+
+	if (d->opt.icount)
+		return smap ? "max,-la57,-x2apic" : "max,-smap,-la57,-x2apic";
+	return smap ? "max,-la57" : "max,-smap,-la57";
+}
+
 static void build_machine(struct daemon *d, struct args *a, const struct confine *c, int iv_fd)
 {
 	const struct node *n = &d->node;
@@ -162,8 +174,7 @@ static void build_machine(struct daemon *d, struct args *a, const struct confine
 	else
 		argf(a, "tcg,thread=%s,tb-size=%llu", d->opt.icount ? "single" : "multi", code_buffer_mib(n));
 	arg(a, "-cpu");
-	/* SMAP: QEMU's emulation faults on what Linux does early. LA57: PV guests have four levels. */
-	arg(a, kvm ? "host" : "max,-smap,-la57");
+	arg(a, kvm ? "host" : tcg_cpu(d));
 	if (d->opt.icount) {
 		arg(a, "-icount");
 		arg(a, "shift=0,sleep=off");
@@ -374,7 +385,7 @@ static int spawn(struct daemon *d, struct confine *c, int iv_fd, struct pvctl_er
 int qemu_spawn(struct daemon *d, int iv_fd, struct pvctl_error *err)
 {
 	struct confine c;
-	int rc = confine_find(&c, d->opt.hv_path, !strcmp(d->node.accel, "kvm"), err);
+	int rc = confine_find(&c, qemu_program(d), d->opt.hv_path, !strcmp(d->node.accel, "kvm"), err);
 
 	if (rc)
 		return rc;
@@ -415,28 +426,14 @@ static void tail(const struct daemon *d, const char *name, char *buf, size_t len
 		buf[--l] = 0;
 }
 
-/* 0 when QEMU cannot be asked. */
-static int qemu_major(void)
-{
-	int major = 0;
-	FILE *f = popen(QEMU " --version 2>/dev/null", "re");
-
-	if (!f)
-		return 0;
-	if (fscanf(f, "QEMU emulator version %d", &major) != 1)
-		major = 0;
-	pclose(f);
-	return major;
-}
-
 int qemu_explain(struct daemon *d, int status, struct pvctl_error *err)
 {
 	char own[120], hv[120];
-	int major;
+	unsigned int version;
 
-	major = qemu_major();
-	if (major && major < QEMU_MIN_MAJOR)
-		return fail(err, -ENOSYS, "QEMU %d is too old: version %d or later is needed", major, QEMU_MIN_MAJOR);
+	version = qemu_version(d);
+	if (version && version < QEMU_MIN)
+		return fail(err, -ENOSYS, "QEMU %u is too old: version %u or later is needed", version / 100, QEMU_MIN / 100);
 	tail(d, "qemu.log", own, sizeof(own));
 	tail(d, "hv.log", hv, sizeof(hv));
 	if (WIFSIGNALED(status))

@@ -36,7 +36,7 @@ static int take_lock(struct daemon *d, struct pvctl_error *err)
 	snprintf(path, sizeof(path), "%s/lock", d->run_dir);
 	for (unsigned int tries = 0; tries < 10; tries++) {
 		struct stat mine, there;
-		int rc = paths_make(d->run_dir, err);
+		int rc = paths_make_safe(d->run_dir, err);
 		int fd;
 
 		if (rc)
@@ -143,10 +143,25 @@ int rundir_write_info(struct daemon *d, struct pvctl_error *err)
 	return rc ? fail(err, rc, "%s/node.json: %s", d->run_dir, strerror(-rc)) : 0;
 }
 
+bool rundir_is_ours(const struct daemon *d)
+{
+	struct stat mine, there;
+	char path[300];
+
+	snprintf(path, sizeof(path), "%s/lock", d->run_dir);
+	return !fstat(d->lock_fd, &mine) && !stat(path, &there) && mine.st_dev == there.st_dev && mine.st_ino == there.st_ino;
+}
+
 void rundir_release(struct daemon *d)
 {
 	if (!d->in_run_dir)
 		return;
+	/* Removed under us: what is there now is another's. */
+	if (!rundir_is_ours(d)) {
+		close(d->lock_fd);
+		d->in_run_dir = false;
+		return;
+	}
 	for (unsigned int i = 0; i < sizeof(files) / sizeof(files[0]); i++)
 		remove_file(d, files[i]);
 	/* The starters' own lock: one that is unlinked under its holder costs the next starter a refusal by ours. */

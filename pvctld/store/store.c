@@ -78,6 +78,11 @@ void store_conn_free(struct store_conn *c)
 	free(c);
 }
 
+bool store_conn_is_idle(const struct store_conn *c)
+{
+	return !c->nwatches && !c->ntxns && !c->have;
+}
+
 bool store_domain_is_introduced(struct store *s, uint32_t domid)
 {
 	return domid < STORE_DOMIDS && s->introduced[domid / 8] >> (domid % 8) & 1;

@@ -25,10 +25,11 @@ struct store_conn_ops {
 	/* Broken framing or hopeless overflow: the owner closes it (later, not from inside). */
 	void (*broken)(void *data, const char *why);
 };
-/* What the store asks of the daemon (domain 0 requests XS_INTRODUCE, XS_RELEASE, XS_IS_DOMAIN_INTRODUCED by local clients). */
+/* What the store asks of the daemon (domain 0 requests XS_INTRODUCE, XS_RELEASE, XS_RESUME by local clients). */
 struct store_host_ops {
 	int (*introduce)(void *data, uint32_t domid, uint64_t gfn, uint32_t port); /* 0 or -errno */
 	int (*release)(void *data, uint32_t domid);
+	int (*resume)(void *data, uint32_t domid);
 };
 
 /* journal: path of the file that keeps the tree over a restart of the daemon; NULL: none. */
@@ -38,6 +39,8 @@ void store_free(struct store *s);
 /* domid 0: a local client, may do all. */
 struct store_conn *store_conn_new(struct store *s, uint32_t domid, const struct store_conn_ops *ops, void *data);
 void store_conn_free(struct store_conn *c);
+/* It has no watches and no transactions: nothing is lost with it. */
+bool store_conn_is_idle(const struct store_conn *c);
 /* Bytes as they arrive, in any portions. Returns how many were taken (fewer when output is pending beyond the limit). */
 size_t store_conn_input(struct store_conn *c, const void *bytes, size_t len);
 /* The owner tells how many output bytes it still holds back. */

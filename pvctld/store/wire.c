@@ -342,14 +342,14 @@ static void do_introduce(struct request *r)
 	reply_rc(r, rc);
 }
 
-static void do_release(struct request *r)
+/* XS_RELEASE and XS_RESUME: fn is the daemon's. */
+static void do_host(struct request *r, int (*fn)(void *data, uint32_t domid))
 {
-	struct store *s = r->conn->store;
 	uint32_t id;
 	int rc = r->conn->domid ? -EACCES : parse_domid(arg(r, 0), &id);
 
 	if (!rc)
-		rc = s->host_ops ? s->host_ops->release(s->host_data, id) : -ENOSYS;
+		rc = fn ? fn(r->conn->store->host_data, id) : -ENOSYS;
 	reply_rc(r, rc);
 }
 
@@ -374,6 +374,9 @@ static void do_control(struct request *r)
 
 static void dispatch(struct request *r)
 {
+	static const struct store_host_ops none;
+	const struct store_host_ops *host = r->conn->store->host_ops ? r->conn->store->host_ops : &none;
+
 	switch (r->hdr.type) {
 	case XS_CONTROL: do_control(r); break;
 	case XS_DIRECTORY: do_directory(r); break;
@@ -392,8 +395,9 @@ static void dispatch(struct request *r)
 	case XS_GET_DOMAIN_PATH: do_get_domain_path(r); break;
 	case XS_IS_DOMAIN_INTRODUCED: do_is_introduced(r); break;
 	case XS_INTRODUCE: do_introduce(r); break;
-	case XS_RELEASE: do_release(r); break;
-	default: reply_error(r, -ENOSYS); /* XS_RESUME, XS_SET_TARGET, and what does not exist */
+	case XS_RELEASE: do_host(r, host->release); break;
+	case XS_RESUME: do_host(r, host->resume); break;
+	default: reply_error(r, -ENOSYS); /* XS_SET_TARGET, and what does not exist */
 	}
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Before the first frame of the guest: Internet sockets and time are all that is left. */
+#include "libpvctl/src/util/refused.h"
 #include "pvctld/jail/jail.h"
 #include "pvctld/usernet/usernet.h"
 #include <errno.h>
@@ -117,7 +118,7 @@ static void filter(void)
 		SCMP_SYS(getpid), SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask),
 		SCMP_SYS(restart_syscall),
 	};
-	scmp_filter_ctx c = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	scmp_filter_ctx c = seccomp_init(SCMP_ACT_TRAP);
 
 	if (!c)
 		_exit(FAILED);
@@ -147,5 +148,6 @@ void usernet_sandbox(void)
 	limit(RLIMIT_MSGQUEUE, 0);
 	limit(RLIMIT_NOFILE, USERNET_FDS);
 	limit(RLIMIT_AS, MEMORY_MAX);
+	refused_calls_tell(USERNET_FD, USERNET_REFUSED, strlen(USERNET_REFUSED));
 	filter();
 }

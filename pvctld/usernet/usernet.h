@@ -3,8 +3,9 @@
  * pvctl-usernet SPEC: user-mode network of one vif, in a process of its own,
  * because it parses all that a guest sends. On USERNET_FD, a socket of packets,
  * its first word is USERNET_READY or, before it ends, a text that says what went
- * wrong; after that each packet is an Ethernet frame, nothing more. It ends
- * when the daemon closes its end.
+ * wrong; after that each packet is an Ethernet frame, or, before it ends,
+ * USERNET_REFUSED and the number of a system call that its filter refused. It
+ * ends when the daemon closes its end.
  */
 #ifndef USERNET_USERNET_H
 #define USERNET_USERNET_H
@@ -15,6 +16,7 @@
 
 #define USERNET_FD 3
 #define USERNET_READY "ready" /* shorter than any frame */
+#define USERNET_REFUSED "call " /* the same with its number */
 #define USERNET_FRAME_MAX 65535u
 #define USERNET_FDS 600u      /* connections of the guest, and a few of our own */
 

@@ -3,8 +3,11 @@
 #include "pvctld/base/log.h"
 #include "pvctld/core/daemon.h"
 #include "pvctld/domain/domains.h"
+#include "pvctld/hv/hvcall.h"
 #include "pvctld/xenstore/ring.h"
 #include <errno.h>
+#include <xen/xen.h>
+#include <xen/domctl.h>
 #include <xen/io/xs_wire.h>
 
 /* What one guest may ask for before the others are looked at. */
@@ -40,7 +43,22 @@ static int host_release(void *data, uint32_t domid)
 	return 0;
 }
 
-static const struct store_host_ops host_ops = { .introduce = host_introduce, .release = host_release };
+/* What the hypervisor has not resumed has ended, and was dealt with. */
+static int host_resume(void *data, uint32_t domid)
+{
+	struct xen_domctl_getdomaininfo info;
+	struct dom *dom = dom_find(data, domid);
+
+	if (!dom || dom->forgotten || dom->dying || hvc_get(data, domid, &info))
+		return -ENOENT;
+	if (!(info.flags & XEN_DOMINF_shutdown))
+		dom_resumed(dom);
+	return 0;
+}
+
+static const struct store_host_ops host_ops = {
+	.introduce = host_introduce, .release = host_release, .resume = host_resume,
+};
 
 int store_glue_init(struct daemon *d, struct pvctl_error *err)
 {

@@ -3,6 +3,7 @@
 #include "pvctld/base/fifo.h"
 #include "pvctld/base/log.h"
 #include "pvctld/core/daemon.h"
+#include "pvctld/node/listen.h"
 #include "pvctld/xenstore/glue.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -10,13 +11,14 @@
 #include <unistd.h>
 
 #define MAX_CLIENTS 512u
+#define FEW_CLIENTS 16u
 #define MAX_BACKLOG (16u << 20) /* the store's own limit comes first; this is for certain */
 #define READ_BYTES 8192u
 
 struct store_sock {
 	struct daemon *d;
-	struct loop_fd listener;
-	struct list clients;
+	struct listener listener;
+	struct list clients;    /* those that were heard of longest ago first */
 	unsigned int nr;
 };
 
@@ -46,18 +48,31 @@ static void client_free(struct client *c)
 	free(c);
 }
 
-/* As for control.sock: a client that was never answered makes room for another. */
+/* As for control.sock. One that waits for watches is not idle. */
 static bool make_room(struct store_sock *s)
 {
+	struct client *idle = NULL;
+
 	list_for_safe(p, &s->clients) {
 		struct client *c = list_entry(p, struct client, link);
 
-		if (c->served)
-			continue;
-		client_free(c);
-		return true;
+		if (!c->served) {
+			client_free(c);
+			return true;
+		}
+		if (!idle && !c->in.len && !c->out.len && store_conn_is_idle(c->conn))
+			idle = c;
 	}
-	return false;
+	if (idle)
+		client_free(idle);
+	return idle != NULL;
+}
+
+static bool make_room_for_fds(void *data)
+{
+	struct store_sock *s = data;
+
+	return s->nr > FEW_CLIENTS && make_room(s);
 }
 
 static void on_output(void *data, const void *bytes, size_t len)
@@ -126,6 +141,8 @@ static void on_event(void *data, uint32_t events)
 	char bytes[READ_BYTES];
 	ssize_t n;
 
+	list_del(&c->link);
+	list_add_tail(&c->s->clients, &c->link);
 	if (events & EPOLLIN) {
 		n = recv(c->lf.fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 		if (!n || (n < 0 && errno != EAGAIN && errno != EINTR) ||
@@ -140,14 +157,11 @@ static void on_event(void *data, uint32_t events)
 	work(c);
 }
 
-static void on_accept(void *data, uint32_t events)
+static void accepted(void *data, int fd)
 {
 	struct store_sock *s = data;
 	struct client *c;
-	int fd = accept4(s->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (fd < 0)
-		return;
 	c = rundir_peer_is_us(fd) && (s->nr < MAX_CLIENTS || make_room(s)) ? calloc(1, sizeof(*c)) : NULL;
 	if (!c) {
 		close(fd);
@@ -169,38 +183,25 @@ static void on_accept(void *data, uint32_t events)
 int store_sock_open(struct daemon *d, struct pvctl_error *err)
 {
 	struct store_sock *s = calloc(1, sizeof(*s));
-	int fd;
 
 	if (!s)
 		return fail(err, -ENOMEM, "no memory");
 	s->d = d;
 	list_init(&s->clients);
 	d->store_sock = s;
-	s->listener.fd = -1;
-	fd = rundir_listen(d->store_path, err);
-	if (fd < 0)
-		return fd;
-	if (loop_fd_add(&d->loop, &s->listener, fd, EPOLLIN, on_accept, s)) {
-		close(fd);
-		return fail(err, -EIO, "epoll");
-	}
-	return 0;
+	s->listener = (struct listener){ .data = s, .accepted = accepted, .make_room = make_room_for_fds };
+	return listener_open(&s->listener, d, d->store_path, err);
 }
 
 void store_sock_close(struct daemon *d)
 {
 	struct store_sock *s = d->store_sock;
-	int fd;
 
 	if (!s)
 		return;
 	list_for_safe(p, &s->clients)
 		client_free(list_entry(p, struct client, link));
-	fd = s->listener.fd;
-	if (fd >= 0) {
-		loop_fd_del(&d->loop, &s->listener);
-		close(fd);
-	}
+	listener_close(&s->listener);
 	free(s);
 	d->store_sock = NULL;
 }

@@ -205,7 +205,7 @@ class Bench:
     def native(self, icount):
         ms, reps = (2, 3) if icount else (60, 9)
         accel = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"] if icount else ["-accel", "tcg,thread=multi"]
-        cmd = ["qemu-system-x86_64", *accel, "-M", "q35", "-cpu", "max,-smap,-la57", "-m", "256", "-smp", "1",
+        cmd = ["qemu-system-x86_64", *accel, "-M", "q35", "-cpu", "max,-smap,-la57,-x2apic", "-m", "256", "-smp", "1",
                "-nographic", "-no-reboot", "-nic", "none", "-kernel", self.kernel, "-initrd", self.initrd, "-append",
                f"console=ttyS0 quiet loglevel=4 pvb=cpu pvbms={ms} pvbreps={reps}"]
         r = subprocess.run(cmd, capture_output=True, stdin=subprocess.DEVNULL, timeout=900)

@@ -55,6 +55,19 @@ fi
 t "shutdown -w" pvctl shutdown -w one
 if eventually 10 eval "! pvctl domid one"; then ok "it is gone"; else not_ok "it is gone"; pvctl list; fi
 
+# Nobody has said yet that he listens; the request waits until somebody does.
+t "create another" pvctl create -q "$(config early)"
+t "shutdown while it boots: it is taken up" timeout 180 "$PVCTL" shutdown -w --timeout 120 early
+t "create one that never looks" pvctl create -q -p "$(config deaf)"
+t "it is asked all the same" pvctl shutdown deaf
+refused "and waited for no longer than said" '*' 'not shut down in time' pvctl shutdown --timeout 1 deaf
+t "one that refuses" pvctl store write "/local/domain/$(pvctl domid deaf)/control/feature-poweroff" 0
+refused "is not asked" '*' 'does not listen' pvctl shutdown deaf
+refused "who is interrupted says what goes on" '*' 'interrupted; .*goes on to that size' timeout -s INT 1 "$PVCTL" mem-set --wait 60 deaf 100
+t "destroy" pvctl destroy deaf
+refused "create -F, interrupted" '*' 'interrupted; domain [0-9]+ goes on' timeout -s INT 3 "$PVCTL" create -q -F "$(config stays)"
+t "it goes on" pvctl destroy stays
+
 t "node stop" pvctl node stop
 t "nothing is left in the run directory" eval "[ -z \"\$(ls -A '$PVCTL_RUN_DIR')\" ]"
 t "no process is left" eval "! pgrep -f 'name pvctl-default.*$W' && ! pgrep -f 'pvctld.*$W'"

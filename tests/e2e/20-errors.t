@@ -40,12 +40,26 @@ refused "a misspelt key names the right one" '*' 'memory' pvctl create -q --stri
 refused "an error has file, line and a caret" '*' 'bad.cfg:9:.*|\^' pvctl create -q -p "$(config bad 'vcpus = = 2')"
 refused "an unknown domain" '*' 'invalid domain identifier \(rc=-6\)' pvctl destroy nobody
 refused "an unknown command" '*' 'command not implemented' pvctl frobnicate
-refused "a key of xl's that is not supported yet" '*' 'not supported' pvctl create -q -p "$(config vfb 'vfb=["vnc=1"]')"
-t "an unsupported subcommand says so by name" eval "pvctl migrate x y 2>&1 | grep -q migrate; ! pvctl migrate x y 2>/dev/null"
+refused "a key of xl's that is not supported yet" '*' 'not supported' pvctl create -q -p "$(config pci 'pci=["01:00.0"]')"
+t "what a guest runs as well without is left out" pvctl config check "$(config vfb 'vfb=["vnc=1"]' 'localtime=1')"
+refused "and said" '*' 'vfb: not used' pvctl config check --strict "$(config vfb 'vfb=["vnc=1"]')"
+truncate -s 1M "$W/cd.iso"
+t "xl's old words for a cdrom, and a tilde in a name" pvctl config check "$(config a~b "disk=[\"file:$W/cd.iso,ioemu:xvdb:cdrom,r\"]")"
+for c in migrate save cpupool-list psr-hwinfo pci-assignable-add; do
+	refused "a command of xl's that is not there yet: $c" '*' "xl's command $c is not supported yet" pvctl $c x y
+done
 
 t "one domain" pvctl create -q -p "$(config twin)"
 refused "a name that is taken" '*' 'twin' pvctl create -q -p "$(config twin)"
 t "destroy it" pvctl destroy twin
+refused "config check misses a script, as create does" '*' 'script "/etc/xen/scripts/block-none"' pvctl config check "$(config x 'disk=["script=block-none,vdev=xvda,target=a:b"]')"
+t "config check warns of a bridge as create does, with what else there is" eval "pvctl config check \"$(config x 'vif=["bridge=xenbr77"]')\" 2>&1 | grep -q 'no bridge \"xenbr77\".*link=user'"
+if command -v qemu-img >/dev/null; then
+	qemu-img create -q -f qcow2 "$W/k.qcow2" 8M
+	refused "a disk that is not read here names what does" '*' 'firmware="pvgrub64" reads it' pvctl config check <(printf '%s\n' 'name="x"' 'memory=64' 'bootloader="pygrub"' "disk=[\"$W/k.qcow2,qcow2,xvda\"]")
+else
+	skip "a disk that is not read here" "qemu-img is not installed"
+fi
 t "no domain is left of all this" no_domains
 t "no memory is, either" same_free
 

@@ -91,5 +91,22 @@ for line in open(sys.argv[1]):
 print(f"{writes} writes, {flushes} flushes, {bad} with a write under way")
 sys.exit(bad or not flushes or writes > 17 * 16 * (flushes + 1))
 END
+
+# The host's disk fails once, when a flush is to write the page cache back; the kernel then takes the pages for written.
+img=$W/failing.img
+truncate -s 8M "$img"
+once='dd+if=/dev/zero+of=/dev/xvda+bs=4096+count=1+conv=notrunc,fsync'
+t "a guest with a disk" pvctl create -q "$(linux failing "insmod+/lib/modules/xen-blkfront.ko;sleep+1;$once&&echo+FLUSH-1;sleep+8;$once||echo+NO-FLUSH-2;sleep+1;$once||echo+NO-FLUSH-3;dd+if=/dev/xvda+of=/dev/null+iflag=direct+count=1&&echo+READ" \
+	"disk=[\"$img,raw,xvda,rw\"]")"
+t "it flushes" eventually 90 console_has failing '^FLUSH-1'
+strace -f -qq -p "$pid" -e trace=fdatasync -e inject=fdatasync:error=EIO:when=1 -o "$W/fail.out" 2>/dev/null &
+tracer=$!
+t "the guest is told of a flush that failed" eventually 60 console_has failing '^NO-FLUSH-2'
+t "and of the next, which the host would carry out" eventually 60 console_has failing '^NO-FLUSH-3'
+kill $tracer 2>/dev/null
+wait $tracer 2>/dev/null
+t "what is there can be read" eventually 60 console_has failing '^READ'
+t "block-list knows" eval "pvctl block-list --json failing | grep -q '\"failed\": *true'"
+t "the log, too" grep -q 'takes no more writes until it is attached anew' "$PVCTL_STATE_DIR/default/daemon.log"
 t "node stop" pvctl node stop --force
 done_testing

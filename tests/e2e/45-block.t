@@ -47,7 +47,7 @@ WAIT=6 guest disks 'dd if=/dev/xvdb of=/dev/xvda bs=1M seek=8 conv=notrunc,fsync
 t "the host reads what the guest wrote" cmp -n 4194304 "$W/ro.img" <(tail -c +8388609 "$W/a.img")
 t "a read-only disk is not written" [ "$(sum "$W/ro.img")" = "$before" ]
 
-refused "a disk that another has" '*' 'in use' pvctl block-attach disks "$W/a.img,raw,xvdc"
+refused "a disk that another has" '*' 'is in use by domain "disks" \([0-9]+\), as xvda' pvctl block-attach disks "$W/a.img,raw,xvdc"
 if command -v mke2fs >/dev/null; then
 	mke2fs -q -F -t ext2 "$W/fs.img"
 	t "block-attach" pvctl block-attach disks "$W/fs.img,raw,xvdc,rw"

@@ -55,6 +55,19 @@ files_of $UID1 >"$W/before1"
 files_of $UID2 >"$W/before2"
 for u in $UID1 $UID2; do config "user$u" 'memory=96' >/dev/null; done
 chmod 644 "$W"/*.cfg
+mkdir -m 777 "/tmp/pvctl-$UID1"
+chown $UID2:$UID2 "/tmp/pvctl-$UID1"
+refused "a directory that another user made for him" '*' 'belongs to another user' one list
+refused "is not used by the node, either" '*' 'another user' one node start
+rmdir "/tmp/pvctl-$UID1"
+mkdir -m 700 "/tmp/pvctl-$UID1" "/tmp/pvctl-$UID1/default"
+python3 -c 'import socket, sys, time
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); time.sleep(5)' "/tmp/pvctl-$UID1/default/control.sock" &
+eventually 5 [ -S "/tmp/pvctl-$UID1/default/control.sock" ]
+chown -R $UID1:$UID1 "/tmp/pvctl-$UID1"
+refused "a socket at which another user listens" '*' 'another user answers there' one list
+kill $!
+rm -rf "/tmp/pvctl-$UID1"
 t "a user without XDG_RUNTIME_DIR creates a domain; the node starts by itself" one create -q "$W/user$UID1.cfg"
 t "his sockets are under /tmp" [ -S /tmp/pvctl-$UID1/default/control.sock ]
 t "a user with XDG_RUNTIME_DIR starts a node" two node start --memory 512

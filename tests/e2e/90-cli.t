@@ -45,7 +45,11 @@ for c in "list" "vm-list" "vcpu-list" "uptime" "info" "node list" "node info" "c
 done
 t "list --json" has '[(x["name"], x["domid"], x["state"], x["reason"], x["memory_bytes"], x["max_memory_bytes"], x["vcpus_online"], x["vcpus_max"]) for x in d["domains"] if x["name"] == "web"] == [("web", '"$web"', "paused", None, 72 << 20, 72 << 20, 1, 3)]' pvctl list --json
 t "domain 0's numbers make sense" has 'd["domains"][0]["domid"] == 0 and d["domains"][0]["max_memory_bytes"] < 1 << 50' pvctl list --json
-t "list -l is an array as xl's" has 'isinstance(d, list) and [x["config"]["name"] for x in d if x["config"]] == ["web", "db"] and all("domid" in x and "state" in x for x in d)' pvctl list -l
+t "list -l is an array as xl's" has 'isinstance(d, list) and [x["config"]["name"] for x in d if x["domid"]] == ["web", "db"] and all("domid" in x and "state" in x for x in d)' pvctl list -l
+t "list -l has names where libxl has them" has '[x["config"]["c_info"]["name"] for x in d] == ["Domain-0", "web", "db"]' pvctl list -l
+t "create --dryrun, too" has 'd["c_info"]["name"] == "dry" and d["b_info"]["target_memkb"] == 99 << 10' pvctl create --quiet --dryrun --defconfig "$(config dry)" memory=99
+t "list -c and -n have a column each" eval "pvctl list -c web | grep -q '         Cpupool\$' && pvctl list -cn web | grep -q '          Pool-0 all\$'"
+t "debug is debug-keys, as with xl" pvctl debug R
 t "create -n prints the configuration, and creates nothing" has 'd["name"] == "dry" and d["memory"] == 99' pvctl create -n "$(config dry)" memory=99
 t "as does -N in front" has 'd["name"] == "dry"' pvctl -N create "$(config dry)"
 refused "it is not there" 1 'invalid domain identifier' pvctl list dry

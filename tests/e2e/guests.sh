@@ -16,7 +16,7 @@ guest_config() {
 	case $g in
 	control-bits | ldt | tsc-aux) more='cpus="0"' ;;
 	m2p-race | root-race | type-race) mem=16 ;;
-	vcpu-init) mem=32 vcpus=3 ;;
+	vcpu-init) mem=${VCPU_INIT_MIB:-32} vcpus=3 ;;
 	esac
 	printf '%s\n' "name=\"$g\"" "kernel=\"$O/guests/$g.elf\"" "memory=$mem" "vcpus=$vcpus" \
 		'on_poweroff="destroy"' 'on_crash="destroy"' "$more" >"$W/$g.cfg"

@@ -50,7 +50,8 @@ static struct vthread {
 	/* --tso */
 	uint8_t nr_stores;
 } threads[VERIFY_THREADS_MAX];
-static struct store stores[VERIFY_THREADS_MAX][STORES_MAX]; /* in data lines of their own: without --tso they never change */
+/* In data lines of their own: without --tso they never change. */
+static struct store stores[VERIFY_THREADS_MAX][STORES_MAX];
 
 /* Not part of it. */
 struct action {
@@ -95,7 +96,6 @@ struct explorer {
 	struct level *levels;
 	unsigned int max_levels, depth;
 	double start, limit;
-	struct action last;
 };
 static _Thread_local struct explorer *E;
 
@@ -572,7 +572,6 @@ static void perform(struct action a)
 		}
 		run_thread(a.thread);
 	}
-	E->last = a;
 	if (E->failed)
 		return;
 	verify_settle();

@@ -69,11 +69,13 @@ void put_page_and_type(struct page_info *pg)
 }
 /* With three CPUs only one sees failures, or there are too many states. */
 static bool fails(void) { return (cpu_online_map == 3 || verify_cpu() == 2) && verify_choose(2); }
-int pv_grant_map_pte(struct vcpu *v, uint64_t host_addr, bool contains_pte, mfn_t frame, bool readonly, uint64_t avail)
+int pv_grant_map_pte(struct vcpu *v, uint64_t host_addr, bool contains_pte, mfn_t frame, bool readonly,
+		     uint64_t avail)
 {
 	return fails() ? -EINVAL : 0;
 }
-int pv_grant_unmap_pte(struct vcpu *v, uint64_t host_addr, bool contains_pte, mfn_t frame, bool readonly, uint64_t new_addr)
+int pv_grant_unmap_pte(struct vcpu *v, uint64_t host_addr, bool contains_pte, mfn_t frame, bool readonly,
+		       uint64_t new_addr)
 {
 	return fails() ? -EINVAL : 0;
 }
@@ -424,20 +426,30 @@ static void setup_reserved(void)
 }
 
 const struct verify_scenario verify_scenarios[] = {
-	{ "v1", "an ended grant is not in use, and is used as granted; counts agree: version 1, 2 CPUs, 4 operations each",
+	{ "v1",
+	  "an ended grant is not in use, and is used as granted; counts agree: version 1, 2 CPUs, 4 "
+	  "operations each",
 	  setup_v1, 2, cpu_main, check, final },
 	{ "v2", "the same of version 2", setup_v2, 2, cpu_main, check, final },
-	{ "two", "the same of version 1, two vCPUs that map and unmap each other's handles, 2 operations each", setup_two, 3, cpu_main,
-	  check, final },
-	{ "halves", "the same of version 1, host and device mapping in one handle", setup_halves, 2, cpu_main, check, final },
-	{ "hostile", "counts agree whatever the granting guest writes or swaps: version 1, 2 CPUs, 4 operations each", setup_hostile, 2,
-	  cpu_main, check, final },
+	{ "two",
+	  "the same of version 1, two vCPUs that map and unmap each other's handles, 2 operations each",
+	  setup_two, 3, cpu_main, check, final },
+	{ "halves",
+	  "the same of version 1, host and device mapping in one handle",
+	  setup_halves, 2, cpu_main, check, final },
+	{ "hostile",
+	  "counts agree whatever the granting guest writes or swaps: version 1, 2 CPUs, 4 operations each",
+	  setup_hostile, 2, cpu_main, check, final },
 	{ "hostile-v2", "the same of version 2", setup_hostile_v2, 2, cpu_main, check, final },
-	{ "close", "the frames of a dying domain's table are not used: version 1, 4 operations", setup_close, 2, cpu_main, check,
-	  final },
+	{ "close",
+	  "the frames of a dying domain's table are not used: version 1, 4 operations",
+	  setup_close, 2, cpu_main, check, final },
 	{ "close-v2", "the same of version 2", setup_close_v2, 2, cpu_main, check, final },
-	{ "version", "a grant that is in use keeps its version: 2 CPUs, 4 operations each", setup_version, 2, cpu_main, check, final },
-	{ "reserved", "a reserved entry stays right while it is in use and the version changes", setup_reserved, 2, cpu_main, check,
-	  final },
+	{ "version",
+	  "a grant that is in use keeps its version: 2 CPUs, 4 operations each",
+	  setup_version, 2, cpu_main, check, final },
+	{ "reserved",
+	  "a reserved entry stays right while it is in use and the version changes",
+	  setup_reserved, 2, cpu_main, check, final },
 	{ NULL, NULL, NULL, 0, NULL, NULL, NULL },
 };

@@ -4,6 +4,7 @@
 #define VERIFY_HW_MODEL_H
 #include "x86/cpu_info.h"
 extern uint64_t hw_cr3[NR_CPUS];
-void model_tlb_emptied(unsigned int cpu); /* CR3 was written there; what can be cached again comes with verify_settle */
+/* CR3 was written there; what can be cached again comes with verify_settle. */
+void model_tlb_emptied(unsigned int cpu);
 void model_event_irq(void);
 #endif

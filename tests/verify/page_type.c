@@ -324,13 +324,20 @@ static void setup_partial(void)
 }
 
 const struct verify_scenario verify_scenarios[] = {
-	{ "stamp", "a table is never cached writable: 2 CPUs, 4 operations each of map, unmap, pin, unpin, flush", setup_2x4, 2,
-	  guest, check, final },
+	{ "stamp",
+	  "a table is never cached writable: 2 CPUs, 4 operations each of map, unmap, pin, unpin, flush",
+	  setup_2x4, 2, guest, check, final },
 	{ "stamp3", "the same with 3 CPUs, 2, 2 and 1 operations", setup_3x2, 3, guest, check, final },
-	{ "idle", "the same with 2 CPUs that go idle and come back, 3 operations each", setup_idle, 2, guest, check, final },
-	{ "link", "nor is writable memory walked as a table: the same and an upper table's entry, 3 operations each", setup_link, 2, guest, check, final },
+	{ "idle",
+	  "the same with 2 CPUs that go idle and come back, 3 operations each",
+	  setup_idle, 2, guest, check, final },
+	{ "link",
+	  "nor is writable memory walked as a table: the same and an upper table's entry, 3 operations each",
+	  setup_link, 2, guest, check, final },
 	{ "seg", "the same with segment descriptors, 3 operations each", setup_seg, 2, guest, check, final },
-	{ "partial", "a table names validated tables only, and all counts are even in the end, wherever work is preempted or fails: 2 CPUs, 3 operations each",
+	{ "partial",
+	  "a table names validated tables only, and all counts are even in the end, wherever work is "
+	  "preempted or fails: 2 CPUs, 3 operations each",
 	  setup_partial, 2, preempted_guest, check_preempted, final_preempted },
 	{ NULL, NULL, NULL, 0, NULL, NULL, NULL },
 };

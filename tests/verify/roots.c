@@ -341,12 +341,18 @@ static void setup_migrate(void) { setup(3, 2, 0, ENTRY, U_L4); }
 
 #define BOUNDS "an entry is removed and put back, beside 5 turns of"
 const struct verify_scenario verify_scenarios[] = {
-	{ "user", "no CPU and no root has a removed entry of the user L4: " BOUNDS " kernel, user, idle, away", setup_user, 2,
-	  cpu_main, check, final },
+	{ "user",
+	  "no CPU and no root has a removed entry of the user L4: " BOUNDS " kernel, user, idle, away",
+	  setup_user, 2, cpu_main, check, final },
 	{ "kernel", "the same of the kernel L4", setup_kernel, 2, cpu_main, check, final },
-	{ "user-asm", "the same of the user L4 by the paths of entry/bounce.S", setup_asm, 2, cpu_main, check, final },
-	{ "kernel-asm", "the same of the kernel L4 by the paths of entry/bounce.S", setup_asm_kernel, 2, cpu_main, check, final },
-	{ "migrate", "the same of the user L4 with a vCPU that goes between two other CPUs, 2 turns each", setup_migrate, 3,
-	  cpu_main, check, final },
+	{ "user-asm",
+	  "the same of the user L4 by the paths of entry/bounce.S",
+	  setup_asm, 2, cpu_main, check, final },
+	{ "kernel-asm",
+	  "the same of the kernel L4 by the paths of entry/bounce.S",
+	  setup_asm_kernel, 2, cpu_main, check, final },
+	{ "migrate",
+	  "the same of the user L4 with a vCPU that goes between two other CPUs, 2 turns each",
+	  setup_migrate, 3, cpu_main, check, final },
 	{ NULL, NULL, NULL, 0, NULL, NULL, NULL },
 };

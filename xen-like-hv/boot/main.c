@@ -22,6 +22,7 @@
 #include "x86/lapic.h"
 #include "x86/printk.h"
 #include "x86/processor.h"
+#include "x86/smap.h"
 #include "x86/smp.h"
 #include "x86/spinlock.h"
 #include "x86/tlb.h"
@@ -45,6 +46,7 @@ static void console_init(void)
 static void boot_cpu_init(void)
 {
 	cpu_features_init();
+	smap_init();
 	cpu_init_control_regs();
 	extable_init();
 	boot_cpu_tables();

@@ -60,7 +60,8 @@ static domid_t pick_domid(void)
 
 static struct domain *domain_alloc(domid_t id)
 {
-	struct domain *d = xzalloc(struct domain);
+	size_t shares = sizeof(struct sched_share) * max(nr_cpus_possible, 1u);
+	struct domain *d = xzalloc_bytes(sizeof(*d) + shares, _Alignof(struct domain));
 
 	if (d == NULL)
 		return NULL;

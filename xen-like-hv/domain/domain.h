@@ -97,6 +97,7 @@ struct domain {
 	uint64_t wc_base_ns;
 	spinlock_t hypercall_lock;      /* which vCPUs are up, where vcpu_info is, watchdogs */
 	struct { uint64_t window_start; uint32_t lines; char buf[256]; uint32_t len; } console; /* console_io */
+	struct sched_share sched_share[]; /* one for each CPU that is possible */
 };
 
 extern struct domain *host_domain;   /* domain 0 */

@@ -35,7 +35,6 @@ struct sched_share {
 
 /* Embedded in struct domain; all zero is a valid start. */
 struct sched_dom {
-	struct sched_share share[NR_CPUS];
 	volatile uint32_t active;  /* vCPUs that wait or run, on all CPUs; atomically */
 	s_time_t work_ns;          /* CPU time of work for it outside of its vCPUs; atomically */
 	spinlock_t lock;           /* irqsave, inside the run queue's lock */

@@ -40,6 +40,7 @@
 #include "x86/cpu_info.h"
 #include "x86/extable.h"
 #include "x86/page.h"
+#include "x86/smap.h"
 #include "x86/traps.h"
 #include <xen/xen.h>
 
@@ -101,6 +102,7 @@ bounce_syscall:
 	mov SCRATCH0, %rax
 	mov SLOT(rip), %rcx
 	mov SLOT(rflags), %rdx
+	SMAP_OPEN
 1:	mov %rcx, -56(%rax)
 2:	mov %rdx, -48(%rax)
 3:	mov %rcx, -40(%rax)
@@ -109,6 +111,7 @@ bounce_syscall:
 	mov SLOT(rsp), %rcx
 6:	mov %rcx, -16(%rax)
 7:	movq $FLAT_RING3_SS64, -8(%rax)
+	SMAP_CLOSE
 	EXTABLE 1b, bounce_fault
 	EXTABLE 2b, bounce_fault
 	EXTABLE 3b, bounce_fault
@@ -146,6 +149,7 @@ fast_iret:
 	cmp %rax, %rcx
 	jb 20f
 	mov %rcx, SCRATCH0
+	SMAP_OPEN
 1:	mov IRET_rflags(%rcx), %rax
 	test $FLAGS_IF, %eax
 	jz 10f
@@ -168,6 +172,7 @@ fast_iret:
 8:	mov IRET_rsp(%rcx), %rax
 	mov %rax, SLOT(rsp)
 9:	mov IRET_rcx(%rcx), %rax
+	SMAP_CLOSE
 	mov %rax, SLOT(rcx)
 	EXTABLE 1b, 10f
 	EXTABLE 2b, 10f
@@ -221,7 +226,8 @@ fast_iret:
 	 * To C, as if nothing had been done: cs above all, as the exit path
 	 * would return through it.
 	 */
-10:	mov SCRATCH0, %rax
+10:	SMAP_CLOSE
+	mov SCRATCH0, %rax
 	mov %rax, SLOT(rsp)
 	movq $FLAT_RING3_CS64, SLOT(cs)
 20:	add $REGS_rip, %rsp

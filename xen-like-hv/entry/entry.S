@@ -33,12 +33,13 @@
  * Interrupts are off at every entry; NMI, #MC and #DB have their own stacks, as
  * they may come while rsp is still, or is again, the guest's.
  *
- * SFMASK clears DF, IF, TF, NT, AC and IOPL. Interrupt gates clear IF, TF, NT, RF.
+ * SFMASK clears DF, IF, TF, NT, AC and IOPL. Interrupt gates clear IF, TF, NT, RF; DF and AC are left to us.
  */
 #include "asm_offsets.h"
 #include "x86/cpu_info.h"
 #include "x86/extable.h"
 #include "x86/page.h"
+#include "x86/smap.h"
 #include "x86/traps.h"
 #include <xen/xen.h>
 
@@ -255,6 +256,7 @@ syscall_slow:
 /* The same, after the mode was switched and with rsp at guest_regs(): the kernel stack cannot be written. */
 	.globl bounce_fault
 bounce_fault:
+	SMAP_CLOSE
 	mov REGS_rax(%rsp), %rax
 	mov REGS_rdx(%rsp), %rdx
 	add $REGS_rip, %rsp
@@ -327,6 +329,7 @@ FUNC exc_page_fault
 	movl $TRAP_page_fault, 4(%rsp)
 exception:
 	cld
+	SMAP_CLOSE
 	SAVE_REGS
 exception_saved:
 	mov %rsp, %rdi
@@ -345,6 +348,7 @@ FUNC exc_int80
 	pushq $0
 	movl $0x80, 4(%rsp)
 	cld
+	SMAP_CLOSE
 	SAVE_REGS
 	mov %rsp, %rdi
 	sti
@@ -365,6 +369,7 @@ irq_stubs:
 	.balign 16
 interrupt:
 	cld
+	SMAP_CLOSE
 	SAVE_REGS
 	mov REGS_entry_vector(%rsp), %edi
 	testb $3, REGS_cs(%rsp)
@@ -383,6 +388,7 @@ FUNC exc_debug
 	pushq $0
 	movl $TRAP_debug, 4(%rsp)
 	cld
+	SMAP_CLOSE
 	SAVE_REGS
 	testb $3, REGS_cs(%rsp)
 	jz 1f
@@ -401,6 +407,7 @@ FUNC exc_nmi
 	pushq $0
 	movl $TRAP_nmi, 4(%rsp)
 	cld
+	SMAP_CLOSE
 	SAVE_REGS
 	mov %rsp, %rdi
 	CALL_C do_nmi
@@ -413,6 +420,7 @@ FUNC exc_machine_check
 FUNC exc_double_fault
 	movl $TRAP_double_fault, 4(%rsp)
 1:	cld
+	SMAP_CLOSE
 	SAVE_REGS
 	mov %rsp, %rdi
 	CALL_C do_fatal

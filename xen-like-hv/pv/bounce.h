@@ -3,6 +3,7 @@
 #ifndef PV_BOUNCE_H
 #define PV_BOUNCE_H
 #include "pv/trap.h"
+#include "x86/processor.h"
 #include "x86/traps.h"
 
 #define BOUNCE_MASK_EVENTS 1u /* the upcall mask is set while the handler runs */
@@ -44,6 +45,11 @@ void pv_toggle_mode(struct vcpu *v);
 void cpu_set_tsc_aux(uint64_t val);
 
 /* stack_segment.c. They act on the CPU: v is current, or being switched. -EINVAL: not canonical. */
+/* A guest may have it off, for its user mode's sake. */
+static inline bool cpu_fsgsbase_works(void)
+{
+	return this_cpu(cpu_cr4) & CR4_FSGSBASE;
+}
 uint64_t cpu_get_fs_base(void);
 void cpu_set_fs_base(uint64_t base);
 uint64_t cpu_get_gs_base(void);

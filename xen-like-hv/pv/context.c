@@ -56,17 +56,29 @@ static void load_selectors(struct vcpu *v)
 
 static void save_bases(struct vcpu *v)
 {
-	uint64_t gs = cpu_get_gs_base(), other = rdmsr(MSR_KERNEL_GS_BASE);
+	uint64_t fs, gs, other = rdmsr(MSR_KERNEL_GS_BASE);
 
-	v->pv.fs_base = cpu_get_fs_base();
+	if (likely(cpu_fsgsbase_works())) {
+		__asm__ volatile("rdfsbase %0; rdgsbase %1" : "=r"(fs), "=r"(gs));
+	} else {
+		fs = rdmsr(MSR_FS_BASE);
+		gs = rdmsr(MSR_GS_BASE);
+	}
+	v->pv.fs_base = fs;
 	v->pv.gs_base_kernel = v->pv.kernel_mode ? gs : other;
 	v->pv.gs_base_user = v->pv.kernel_mode ? other : gs;
 }
 
 static void load_bases(const struct vcpu *v)
 {
-	cpu_set_fs_base(v->pv.fs_base);
-	cpu_set_gs_base(v->pv.kernel_mode ? v->pv.gs_base_kernel : v->pv.gs_base_user);
+	uint64_t gs = v->pv.kernel_mode ? v->pv.gs_base_kernel : v->pv.gs_base_user;
+
+	if (likely(cpu_fsgsbase_works())) {
+		__asm__ volatile("wrfsbase %0; wrgsbase %1" :: "r"(v->pv.fs_base), "r"(gs));
+	} else {
+		wrmsr(MSR_FS_BASE, v->pv.fs_base);
+		wrmsr(MSR_GS_BASE, gs);
+	}
 	wrmsr(MSR_KERNEL_GS_BASE, v->pv.kernel_mode ? v->pv.gs_base_user : v->pv.gs_base_kernel);
 }
 

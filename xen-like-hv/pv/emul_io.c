@@ -7,7 +7,7 @@
 #include "pv/bounce.h"
 #include "pv/emul.h"
 #include "x86/extable.h"
-#include "x86/processor.h"
+#include "x86/smap.h"
 
 /* A guest kernel's privilege level is 1 here; 0, for which any IOPL will do, if it asked for the architecture's. */
 bool pv_iopl_allows(const struct vcpu *v)
@@ -38,12 +38,11 @@ static bool fetch2(uint64_t at, uint16_t *ret)
 	uint32_t v = 0;
 	bool ok = true;
 
-	if (unlikely(uaccess_smap))
-		return copy_from_guest_raw(ret, at, sizeof(*ret)) == 0;
 	if ((at & ~PAGE_MASK) == ~PAGE_MASK || !guest_range_ok(at, sizeof(*ret)))
 		return false;
-	__asm__ volatile("1:	movzwl (%2), %0\n"
-			 "2:\n"
+	__asm__ volatile(SMAP_OPEN
+			 "1:	movzwl (%2), %0\n"
+			 "2:	" SMAP_CLOSE
 			 "	.pushsection .fixup, \"ax\", @progbits\n"
 			 "3:	movb $0, %1\n"
 			 "	jmp 2b\n"

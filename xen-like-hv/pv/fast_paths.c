@@ -26,8 +26,7 @@ void pv_update_fast_paths(void)
 {
 	struct vcpu *v = current;
 	uint64_t sp = v->pv.kernel_sp;
-	/* With SMAP, accesses to the guest's stack need more than bounce.S does. */
-	bool fast = !uaccess_smap && !pv_architectural_iopl(v);
+	bool fast = !pv_architectural_iopl(v);
 
 	hv_delay_point("fast paths: read, not yet stored");
 	WRITE_ONCE(v->pv.fast_iret, fast && !v->pv.in_nmi);

@@ -24,6 +24,7 @@
  * deadlock, and dropping all roots and pins empties everything.
  */
 #include "pv/mmu_private.h"
+#include "x86/debug.h"
 
 #define TYPE_COUNT_LIMIT 0xf0000000u
 
@@ -302,6 +303,7 @@ bool table_lock(struct page_info *pg, const struct domain *d, uint64_t type)
 		if (likely(cmpxchg_u64(&pg->type_info, &x, x | PGT_locked)))
 			break;
 	}
+	lockcheck_take_bit(pg, "PGT_locked");
 	/* It cannot go now. It may have gone, and be another's, before. */
 	if (likely(READ_ONCE(pg->owner) == owner))
 		return true;
@@ -309,4 +311,8 @@ bool table_lock(struct page_info *pg, const struct domain *d, uint64_t type)
 	return false;
 }
 
-void table_unlock(struct page_info *pg) { __atomic_and_fetch(&pg->type_info, ~PGT_locked, __ATOMIC_SEQ_CST); }
+void table_unlock(struct page_info *pg)
+{
+	lockcheck_drop(pg);
+	__atomic_and_fetch(&pg->type_info, ~PGT_locked, __ATOMIC_SEQ_CST);
+}

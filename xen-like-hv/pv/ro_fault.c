@@ -49,7 +49,8 @@ static int store_word(struct vcpu *v, struct page_info *pg, uint64_t addr, const
 	pte_t old = READ_ONCE(((pte_t *)page_to_virt(pg))[slot]);
 	int rc = -EAGAIN;
 
-	for (tries = 0; rc == -EAGAIN && tries < EMULATE_TRIES; tries++) {
+	/* What a try left half done has one place, and the next try may leave something else. */
+	for (tries = 0; rc == -EAGAIN && !v->partial_page && tries < EMULATE_TRIES; tries++) {
 		struct cpu_user_regs after = *regs;
 		uint64_t part = ro_execute(in, &after, (old >> shift) & mask);
 		struct pt_write w = { .pt_dom = v->domain, .fd = v->domain, .mode = PT_CMPXCHG, .expected = old };

@@ -12,17 +12,11 @@ uint16_t fix_selector(uint64_t sel)
 	return (sel & 0xfffc) ? (uint16_t)(sel | 3) : (uint16_t)sel;
 }
 
-/* A guest may have it off, for its user mode's sake. */
-static bool fsgsbase_works(void)
-{
-	return this_cpu(cpu_cr4) & CR4_FSGSBASE;
-}
-
 uint64_t cpu_get_fs_base(void)
 {
 	uint64_t b;
 
-	if (!fsgsbase_works())
+	if (!cpu_fsgsbase_works())
 		return rdmsr(MSR_FS_BASE);
 	__asm__ volatile("rdfsbase %0" : "=r"(b));
 	return b;
@@ -30,7 +24,7 @@ uint64_t cpu_get_fs_base(void)
 
 void cpu_set_fs_base(uint64_t base)
 {
-	if (fsgsbase_works())
+	if (cpu_fsgsbase_works())
 		__asm__ volatile("wrfsbase %0" :: "r"(base));
 	else
 		wrmsr(MSR_FS_BASE, base);
@@ -40,7 +34,7 @@ uint64_t cpu_get_gs_base(void)
 {
 	uint64_t b;
 
-	if (!fsgsbase_works())
+	if (!cpu_fsgsbase_works())
 		return rdmsr(MSR_GS_BASE);
 	__asm__ volatile("rdgsbase %0" : "=r"(b));
 	return b;
@@ -48,7 +42,7 @@ uint64_t cpu_get_gs_base(void)
 
 void cpu_set_gs_base(uint64_t base)
 {
-	if (fsgsbase_works())
+	if (cpu_fsgsbase_works())
 		__asm__ volatile("wrgsbase %0" :: "r"(base));
 	else
 		wrmsr(MSR_GS_BASE, base);

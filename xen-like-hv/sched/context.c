@@ -84,14 +84,22 @@ static void wake_an_idle_cpu(const struct run_queue *rq)
 		softirq_raise_cpu((unsigned int)__builtin_ctzll(idle), SCHEDULE_SOFTIRQ);
 }
 
+/* The compiler's own copy may be of half words: twice as many steps. */
+static void copy_regs(struct cpu_user_regs *to, const struct cpu_user_regs *from)
+{
+	unsigned long words = sizeof(*to) / 8;
+
+	__asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) :: "memory");
+}
+
 void context_switch(struct vcpu *prev, struct vcpu *next)
 {
-	struct run_queue *rq = &this_cpu(run_queues);
+	struct run_queue *rq = this_rq(smp_cpu());
 	/* The vCPU whose state is in the CPU; an idle vCPU has none. */
 	struct vcpu *old = is_idle_vcpu(prev) ? rq->lazy : prev;
 
 	if (!is_idle_vcpu(prev))
-		prev->regs = *guest_regs();
+		copy_regs(&prev->regs, guest_regs());
 	if (is_idle_vcpu(next))
 		switch_to_idle(rq, prev, next);
 
@@ -105,7 +113,7 @@ void context_switch(struct vcpu *prev, struct vcpu *next)
 		if (old)
 			let_go(old);
 	}
-	*guest_regs() = next->regs;
+	copy_regs(guest_regs(), &next->regs);
 	vtime_update(next, false);
 	vtime_update_runstate_area(next);
 	wake_an_idle_cpu(rq);

@@ -288,7 +288,7 @@ static void account_switch(struct run_queue *rq, struct vcpu *prev, struct vcpu 
 void schedule(void)
 {
 	unsigned int cpu = smp_cpu();
-	struct run_queue *rq = &run_queues[cpu];
+	struct run_queue *rq = this_rq(cpu);
 	unsigned long flags = spin_lock_irqsave(&rq->lock);
 	s_time_t now = NOW();
 	struct vcpu *prev = rq->curr, *next;

@@ -18,9 +18,9 @@
 #include "sched/private.h"
 #include "x86/printk.h"
 
-static s_time_t weight_here(const struct run_queue *rq, const struct vcpu *v)
+static s_time_t weight_here(const struct domain *d, const struct sched_share *s)
 {
-	return (s_time_t)weight_of(v) * max(share_of(rq, v)->nr, 1u);
+	return (s_time_t)READ_ONCE(d->sched_weight) * max(s->nr, 1u);
 }
 
 /*
@@ -30,20 +30,24 @@ static s_time_t weight_here(const struct run_queue *rq, const struct vcpu *v)
  * Else it is as old as the last sleep or wake on another CPU: what is charged
  * meanwhile is off by that one vCPU.
  */
-static s_time_t parts_of(const struct run_queue *rq, const struct vcpu *v)
+static s_time_t parts_of(const struct domain *d)
 {
-	return WEIGHT_DEFAULT * (s_time_t)max(READ_ONCE(v->domain->sched.active), 1u);
+	uint32_t active = READ_ONCE(d->sched.active);
+
+	return WEIGHT_DEFAULT * (s_time_t)max(active, 1u);
 }
 
-static s_time_t weighted(const struct run_queue *rq, const struct vcpu *v, s_time_t ns)
+static s_time_t weighted(const struct domain *d, const struct sched_share *s, s_time_t ns)
 {
-	return ns * parts_of(rq, v) / weight_here(rq, v);
+	return ns * parts_of(d) / weight_here(d, s);
 }
 
 bool fair_worth(const struct run_queue *rq, const struct vcpu *v, s_time_t lag, s_time_t ns)
 {
+	const struct domain *d = v->domain;
+
 	/* Cut, so that the product fits: a thousand seconds are more than anybody asks for. */
-	return lag > 0 && min(lag, MILLISECS(1000000)) * weight_here(rq, v) > ns * parts_of(rq, v);
+	return lag > 0 && min(lag, MILLISECS(1000000)) * weight_here(d, share_of(rq, v)) > ns * parts_of(d);
 }
 
 bool fair_before(const struct run_queue *rq, const struct vcpu *a, const struct vcpu *b)
@@ -60,20 +64,17 @@ static bool runs_a_guest(const struct run_queue *rq)
 	return rq->curr && !is_idle_vcpu(rq->curr);
 }
 
-static void advance_clock(struct run_queue *rq)
+/* The one that runs is at `least`. */
+static void advance_clock(struct run_queue *rq, s_time_t least)
 {
-	s_time_t least = share_of(rq, rq->curr)->vtime;
-
 	if (rq->nr)
 		least = min(least, rq->least);
 	if (least > rq->clock)
 		rq->clock = least;
 }
 
-static void insert(struct run_queue *rq, struct vcpu *v)
+static void insert(struct run_queue *rq, struct vcpu *v, s_time_t vtime)
 {
-	s_time_t vtime = share_of(rq, v)->vtime;
-
 	v->sched.prev = NULL;
 	v->sched.next = rq->head;
 	if (rq->head)
@@ -100,24 +101,22 @@ static void unlink(struct run_queue *rq, struct vcpu *v)
 }
 
 /* It woke up. The first of its domain here starts near the clock, whatever the domain saved up or owes. */
-static void place(struct run_queue *rq, struct vcpu *v)
+static void place(struct run_queue *rq, struct vcpu *v, struct sched_share *s)
 {
-	struct sched_share *s = share_of(rq, v);
 	s_time_t clock = rq->clock;
 
 	/* Who was moved here may run from before the clock. */
 	if (runs_a_guest(rq))
 		clock = min(clock, share_of(rq, rq->curr)->vtime);
 	if (s->vtime < clock)
-		s->vtime = max(s->vtime, clock - weighted(rq, v, WAKEUP_CREDIT));
+		s->vtime = max(s->vtime, clock - weighted(v->domain, s, WAKEUP_CREDIT));
 	else
-		s->vtime = min(s->vtime, clock + weighted(rq, v, SLICE_MAX));
+		s->vtime = min(s->vtime, clock + weighted(v->domain, s, SLICE_MAX));
 }
 
 /* It comes from another queue with its part of what its domain may claim, or owes. */
-static void place_moved(struct run_queue *rq, struct vcpu *v)
+static void place_moved(struct run_queue *rq, struct vcpu *v, struct sched_share *s)
 {
-	struct sched_share *s = share_of(rq, v);
 	s_time_t vtime = v->sched.vtime + rq->ahead;
 
 	s->vtime = s->nr == 1 ? vtime : s->vtime + (vtime - s->vtime) / (s_time_t)s->nr;
@@ -126,6 +125,7 @@ static void place_moved(struct run_queue *rq, struct vcpu *v)
 void fair_enqueue(struct run_queue *rq, struct vcpu *v, bool wakeup, s_time_t now)
 {
 	struct sched_share *s = share_of(rq, v);
+	s_time_t used;
 
 	/* The clock of a queue that was empty stood still. */
 	if (!rq->nr && !runs_a_guest(rq))
@@ -135,12 +135,12 @@ void fair_enqueue(struct run_queue *rq, struct vcpu *v, bool wakeup, s_time_t no
 	if (s->nr++ == 0)
 		s->served = wakeup ? now : v->sched.runstate_entry;
 	if (!wakeup)
-		place_moved(rq, v);
+		place_moved(rq, v, s);
 	else if (s->nr == 1)
-		place(rq, v);
-	v->sched.used = max(v->sched.used, s->used - WAKEUP_CREDIT);
-	v->sched.used = min(v->sched.used, s->used + SLICE_MAX);
-	insert(rq, v);
+		place(rq, v, s);
+	used = max(v->sched.used, s->used - WAKEUP_CREDIT);
+	v->sched.used = min(used, s->used + SLICE_MAX);
+	insert(rq, v, s->vtime);
 }
 
 static void leave(struct run_queue *rq, struct vcpu *v, bool sleeps)
@@ -189,7 +189,7 @@ void fair_requeue(struct run_queue *rq, struct vcpu *v)
 		rq->slice_end = 0;
 	}
 	v->sched.yielded = false;
-	insert(rq, v);
+	insert(rq, v, share_of(rq, v)->vtime);
 }
 
 /* What a walk over the queue finds. */
@@ -232,26 +232,25 @@ static struct found look(const struct run_queue *rq, s_time_t now)
 static struct vcpu *pick_only(struct run_queue *rq)
 {
 	struct vcpu *v = rq->head;
+	s_time_t vtime = share_of(rq, v)->vtime;
 
-	rq->clock = max(rq->clock, share_of(rq, v)->vtime);
+	if (vtime > rq->clock)
+		rq->clock = vtime;
 	rq->spill = 0;
 	rq->heaviest = weight_of(v);
 	return v;
 }
 
 /*
- * Who runs next; it stays in the queue. Mostly the first, but who has the CPU
- * keeps it for its slice unless another is clearly before it, and of those who
- * wait for long whatever their weight one now and then has a turn.
+ * Mostly the first, but who has the CPU keeps it for its slice unless another
+ * is clearly before it, and of those who wait for long whatever their weight
+ * one now and then has a turn.
  */
-struct vcpu *fair_pick(struct run_queue *rq, s_time_t now)
+static __attribute__((noinline)) struct vcpu *pick_among(struct run_queue *rq, s_time_t now)
 {
 	struct vcpu *curr = rq->curr, *v;
-	struct found f;
+	struct found f = look(rq, now);
 
-	if (rq->nr <= 1)
-		return rq->nr ? pick_only(rq) : NULL;
-	f = look(rq, now);
 	v = f.first;
 	if (unlikely(f.starved && now - rq->mercy >= MERCY_PERIOD)) {
 		rq->mercy = now;
@@ -266,6 +265,14 @@ struct vcpu *fair_pick(struct run_queue *rq, s_time_t now)
 	return v;
 }
 
+/* Who runs next; it stays in the queue. */
+struct vcpu *fair_pick(struct run_queue *rq, s_time_t now)
+{
+	if (rq->nr > 1)
+		return pick_among(rq, now);
+	return rq->nr ? pick_only(rq) : NULL;
+}
+
 void fair_take(struct run_queue *rq, struct vcpu *v)
 {
 	struct sched_share *s = share_of(rq, v);
@@ -275,38 +282,41 @@ void fair_take(struct run_queue *rq, struct vcpu *v)
 	s->used = max(s->used, v->sched.used);
 }
 
+/* v is rq->curr. */
 void fair_charge(struct run_queue *rq, struct vcpu *v, s_time_t now)
 {
-	s_time_t ran = now - v->sched.last_start, late;
+	s_time_t ran = now - v->sched.last_start, end = rq->slice_end;
+	struct sched_share *s = share_of(rq, v);
+	struct domain *d = v->domain;
 
 	if (ran <= 0)
 		return;
 	v->sched.last_start = now;
 	v->sched.run_ns += ran;
-	if (is_idle_vcpu(v))
+	if (d->is_idle)
 		return;
-	share_of(rq, v)->served = now;
+	s->served = now;
 	/* Long past the end of its slice: this CPU itself did not run, the host had it. Nobody pays for that. */
-	late = now - rq->slice_end - SLICE_MAX;
-	if (unlikely(rq->slice_end && late > 0))
-		ran -= min(ran, late);
+	if (end && unlikely(now - end > SLICE_MAX))
+		ran -= min(ran, now - end - SLICE_MAX);
 	v->sched.used += ran;
-	share_of(rq, v)->vtime += weighted(rq, v, ran);
-	if (has_cap(v->domain))
-		cap_charge(v->domain, ran, now);
-	advance_clock(rq);
+	s->vtime += weighted(d, s, ran);
+	if (has_cap(d))
+		cap_charge(d, ran, now);
+	advance_clock(rq, s->vtime);
 }
 
 /* This CPU worked for v's domain, which may have nobody here: it pays when it has. */
 void fair_charge_work(struct run_queue *rq, struct vcpu *v, s_time_t ns, s_time_t now)
 {
 	struct sched_share *s = share_of(rq, v);
+	struct domain *d = v->domain;
 
 	if (!s->nr)
-		s->vtime = max(s->vtime, rq->clock - weighted(rq, v, WAKEUP_CREDIT));
-	s->vtime += weighted(rq, v, ns);
-	if (has_cap(v->domain))
-		cap_charge(v->domain, ns, now);
+		s->vtime = max(s->vtime, rq->clock - weighted(d, s, WAKEUP_CREDIT));
+	s->vtime += weighted(d, s, ns);
+	if (has_cap(d))
+		cap_charge(d, ns, now);
 }
 
 bool fair_preempts(const struct run_queue *rq, const struct vcpu *v)
@@ -321,12 +331,12 @@ bool fair_preempts(const struct run_queue *rq, const struct vcpu *v)
 /* The lighter of two has shorter turns, or the other would have to wait for its next one too long. */
 s_time_t fair_slice(const struct run_queue *rq, const struct vcpu *v)
 {
-	s_time_t waiting = (s_time_t)rq->nr + 1, share = SLICE_ROUND / waiting;
+	s_time_t waiting = (s_time_t)rq->nr + 1, share = SLICE_MAX;
 	uint32_t weight = weight_of(v), heaviest = max(rq->heaviest, rq->heaviest_elsewhere);
 
-	share = min(share, SLICE_MAX);
-	share = max(share, SLICE_MIN);
-	if (weight < heaviest)
+	if (waiting > SLICE_ROUND / SLICE_MAX)
+		share = max(SLICE_ROUND / waiting, SLICE_MIN);
+	if (unlikely(weight < heaviest))
 		share = max(share * weight / heaviest, SLICE_LEAST);
 	/* So many that a round would be too long. */
 	return unlikely(share * waiting > ROUND_MAX) ? max(ROUND_MAX / waiting, SLICE_LEAST / 2) : share;

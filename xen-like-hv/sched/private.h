@@ -68,6 +68,15 @@ static inline unsigned int cpu_of(const struct run_queue *rq)
 	return rq->cpu;
 }
 
+/* As a pointer that the compiler keeps: else it finds each field anew from the number. */
+static inline struct run_queue *this_rq(unsigned int cpu)
+{
+	struct run_queue *rq = &run_queues[cpu];
+
+	__asm__("" : "+r"(rq));
+	return rq;
+}
+
 static inline uint32_t weight_of(const struct vcpu *v)
 {
 	return READ_ONCE(v->domain->sched_weight); /* never 0 */
@@ -75,7 +84,7 @@ static inline uint32_t weight_of(const struct vcpu *v)
 
 static inline struct sched_share *share_of(const struct run_queue *rq, const struct vcpu *v)
 {
-	return &v->domain->sched.share[cpu_of(rq)];
+	return &v->domain->sched_share[cpu_of(rq)];
 }
 
 /* A virtual time of rq on the scale that all queues share. */

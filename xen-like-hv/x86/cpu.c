@@ -11,7 +11,6 @@
 struct cpu_features cpu_features;
 uint64_t hv_cr4;
 DEFINE_PER_CPU(uint64_t, cpu_cr4);
-uint8_t uaccess_smap;
 
 static void probe_xsave(struct cpu_features *f)
 {
@@ -92,7 +91,6 @@ void cpu_features_init(void)
 		hv_cr4 |= CR4_SMEP;
 	if (f->smap)
 		hv_cr4 |= CR4_SMAP;
-	uaccess_smap = f->smap;
 }
 
 void cpu_load_cr4(uint64_t cr4)

@@ -59,7 +59,6 @@ struct cpu_features {
 	char vendor[13];
 };
 extern struct cpu_features cpu_features;
-extern uint8_t uaccess_smap; /* 1: stac/clac around accesses to guest memory */
 
 void cpu_features_init(void);
 /* CR0, CR4, EFER, XCR0, STAR as the hypervisor wants them, on each CPU. */

@@ -41,6 +41,7 @@ void smp_rendezvous(cpumask_t mask)
 	if (!mask)
 		return;
 	ASSERT(read_rflags() & RFLAGS_IF);
+	lockcheck_may_wait();
 	spin_lock(&rendezvous_lock);
 	__atomic_store_n(&rendezvous_pending, mask, __ATOMIC_SEQ_CST);
 	smp_send_ipi_mask(mask, ipi_rendezvous_vector);

@@ -4,20 +4,9 @@
  * Each has an exception table entry.
  */
 #include "x86/extable.h"
+#include "x86/smap.h"
 
 	.text
-.macro guest_access_begin
-	cmpb $0, uaccess_smap(%rip)
-	je .Lb\@
-	.byte 0x0f, 0x01, 0xcb		/* stac */
-.Lb\@:
-.endm
-.macro guest_access_end
-	cmpb $0, uaccess_smap(%rip)
-	je .Le\@
-	.byte 0x0f, 0x01, 0xca		/* clac */
-.Le\@:
-.endm
 .macro FUNC name
 	.globl \name
 	.type \name, @function
@@ -27,7 +16,7 @@
 
 /* unsigned long uaccess_copy(void *dst, const void *src, unsigned long n): bytes not copied. */
 FUNC uaccess_copy
-	guest_access_begin
+	SMAP_OPEN
 	mov %rdx, %rcx
 	and $7, %edx
 	shr $3, %rcx
@@ -35,7 +24,7 @@ FUNC uaccess_copy
 	mov %rdx, %rcx
 2:	rep movsb
 	xor %eax, %eax
-3:	guest_access_end
+3:	SMAP_CLOSE
 	ret
 4:	lea (%rdx, %rcx, 8), %rax
 	jmp 3b
@@ -46,7 +35,7 @@ FUNC uaccess_copy
 
 /* unsigned long uaccess_clear(void *dst, unsigned long n): bytes not cleared. */
 FUNC uaccess_clear
-	guest_access_begin
+	SMAP_OPEN
 	xor %eax, %eax
 	mov %rsi, %rcx
 	and $7, %esi
@@ -54,7 +43,7 @@ FUNC uaccess_clear
 1:	rep stosq
 	mov %rsi, %rcx
 2:	rep stosb
-3:	guest_access_end
+3:	SMAP_CLOSE
 	ret
 4:	lea (%rsi, %rcx, 8), %rax
 	jmp 3b
@@ -65,12 +54,12 @@ FUNC uaccess_clear
 
 /* int uaccess_cmpxchg8(uint64_t *p, uint64_t *old, uint64_t new): 0 or -EFAULT. */
 FUNC uaccess_cmpxchg8
-	guest_access_begin
+	SMAP_OPEN
 	mov (%rsi), %rax
 1:	lock cmpxchg %rdx, (%rdi)
 	mov %rax, (%rsi)
 	xor %eax, %eax
-2:	guest_access_end
+2:	SMAP_CLOSE
 	ret
 3:	mov $-14, %eax
 	jmp 2b

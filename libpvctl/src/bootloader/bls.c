@@ -33,9 +33,15 @@ static int newest_first(const void *a, const void *b)
 	return strverscmp(*(char *const *)b, *(char *const *)a);
 }
 
+/* A variable at the end that is not set leaves the blank before it. */
 static char *expanded(char *(*expand)(void *arg, const char *text), void *arg, const char *text)
 {
-	return expand ? expand(arg, text) : strdup(text);
+	char *value = expand ? expand(arg, text) : strdup(text);
+	size_t n = value ? strlen(value) : 0;
+
+	while (n && (value[n - 1] == ' ' || value[n - 1] == '\t'))
+		value[--n] = '\0';
+	return value;
 }
 
 /* options may come more than once: they add up. */

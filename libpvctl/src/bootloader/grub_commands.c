@@ -120,11 +120,43 @@ static int add_arg(struct buf *b, const char *word)
 	return buf_addf(b, "%s%s%s%s", b->len ? " " : "", q, word, q);
 }
 
+/* No variable of a script's can have such a name. */
+static void loop_name(const char *dev, char name[80])
+{
+	snprintf(name, 80, "(%.60s)", dev);
+}
+
+/* loopback loop0 /image: what is in there is not read, but must not be looked for elsewhere. */
+static int loopback(struct grub *g, struct grub_words *w)
+{
+	char name[80], dev[300];
+	const char *file;
+	unsigned int i = 1;
+
+	while (i < w->n && w->word[i][0] == '-')
+		i++;
+	if (i + 1 >= w->n)
+		return 0;
+	loop_name(w->word[i], name);
+	file = path_split(w->word[i + 1], dev, sizeof(dev));
+	while (file[0] == '/' && file[1] == '/')
+		file++;
+	return grub_env_set(&g->env, name, file);
+}
+
 static int set_root(struct grub *g, struct boot_node *n, const char *dev)
 {
-	const char *root = dev[0] ? dev : grub_env_get(&g->env, "root");
+	const char *root = dev[0] ? dev : grub_env_get(&g->env, "root"), *file;
+	char name[80], spec[400];
 
-	return root && root[0] ? menu_set(&n->root, root) : 0;
+	if (!root || !root[0])
+		return 0;
+	loop_name(root, name);
+	file = grub_env_get(&g->env, name);
+	if (!file)
+		return menu_set(&n->root, root);
+	snprintf(spec, sizeof(spec), BOOT_ROOT_LOOP "%.300s", file);
+	return menu_set(&n->root, spec);
 }
 
 static int linux_command(struct grub *g, struct boot_node *n, struct grub_words *w, unsigned int from)
@@ -243,9 +275,12 @@ static int blscfg(struct grub *g)
 	unsigned int i, before = g->m->n;
 	int rc = 0;
 
-	for (i = 0; i < 2 && !rc && g->m->n == before; i++)
+	for (i = 0; i < 2 && !rc && g->m->n == before; i++) {
 		rc = bls_load(g->files, dirs[i], expand_bls, g, g->submenu, g->m);
-	return rc == -ENOENT ? 0 : rc;
+		if (rc == -ENOENT) /* a /boot of its own has the other one */
+			rc = 0;
+	}
+	return rc;
 }
 
 static int set_command(struct grub *g, const char *assignment)
@@ -290,6 +325,8 @@ int grub_command(struct grub *g, struct grub_words *w, bool *ret_true)
 		return search(g, w);
 	if (strcmp(c, "load_env") == 0)
 		return load_env(g, w);
+	if (strcmp(c, "loopback") == 0)
+		return loopback(g, w);
 	if ((strcmp(c, "source") == 0 || strcmp(c, ".") == 0 || strcmp(c, "configfile") == 0) && w->n > 1)
 		return source(g, w->word[1], ret_true);
 	if (strcmp(c, "blscfg") == 0)

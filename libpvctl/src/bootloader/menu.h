@@ -21,12 +21,14 @@
 #define BOOT_MAX_DEPTH 8u         /* of included files */
 #define BOOT_MAX_REFUSED 32u
 
+#define BOOT_ROOT_LOOP "LOOP="    /* in an image, a file of the disk: not read */
+
 struct boot_node {
 	bool submenu;
 	int parent;          /* a submenu's index, or -1 */
 	unsigned int pos;    /* among its parent's, as GRUB counts */
 	char *title, *id;    /* id may be NULL, as all below */
-	char *root;          /* where the files are: "UUID=...", "LABEL=...", "FILE=...", "hd0,gpt1"; NULL: beside the config */
+	char *root;          /* where the files are: "UUID=...", "LABEL=...", "FILE=...", "hd0,gpt1", "LOOP=..."; NULL: beside the config */
 	char *kernel, *cmdline;
 	char *initrd[BOOT_MAX_INITRD];
 	unsigned int n_initrd;

@@ -14,6 +14,7 @@ struct pvctl_domain_list { size_t n; struct pvctl_domain_info info[]; };
 #define FLAG_SHUTDOWN 8u
 #define FLAG_DYING 16u
 #define FLAG_CRASHED 32u
+#define FLAG_KEPT 64u
 
 int32_t domain_reason(const struct xen_domctl_getdomaininfo *d)
 {
@@ -69,6 +70,7 @@ void domain_info_fill(const struct xen_domctl_getdomaininfo *d, const struct pro
 	if (row) {
 		ret->unique_id = row->unique_id;
 		ret->created_unix_ns = row->created_unix_ns;
+		ret->flags |= row->kept ? FLAG_KEPT : 0;
 		memcpy(ret->name, row->name, sizeof(ret->name));
 	}
 	if (d->domain == 0)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define SECTOR 512
+#define SCRIPTS "/etc/xen/scripts"
 #define POLL_MS 50
 
 struct pvctl_disk_list {
@@ -53,7 +54,7 @@ static int make_absolute(struct disk_spec *s, struct pvctl_error *err)
 	if (rc)
 		return rc;
 	if (strlen(full) > DISK_TARGET_MAX)
-		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "disk \"%.100s\": the path is too long", s->target);
+		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "disk \"%.600s\": the path is too long", s->target);
 	strcpy(s->target, full);
 	return 0;
 }
@@ -67,19 +68,29 @@ static int check_target(const struct disk_spec *s, struct pvctl_error *err)
 	int rc = 0;
 
 	if (fd < 0)
-		return err_os(err, errno, "disk \"%.150s\"", s->target);
+		return err_os(err, errno, "disk \"%.600s\"", s->target);
 	size = lseek(fd, 0, SEEK_END);
 	if (fstat(fd, &st) || (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)))
-		rc = err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "disk \"%.150s\" is neither a file nor a block device", s->target);
+		rc = err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "disk \"%.600s\" is neither a file nor a block device", s->target);
 	else if (s->backend == DISK_BACKEND_PHY && !S_ISBLK(st.st_mode))
-		rc = err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "disk \"%.150s\" is no block device, which backendtype=phy asks for",
+		rc = err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "disk \"%.600s\" is no block device, which backendtype=phy asks for",
 		             s->target);
 	else if (s->format == DISK_RAW && (size <= 0 || size % SECTOR))
-		rc = err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "disk \"%.110s\": its size, %lld, is not a multiple of %d "
+		rc = err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "disk \"%.600s\": its size, %lld, is not a multiple of %d "
 		             "(an image of another format needs that said: format=qcow2)",
 		             s->target, (long long)size, SECTOR);
 	close(fd);
 	return rc || s->format == DISK_RAW ? rc : disk_image_check(s, err);
+}
+
+static int check_script(const struct disk_spec *s, struct pvctl_error *err)
+{
+	char path[sizeof(s->script) + sizeof(SCRIPTS)];
+
+	snprintf(path, sizeof(path), "%s%s", s->script[0] == '/' ? "" : SCRIPTS "/", s->script);
+	if (access(path, X_OK))
+		return err_os(err, errno, "disk %s: script \"%s\" cannot be run", s->vdev_name, path);
+	return 0;
 }
 
 /* spec: any form; text: ours, which the daemon takes. */
@@ -89,9 +100,9 @@ int disk_plan_one(const char *spec, char *text, struct pvctl_error *err)
 	int rc = disk_spec_parse(spec, &s, err);
 
 	rc = rc ? rc : make_absolute(&s, err);
-	/* There is nothing to look at in a drive without a medium, or where a script is to find it. */
-	if (!rc && s.target[0] && !s.script[0])
-		rc = check_target(&s, err);
+	/* There is nothing to look at in a drive without a medium; a target of a script's is the script's to find. */
+	if (!rc && s.target[0])
+		rc = s.script[0] ? check_script(&s, err) : check_target(&s, err);
 	if (!rc)
 		disk_spec_format(&s, text);
 	return rc;

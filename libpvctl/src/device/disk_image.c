@@ -30,7 +30,7 @@
 
 static int bad(const char *path, struct pvctl_error *err, const char *what)
 {
-	return err_set(err, -EINVAL, PVCTL_ORIGIN_IMAGE, "disk \"%.100s\": %s", path, what);
+	return err_set(err, -EINVAL, PVCTL_ORIGIN_IMAGE, "disk \"%.600s\": %s", path, what);
 }
 
 static void limit(int what, rlim_t value)
@@ -256,7 +256,7 @@ int disk_image_check(const struct disk_spec *s, struct pvctl_error *err)
 	strcpy(path, s->target);
 	for (int i = 0; i < MAX_CHAIN; i++) {
 		if (stat(path, &st))
-			return err_os(err, errno, "disk \"%.100s\", on which \"%.80s\" is based", path, s->target);
+			return err_os(err, errno, "disk \"%.600s\", on which \"%.80s\" is based", path, s->target);
 		if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
 			return bad(path, err, "it is neither a file nor a block device");
 		rc = describe(path, driver, text, err);

@@ -33,7 +33,7 @@ struct parse {
 
 static int bad(struct parse *p, int code, const char *what, const char *value)
 {
-	return err_set(p->err, code, PVCTL_ORIGIN_LIB, "disk \"%.80s\": %s%s%.60s%s%s", p->text, what, value ? " \"" : "",
+	return err_set(p->err, code, PVCTL_ORIGIN_LIB, "disk \"%.500s\": %s%s%.200s%s%s", p->text, what, value ? " \"" : "",
 	               value ? value : "", value ? "\"" : "", code == -ENOSYS ? " is not supported yet" : "");
 }
 
@@ -77,16 +77,34 @@ static int set_format(struct parse *p, const char *value)
 	return bad(p, -EINVAL, "format must be raw, qcow, qcow2, vhd or qed, not", value);
 }
 
+static int set_type(struct parse *p, const char *value)
+{
+	int rc = once(p, GOT_TYPE, "devtype");
+
+	if (!rc && !is_one_of(value, "disk cdrom"))
+		return bad(p, -EINVAL, "devtype must be disk or cdrom, not", value);
+	p->s->cdrom = !strcmp(value, "cdrom");
+	return rc;
+}
+
 static int set_vdev(struct parse *p, const char *value)
 {
 	int rc = once(p, GOT_VDEV, "vdev");
+	const char *name = value, *type;
+	size_t len;
 
 	if (rc)
 		return rc;
-	if (strlen(value) >= sizeof(p->s->vdev_name) || disk_vdev_parse(value, &p->s->vdev))
+	/* Old forms that xl takes: who emulates it, and what it is. */
+	if (!strncmp(name, "ioemu:", 6))
+		name += 6;
+	len = strcspn(name, ":");
+	type = name[len] ? name + len + 1 : NULL;
+	if (len < sizeof(p->s->vdev_name))
+		snprintf(p->s->vdev_name, sizeof(p->s->vdev_name), "%.*s", (int)len, name);
+	if (len >= sizeof(p->s->vdev_name) || disk_vdev_parse(p->s->vdev_name, &p->s->vdev))
 		return bad(p, -EINVAL, "vdev must be like xvda, xvda1, sda, hda, d0p1 or a number, not", value);
-	strcpy(p->s->vdev_name, value);
-	return 0;
+	return type ? set_type(p, type) : 0;
 }
 
 static int set_access(struct parse *p, const char *value)
@@ -115,16 +133,6 @@ static int set_target(struct parse *p, const char *value)
 			return bad(p, -EINVAL, "the target has a control character in it", NULL);
 	strcpy(p->s->target, value);
 	return 0;
-}
-
-static int set_type(struct parse *p, const char *value)
-{
-	int rc = once(p, GOT_TYPE, "devtype");
-
-	if (!rc && !is_one_of(value, "disk cdrom"))
-		return bad(p, -EINVAL, "devtype must be disk or cdrom, not", value);
-	p->s->cdrom = !strcmp(value, "cdrom");
-	return rc;
 }
 
 static int set_backend(struct parse *p, const char *value)

@@ -7,7 +7,7 @@
 
 int items_bad(const struct item_parse *p, int code, const char *what, const char *value)
 {
-	return err_set(p->err, code, PVCTL_ORIGIN_LIB, "%s \"%.80s\": %s%s%.60s%s%s", p->what, p->text, what,
+	return err_set(p->err, code, PVCTL_ORIGIN_LIB, "%s \"%.500s\": %s%s%.200s%s%s", p->what, p->text, what,
 	               value ? " \"" : "", value ? value : "", value ? "\"" : "", code == -ENOSYS ? " is not supported" : "");
 }
 

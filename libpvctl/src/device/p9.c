@@ -94,9 +94,9 @@ static int plan(void *spec, struct pvctl_error *err)
 	if (rc)
 		return rc;
 	if (stat(s->path, &st))
-		return err_os(err, errno, "p9 share \"%s\": %.120s", s->tag, s->path);
+		return err_os(err, errno, "p9 share \"%s\": %.600s", s->tag, s->path);
 	if (!S_ISDIR(st.st_mode))
-		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "p9 share \"%s\": %.120s is not a directory", s->tag, s->path);
+		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "p9 share \"%s\": %.600s is not a directory", s->tag, s->path);
 	return try_jail(s, err);
 }
 

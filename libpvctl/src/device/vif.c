@@ -66,13 +66,13 @@ int vif_check_list(const char *key, const char *const *values, size_t n, struct 
 }
 
 /* domid: ~0 for a new domain. */
-static int plan(struct pvctl *ctx, uint32_t domid, const char *name, struct vif_spec *s, size_t n, struct pvctl_error *err)
+static int plan(struct pvctl *ctx, const struct log *log, uint32_t domid, const char *name, struct vif_spec *s, size_t n, struct pvctl_error *err)
 {
 	struct vif_others others = { 0 };
 	int rc = 0;
 
 	for (size_t i = 0; i < n && !rc; i++)
-		rc = vif_resolve(&s[i], ctx ? &ctx->log : NULL, err);
+		rc = vif_resolve(&s[i], log, err);
 	if (!rc && ctx)
 		rc = vif_others_load(ctx, domid, s, n, &others, err);
 	rc = rc ? rc : vif_assign(s, n, name, &others, err);
@@ -97,7 +97,7 @@ static int set_texts(struct pvctl_config *c, const struct vif_spec *s, size_t n,
 	return rc;
 }
 
-int vif_plan(struct pvctl *ctx, struct pvctl_config *c, struct pvctl_error *err)
+int vif_plan(struct pvctl *ctx, const struct log *log, struct pvctl_config *c, struct pvctl_error *err)
 {
 	const struct config_value *v = config_value(c, "vif");
 	const char *name = pvctl_config_get_str(c, "name");
@@ -109,7 +109,7 @@ int vif_plan(struct pvctl *ctx, struct pvctl_config *c, struct pvctl_error *err)
 	rc = parse_all((const char *const *)v->list, v->n, &s, err);
 	if (rc)
 		return rc;
-	rc = plan(ctx, ~0u, name ? name : "", s, v->n, err);
+	rc = plan(ctx, log, ~0u, name ? name : "", s, v->n, err);
 	rc = rc ? rc : set_texts(c, s, v->n, err);
 	free(s);
 	return rc;
@@ -137,9 +137,9 @@ static int link_state(struct pvctl *ctx, uint32_t domid, const struct vif_spec *
 		return 0;
 	/* What a script wrote may be seen before the daemon has put its name to it. */
 	if (s->script[0] && (!why || !strstr(why, s->script)))
-		return err_set(err, -EIO, PVCTL_ORIGIN_DAEMON, "vif %u of domain %u: script \"%.100s\": %.80s", s->devid, domid,
+		return err_set(err, -EIO, PVCTL_ORIGIN_DAEMON, "vif %u of domain %u: script \"%.600s\": %.80s", s->devid, domid,
 		               s->script, why ? why : "it failed");
-	return err_set(err, -EIO, PVCTL_ORIGIN_DAEMON, "vif %u of domain %u: %.180s", s->devid, domid,
+	return err_set(err, -EIO, PVCTL_ORIGIN_DAEMON, "vif %u of domain %u: %.600s", s->devid, domid,
 	               why ? why : "the link failed");
 }
 
@@ -206,7 +206,7 @@ int pvctl_vif_attach(struct pvctl *ctx, uint32_t domid, const char *spec, struct
 	int rc = vif_spec_parse(spec, &s, err);
 
 	rc = rc ? rc : name_of(ctx, domid, name, err);
-	rc = rc ? rc : plan(ctx, domid, name, &s, 1, err);
+	rc = rc ? rc : plan(ctx, &ctx->log, domid, name, &s, 1, err);
 	if (rc)
 		return rc;
 	vif_spec_format(&s, text);

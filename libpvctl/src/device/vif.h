@@ -14,7 +14,7 @@ int vif_check_list(const char *key, const char *const *values, size_t n, struct 
  * Each gets its devid, its MAC and its kind of link, and what the host lacks for it is found out now. ctx may be NULL: then no
  * other domain is looked at.
  */
-int vif_plan(struct pvctl *ctx, struct pvctl_config *c, struct pvctl_error *err);
+int vif_plan(struct pvctl *ctx, const struct log *log, struct pvctl_config *c, struct pvctl_error *err);
 /* Attaches what the configuration names to a domain that is being built, and waits for the links. */
 int vif_attach_all(struct pvctl *ctx, uint32_t domid, const struct pvctl_config *c, struct pvctl_error *err);
 

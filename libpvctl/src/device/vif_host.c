@@ -50,7 +50,7 @@ static int check_script(struct vif_spec *s, struct pvctl_error *err)
 		strcpy(s->script, full);
 	}
 	if (access(s->script, X_OK))
-		return err_os(err, errno, "vif: script \"%.200s\" cannot be run", s->script);
+		return err_os(err, errno, "vif: script \"%.600s\" cannot be run", s->script);
 	return 0;
 }
 
@@ -67,7 +67,8 @@ static int check_tap(struct vif_spec *s, struct pvctl_error *err)
 		return err_os(err, errno, "vif: " TUN " (\"modprobe tun\" makes it)");
 	if (s->bridge[0] && !s->script[0] && !host_has_bridge(s->bridge))
 		return err_set(err, -ENOENT, PVCTL_ORIGIN_LIB, "vif: the host has no bridge \"%s\" (\"ip link add %s type bridge\" "
-		               "makes one)", s->bridge, s->bridge);
+		               "makes one; link=user needs none, link=switch is a private switch of the node's domains)",
+		               s->bridge, s->bridge);
 	return check_script(s, err);
 }
 
@@ -78,8 +79,8 @@ int vif_resolve(struct vif_spec *s, const struct log *log, struct pvctl_error *e
 	} else if (s->kind == VIF_AUTO && s->bridge[0]) {
 		s->kind = host_has_bridge(s->bridge) ? VIF_TAP : VIF_SWITCH;
 		if (s->kind == VIF_SWITCH && log)
-			log_msg(log, LOG_WARN, "vif: the host has no bridge \"%s\": it is a private switch of the node's domains "
-			        "(link=switch says so)", s->bridge);
+			log_msg(log, LOG_WARN, "vif: the host has no bridge \"%s\": it is a private switch of the node's domains, "
+			        "which leads nowhere else (link=switch says so; link=user reaches the host's network)", s->bridge);
 	} else if (s->kind == VIF_AUTO) {
 		s->kind = VIF_USER;
 	}

@@ -12,7 +12,7 @@
 
 int vif_bad(struct vif_parse *p, int code, const char *what, const char *value)
 {
-	return err_set(p->err, code, PVCTL_ORIGIN_LIB, "vif \"%.80s\": %s%s%.60s%s%s", p->text, what, value ? " \"" : "",
+	return err_set(p->err, code, PVCTL_ORIGIN_LIB, "vif \"%.500s\": %s%s%.200s%s%s", p->text, what, value ? " \"" : "",
 	               value ? value : "", value ? "\"" : "", code == -ENOSYS ? " is not supported" : "");
 }
 

@@ -107,7 +107,7 @@ static int plan_kernel(struct create_plan *p, const char *boot_entry, const stru
 	return kernel ? kernel_open(kernel, log, &p->kernel, err) : boot_plan(p, boot_entry, log, err);
 }
 
-static int plan_images(struct pvctl *ctx, struct create_plan *p, const char *boot_entry, struct pvctl_error *err)
+static int plan_images(const struct log *log, struct create_plan *p, const char *boot_entry, struct pvctl_error *err)
 {
 	const char *ramdisk = pvctl_config_get_str(p->config, "ramdisk");
 	struct build_in in = { 0 };
@@ -116,7 +116,7 @@ static int plan_images(struct pvctl *ctx, struct create_plan *p, const char *boo
 	p->cmdline = config_cmdline(p->config);
 	if (!p->cmdline)
 		return err_nomem(err);
-	rc = plan_kernel(p, boot_entry, ctx ? &ctx->log : NULL, err);
+	rc = plan_kernel(p, boot_entry, log, err);
 	if (!rc)
 		rc = start_info_check_cmdline(p->cmdline, err);
 	if (!rc && ramdisk)
@@ -188,8 +188,8 @@ static int check_node(struct pvctl *ctx, const struct create_plan *p, struct pvc
 	return 0;
 }
 
-int plan_make(struct pvctl *ctx, const struct pvctl_config *c, const char *boot_entry, struct create_plan *ret,
-              struct pvctl_error *err)
+int plan_make(struct pvctl *ctx, const struct log *log, const struct pvctl_config *c, const char *boot_entry,
+              struct create_plan *ret, struct pvctl_error *err)
 {
 	struct create_plan p;
 	int rc;
@@ -212,13 +212,13 @@ int plan_make(struct pvctl *ctx, const struct pvctl_config *c, const char *boot_
 	if (!rc)
 		rc = device_list_plan(&channel_list, p.config, err);
 	if (!rc)
-		rc = vif_plan(ctx, p.config, err);
+		rc = vif_plan(ctx, log, p.config, err);
 	if (!rc && ctx)
 		rc = check_name_free(ctx, &p, err);
 	if (!rc && ctx && pvctl_config_get_str(c, "uuid"))
 		rc = check_uuid_free(ctx, &p, err);
 	if (!rc)
-		rc = plan_images(ctx, &p, boot_entry, err);
+		rc = plan_images(log, &p, boot_entry, err);
 	if (!rc && ctx)
 		rc = check_node(ctx, &p, err);
 	if (rc)
@@ -228,12 +228,25 @@ int plan_make(struct pvctl *ctx, const struct pvctl_config *c, const char *boot_
 	return rc;
 }
 
-int pvctl_config_check(struct pvctl *ctx, const struct pvctl_config *c, struct pvctl_error *err)
+static int check(struct pvctl *ctx, const struct log *log, const struct pvctl_config *c, struct pvctl_error *err)
 {
 	struct create_plan p;
-	int rc = plan_make(ctx, c, NULL, &p, err);
+	int rc = plan_make(ctx, log, c, NULL, &p, err);
 
 	if (!rc)
 		plan_free(&p);
 	return rc;
+}
+
+int pvctl_config_check(struct pvctl *ctx, const struct pvctl_config *c, struct pvctl_error *err)
+{
+	return check(ctx, ctx ? &ctx->log : NULL, c, err);
+}
+
+int pvctl_config_check_log(const struct pvctl_config *c, void (*log)(void *data, int level, const char *msg), void *data,
+                           struct pvctl_error *err)
+{
+	const struct log l = { .fn = log, .data = data };
+
+	return check(NULL, &l, c, err);
 }

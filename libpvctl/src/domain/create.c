@@ -96,12 +96,12 @@ static int make_ports(struct pvctl *ctx, uint32_t domid, struct build_in *in, st
 	return rc;
 }
 
-/* From here on the daemon answers for the domain. */
-static int commit(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, struct pvctl_error *err)
+/* From here on the daemon answers for the domain. It runs, unless it is to stay paused. */
+static int commit(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, bool paused, struct pvctl_error *err)
 {
 	CLEANUP_BUF struct buf body = { 0 };
 	CLEANUP_FREE char *json = NULL;
-	struct proto_commit c = { .domid = domid };
+	struct proto_commit c = { .domid = domid, .flags = paused ? 0 : PROTO_COMMIT_UNPAUSE };
 	struct timespec now;
 	int rc;
 
@@ -117,7 +117,7 @@ static int commit(struct pvctl *ctx, uint32_t domid, const struct create_plan *p
 	return ctx_request(ctx, PROTO_COMMIT, body.data, body.len, err);
 }
 
-static int fill_domain(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, struct pvctl_error *err)
+static int fill_domain(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, bool paused, struct pvctl_error *err)
 {
 	struct build_in in = {
 		.kernel = &p->kernel, .ramdisk_fd = p->ramdisk_fd, .ramdisk_bytes = p->ramdisk_bytes,
@@ -153,7 +153,7 @@ static int fill_domain(struct pvctl *ctx, uint32_t domid, const struct create_pl
 		rc = device_list_attach(&channel_list, ctx, domid, p->config, err);
 	if (!rc)
 		rc = vif_attach_all(ctx, domid, p->config, err);
-	return rc ? rc : commit(ctx, domid, p, err);
+	return rc ? rc : commit(ctx, domid, p, paused, err);
 }
 
 /* The daemon removes what /local/domain/N/vm points to; had that write failed, the others would be left behind. */
@@ -182,7 +182,7 @@ int pvctl_domain_create(struct pvctl *ctx, const struct pvctl_config *config, co
 
 	rc = opts_load(&o, sizeof(o), opts, err);
 	if (!rc)
-		rc = plan_make(ctx, config, o.boot_entry, &p, err);
+		rc = plan_make(ctx, &ctx->log, config, o.boot_entry, &p, err);
 	if (rc)
 		return rc;
 	rc = make_domain(ctx, &p, &domid, err);
@@ -190,9 +190,7 @@ int pvctl_domain_create(struct pvctl *ctx, const struct pvctl_config *config, co
 		plan_free(&p);
 		return rc;
 	}
-	rc = fill_domain(ctx, domid, &p, err);
-	if (!rc && !o.paused)
-		rc = hv_domain_unpause(ctx->t, domid, err);
+	rc = fill_domain(ctx, domid, &p, o.paused, err);
 	if (rc)
 		undo(ctx, domid, &p, rc);
 	plan_free(&p);

@@ -30,12 +30,12 @@ static int check_text(const char *key, const char *value, size_t max, struct pvc
 /* A name ends up in file names and on command lines, where a number means a domid. */
 int key_check_name(const char *key, const char *value, struct pvctl_error *err)
 {
-	static const char ok[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-+:@";
+	static const char ok[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-+:@~";
 	size_t n = strlen(value);
 
 	if (n < 1 || n > 127 || strspn(value, ok) != n || strchr(".-+:@", value[0]))
 		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB,
-		               "%s=\"%.60s\": 1 to 127 letters, digits and ._-+:@ are allowed, a letter, digit or _ first", key, value);
+		               "%s=\"%.60s\": 1 to 127 letters, digits and ._-+:@~ are allowed, a letter, digit or _ first", key, value);
 	if (strspn(value, "0123456789") == n)
 		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s=\"%.60s\": digits alone would be taken for a domain's number",
 		               key, value);
@@ -115,6 +115,8 @@ const struct config_key config_keys[CONFIG_KEYS + 1] = {
 	STR("on_reboot", check_action),
 	STR("on_crash", check_action),
 	STR("on_watchdog", check_action),
+	INT("restart_limit", 0, 100),
+	INT("restart_window", 1, 86400),
 	{ .name = "cpus", .type = CONFIG_CPUS },
 	{ .name = "cpus_soft", .type = CONFIG_CPUS },
 	{ .name = "disk", .type = CONFIG_LIST, .check_list = disk_check_list },

@@ -32,8 +32,12 @@ int pvctl_domain_unpause(struct pvctl *ctx, uint32_t domid, struct pvctl_error *
 	return rc ? rc : hv_domain_unpause(ctx->t, domid, err);
 }
 
-/* Does the guest say that it listens to this word? halt has no flag of its own. */
-static int listens(struct pvctl *ctx, uint32_t domid, const char *what, struct pvctl_error *err)
+/*
+ * Only "0" says that the guest would not listen. One that is booting has written
+ * nothing yet and finds the request later; many never write a flag at all.
+ * halt has no flag of its own.
+ */
+static int check_listens(struct pvctl *ctx, uint32_t domid, const char *what, struct pvctl_error *err)
 {
 	const char *feature = strcmp(what, "halt") == 0 ? "poweroff" : what;
 	CLEANUP_FREE char *value = NULL;
@@ -45,9 +49,9 @@ static int listens(struct pvctl *ctx, uint32_t domid, const char *what, struct p
 	rc = store_client_read(ctx->t, path, &value, &len, err);
 	if (rc && rc != -ENOENT)
 		return rc;
-	if (rc || len != 1 || value[0] != '1')
-		return err_set(err, -ENOSYS, PVCTL_ORIGIN_LIB,
-		               "domain %u does not listen to \"%s\" requests (not up yet, or without the driver)", domid, what);
+	if (!rc && len == 1 && value[0] == '0')
+		return err_set(err, -ENOSYS, PVCTL_ORIGIN_LIB, "domain %u says that it does not listen to \"%s\" requests",
+		               domid, what);
 	return 0;
 }
 
@@ -65,7 +69,7 @@ int pvctl_domain_request(struct pvctl *ctx, uint32_t domid, const char *what, st
 	if (!rc && info.flags & (XEN_DOMINF_shutdown | XEN_DOMINF_dying))
 		rc = err_set(err, -ESRCH, PVCTL_ORIGIN_LIB, "domain %u has shut down already", domid);
 	if (!rc)
-		rc = listens(ctx, domid, what, err);
+		rc = check_listens(ctx, domid, what, err);
 	if (rc)
 		return rc;
 	snprintf(path, sizeof(path), "/local/domain/%u/control/shutdown", domid);

@@ -29,7 +29,7 @@ int boot_ask_of(const struct pvctl_config *c, char disk[BOOT_DISK_MAX], struct b
 		return rc;
 	if (spec->format != DISK_RAW || spec->script[0] || !spec->target[0])
 		return err_set(err, -ENOSYS, PVCTL_ORIGIN_LIB, "bootloader: the first disk, %s, is not a raw image or a block device: "
-		               "others are not read yet; set kernel and ramdisk", spec->vdev_name);
+		               "others are not read yet; firmware=\"pvgrub64\" reads it, inside the domain, or set kernel and ramdisk", spec->vdev_name);
 	memcpy(disk, spec->target, BOOT_DISK_MAX);
 	*ret = (struct boot_ask){
 		.disk = disk, .entry = a.entry, .kernel = a.kernel, .ramdisk = a.ramdisk, .offset_bytes = a.offset_bytes,

@@ -20,7 +20,7 @@ struct create_plan {
 	const char *name;              /* in config */
 };
 /* boot_entry: of the boot menu, for this start alone; NULL: what the configuration says */
-int plan_make(struct pvctl *ctx, const struct pvctl_config *c, const char *boot_entry, struct create_plan *ret,
+int plan_make(struct pvctl *ctx, const struct log *log, const struct pvctl_config *c, const char *boot_entry, struct create_plan *ret,
               struct pvctl_error *err);
 void plan_free(struct create_plan *p);
 

@@ -2,6 +2,7 @@
 /* Console, events and the store: services of the daemon, handed through. */
 #include "domain/private.h"
 #include "store/client.h"
+#include "util/cleanup.h"
 #include "util/err.h"
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,28 @@ int pvctl_console_attach(struct pvctl *ctx, uint32_t domid, uint64_t replay_byte
 	struct proto_console req = { .domid = domid, .replay_bytes = replay_bytes };
 
 	return ctx->t->ops->request(ctx->t, PROTO_CONSOLE, &req, sizeof(req), NULL, NULL, ret_fd, err);
+}
+
+int pvctl_domain_ended(struct pvctl *ctx, const char *name, uint32_t domid, struct pvctl_ended *ret,
+                       struct pvctl_error *err)
+{
+	struct { struct proto_domid d; char name[sizeof(ret->name)]; } req = { .d.domid = domid };
+	CLEANUP_FREE void *body = NULL;
+	size_t len = name ? strlen(name) : 0;
+	int rc;
+
+	if (len >= sizeof(req.name))
+		return err_set(err, -ESRCH, PVCTL_ORIGIN_LIB, "no domain has so long a name");
+	if (name)
+		memcpy(req.name, name, len + 1);
+	rc = ctx->t->ops->request(ctx->t, PROTO_ENDED, &req, sizeof(req.d) + len, &body, &len, NULL, err);
+	if (rc)
+		return rc;
+	if (len != sizeof(*ret))
+		return err_set(err, -EPROTO, PVCTL_ORIGIN_DAEMON, "pvctld tells of a domain that is gone in another form");
+	memcpy(ret, body, sizeof(*ret));
+	ret->name[sizeof(ret->name) - 1] = '\0';
+	return 0;
 }
 
 int pvctl_events_open(struct pvctl *ctx, uint32_t mask, struct pvctl_events **ret, struct pvctl_error *err)

@@ -171,7 +171,7 @@ static int tool_path(const char *given, const char *tool, char *buf, size_t len,
 
 static int spawn(const struct pvctl_node_start_opts *o, const char *state_dir, struct pvctl_error *err)
 {
-	char daemon[600], hv[600], memory[24], cpus[12];
+	char daemon[600], hv[600], memory[24], cpus[12], slow[12];
 	const char *argv[24];
 	int n = 0, rc;
 
@@ -195,8 +195,17 @@ static int spawn(const struct pvctl_node_start_opts *o, const char *state_dir, s
 		argv[n++] = "--icount";
 	if (o->overcommit)
 		argv[n++] = "--overcommit";
+	if (o->slow_after_ms) {
+		snprintf(slow, sizeof(slow), "%u", o->slow_after_ms);
+		argv[n++] = "--slow-after";
+		argv[n++] = slow;
+	}
 	argv[n++] = "--hv";
 	argv[n++] = hv;
+	if (o->qemu_path) {
+		argv[n++] = "--qemu";
+		argv[n++] = o->qemu_path;
+	}
 	if (o->hv_cmdline) {
 		argv[n++] = "--hv-cmdline";
 		argv[n++] = o->hv_cmdline;
@@ -211,6 +220,8 @@ static int check_start(const struct pvctl_node_start_opts *o, struct pvctl_error
 		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "a node needs at least %llu MiB", MIN_NODE_MEMORY >> 20);
 	if (o->memory_bytes & 0xfffff)
 		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "a node's memory must be whole MiB");
+	if (o->slow_after_ms && (o->slow_after_ms < 100 || o->slow_after_ms > 3600000))
+		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "slow_after_ms=%u: must be 100 to 3600000", o->slow_after_ms);
 	if (o->cpus > 64)
 		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "cpus=%u: a node has 64 at most", o->cpus);
 	if (o->accel && strcmp(o->accel, "auto") != 0 && strcmp(o->accel, "kvm") != 0 && strcmp(o->accel, "tcg") != 0)
@@ -250,7 +261,7 @@ int pvctl_node_start(const struct pvctl_node_start_opts *opts, struct pvctl_erro
 	if (!rc)
 		rc = paths_state_dir(o.name, state, sizeof(state), err);
 	if (!rc)
-		rc = paths_make(run, err);
+		rc = paths_make_safe(run, err);
 	if (!rc)
 		rc = paths_make(state, err);
 	if (!rc)
@@ -308,6 +319,7 @@ int pvctl_node_list(struct pvctl_node_list **ret, struct pvctl_error *err)
 	int rc;
 
 	rc = paths_run_base(base, sizeof(base), err);
+	rc = rc ? rc : paths_check_way(base, err);
 	if (rc)
 		return rc;
 	l = calloc(1, sizeof(*l));

@@ -93,7 +93,7 @@ static int read_until(int fd, char *buf, size_t len, bool text, int64_t deadline
 static int await_ready(int fd, uint32_t timeout_ms, const char *log_dir, struct pvctl_error *err)
 {
 	int64_t deadline = now_ms() + timeout_ms;
-	char line[200];
+	char line[sizeof(err->msg) + 16];
 	pid_t pid = 0;
 	int n;
 

@@ -73,7 +73,7 @@ static int send_request(struct hosted *h, uint32_t type, const struct iovec *bod
 static int recv_header(struct hosted *h, uint32_t type, uint32_t id, struct proto_header *hdr, int *ret_fd,
                        struct pvctl_error *err)
 {
-	char text[200] = "";
+	char text[sizeof(err->msg)] = "";
 	uint8_t rest[256];
 	uint32_t n;
 	int rc;
@@ -327,6 +327,15 @@ int transport_wait_gone(struct transport *t, uint32_t timeout_ms)
 	}
 }
 
+/* Who answers may read what is typed at a console, and says what runs. */
+static bool peer_is_us(int sock)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	return !getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &cred, &len) && cred.uid == geteuid();
+}
+
 static int connect_node(const char *node, int *ret_sock, struct pvctl_error *err)
 {
 	CLEANUP_CLOSE int sock = -1;
@@ -336,6 +345,7 @@ static int connect_node(const char *node, int *ret_sock, struct pvctl_error *err
 	int rc;
 
 	rc = paths_run_dir(node, dir, sizeof(dir), err);
+	rc = rc ? rc : paths_check_way(dir, err);
 	if (rc)
 		return rc;
 	if (snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/control.sock", dir) >= (int)sizeof(sa.sun_path))
@@ -350,6 +360,8 @@ static int connect_node(const char *node, int *ret_sock, struct pvctl_error *err
 			return err_set(err, -ENOENT, PVCTL_ORIGIN_LIB, "node \"%s\" does not run", node ? node : "default");
 		return err_os(err, errno, "%s", sa.sun_path);
 	}
+	if (!peer_is_us(sock))
+		return err_set(err, -EPERM, PVCTL_ORIGIN_LIB, "%s: another user answers there", sa.sun_path);
 	*ret_sock = TAKE_FD(sock);
 	return 0;
 }

@@ -107,6 +107,9 @@ int64_t mock_domctl(struct mock *m, const uint64_t *args)
 		return -EACCES;
 	if (op->cmd == XEN_DOMCTL_createdomain)
 		return create(m, op);
+	/* As Xen does: about the next one where there is none of that number. */
+	while (op->cmd == XEN_DOMCTL_getdomaininfo && op->domain < MOCK_DOMAINS && !m->domain[op->domain].used)
+		op->domain++;
 	d = mock_domain(m, op->domain);
 	if (!d)
 		return -ESRCH;

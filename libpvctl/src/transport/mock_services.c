@@ -149,6 +149,8 @@ static int commit(struct mock *m, const char *body, size_t len, struct pvctl_err
 	d->committed = true;
 	memcpy(d->name, c.name, sizeof(d->name));
 	d->created = c.created_unix_ns;
+	if (c.flags & PROTO_COMMIT_UNPAUSE && d->has_context && d->pinned)
+		d->paused = false;
 	d->config = strndup(body + sizeof(c), len - sizeof(c));
 	return 0;
 }

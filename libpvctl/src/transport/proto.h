@@ -20,7 +20,7 @@
 enum proto_type {
 	PROTO_HELLO = 1,       /* -> proto_hello_reply, fd: RAM memfd */
 	PROTO_HYPERCALL = 2,   /* proto_hypercall + arena -> proto_hypercall_reply + arena */
-	PROTO_COMMIT = 3,      /* proto_commit + config JSON: the domain is whole; its policy is pvctld's now */
+	PROTO_COMMIT = 3,      /* proto_commit + config JSON: the domain is whole; its policy is pvctld's now; it may run */
 	PROTO_CONSOLE = 4,     /* proto_console -> fd: one end of a socketpair with the console's bytes */
 	PROTO_EVENTS = 5,      /* proto_events -> fd: one end of a SOCK_SEQPACKET pair, a struct pvctl_event each */
 	PROTO_CONFIG = 6,      /* proto_domid -> config JSON */
@@ -34,6 +34,7 @@ enum proto_type {
 	PROTO_DEVICE_ATTACH = 14, /* proto_device + spec: while a domain is being built, or in one that runs */
 	PROTO_DEVICE_DETACH = 15, /* proto_device: begun when answered */
 	PROTO_DEVICES = 16,    /* proto_device -> rows of its class: struct pvctl_disk_info[], ... */
+	PROTO_ENDED = 17,      /* proto_domid + name: one that is gone -> struct pvctl_ended */
 	PROTO_MEMORY_CHECK = 32, /* proto_memory_check: could the host back all domains with that one so large? */
 	PROTO_MEMORY_BACK = 33   /* proto_range[]: the host allocates this RAM now; nothing on a node that overcommits */
 };
@@ -58,6 +59,7 @@ struct proto_hello_reply {
 struct proto_hypercall { uint32_t op; uint32_t pad; uint64_t args[6]; };      /* arena follows: rest of the body */
 struct proto_hypercall_reply { int64_t ret; uint64_t args[6]; };              /* arena follows */
 struct proto_commit { uint32_t domid; uint32_t flags; uint64_t created_unix_ns; char name[128]; uint8_t uuid[16]; };
+#define PROTO_COMMIT_UNPAUSE 1u /* and it runs: whoever built it may end at any time */
 struct proto_console { uint32_t domid; uint32_t pad; uint64_t replay_bytes; };
 struct proto_events { uint32_t mask; uint32_t pad; };
 struct proto_domid { uint32_t domid; uint32_t pad; };
@@ -69,6 +71,6 @@ struct proto_memory_check { uint32_t domid; uint32_t pad; uint64_t bytes; }; /* 
 #define PROTO_BACK_BYTES (16ull << 20)    /* all of them together */
 struct proto_range { uint64_t paddr, len; }; /* whole pages */
 struct proto_p9_row { uint32_t domid, devid, state, readonly; char tag[32]; char path[256]; };
-struct proto_domain_row { uint32_t domid; uint32_t pad; uint64_t unique_id, created_unix_ns; char name[128]; };
+struct proto_domain_row { uint32_t domid; uint32_t kept; uint64_t unique_id, created_unix_ns; char name[128]; };
 
 #endif

@@ -32,6 +32,29 @@ int err_fold(int64_t any_errno)
 	}
 }
 
+/* Causes come first and cures last: what is left out of a text that is too long is the middle, long paths mostly. */
+void err_fit(char *dst, size_t size, const char *fmt, va_list ap)
+{
+	char all[6000];
+	size_t head = size / 3, tail = size - head - 4, len;
+	int n = vsnprintf(all, sizeof(all), fmt, ap);
+
+	len = n < 0 ? 0 : (size_t)n < sizeof(all) ? (size_t)n : sizeof(all) - 1;
+	if (len < size)
+		memcpy(dst, all, len + 1);
+	else
+		snprintf(dst, size, "%.*s...%s", (int)head, all, all + len - tail);
+}
+
+static void fit(char *dst, size_t size, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	err_fit(dst, size, fmt, ap);
+	va_end(ap);
+}
+
 /* The code is stored even where the text does not fit. */
 static int store(struct pvctl_error *err, int code, uint32_t origin, int64_t rc, const char *fmt, va_list ap)
 {
@@ -40,18 +63,18 @@ static int store(struct pvctl_error *err, int code, uint32_t origin, int64_t rc,
 	err->code = code;
 	err->origin = origin;
 	err->hv_rc = rc;
-	vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+	err_fit(err->msg, sizeof(err->msg), fmt, ap);
 	return code;
 }
 
 static void append(struct pvctl_error *err, const char *text)
 {
-	size_t at;
+	char before[sizeof(err->msg)];
 
 	if (!err)
 		return;
-	at = strlen(err->msg);
-	snprintf(err->msg + at, sizeof(err->msg) - at, "%s", text);
+	memcpy(before, err->msg, sizeof(before));
+	fit(err->msg, sizeof(err->msg), "%s%s", before, text);
 }
 
 int err_set(struct pvctl_error *err, int code, uint32_t origin, const char *fmt, ...)
@@ -124,7 +147,7 @@ int err_wrap(struct pvctl_error *err, int code, const char *fmt, ...)
 	memcpy(inner, err->msg, sizeof(inner));
 	inner[sizeof(inner) - 1] = '\0';
 	va_start(ap, fmt);
-	vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+	err_fit(err->msg, sizeof(err->msg), fmt, ap);
 	va_end(ap);
 	append(err, ": ");
 	append(err, inner);

@@ -9,6 +9,7 @@
 
 #include "libpvctl.h"
 #include <errno.h>
+#include <stdarg.h>
 
 #define ERR_PRINTF(f, a) __attribute__((format(printf, f, a)))
 
@@ -19,6 +20,8 @@ int err_os(struct pvctl_error *err, int os_errno, const char *fmt, ...) ERR_PRIN
 int err_hv(struct pvctl_error *err, int64_t rc, const char *fmt, ...) ERR_PRINTF(3, 4);
 /* Puts "fmt: " before what an inner layer said; the code stays. */
 int err_wrap(struct pvctl_error *err, int code, const char *fmt, ...) ERR_PRINTF(3, 4);
+/* vsnprintf that leaves out the middle of what does not fit. */
+void err_fit(char *dst, size_t size, const char *fmt, va_list ap) ERR_PRINTF(3, 0);
 /* Out of memory in this process. */
 int err_nomem(struct pvctl_error *err);
 /* Folds any errno, of either sign, into the public header's closed set (negative). */

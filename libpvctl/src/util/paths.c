@@ -247,7 +247,7 @@ int paths_absolute(const char *what, const char *path, char **ret, struct pvctl_
 	if (path[0] == '/')
 		*ret = strdup(path);
 	else if (!cwd)
-		return err_os(err, errno, "the current directory, for %s\"%.100s\"", what, path);
+		return err_os(err, errno, "the current directory, for %s\"%.600s\"", what, path);
 	else if (asprintf(ret, "%s/%s", strcmp(cwd, "/") ? cwd : "", path) < 0)
 		*ret = NULL;
 	return *ret ? 0 : err_nomem(err);

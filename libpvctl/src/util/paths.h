@@ -22,6 +22,13 @@ int paths_check_node(const char *node, struct pvctl_error *err);
 int paths_find_tool(const char *tool, char *buf, size_t len);
 /* mkdir -p with mode 0700; refuses a directory of another owner. */
 int paths_make(const char *dir, struct pvctl_error *err);
+/*
+ * way.c: -EPERM when somebody else could put another directory there, by what he owns or may write on the way to it.
+ * 0 also where it ends before: there is nothing yet.
+ */
+int paths_check_way(const char *dir, struct pvctl_error *err);
+/* paths_make with that looked at before and after. */
+int paths_make_safe(const char *dir, struct pvctl_error *err);
 /* path as seen from the current directory: malloc'd, absolute. what: "disk " or "kernel=", for the message. */
 int paths_absolute(const char *what, const char *path, char **ret, struct pvctl_error *err);
 

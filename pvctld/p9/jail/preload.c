@@ -2,6 +2,7 @@
 /* The second step into the jail, inside diod, before its main. Whatever fails here ends the process. */
 #include "jail.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/sched.h>
 #include <sched.h>
@@ -43,13 +44,13 @@ static void drop_capabilities(void)
 /* What a server of files does. What is not named fails with EPERM. */
 static const int allowed[] = {
 	SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(readv), SCMP_SYS(writev), SCMP_SYS(pread64), SCMP_SYS(pwrite64),
-	SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(close), SCMP_SYS(lseek), SCMP_SYS(fcntl), SCMP_SYS(flock), SCMP_SYS(dup),
+	SCMP_SYS(close), SCMP_SYS(lseek), SCMP_SYS(fcntl), SCMP_SYS(flock), SCMP_SYS(dup),
 	SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(statfs),
 	SCMP_SYS(fstatfs), SCMP_SYS(getdents), SCMP_SYS(getdents64), SCMP_SYS(access), SCMP_SYS(faccessat),
-	SCMP_SYS(faccessat2), SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(mkdir), SCMP_SYS(mkdirat), SCMP_SYS(mknod),
-	SCMP_SYS(mknodat), SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(rmdir), SCMP_SYS(rename), SCMP_SYS(renameat),
-	SCMP_SYS(renameat2), SCMP_SYS(link), SCMP_SYS(linkat), SCMP_SYS(symlink), SCMP_SYS(symlinkat), SCMP_SYS(chmod),
-	SCMP_SYS(fchmod), SCMP_SYS(fchmodat), SCMP_SYS(chown), SCMP_SYS(lchown), SCMP_SYS(fchown), SCMP_SYS(fchownat),
+	SCMP_SYS(faccessat2), SCMP_SYS(readlink), SCMP_SYS(readlinkat),
+	SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(rmdir), SCMP_SYS(rename), SCMP_SYS(renameat),
+	SCMP_SYS(renameat2), SCMP_SYS(link), SCMP_SYS(linkat), SCMP_SYS(symlink), SCMP_SYS(symlinkat),
+	SCMP_SYS(chown), SCMP_SYS(lchown), SCMP_SYS(fchown), SCMP_SYS(fchownat),
 	SCMP_SYS(truncate), SCMP_SYS(ftruncate), SCMP_SYS(fallocate), SCMP_SYS(fsync), SCMP_SYS(fdatasync),
 	SCMP_SYS(utimensat), SCMP_SYS(utime), SCMP_SYS(utimes), SCMP_SYS(futimesat), SCMP_SYS(getxattr), SCMP_SYS(lgetxattr),
 	SCMP_SYS(fgetxattr), SCMP_SYS(setxattr), SCMP_SYS(lsetxattr), SCMP_SYS(fsetxattr), SCMP_SYS(listxattr),
@@ -65,6 +66,48 @@ static const int allowed[] = {
 	SCMP_SYS(getsockname), SCMP_SYS(getrusage),
 };
 
+#define SET_ID (S_ISUID | S_ISGID)
+#define CREATES (O_CREAT | (O_TMPFILE & ~O_DIRECTORY))
+
+static int allow_mode(scmp_filter_ctx c, int call, unsigned int arg, mode_t mask, mode_t value)
+{
+	return seccomp_rule_add(c, SCMP_ACT_ALLOW, call, 1, SCMP_CMP(arg, SCMP_CMP_MASKED_EQ, mask, value));
+}
+
+/*
+ * The files belong to who started the node, often root: one with a set-id bit
+ * would be the guest's program with that user's rights for whoever finds it on
+ * the host. Nor are there devices. What open() creates nothing for has no mode.
+ */
+static int allow_modes(scmp_filter_ctx c)
+{
+	static const struct {
+		int call;
+		unsigned int arg;
+	} with_mode[] = {
+		{ SCMP_SYS(chmod), 1 }, { SCMP_SYS(fchmod), 1 }, { SCMP_SYS(fchmodat), 2 },
+		{ SCMP_SYS(mkdir), 1 }, { SCMP_SYS(mkdirat), 2 }, { SCMP_SYS(open), 2 }, { SCMP_SYS(openat), 3 },
+	};
+	static const mode_t kinds[] = { 0, S_IFREG, S_IFIFO, S_IFSOCK };
+	int bad = 0;
+
+	for (unsigned int i = 0; !bad && i < sizeof(with_mode) / sizeof(with_mode[0]); i++)
+		bad = allow_mode(c, with_mode[i].call, with_mode[i].arg, SET_ID, 0);
+	for (unsigned int i = 0; !bad && i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		bad = allow_mode(c, SCMP_SYS(mknod), 1, S_IFMT | SET_ID, kinds[i]) ||
+		      allow_mode(c, SCMP_SYS(mknodat), 2, S_IFMT | SET_ID, kinds[i]);
+	return bad || allow_mode(c, SCMP_SYS(open), 1, CREATES, 0) || allow_mode(c, SCMP_SYS(openat), 2, CREATES, 0);
+}
+
+/*
+ * A directory in one with the set-gid bit is to have it as well: the guest's
+ * kernel asks for that. It goes without, where the filter would let mkdir fail.
+ */
+__attribute__((visibility("default"))) int mkdir(const char *path, mode_t mode)
+{
+	return (int)syscall(SYS_mkdirat, AT_FDCWD, path, mode & ~SET_ID);
+}
+
 static void filter(void)
 {
 	const scmp_datum_t thread = CLONE_VM | CLONE_THREAD | CLONE_SIGHAND;
@@ -73,6 +116,7 @@ static void filter(void)
 
 	for (unsigned int i = 0; !bad && i < sizeof(allowed) / sizeof(allowed[0]); i++)
 		bad = seccomp_rule_add(c, SCMP_ACT_ALLOW, allowed[i], 0);
+	bad = bad || allow_modes(c);
 	/* Memory, but never code. */
 	bad = bad || seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 	bad = bad || seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));

@@ -109,7 +109,8 @@ static void entries_change(void)
 	unsigned int i, mapped = 0;
 	uint32_t h;
 
-	for (i = 0; i < ROUNDS; i++) {
+	/* The other vCPU may not run for a while, with the entry as it happens to be. */
+	for (i = 0; i < ROUNDS || (!mapped && i < 4 * ROUNDS); i++) {
 		bool readonly = i & 1;
 
 		if (map(GNTMAP_host_map | (readonly ? GNTMAP_readonly : 0), &h, &bus) != GNTST_okay)

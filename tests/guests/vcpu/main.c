@@ -54,6 +54,9 @@ static void area_when_down(void)
 	for (i = 0; i < 100000 && (hc_vcpu_op(VCPUOP_get_runstate_info, 1, &info) || info.state != RUNSTATE_offline); i++)
 		hc_sched_op(SCHEDOP_yield, NULL);
 	CHECK(info.state == RUNSTATE_offline, "a vCPU that is down is in state %d", info.state);
+	/* The area is written after that. */
+	for (i = 0; i < 100000 && READ_ONCE(area1.state) != RUNSTATE_offline; i++)
+		hc_sched_op(SCHEDOP_yield, NULL);
 	CHECK(READ_ONCE(area1.state) == RUNSTATE_offline, "its area says %d", area1.state);
 	CHECK(READ_ONCE(area1.time[RUNSTATE_running]) != 0, "its area says that it never ran");
 }

@@ -47,6 +47,17 @@ static int list(void *data, const char *dir, int (*each)(void *arg, const char *
 	return rc;
 }
 
+/* As a file system answers for a directory that is not there. */
+static int list_or_none(void *data, const char *dir, int (*each)(void *arg, const char *name), void *arg)
+{
+	const struct file *f;
+
+	for (f = data; f->path; f++)
+		if (strncmp(f->path, dir, strlen(dir)) == 0)
+			return list(data, dir, each, arg);
+	return -ENOENT;
+}
+
 static struct file no_files[] = { { 0 } };
 
 static int grub(const char *text, struct file *f, struct boot_menu *m)
@@ -154,6 +165,43 @@ START_TEST(grub_bls_and_source)
 	ck_assert_str_eq(at(&m, 1)->cmdline, "root=x ro quiet");
 	ck_assert_str_eq(at(&m, 2)->kernel, "/custom");
 	ck_assert_uint_eq(menu_default(&m), 1);
+	menu_free(&m);
+}
+END_TEST
+
+/* A /boot of its own, as Fedora and RHEL have it. */
+START_TEST(grub_bls_boot_partition)
+{
+	struct file f[] = {
+		{ "/boot/grub/grubenv", "# GRUB Environment Block\nsaved_entry=a-1.0\nkernelopts=root=UUID=abc ro\n####" },
+		{ "/loader/entries/a-1.0.conf", "title One\nlinux /v1\ninitrd /i1 $tuned_initrd\noptions $kernelopts $tuned_params\n" },
+		{ "/loader/entries/a-2.0.conf", "title Two\nlinux /v2\ninitrd /i2 $tuned_initrd\noptions $kernelopts $tuned_params\n" },
+		{ 0 },
+	};
+	struct boot_files files = { load, exists, list_or_none, f, 0 };
+	static const char text[] = "load_env\nset default=\"${saved_entry}\"\nblscfg\n";
+	struct boot_menu m = { 0 };
+
+	ck_assert_int_eq(grubcfg_parse(text, strlen(text), "/boot/grub", &files, &m), 0);
+	ck_assert_uint_eq(menu_count(&m), 2);
+	ck_assert_uint_eq(menu_default(&m), 1);
+	ck_assert_str_eq(at(&m, 1)->title, "One");
+	ck_assert_str_eq(at(&m, 1)->cmdline, "root=UUID=abc ro");
+	ck_assert_uint_eq(at(&m, 1)->n_initrd, 1);
+	menu_free(&m);
+}
+END_TEST
+
+START_TEST(grub_loopback)
+{
+	struct boot_menu m;
+
+	ck_assert_int_eq(grub("menuentry a {\nset sq=/k/kernel.squashfs\nloopback loop0 /$sq\nlinux (loop0)/vmlinuz x\n}\n"
+			      "menuentry b {\nloopback -d loop0\nloopback l (hd0,1)/i.iso\nset root=l\nlinux /casper/vmlinuz\n}\n"
+			      "menuentry c {\nlinux (hd0,1)/vmlinuz\n}\n", NULL, &m), 0);
+	ck_assert_str_eq(at(&m, 0)->root, "LOOP=/k/kernel.squashfs");
+	ck_assert_str_eq(at(&m, 1)->root, "LOOP=/i.iso");
+	ck_assert_str_eq(at(&m, 2)->root, "hd0,1");
 	menu_free(&m);
 }
 END_TEST
@@ -479,7 +527,7 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = { grub_variables, grub_default, grub_saved_entry, grub_branches,
-		grub_bls_and_source, grub_endless, grub_next_entry, grub_conditions, grub_nested_and_refused, grub_work_is_bounded,
+		grub_bls_and_source, grub_bls_boot_partition, grub_loopback, grub_endless, grub_next_entry, grub_conditions, grub_nested_and_refused, grub_work_is_bounded,
 		syslinux, syslinux_keys, syslinux_default, loader_conf, legacy, mbr_logical, gpt };
 	Suite *s = suite_create("bootloader");
 	TCase *t = tcase_create("bootloader");

@@ -229,11 +229,14 @@ static const char *next_word(const void *data, size_t i)
 
 START_TEST(suggestions)
 {
-	static const char *const words[] = { "memory", "maxmem", "vcpus", "cpus", "kernel", "nx", NULL };
+	static const char *const words[] = { "memory", "maxmem", "vcpus", "cpus", "kernel", "nx", "hap", NULL };
 
 	ck_assert_str_eq(cfg_suggest("memroy", next_word, words), "memory");
 	ck_assert_str_eq(cfg_suggest("vcpu", next_word, words), "vcpus");
 	ck_assert_str_eq(cfg_suggest("kernal", next_word, words), "kernel");
+	ck_assert_str_eq(cfg_suggest("cups", next_word, words), "cpus");
+	ck_assert_ptr_null(cfg_suggest("dhcp", next_word, words));
+	ck_assert_ptr_null(cfg_suggest("kennel_x", next_word, words));
 	ck_assert_ptr_null(cfg_suggest("n", next_word, words));
 	ck_assert_ptr_null(cfg_suggest("", next_word, words));
 	ck_assert_ptr_null(cfg_suggest("something_else", next_word, words));

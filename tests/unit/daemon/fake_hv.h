@@ -28,15 +28,19 @@
 #define FAKE_M2P 0x400000u   /* 2 MiB: of the first 2^18 frames */
 #define FAKE_MAX_DOMAINS 32u
 #define FAKE_PORTS 256u
-#define FAKE_NO_ANSWER 63u /* a hypercall that hangs */
+#define FAKE_COUNT 62u     /* one that counts how often it was done */
 
 struct fake_state {
 	uint32_t flags[FAKE_MAX_DOMAINS];  /* 0: there is none */
 	uint32_t destroys[FAKE_MAX_DOMAINS];
 	uint32_t port_domid[FAKE_PORTS], port_remote[FAKE_PORTS], port_open[FAKE_PORTS];
 	uint32_t sent[FAKE_PORTS];         /* doorbells of the daemon, by its port */
+	uint32_t held[FAKE_MAX_DOMAINS];   /* somebody has its pages: it becomes a zombie */
 	uint32_t mapped;                   /* grants */
 	uint32_t shutdown;
+	uint32_t frozen;                   /* it does nothing, as when QEMU is stopped */
+	uint32_t killed;                   /* QEMU's stand-in has to end */
+	uint32_t counted, created;
 };
 
 static inline struct fake_state *fake_state(uint8_t *ram)
@@ -96,14 +100,26 @@ static int64_t fake_domctl(struct fake_state *f, uint8_t *ram, struct xen_domctl
 		f->flags[id] = XEN_DOMINF_paused;
 		f->destroys[id] = 0;
 		op->domain = (domid_t)id;
+		f->created++;
 		return 0;
 	}
+	while (op->cmd == XEN_DOMCTL_getdomaininfo && id < FAKE_MAX_DOMAINS && !f->flags[id])
+		id++; /* Xen answers about the next one */
 	if (id >= FAKE_MAX_DOMAINS || !f->flags[id])
 		return -ESRCH;
+	if (op->cmd == XEN_DOMCTL_getdomaininfo) {
+		memset(&op->u.getdomaininfo, 0, sizeof(op->u.getdomaininfo));
+		op->u.getdomaininfo.domain = (domid_t)id;
+		op->u.getdomaininfo.flags = f->flags[id];
+	}
+	if (op->cmd == XEN_DOMCTL_unpausedomain && f->flags[id] == XEN_DOMINF_paused)
+		f->flags[id] = XEN_DOMINF_running;
+	if (op->cmd == XEN_DOMCTL_resumedomain)
+		f->flags[id] = XEN_DOMINF_running;
 	if (op->cmd == XEN_DOMCTL_destroydomain) {
 		if (++f->destroys[id] < 4)
 			return NODE_RET_AGAIN;
-		f->flags[id] = 0;
+		f->flags[id] = f->held[id] ? XEN_DOMINF_dying : 0;
 	}
 	if (op->cmd == XEN_DOMCTL_getpageframeinfo3)
 		return fake_frame_types(ram, op);
@@ -193,6 +209,9 @@ static int64_t fake_call(struct fake_hv *h, uint32_t op, volatile uint64_t *args
 		return fake_evtchn(f, args[0], arena + (args[1] - NODE_ARENA_BASE));
 	case __HYPERVISOR_grant_table_op:
 		return fake_grant(f, args[0], arena + (args[1] - NODE_ARENA_BASE));
+	case FAKE_COUNT:
+		f->counted++;
+		return 0;
 	case NODE_OP_SHUTDOWN:
 		f->shutdown = 1;
 		return 0;
@@ -223,12 +242,13 @@ static void *fake_main(void *data)
 		struct pollfd p[2] = { { h->mailbox_efd, POLLIN, 0 }, { h->send_efd, POLLIN, 0 } };
 		uint64_t count;
 
-		poll(p, 2, 100);
+		poll(p, 2, __atomic_load_n(&fake_state(h->ram)->frozen, __ATOMIC_ACQUIRE) ? 10 : 100);
 		(void)!read(h->mailbox_efd, &count, sizeof(count));
 		(void)!read(h->send_efd, &count, sizeof(count));
+		if (__atomic_load_n(&fake_state(h->ram)->frozen, __ATOMIC_ACQUIRE))
+			continue;
 		fake_sends(h);
-		if (__atomic_load_n(&s->mailbox.state, __ATOMIC_ACQUIRE) != NODE_MBOX_REQUEST ||
-		    s->mailbox.op == FAKE_NO_ANSWER)
+		if (__atomic_load_n(&s->mailbox.state, __ATOMIC_ACQUIRE) != NODE_MBOX_REQUEST)
 			continue;
 		s->mailbox.ret = fake_call(h, s->mailbox.op, s->mailbox.args);
 		if (s->mailbox.op == NODE_OP_SHUTDOWN)

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -22,6 +23,8 @@ static uint8_t *ram;
 static pid_t pid;
 static char base[64];
 
+static rlim_t nofile; /* of the daemon; 0: as it is */
+
 static void serve(void)
 {
 	static struct fake_hv hv;
@@ -29,9 +32,11 @@ static void serve(void)
 	pthread_t t;
 	pid_t qemu = fork();
 
+	if (nofile)
+		setrlimit(RLIMIT_NOFILE, &(struct rlimit){ nofile, nofile });
 	/* What stands for QEMU only has to be there, and to end when the node does. */
 	if (!qemu) {
-		while (!fake_state(d.node.ram)->shutdown)
+		while (!fake_state(d.node.ram)->shutdown && !fake_state(d.node.ram)->killed)
 			usleep(5000);
 		_exit(33);
 	}
@@ -41,7 +46,7 @@ static void serve(void)
 			       d.node.host_efd[NODE_VEC_DONE], false };
 	if (loop_init(&d.loop) || pthread_create(&t, NULL, fake_main, &hv) || daemon_serve(&d, &e))
 		_exit(2);
-	d.mbox.timeout_ns = 1000000000;
+	d.mbox.slow_ns = 1000000000;
 	loop_run(&d.loop);
 	hv.quit = true;
 	pthread_join(t, NULL);
@@ -182,6 +187,11 @@ static bool is_gone(uint32_t domid)
 	return !fake_state(ram)->flags[domid];
 }
 
+static bool is_running(uint32_t domid)
+{
+	return fake_state(ram)->flags[domid] == XEN_DOMINF_running;
+}
+
 static bool nothing_mapped(uint32_t unused)
 {
 	return !fake_state(ram)->mapped;
@@ -269,6 +279,95 @@ START_TEST(crowd)
 }
 END_TEST
 
+/* Each was served, and asks for nothing more. */
+START_TEST(idle_crowd)
+{
+	static int fds[700];
+	int fresh, builder = dial(d.control_path);
+	uint32_t id = 0;
+
+	ck_assert_int_eq(domctl(builder, XEN_DOMCTL_createdomain, &id), 0);
+	for (unsigned int i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+		fds[i] = dial(d.control_path);
+		ck_assert_int_eq(ask(fds[i], PROTO_DOMAINS, NULL, 0, NULL, 0, NULL), 0);
+	}
+	fresh = dial(d.control_path);
+	ck_assert_int_eq(ask(fresh, PROTO_NODE_INFO, NULL, 0, NULL, 0, NULL), 0);
+	/* Who builds a domain is not idle, however long he says nothing. */
+	ck_assert(!is_gone(id));
+	ck_assert_int_eq(ask(builder, PROTO_NODE_INFO, NULL, 0, NULL, 0, NULL), 0);
+}
+END_TEST
+
+static void setup_few(void)
+{
+	nofile = 96;
+	setup();
+	nofile = 0;
+}
+
+/* Of processor time, in ticks. */
+static unsigned long spent(void)
+{
+	unsigned long user = 0, system = 0;
+	char path[40];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	f = fopen(path, "r");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_eq(fscanf(f, "%*d %*s %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system), 2);
+	fclose(f);
+	return user + system;
+}
+
+START_TEST(few_descriptors)
+{
+	int fds[100];
+
+	/* Idle ones make room. */
+	for (unsigned int i = 0; i < 100; i++) {
+		fds[i] = dial(d.control_path);
+		ck_assert_int_eq(ask(fds[i], PROTO_HELLO, NULL, 0, NULL, 0, NULL), 0);
+	}
+}
+END_TEST
+
+START_TEST(no_descriptors)
+{
+	struct proto_events want = { .mask = ~0u };
+	int fd = dial(d.control_path), ev[100], late[20], code = 0;
+	unsigned long before;
+	unsigned int n = 0;
+
+	/* What is in use makes none: who comes is refused, with a word. */
+	while (n < 100 && !(code = ask(fd, PROTO_EVENTS, &want, sizeof(want), NULL, 0, &ev[n])))
+		n++;
+	ck_assert_int_eq(code, -ENOSPC);
+	/* There may be one yet, where two were wanted. */
+	(void)dial(d.control_path);
+	for (unsigned int i = 0; i < 20; i++)
+		late[i] = dial(d.control_path);
+	before = spent();
+	usleep(1000000);
+	ck_assert_uint_lt(spent() - before, (unsigned long)sysconf(_SC_CLK_TCK) / 2);
+	for (unsigned int i = 0; i < 20; i++) {
+		struct proto_header h;
+
+		ck_assert_int_eq(wire_recv(late[i], &h, sizeof(h), NULL), 0);
+		ck_assert_uint_eq(h.type, PROTO_HELLO | PROTO_REPLY);
+		ck_assert_uint_eq(h.id, 1);
+		ck_assert_int_eq(h.code, -ENOSPC);
+	}
+	while (n)
+		close(ev[--n]);
+	ck_assert_int_eq(ask(fd, PROTO_DOMAINS, NULL, 0, NULL, 0, NULL), 0);
+	usleep(500000);
+	late[0] = dial(d.control_path);
+	ck_assert_int_eq(ask(late[0], PROTO_DOMAINS, NULL, 0, NULL, 0, NULL), 0);
+}
+END_TEST
+
 START_TEST(committed_domains_stay)
 {
 	int fd = dial(d.control_path), second = dial(d.control_path);
@@ -289,6 +388,22 @@ START_TEST(committed_domains_stay)
 	ck_assert_int_eq(domctl(second, XEN_DOMCTL_destroydomain, &id), 0);
 	ck_assert(within(nothing_mapped, 0));
 	ck_assert_int_eq(ask(second, PROTO_FORGET, &r.d, sizeof(r.d), NULL, 0, NULL), -ESRCH);
+}
+END_TEST
+
+/* Its builder is killed when he has said his last word: it runs. */
+START_TEST(committed_domains_run)
+{
+	struct { struct proto_header h; struct proto_commit c; char json[12]; } m = {
+		{ PROTO_COMMIT, sizeof(m.c) + sizeof(m.json), 7, 0 }, { .flags = PROTO_COMMIT_UNPAUSE, .name = "a" }, "{\"name\":\"a\"}",
+	};
+	int fd = dial(d.control_path);
+
+	ck_assert_int_eq(domctl(fd, XEN_DOMCTL_createdomain, &m.c.domid), 0);
+	ck_assert_uint_eq(fake_state(ram)->flags[m.c.domid], XEN_DOMINF_paused);
+	ck_assert_int_gt(write(fd, &m, sizeof(m.h) + m.h.len), 0);
+	close(fd);
+	ck_assert(within(is_running, m.c.domid));
 }
 END_TEST
 
@@ -394,6 +509,97 @@ START_TEST(policy_and_events)
 }
 END_TEST
 
+static uint32_t next_event(int ev, uint32_t domid)
+{
+	struct pvctl_event e;
+
+	do
+		ck_assert_int_eq(recv(ev, &e, sizeof(e), 0), sizeof(e));
+	while (e.domid != domid);
+	return e.type;
+}
+
+static int events_of(int fd)
+{
+	struct proto_events want = { .mask = ~0u };
+	struct timeval tv = { .tv_sec = 10 };
+	int ev;
+
+	ck_assert_int_eq(ask(fd, PROTO_EVENTS, &want, sizeof(want), NULL, 0, &ev), 0);
+	setsockopt(ev, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+	return ev;
+}
+
+static uint32_t xs_resume(int fd, const char *domid)
+{
+	struct { struct xsd_sockmsg h; char body[8]; } m = { .h.type = XS_RESUME, .h.len = (uint32_t)strlen(domid) + 1 };
+	struct { struct xsd_sockmsg h; char body[3]; } a = { 0 };
+
+	memcpy(m.body, domid, m.h.len);
+	(void)ask(fd, PROTO_STORE, &m, sizeof(m.h) + m.h.len, m.h.len > 2 ? NULL : &a, sizeof(a.h) + 3, NULL);
+	return a.h.type;
+}
+
+/* A save that was given up: each later end counts again, whoever says that it runs. */
+START_TEST(resumed_domains_end_again)
+{
+	int fd = dial(d.control_path), ev = events_of(fd);
+	uint32_t id = build(fd, "a", "{\"name\":\"a\"}");
+
+	ck_assert_uint_eq(next_event(ev, id), PVCTL_EVENT_CREATED);
+	shut(id, 2);
+	ck_assert_uint_eq(next_event(ev, id), PVCTL_EVENT_SHUTDOWN);
+	/* It is told to the store first, which is not believed. */
+	ck_assert_uint_eq(xs_resume(fd, "1"), XS_RESUME);
+	ck_assert_uint_eq(xs_resume(fd, "77"), 0);
+	ck_assert_int_eq(domctl(fd, XEN_DOMCTL_resumedomain, &id), 0);
+	shut(id, 2);
+	ck_assert_uint_eq(next_event(ev, id), PVCTL_EVENT_SHUTDOWN);
+	/* Resumed by somebody who has the hypervisor's ear otherwise. */
+	fake_state(ram)->flags[id] = XEN_DOMINF_running;
+	ck_assert_uint_eq(xs_resume(fd, "1"), XS_RESUME);
+	shut(id, 0);
+	ck_assert_uint_eq(next_event(ev, id), PVCTL_EVENT_SHUTDOWN);
+	ck_assert_uint_eq(next_event(ev, id), PVCTL_EVENT_DESTROYED);
+}
+END_TEST
+
+/* How often @releaseDomain fires until nothing more comes for a while. */
+static unsigned int releases(int raw, int ms)
+{
+	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+	struct xsd_sockmsg h;
+	char body[100];
+	unsigned int n = 0;
+
+	setsockopt(raw, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+	while (!wire_recv(raw, &h, sizeof(h), NULL)) {
+		ck_assert_int_eq(wire_recv(raw, body, h.len, NULL), 0);
+		n += h.type == XS_WATCH_EVENT;
+	}
+	return n;
+}
+
+START_TEST(zombies_are_told_of)
+{
+	int fd = dial(d.control_path), raw = dial(d.store_path);
+	struct { struct xsd_sockmsg h; char body[17]; } w = { { XS_WATCH, 1, 0, 17 }, "@releaseDomain\0t" };
+	uint32_t id = build(fd, "a", "{\"name\":\"a\"}"), other = build(fd, "b", "{\"name\":\"b\"}");
+
+	ck_assert_int_eq(write(raw, &w, sizeof(w.h) + 17), sizeof(w.h) + 17);
+	ck_assert_uint_eq(releases(raw, 200), 1);
+	fake_state(ram)->held[id] = 1;
+	ck_assert_int_eq(domctl(fd, XEN_DOMCTL_destroydomain, &id), 0);
+	ck_assert_uint_eq(releases(raw, 1000), 1);
+	/* The one after it is what the hypervisor tells of now. */
+	fake_state(ram)->flags[id] = 0;
+	ck_assert_uint_eq(releases(raw, 2000), 1);
+	ck_assert_int_eq(domctl(fd, XEN_DOMCTL_destroydomain, &other), 0);
+	/* Its nodes, then itself. */
+	ck_assert_uint_eq(releases(raw, 1000), 2);
+}
+END_TEST
+
 /* The child of a restart leaves a byte instead of building a domain. */
 static int rebuilt(const char *state_dir, bool add)
 {
@@ -415,19 +621,64 @@ static bool is_rebuilt(uint32_t times)
 	return rebuilt(getenv("PVCTL_STATE_DIR"), false) == (int)times;
 }
 
+static void storm(const char *config, uint32_t reason, uint32_t limit)
+{
+	int fd = dial(d.control_path), ev = events_of(fd);
+	struct proto_domain_row row;
+	uint32_t id;
+
+	for (uint32_t i = 1; i <= limit; i++) {
+		id = build(fd, "a", config);
+		shut(id, reason);
+		ck_assert(within(is_gone, id));
+		ck_assert(within(is_rebuilt, i));
+		while (next_event(ev, id) != PVCTL_EVENT_DESTROYED)
+			;
+	}
+	id = build(fd, "a", config);
+	ck_assert_uint_eq(next_event(ev, id), PVCTL_EVENT_CREATED);
+	shut(id, reason);
+	ck_assert_uint_eq(next_event(ev, id), PVCTL_EVENT_SHUTDOWN);
+	ck_assert_uint_eq(next_event(ev, id), PVCTL_EVENT_KEPT);
+	ck_assert_int_eq(ask(fd, PROTO_DOMAINS, NULL, 0, &row, sizeof(row), NULL), 0);
+	ck_assert_uint_eq(row.kept, 1);
+	ck_assert(!is_gone(id) && is_rebuilt(limit));
+	/* One that is made by hand begins anew. */
+	ck_assert_int_eq(domctl(fd, XEN_DOMCTL_destroydomain, &id), 0);
+	id = build(fd, "a", config);
+	shut(id, reason);
+	ck_assert(within(is_rebuilt, limit + 1));
+}
+
 START_TEST(restart_and_storm)
 {
+	storm("{\"name\":\"a\",\"restart_limit\":2}", 1, 2);
+}
+END_TEST
+
+START_TEST(crash_storm)
+{
+	storm("{\"name\":\"a\",\"on_crash\":\"restart\",\"restart_limit\":3}", 3, 3);
+}
+END_TEST
+
+/* In the pause before a restart the domain is there, and can be destroyed. */
+START_TEST(pause_before_restart)
+{
+	static const char config[] = "{\"name\":\"a\",\"on_crash\":\"restart\"}";
 	int fd = dial(d.control_path);
+	uint32_t id = build(fd, "a", config);
 
-	for (uint32_t i = 1; i <= 3; i++) {
-		uint32_t id = build(fd, "a", "{\"name\":\"a\"}");
-
-		shut(id, 1);
-		ck_assert(within(is_gone, id));
-		ck_assert(within(is_rebuilt, i < 3 ? i : 2));
-	}
-	usleep(200000);
-	ck_assert(is_rebuilt(2));
+	shut(id, 3);
+	ck_assert(within(is_rebuilt, 1));
+	ck_assert(within(is_gone, id));
+	id = build(fd, "a", config);
+	shut(id, 3);
+	usleep(300000);
+	ck_assert(!is_gone(id) && is_rebuilt(1));
+	ck_assert_int_eq(domctl(fd, XEN_DOMCTL_destroydomain, &id), 0);
+	usleep(1500000);
+	ck_assert(is_rebuilt(1));
 }
 END_TEST
 
@@ -536,15 +787,245 @@ START_TEST(rude_clients)
 }
 END_TEST
 
-START_TEST(hang_is_told)
+static void freeze(bool frozen)
 {
-	struct proto_hypercall q = { .op = FAKE_NO_ANSWER };
-	int fd = dial(d.control_path), status;
+	__atomic_store_n(&fake_state(ram)->frozen, frozen, __ATOMIC_SEQ_CST);
+}
 
-	ck_assert_int_eq(ask(fd, PROTO_HYPERCALL, &q, sizeof(q), NULL, 0, NULL), -EIO);
-	ck_assert_int_eq(ask(fd, PROTO_DOMAINS, NULL, 0, NULL, 0, NULL), -EIO);
+/* Of the node itself, or 0: the daemon is gone. */
+static uint32_t node_event(int ev)
+{
+	struct pvctl_event e;
+
+	do
+		if (recv(ev, &e, sizeof(e), 0) != sizeof(e))
+			return 0;
+	while (!(e.type & (PVCTL_EVENT_NODE_SLOW | PVCTL_EVENT_NODE_BACK | PVCTL_EVENT_NODE_DOWN)));
+	return e.type;
+}
+
+static uint64_t silent_ns(void)
+{
+	struct pvctl_node_info i;
+	int fd = dial(d.control_path);
+
+	ck_assert_int_eq(ask(fd, PROTO_NODE_INFO, NULL, 0, &i, sizeof(i), NULL), 0);
+	close(fd);
+	return i.silent_ns;
+}
+
+static bool is_counted(uint32_t times)
+{
+	return __atomic_load_n(&fake_state(ram)->counted, __ATOMIC_SEQ_CST) == times;
+}
+
+static void send_count(int fd)
+{
+	struct { struct proto_header h; struct proto_hypercall q; } m = {
+		{ PROTO_HYPERCALL, sizeof(m.q), 7, 0 }, { .op = FAKE_COUNT },
+	};
+
+	ck_assert_int_eq(write(fd, &m, sizeof(m)), sizeof(m));
+}
+
+static int code_of_answer(int fd, char *text, size_t size)
+{
+	struct proto_header h;
+
+	ck_assert_int_eq(wire_recv(fd, &h, sizeof(h), NULL), 0);
+	ck_assert_uint_lt(h.len, size);
+	ck_assert_int_eq(wire_recv(fd, text, h.len, NULL), 0);
+	text[h.len] = 0;
+	return h.code;
+}
+
+/* Of two who ask, one's call is in the mailbox, the other's waits for it. Each is told what became of his. */
+START_TEST(silence_is_told)
+{
+	int fd = dial(d.control_path), ev = events_of(fd), first = dial(d.control_path), second = dial(d.control_path);
+	uint32_t id = build(fd, "a", "{\"name\":\"a\"}");
+	char text[400];
+
+	freeze(true);
+	send_count(first);
+	usleep(100000);
+	send_count(second);
+	ck_assert_int_eq(code_of_answer(first, text, sizeof(text)), -ETIMEDOUT);
+	ck_assert_ptr_nonnull(strstr(text, "may yet be done"));
+	ck_assert_int_eq(code_of_answer(second, text, sizeof(text)), -ETIMEDOUT);
+	ck_assert_ptr_nonnull(strstr(text, "has not answered for 1 s"));
+	ck_assert_ptr_null(strstr(text, "may yet be done"));
+	ck_assert_uint_eq(node_event(ev), PVCTL_EVENT_NODE_SLOW);
+	/* Others are told at once; what needs no hypervisor works. */
+	ck_assert_uint_ge(silent_ns(), 1000000000u);
+	send_count(second);
+	ck_assert_int_eq(code_of_answer(second, text, sizeof(text)), -ETIMEDOUT);
+	ck_assert_int_eq(store_read_as_client(second, "/local/domain/0/domid", XS_READ, 1), 0);
+	ck_assert(!is_gone(id) && is_counted(0));
+	freeze(false);
+	ck_assert_uint_eq(node_event(ev), PVCTL_EVENT_NODE_BACK);
+	ck_assert_uint_eq(silent_ns(), 0);
+	ck_assert(within(is_counted, 1));
+	usleep(100000);
+	ck_assert(is_counted(1) && !is_gone(id));
+	ck_assert_int_eq(domctl(second, XEN_DOMCTL_destroydomain, &id), 0);
+	ck_assert(within(nothing_mapped, 0));
+}
+END_TEST
+
+/* The daemon's own call, in the midst of a request: others are served all the same, and it is done when it can be. */
+START_TEST(silence_in_an_own_call)
+{
+	struct { struct proto_header h; struct proto_introduce in; } m = { .h = { PROTO_INTRODUCE, sizeof(m.in), 7, 0 } };
+	int fd = dial(d.control_path), ev = events_of(fd), other = dial(d.control_path), builder = dial(d.control_path);
+	uint32_t id = build(fd, "a", "{\"name\":\"a\"}"), half = 0;
+	struct proto_domain_row rows[2];
+	char text[400];
+
+	ck_assert_int_eq(domctl(builder, XEN_DOMCTL_createdomain, &half), 0);
+	memset(fake_page(ram, half, 0), 0, 8192);
+	m.in = (struct proto_introduce){ .domid = half, .store_port = 1, .console_port = 2 };
+	freeze(true);
+	ck_assert_int_eq(write(builder, &m, sizeof(m)), sizeof(m));
+	ck_assert_uint_eq(node_event(ev), PVCTL_EVENT_NODE_SLOW);
+	ck_assert_int_eq(code_of_answer(builder, text, sizeof(text)), -ETIMEDOUT);
+	ck_assert_ptr_nonnull(strstr(text, "may yet be done"));
+	for (unsigned int i = 0; i < 1000; i++) {
+		int fresh = dial(d.control_path);
+
+		ck_assert_int_eq(ask(fresh, PROTO_DOMAINS, NULL, 0, rows, sizeof(rows), NULL), 0);
+		ck_assert_int_eq(ask(fresh, PROTO_STORE, NULL, 0, NULL, 0, NULL), -ETIMEDOUT);
+		close(fresh);
+	}
+	send_count(other);
+	ck_assert_int_eq(code_of_answer(other, text, sizeof(text)), -ETIMEDOUT);
+	ck_assert_uint_ge(silent_ns(), 1000000000u);
+	freeze(false);
+	ck_assert_uint_eq(node_event(ev), PVCTL_EVENT_NODE_BACK);
+	/* Whose builder was told that it failed goes; who was whole stays. */
+	ck_assert(within(is_gone, half));
+	ck_assert(!is_gone(id) && is_counted(0));
+	ck_assert_int_eq(domctl(other, XEN_DOMCTL_destroydomain, &id), 0);
+	ck_assert(within(nothing_mapped, 0));
+}
+END_TEST
+
+static bool is_created(uint32_t times)
+{
+	return __atomic_load_n(&fake_state(ram)->created, __ATOMIC_SEQ_CST) == times;
+}
+
+/* Who asked for a domain leaves; it comes, once, and goes. */
+START_TEST(late_answer_to_nobody)
+{
+	struct { struct proto_header h; struct proto_hypercall q; struct xen_domctl op; } m = {
+		.h = { PROTO_HYPERCALL, sizeof(m.q) + sizeof(m.op), 7, 0 }, .q.op = __HYPERVISOR_domctl,
+	};
+	int fd = dial(d.control_path), ev = events_of(fd), builder = dial(d.control_path);
+
+	m.q.args[0] = NODE_ARENA_BASE;
+	m.op.cmd = XEN_DOMCTL_createdomain;
+	m.op.interface_version = XEN_DOMCTL_INTERFACE_VERSION;
+	freeze(true);
+	ck_assert_int_eq(write(builder, &m, sizeof(m)), sizeof(m));
+	usleep(100000);
+	/* Half of the times he waits to be told. */
+	if (_i)
+		close(builder);
+	ck_assert_uint_eq(node_event(ev), PVCTL_EVENT_NODE_SLOW);
+	ck_assert_int_eq(ask(fd, PROTO_DOMAINS, NULL, 0, NULL, 0, NULL), 0);
+	ck_assert(is_created(0));
+	freeze(false);
+	ck_assert_uint_eq(node_event(ev), PVCTL_EVENT_NODE_BACK);
+	ck_assert(within(is_created, 1));
+	ck_assert(within(is_gone, 1));
+	ck_assert(is_created(1));
+}
+END_TEST
+
+/* What really ended is found at once. Bit 0: in an own call; bit 1: before the silence is long. */
+START_TEST(death_while_slow)
+{
+	struct { struct proto_header h; struct proto_domid b; } m = { .h = { PROTO_FORGET, sizeof(m.b), 7, 0 } };
+	int fd = dial(d.control_path), ev = events_of(fd), asking = dial(d.control_path), status;
+
+	m.b.domid = build(fd, "a", "{\"name\":\"a\"}");
+	freeze(true);
+	if (_i & 1)
+		ck_assert_int_eq(write(asking, &m, sizeof(m)), sizeof(m));
+	else
+		send_count(asking);
+	if (_i & 2)
+		usleep(100000);
+	else
+		ck_assert_uint_eq(node_event(ev), PVCTL_EVENT_NODE_SLOW);
+	if (_i & 4)
+		d.node.shared->hv_state = NODE_STATE_PANIC;
+	else
+		fake_state(ram)->killed = 1;
+	ck_assert_uint_eq(node_event(ev), PVCTL_EVENT_NODE_DOWN);
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status) && !WEXITSTATUS(status));
 	ck_assert_int_eq(access(d.run_dir, F_OK), -1);
+}
+END_TEST
+
+/* Who wants it to end need not wait. */
+START_TEST(stop_while_slow)
+{
+	struct { struct proto_header h; struct proto_domid b; } m = { .h = { PROTO_FORGET, sizeof(m.b), 7, 0 } };
+	int fd = dial(d.control_path), ev = events_of(fd), asking = dial(d.control_path), status;
+
+	m.b.domid = build(fd, "a", "{\"name\":\"a\"}");
+	freeze(true);
+	if (_i & 1)
+		ck_assert_int_eq(write(asking, &m, sizeof(m)), sizeof(m));
+	else
+		send_count(asking);
+	/* Before it is known to be slow, or after. */
+	if (!(_i & 2))
+		ck_assert_uint_eq(node_event(ev), PVCTL_EVENT_NODE_SLOW);
+	ck_assert_int_eq(ask(fd, PROTO_NODE_STOP, NULL, 0, NULL, 0, NULL), 0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status) && !WEXITSTATUS(status));
+	ck_assert_int_eq(access(d.run_dir, F_OK), -1);
+}
+END_TEST
+
+/* A daemon that was stopped itself has not waited. */
+START_TEST(only_own_time_counts)
+{
+	int fd = dial(d.control_path), asking = dial(d.control_path);
+	uint32_t id = build(fd, "a", "{\"name\":\"a\"}");
+	char text[400];
+
+	freeze(true);
+	send_count(asking);
+	usleep(100000);
+	kill(pid, SIGSTOP);
+	usleep(2500000);
+	kill(pid, SIGCONT);
+	usleep(100000);
+	freeze(false);
+	ck_assert_int_eq(code_of_answer(asking, text, sizeof(text)), 0);
+	ck_assert(is_counted(1) && !is_gone(id));
+}
+END_TEST
+
+/* Nobody can reach it any more: it ends, its domains with it, and leaves alone what another made in its place. */
+START_TEST(run_dir_is_removed)
+{
+	int fd = dial(d.control_path), status;
+	uint32_t id = build(fd, "a", "{\"name\":\"a\"}");
+	char cmd[1000], path[300];
+
+	snprintf(path, sizeof(path), "%s/lock", d.run_dir);
+	snprintf(cmd, sizeof(cmd), "rm -rf '%s'; [ %d = 0 ] || { mkdir '%s' && touch '%s'; }", d.run_dir, _i, d.run_dir, path);
+	ck_assert_int_eq(system(cmd), 0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status) && !WEXITSTATUS(status));
+	ck_assert(is_gone(id) && nothing_mapped(0));
+	ck_assert_int_eq(access(path, F_OK), _i - 1);
 }
 END_TEST
 
@@ -564,29 +1045,50 @@ END_TEST
 
 int main(int argc, char **argv)
 {
-	Suite *s = suite_create("daemon");
-	TCase *c = tcase_create("all");
-	SRunner *r = srunner_create(s);
+	TCase *c, *few;
+	SRunner *r;
+	Suite *s;
 	int failed;
 
 	if (argc == 4 && !strcmp(argv[1], "--rebuild"))
 		return rebuilt(getenv("PVCTL_STATE_DIR"), true) ? 0 : 1;
+	s = suite_create("daemon");
+	c = tcase_create("all");
+	few = tcase_create("few");
+	r = srunner_create(s);
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_set_timeout(c, 30);
 	tcase_add_test(c, uncommitted_domains_go_with_their_builder);
 	tcase_add_test(c, store_nodes_go_with_their_builder);
 	tcase_add_test(c, crowd);
+	tcase_add_test(c, idle_crowd);
 	tcase_add_test(c, committed_domains_stay);
+	tcase_add_test(c, committed_domains_run);
 	tcase_add_test(c, console);
 	tcase_add_test(c, guest_store);
 	tcase_add_test(c, policy_and_events);
+	tcase_add_test(c, resumed_domains_end_again);
+	tcase_add_test(c, zombies_are_told_of);
 	tcase_add_test(c, restart_and_storm);
+	tcase_add_test(c, crash_storm);
+	tcase_add_test(c, pause_before_restart);
 	tcase_add_test(c, core_dump);
 	tcase_add_test(c, memory_is_allocated_when_asked);
 	tcase_add_test(c, rude_clients);
-	tcase_add_test(c, hang_is_told);
+	tcase_add_test(c, silence_is_told);
+	tcase_add_test(c, silence_in_an_own_call);
+	tcase_add_loop_test(c, late_answer_to_nobody, 0, 2);
+	tcase_add_loop_test(c, death_while_slow, 0, 8);
+	tcase_add_loop_test(c, stop_while_slow, 0, 4);
+	tcase_add_test(c, only_own_time_counts);
+	tcase_add_loop_test(c, run_dir_is_removed, 0, 2);
 	tcase_add_test(c, stop);
 	suite_add_tcase(s, c);
+	tcase_add_checked_fixture(few, setup_few, teardown);
+	tcase_set_timeout(few, 30);
+	tcase_add_test(few, few_descriptors);
+	tcase_add_test(few, no_descriptors);
+	suite_add_tcase(s, few);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
 	srunner_free(r);

@@ -65,8 +65,10 @@ START_TEST(flushes)
 	setup(!_i);
 	flush.fd = flush.data_fd = file;
 	ck_assert_int_eq(run(&flush), 0);
+	ck_assert(!flush.unsynced);
 	flush = (struct blk_job){ .kind = BLK_JOB_FLUSH, .flush = true, .fd = pipe_fds[1], .data_fd = pipe_fds[1] };
 	ck_assert_int_lt(run(&flush), 0);
+	ck_assert(flush.unsynced);
 	write.fd = pipe_fds[1];
 	write.data_fd = file;
 	ck_assert_int_eq(run(&write), 0);
@@ -86,12 +88,19 @@ START_TEST(write_through)
 	write.fd = pipe_fds[1];
 	write.data_fd = file;
 	ck_assert_int_lt(run(&write), 0);
+	ck_assert(write.unsynced);
 	ck_assert_int_eq(lseek(file, 0, SEEK_END), 0);
 	write = (struct blk_job){ .kind = BLK_JOB_WRITE, .flush = true, .fd = file, .data_fd = file, .iov = &iov,
 				  .niov = 1, .len = sizeof(data) };
 	iov = (struct iovec){ data, sizeof(data) };
 	ck_assert_int_eq(run(&write), 0);
 	ck_assert_int_eq(lseek(file, 0, SEEK_END), sizeof(data));
+	/* The data itself is refused: nothing that was acknowledged is lost. */
+	write = (struct blk_job){ .kind = BLK_JOB_WRITE, .flush = true, .fd = file, .data_fd = pipe_fds[0], .iov = &iov,
+				  .niov = 1, .len = sizeof(data) };
+	iov = (struct iovec){ data, sizeof(data) };
+	ck_assert_int_lt(run(&write), 0);
+	ck_assert(!write.unsynced);
 	teardown();
 }
 END_TEST

@@ -174,6 +174,68 @@ START_TEST(a_store_into_a_live_table)
 }
 END_TEST
 
+static struct page_info *outrun_table;
+static unsigned int looks, looks_with_work_left;
+
+/* Another CPU changes the entry between the look at it and the store, each time. */
+static void change_the_entry(const char *what)
+{
+	if (strcmp(what, "table: owner seen"))
+		return;
+	looks++;
+	looks_with_work_left += current->partial_page != NULL;
+	page_words(outrun_table)[9] = (uint64_t)(looks % 8) << 9;
+}
+
+/*
+ * What a try took and has to give back may be a large table, whose end was
+ * preempted. The next try would have no place to note the same of another, and
+ * take that one down in one go.
+ */
+START_TEST(a_store_that_is_outrun_leaves_one_piece_of_work)
+{
+	static const uint8_t code[16] = "\x48\x89\x0f";
+	struct cpu_user_regs *r = guest_regs();
+	struct page_info *l4, *l3, *l2, *l1, *large;
+	struct domain *d;
+	unsigned int i;
+
+	harness_init();
+	d = new_domain(1, 1);
+	run_as(d->vcpu[0], 0);
+	l4 = new_page(d), l3 = new_page(d), l2 = new_page(d), l1 = new_page(d), large = new_page(d);
+	page_words(l4)[0] = pte_for(l3, PTE_P | PTE_W);
+	page_words(l3)[0] = pte_for(l2, PTE_P | PTE_W);
+	page_words(l2)[0] = pte_for(l1, PTE_P | PTE_W);
+	page_words(l1)[1] = pte_for(l3, PTE_P);
+	for (i = 0; i < 5; i++)
+		page_words(large)[i] = pte_for(new_page(d), PTE_P | PTE_W);
+	ck_assert_int_eq(call_mmuext(MMUEXT_NEW_BASEPTR, page_to_mfn(l4).m), 0);
+
+	memset(r, 0, sizeof(*r));
+	r->cs = FLAT_KERNEL_CS64;
+	r->rip = (uint64_t)code;
+	r->rcx = pte_for(large, PTE_P | PTE_W);
+	outrun_table = l3;
+	looks = looks_with_work_left = 0;
+	shim_hook = change_the_entry;
+	preempt_one_in = 1;
+	for (i = 0; i < 100 && !d->vcpu[0]->partial_page; i++)
+		ck_assert(pv_mmu_fault(r, 0x1000 + 8 * 9, 7));
+	shim_hook = NULL;
+	preempt_one_in = 0;
+	ck_assert_ptr_eq(d->vcpu[0]->partial_page, large);
+	ck_assert_uint_gt(looks, 0);
+	ck_assert_uint_eq(looks_with_work_left, 0);
+	ck_assert_uint_eq(r->rip, (uint64_t)code);
+	/* It runs again, and nobody is in its way. */
+	ck_assert(pv_mmu_fault(r, 0x1000 + 8 * 9, 7));
+	ck_assert_uint_eq(page_words(l3)[9], pte_for(large, PTE_P | PTE_W | PTE_U));
+	audit(d);
+	destroy_domain(d, 0);
+}
+END_TEST
+
 Suite *suite_ro_emul(void);
 Suite *suite_ro_emul(void)
 {
@@ -185,6 +247,7 @@ Suite *suite_ro_emul(void)
 	tcase_add_test(t, others_are_refused);
 	tcase_add_test(t, addressing_forms);
 	tcase_add_test(t, a_store_into_a_live_table);
+	tcase_add_test(t, a_store_that_is_outrun_leaves_one_piece_of_work);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -9,7 +9,6 @@
 void (*shim_hook)(const char *what);
 
 _Thread_local struct cpu_info shim_cpu;
-uint8_t uaccess_smap;
 static struct domain dom;
 static struct vcpu vcpus[2];
 static unsigned int kicks[2];
@@ -21,7 +20,6 @@ static void setup(void)
 	memset(&dom, 0, sizeof(dom));
 	memset(vcpus, 0, sizeof(vcpus));
 	memset(kicks, 0, sizeof(kicks));
-	uaccess_smap = 0;
 	dom.max_vcpus = 2;
 	for (unsigned int i = 0; i < 2; i++) {
 		dom.vcpu[i] = &vcpus[i];
@@ -79,10 +77,6 @@ START_TEST(closed)
 	p->syscall_cb = 0;
 	pv_update_fast_paths();
 	ck_assert(!p->fast_sp && p->fast_iret);
-	p->syscall_cb = 0x1000;
-	uaccess_smap = 1;
-	pv_update_fast_paths();
-	ck_assert(!p->fast_sp && !p->fast_iret);
 }
 END_TEST
 

@@ -123,7 +123,7 @@ bool host_request_free(void) { return false; }
 
 struct domain *test_domain(domid_t id, unsigned int vcpus, uint32_t max_port)
 {
-	struct domain *d = calloc(1, sizeof(*d));
+	struct domain *d = calloc(1, sizeof(*d) + NR_CPUS * sizeof(d->sched_share[0]));
 	unsigned int i;
 
 	d->domid = id;

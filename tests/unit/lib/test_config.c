@@ -54,7 +54,7 @@ END_TEST
 
 START_TEST(test_names)
 {
-	static const char *const good[] = { "web1", "a", "_x", "0a", "A.b-c_d+e:f@g" };
+	static const char *const good[] = { "web1", "a", "_x", "0a", "A.b-c_d+e:f@g", "web1~old" };
 	static const char *const bad[] = { "", "a/b", "-x", ".x", "12", "a b", "Domain-0", "\xc3\xa4" };
 	char longest[130];
 	unsigned int i;

@@ -45,6 +45,10 @@ START_TEST(forms)
 	good("phy:/dev/vg/a,sda,r", "/dev/vg/a", "sda", true);
 	good("tap:aio:/a,xvda,w", "/a", "xvda", false);
 	good("/a.iso,,hdc,cdrom", "/a.iso", "hdc", true);
+	good("file:/a.iso,xvdb:cdrom,r", "/a.iso", "xvdb", true);
+	good("file:/a.img,ioemu:hda,w", "/a.img", "hda", false);
+	good("file:/a.iso,ioemu:hdc:cdrom,r", "/a.iso", "hdc", true);
+	good("phy:/dev/a,xvda:disk,r", "/dev/a", "xvda", true);
 	good("/a,raw,xvda,ro,direct-io-safe,no-discard", "/a", "xvda", true);
 	ck_assert(s.direct_io_safe && s.no_discard);
 	good("vdev=d0p3,target=/a,b,c=d", "/a,b,c=d", "d0p3", false);
@@ -106,6 +110,9 @@ START_TEST(refusals)
 	bad("/a,raw,xvda,backend=disks", -ENOSYS, "backend");
 	bad(",raw,hdc", -EINVAL, "no target");
 	bad("/a,raw,hdc,rw,cdrom", -EINVAL, "read-only");
+	bad("/a,raw,xvdb:tape,r", -EINVAL, "devtype");
+	bad("/a,raw,ioemu:,r", -EINVAL, "vdev");
+	bad("/a,raw,xvda:ioemu:xvdb,r", -EINVAL, "devtype");
 	bad("/a\n,raw,hdc", -EINVAL, "control");
 }
 END_TEST

@@ -250,7 +250,7 @@ START_TEST(test_config)
 	ck_assert_int_eq(pvctl_config_new(&c, &err), 0);
 	ck_assert_int_eq(pvctl_config_set_str(c, "name", "web1", &err), 0);
 	ck_assert_int_eq(pvctl_config_set_list(c, "vif", two, 2, &err), 0);
-	ck_assert_int_eq(vif_plan(NULL, c, &err), 0);
+	ck_assert_int_eq(vif_plan(NULL, NULL, c, &err), 0);
 	ck_assert(strstr(pvctl_config_get_item(c, "vif", 0), "link=user,devid=0,mac=00:16:3e:"));
 	ck_assert(strstr(pvctl_config_get_item(c, "vif", 1), "link=switch,devid=1,mac=00:16:3e:"));
 	pvctl_config_free(c);

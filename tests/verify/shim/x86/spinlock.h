@@ -5,6 +5,7 @@
  */
 #ifndef X86_SPINLOCK_H
 #define X86_SPINLOCK_H
+#include "x86/debug.h"
 #include "lib/types.h"
 
 typedef struct { volatile uint32_t holder; } spinlock_t;

@@ -1,0 +1,85 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# A machine that stands still for a while (here: QEMU is stopped) kills nothing: clients are told, and then all goes on.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib-block.sh"
+
+if ! block_guest; then
+	skip "a slow machine" "there is no xen-blkfront.ko for the guest's kernel"
+	done_testing
+	exit
+fi
+alive() { kill -0 "$1" 2>/dev/null && ! grep -q '^State:.*Z' "/proc/$1/status" 2>/dev/null; }
+flushed() { console_log writer | tr -d '\r' | sed -n "s/^FLUSHED 7 \([0-9]*\)\$/\1/p" | tail -n 1; }
+silent() { [ "$(node_pid silent_ns)" -gt 0 ]; }
+event() { grep -q "$1" "$W/events"; }
+# Within SECONDS, counted with room for a busy host, it says what is the matter.
+told() {
+	local seconds=$1
+	shift
+	timeout "$seconds" "$PVCTL" "$@"
+}
+truncate -s 128M "$W/disk.img"
+
+t "node start" pvctl node start --memory 512 --slow-after 2
+q=$(qemu_pid) d=$(daemon_pid)
+pvctl events >"$W/events" &
+listener=$!
+t "a domain that writes" pvctl create -q "$(linux writer "insmod+/lib/modules/xen-blkfront.ko;sleep+1;blkprobe+durable+/dev/xvda+7+" \
+	"disk=[\"$W/disk.img,raw,xvda,rw\"]")"
+t "one beside it" pvctl create -q "$(config idle)"
+t "it is up" eventually 120 console_has idle 'guest-init: up'
+t "it writes" eventually 120 eval "[ -n \"\$(flushed)\" ]"
+
+kill -STOP "$q"
+t "that is noticed" eventually 30 silent
+refused "a list says so" 1 'has not answered for [0-9]+ s: QEMU .*stopped, or the host is overloaded' told 30 list
+refused "and what would change something" 1 'has not answered for' told 30 pause idle
+refused "creation" '*' 'has not answered for' told 30 create -q -p "$(config late)"
+t "node info says so" eval "pvctl node info | grep -q 'has not answered for' && pvctl node info | grep -q '^state *: slow'"
+t "an event says so" eventually 5 event node-slow
+sleep 3
+t "nothing was killed" eval "alive $q && alive $d && ! event node-down && ! event destroyed"
+kill -CONT "$q"
+t "it is back" eventually 60 event node-back
+t "node info says so, too" eval "pvctl node info | grep -q '^state *: running'"
+t "both are there" eval "pvctl domid writer && pvctl domid idle && ! pvctl domid late"
+n=$(flushed)
+t "the writer goes on" eventually 60 eval "[ \$(flushed) -gt ${n:-0} ]"
+t "the other, too" eval "pvctl pause idle && pvctl unpause idle"
+t "nothing came of what was refused" eval "[ \$(grep -c ' paused ' '$W/events') -eq 1 ] && [ \$(pvctl list | wc -l) -eq \$(pvctl list | grep -cE '^(Name|Domain-0|writer|idle) ') ]"
+t "the writer is destroyed" pvctl destroy writer
+n=$(flushed)
+t "all ${n:-} flushed blocks are there" "$PROBE" verify "$W/disk.img" 7 "${n:-none}"
+
+# Many short stops, below and above what is called slow.
+for _ in 1 2 3 4 5; do
+	kill -STOP "$q"
+	sleep 0.$((RANDOM % 10))
+	kill -CONT "$q"
+	pvctl list >/dev/null || not_ok "a list between stops"
+done
+ok "short stops go unnoticed"
+
+kill -STOP "$q"
+t "slow again" eventually 30 silent
+t "a node that is slow can be stopped" told 20 node stop --force
+t "QEMU is gone" eventually 10 eval "! alive $q"
+t "so is the daemon" eventually 10 eval "! alive $d"
+wait $listener
+t "nothing is left" eval "[ -z \"\$(ls -A '$PVCTL_RUN_DIR')\" ]"
+
+t "the node starts again" pvctl node start --memory 512 --slow-after 2
+q=$(qemu_pid) d=$(daemon_pid)
+kill -STOP "$q"
+t "slow" eventually 30 silent
+kill -KILL "$q"
+t "its death is found" eventually 10 eval "! alive $d"
+t "and named" grep -q 'the node is down: .*QEMU' "$PVCTL_STATE_DIR/default/daemon.log"
+t "once more" pvctl node start --memory 512 --slow-after 2
+q=$(qemu_pid) d=$(daemon_pid)
+kill -STOP "$q"
+t "slow" eventually 30 silent
+kill -TERM "$d"
+t "a daemon whose node is slow ends when it is told to" eventually 10 eval "! alive $d && ! alive $q"
+done_testing
