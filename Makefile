@@ -22,6 +22,7 @@ include mk/lib.mk
 include mk/bootloader.mk
 include mk/daemon.mk
 include mk/p9.mk
+include mk/jail.mk
 include mk/usernet.mk
 include mk/cli.mk
 -include mk/tests.mk

@@ -22,6 +22,8 @@ install: all
 	$(Q)$(INSTALL) -m 755 $(O)/pvctld/pvctld $(D)$(LIBEXECDIR)/pvctld
 	$(Q)$(INSTALL) -m 755 $(O)/pvctl-bootloader $(D)$(LIBEXECDIR)/pvctl-bootloader
 	$(Q)$(INSTALL) -m 755 $(O)/pvctl-usernet $(D)$(LIBEXECDIR)/pvctl-usernet
+	$(Q)$(INSTALL) -m 755 $(O)/pvctl-jail $(D)$(LIBEXECDIR)/pvctl-jail
+	$(Q)$(INSTALL) -m 644 $(O)/pvctl-jail.so $(D)$(LIBEXECDIR)/pvctl-jail.so
 	$(Q)$(INSTALL) -m 755 $(O)/pvctl-p9 $(D)$(LIBEXECDIR)/pvctl-p9
 	$(Q)$(INSTALL) -m 644 $(O)/pvctl-p9-jail.so $(D)$(LIBEXECDIR)/pvctl-p9-jail.so
 	$(Q)$(INSTALL) -m 644 $(O)/xen-like-hv.elf $(D)$(LIBEXECDIR)/xen-like-hv.elf
@@ -42,7 +44,7 @@ uninstall:
 	$(Q)rm -f $(D)$(BINDIR)/pvctl $(D)$(LIBDIR)/libpvctl.so.0 $(D)$(LIBDIR)/libpvctl.so $(D)$(LIBDIR)/libpvctl.a \
 		$(D)$(INCLUDEDIR)/libpvctl.h $(D)$(LIBDIR)/pkgconfig/libpvctl.pc $(D)$(COMPLETIONDIR)/pvctl \
 		$(foreach f,$(INSTALL_MAN),$(D)$(MANDIR)/man$(patsubst .%,%,$(suffix $(f)))/$(notdir $(f)))
-	$(Q)rm -f $(addprefix $(D)$(LIBEXECDIR)/,pvctld pvctl-bootloader pvctl-usernet pvctl-p9 pvctl-p9-jail.so xen-like-hv.elf)
+	$(Q)rm -f $(addprefix $(D)$(LIBEXECDIR)/,pvctld pvctl-bootloader pvctl-usernet pvctl-jail pvctl-jail.so pvctl-p9 pvctl-p9-jail.so xen-like-hv.elf)
 	$(Q)rm -f $(addprefix $(D)$(DOCDIR)/,$(INSTALL_DOC)) $(addprefix $(D)$(DOCDIR)/examples/,$(notdir $(INSTALL_EXAMPLES)))
 	-$(Q)rmdir $(D)$(LIBEXECDIR) $(D)$(DOCDIR)/examples $(D)$(DOCDIR) 2>/dev/null || true
 .PHONY: install uninstall

@@ -122,6 +122,8 @@ static void json_node(struct json *j, const struct pvctl_node_info *n)
 	json_u64(j, "qemu_resident_bytes", n->qemu_resident_bytes);
 	json_u64(j, "host_available_bytes", n->host_available_bytes);
 	json_u64(j, "silent_ns", n->silent_ns);
+	json_str(j, "qemu_confinement", n->qemu_confinement);
+	json_str(j, "daemon_confinement", n->daemon_confinement);
 	json_str(j, "store_socket", n->store_socket);
 	json_str(j, "state_dir", n->state_dir);
 }
@@ -199,6 +201,8 @@ static int info_run(const struct command *cmd, const struct parsed *in)
 		       "qemu_resident", n.qemu_resident_bytes / MIB);
 		printf("%-23s: %" PRIu64 "\n%-23s: %u\n", "host_available", n.host_available_bytes / MIB,
 		       "overcommit", n.overcommit);
+		printf("%-23s: %s\n%-23s: %s\n", "qemu_confinement", n.qemu_confinement,
+		       "daemon_confinement", n.daemon_confinement);
 	}
 	printf("%-23s: %s\n%-23s: %u\n", "accel", n.accel, "domains", n.domains);
 	printf("%-23s: %" PRIu64 "\n", "uptime", n.uptime_ns / UINT64_C(1000000000));

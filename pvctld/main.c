@@ -6,6 +6,7 @@
 #include "libpvctl/src/util/paths.h"
 #include "pvctld/base/log.h"
 #include "pvctld/core/daemon.h"
+#include "pvctld/core/privileges.h"
 #include "pvctld/node/node.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -261,8 +261,7 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return 2;
 	}
-	/* Nothing that is started from here has a use for set-user-ID programs. */
-	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	privileges_drop();
 	/* Several descriptors for each domain and viewer. */
 	if (!getrlimit(RLIMIT_NOFILE, &rl)) {
 		rl.rlim_cur = rl.rlim_max;

@@ -83,6 +83,8 @@ struct pvctl_node_info {
 	uint64_t qemu_resident_bytes;  /* QEMU's resident set, with what it has mapped of these */
 	uint64_t host_available_bytes; /* what the host, or the daemon's control group, can give yet; 0: unknown */
 	uint64_t silent_ns;            /* not 0: so long has the hypervisor not answered (QEMU is stopped, or the host overloaded) */
+	char qemu_confinement[120];    /* what is in force: see docs/threat-model.md */
+	char daemon_confinement[120];
 };
 PVCTL_API int pvctl_node_start(const struct pvctl_node_start_opts *opts, struct pvctl_error *err) PVCTL_CHECK; /* -EEXIST: runs already */
 /* Ends it, and its domains at once. timeout_ms: 0 is 30 s; name NULL: "default". -ENOENT: it does not run; -ETIMEDOUT: it still does. */

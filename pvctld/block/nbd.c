@@ -78,10 +78,7 @@ static void read_log(struct blk_nbd *n)
 
 static void explain(struct blk_nbd *n, int status, char *why, size_t len)
 {
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 126)
-		snprintf(why, len, "qemu-nbd is not installed (Debian: apt install qemu-utils), which format %s needs",
-			 disk_format_name(n->spec.format));
-	else if (WIFSIGNALED(status))
+	if (WIFSIGNALED(status))
 		snprintf(why, len, "qemu-nbd was killed by signal %d%s%s", WTERMSIG(status), n->said[0] ? ": " : "", n->said);
 	else
 		snprintf(why, len, "qemu-nbd ended with status %d%s%s", WEXITSTATUS(status), n->said[0] ? ": " : "", n->said);

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * qemu-nbd, confined: it reads what guests and strangers wrote. Only
+ * qemu-nbd, confined (see jail/jail.h): it reads what guests and strangers wrote. Only
  * async-signal-safe calls after fork, as the daemon has threads.
  */
+#include "libpvctl/src/util/paths.h"
 #include "pvctld/base/log.h"
 #include "pvctld/block/nbd.h"
+#include "pvctld/core/program.h"
+#include "pvctld/jail/jail.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -24,6 +27,7 @@
 #define MAX_FILTER 4096u
 #define MEMORY_LIMIT (4ull << 30)
 
+/* Where pvctl-jail is not there. */
 static const int denied[] = {
 	SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev), SCMP_SYS(mount), SCMP_SYS(umount2),
 	SCMP_SYS(pivot_root), SCMP_SYS(chroot), SCMP_SYS(setns), SCMP_SYS(unshare), SCMP_SYS(bpf), SCMP_SYS(keyctl),
@@ -80,11 +84,11 @@ static void pid_text(char *buf, pid_t pid)
 	*buf = '\0';
 }
 
-static void __attribute__((noreturn)) child(const char *const *argv, pid_t parent, int listener, int log,
-					    const struct sock_fprog *filter, const char *path_env)
+static void __attribute__((noreturn)) child(const char *file, const char *const *argv, pid_t parent, int listener, int log,
+					    const struct sock_fprog *filter, const char *libraries)
 {
 	char pid[40] = "LISTEN_PID=";
-	const char *env[] = { pid, "LISTEN_FDS=1", "LC_ALL=C", path_env, NULL };
+	const char *env[] = { pid, "LISTEN_FDS=1", "LC_ALL=C", libraries, NULL };
 	sigset_t none;
 	int null;
 
@@ -105,35 +109,67 @@ static void __attribute__((noreturn)) child(const char *const *argv, pid_t paren
 	limit(RLIMIT_AS, MEMORY_LIMIT);
 	limit(RLIMIT_NOFILE, 256);
 	pid_text(pid, getpid());
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, filter))
+	/* The jail has a filter of its own. */
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || (filter && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, filter)))
 		_exit(125);
-	execvpe(argv[0], (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)env);
-	_exit(errno == ENOENT ? 126 : 127);
+	execve(file, (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)env);
+	_exit(127);
+}
+
+#define JAIL_ARGS 10
+
+/* Returns how many. The names in front of the program's own arguments are pvctl-jail's. */
+static unsigned int put_jail(const struct disk_spec *s, const char **argv)
+{
+	const char *const args[JAIL_ARGS] = { JAIL_TOOL, "nbd", "--open", "0=/dev/null", "--env", "LISTEN_FDS=1",
+					      s->readonly ? "--image-ro" : "--image", s->target, "--", NULL };
+	unsigned int n = 0;
+
+	for (; args[n]; n++)
+		argv[n] = args[n];
+	return n;
+}
+
+static pid_t start(const struct disk_spec *s, const char *program, int listener, int log, const struct sock_fprog *filter)
+{
+	const char *own[] = {
+		program, "--format", disk_format_driver(s->format), s->direct_io_safe ? "--cache=none" : "--cache=writeback",
+		"--aio=threads", s->no_discard ? "--discard=ignore" : "--discard=unmap", "--shared=1", "--export-name=",
+		s->readonly ? "--read-only" : "--", s->readonly ? "--" : s->target, s->readonly ? s->target : NULL, NULL,
+	};
+	const char *argv[JAIL_ARGS + sizeof(own) / sizeof(own[0])], *path = getenv("LD_LIBRARY_PATH");
+	char tool[600], libraries[1024] = "LD_LIBRARY_PATH=";
+	bool jail = !paths_find_tool(JAIL_TOOL, tool, sizeof(tool));
+	pid_t parent = getpid(), pid;
+
+	memcpy(argv + (jail ? put_jail(s, argv) : 0), own, sizeof(own));
+	if (path && strlen(path) < sizeof(libraries) - 20)
+		strcat(libraries, path);
+	pid = fork();
+	if (!pid)
+		child(jail ? tool : program, argv, parent, listener, log, jail ? NULL : filter, libraries);
+	return pid;
 }
 
 pid_t nbd_spawn(const struct disk_spec *s, int listener, int log, struct pvctl_error *err)
 {
-	const char *argv[] = {
-		"qemu-nbd", "--format", disk_format_driver(s->format), s->direct_io_safe ? "--cache=none" : "--cache=writeback",
-		"--aio=threads", s->no_discard ? "--discard=ignore" : "--discard=unmap", "--shared=1", "--export-name=",
-		s->readonly ? "--read-only" : "--", s->readonly ? "--" : s->target, s->readonly ? s->target : NULL, NULL,
-	};
 	struct sock_filter *buf = malloc(MAX_FILTER * sizeof(*buf));
-	const char *path = getenv("PATH");
 	struct sock_fprog filter;
-	char path_env[1024];
-	pid_t parent = getpid(), pid;
+	char program[512];
+	pid_t pid;
 	int rc;
 
-	snprintf(path_env, sizeof(path_env), "PATH=%s", path ? path : "/usr/bin:/bin");
+	if (!program_find("qemu-nbd", program, sizeof(program))) {
+		free(buf);
+		return fail(err, -ENOENT, "qemu-nbd is not installed (Debian: apt install qemu-utils), which format %s needs",
+			    disk_format_name(s->format));
+	}
 	rc = buf ? make_filter(buf, &filter) : -ENOMEM;
 	if (rc) {
 		free(buf);
 		return fail(err, rc, "disk \"%.600s\": the system call filter for qemu-nbd: %s", s->target, strerror(-rc));
 	}
-	pid = fork();
-	if (!pid)
-		child(argv, parent, listener, log, &filter, path_env);
+	pid = start(s, program, listener, log, &filter);
 	rc = errno;
 	free(buf);
 	return pid > 0 ? pid : fail(err, -EIO, "disk \"%.600s\": fork: %s", s->target, strerror(rc));

@@ -5,9 +5,11 @@
 #include "pvctld/client/stop.h"
 #include "pvctld/console/console.h"
 #include "pvctld/core/daemon.h"
+#include "pvctld/core/privileges.h"
 #include "pvctld/domain/domains.h"
 #include "pvctld/domain/events.h"
 #include "pvctld/node/backing.h"
+#include "pvctld/node/confine.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -177,6 +179,8 @@ static void node_info(struct ctl_conn *c)
 	i.domains = dom_count(d);
 	i.silent_ns = d->mbox.slow ? d->mbox.silent_ns : 0;
 	backing_describe(d, &i);
+	confine_describe(d->node.confined, i.qemu_confinement, sizeof(i.qemu_confinement));
+	privileges_describe(i.daemon_confinement, sizeof(i.daemon_confinement));
 	snprintf(i.name, sizeof(i.name), "%s", d->opt.node);
 	memcpy(i.accel, d->node.accel, sizeof(i.accel));
 	snprintf(i.store_socket, sizeof(i.store_socket), "%.199s", d->store_path);

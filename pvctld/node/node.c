@@ -4,6 +4,7 @@
 #include "pvctld/base/log.h"
 #include "pvctld/core/daemon.h"
 #include "pvctld/node/backing.h"
+#include "pvctld/node/confine.h"
 #include "pvctld/node/giveback.h"
 #include "pvctld/node/hvlog.h"
 #include <errno.h>
@@ -35,6 +36,23 @@ void node_kill(struct node *n)
 		kill(n->qemu_pid, SIGKILL);
 		reap(n);
 	}
+}
+
+/* Said before QEMU's first instruction, and so before the hypervisor's. */
+static int check_jail(struct node *n, struct pvctl_error *err)
+{
+	char text[160];
+
+	if (n->jail_fd >= 0) {
+		n->confined = confine_state(n->jail_fd);
+		close(n->jail_fd);
+		n->jail_fd = -1;
+		if (!n->confined)
+			return fail(err, -EIO, "QEMU runs without having entered its jail");
+	}
+	confine_describe(n->confined, text, sizeof(text));
+	log_line("QEMU is confined by: %s", text);
+	return 0;
 }
 
 static int check_identity(const struct daemon *d, struct pvctl_error *err)
@@ -101,6 +119,7 @@ int node_start(struct daemon *d, struct pvctl_error *err)
 	close(iv_fd);
 	if (!rc)
 		rc = wait_ready(d, err);
+	rc = rc ? rc : check_jail(n, err);
 	if (!rc)
 		log_line("node %s: %s, %u CPUs, %llu MiB, QEMU is process %d", d->opt.node, n->accel,
 			 n->shared->nr_cpus, (unsigned long long)n->ram_bytes >> 20, (int)n->qemu_pid);
@@ -193,6 +212,7 @@ void node_fini(struct daemon *d)
 	loop_fd_del(&d->loop, &n->done);
 	loop_fd_del(&d->loop, &n->log);
 	close_fd(&n->qemu_pidfd);
+	close_fd(&n->jail_fd);
 	close_fd(&n->iv_sock);
 	close_fd(&n->shm_fd);
 	for (unsigned int i = 0; i < NODE_NR_VECTORS; i++) {

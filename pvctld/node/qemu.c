@@ -2,9 +2,13 @@
 /* Starting QEMU as the machine of a node, and telling why it did not start. */
 #include "pvctld/base/log.h"
 #include "pvctld/core/daemon.h"
+#include "pvctld/jail/jail.h"
+#include "pvctld/node/confine.h"
 #include "pvctld/node/node.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,7 +22,7 @@
 #include <unistd.h>
 
 #define QEMU_MIN QEMU_VERSION(7, 0)
-#define MAX_ARGS 64
+#define MAX_ARGS 96
 
 /* /dev/kvm that opens is no proof: there are machines without vmx and svm where it does. */
 static bool kvm_usable(void)
@@ -157,7 +161,7 @@ static const char *tcg_cpu(const struct daemon *d)
 	return smap ? "max,-la57" : "max,-smap,-la57";
 }
 
-static void build_machine(struct daemon *d, struct args *a, int iv_fd)
+static void build_machine(struct daemon *d, struct args *a, const struct confine *c, int iv_fd)
 {
 	const struct node *n = &d->node;
 	bool kvm = !strcmp(n->accel, "kvm");
@@ -181,8 +185,11 @@ static void build_machine(struct daemon *d, struct args *a, int iv_fd)
 	arg(a, "-m");
 	argf(a, "%lluM", (unsigned long long)(n->ram_bytes >> 20));
 	arg(a, "-object");
-	argf(a, "memory-backend-file,id=ram,size=%llu,mem-path=/proc/self/fd/%d,share=on",
-	     (unsigned long long)n->ram_bytes, n->ram_fd);
+	if (c->on)
+		argf(a, "memory-backend-file,id=ram,size=%llu,mem-path=" JAIL_RAM ",share=on", (unsigned long long)n->ram_bytes);
+	else
+		argf(a, "memory-backend-file,id=ram,size=%llu,mem-path=/proc/self/fd/%d,share=on",
+		     (unsigned long long)n->ram_bytes, n->ram_fd);
 	arg(a, "-chardev");
 	argf(a, "socket,id=iv,fd=%d", iv_fd);
 	arg(a, "-device");
@@ -191,12 +198,42 @@ static void build_machine(struct daemon *d, struct args *a, int iv_fd)
 	arg(a, "isa-debug-exit,iobase=0xf4,iosize=4");
 }
 
-static void build_args(struct daemon *d, struct args *a, int iv_fd, int serial_fd)
+static void build_jail(const struct node *n, struct args *a, const struct confine *c, int serial_fd)
+{
+	const char *const copies[] = { c->hv, c->rom, c->option_rom, c->module };
+
+	arg(a, JAIL_TOOL);
+	arg(a, c->kvm_fd >= 0 ? "kvm" : "tcg");
+	arg(a, "--status");
+	argf(a, "%d", c->said[1]);
+	arg(a, "--open");
+	argf(a, "%d=" JAIL_RAM, n->ram_fd);
+	arg(a, "--open");
+	argf(a, "%d=" JAIL_SERIAL, serial_fd);
+	if (c->kvm_fd >= 0) {
+		arg(a, "--open");
+		argf(a, "%d=/dev/kvm", c->kvm_fd);
+	}
+	for (unsigned int i = 0; i < sizeof(copies) / sizeof(copies[0]); i++)
+		if (copies[i][0]) {
+			arg(a, "--copy");
+			arg(a, copies[i]);
+		}
+	if (c->module[0]) {
+		arg(a, "--env");
+		argf(a, "QEMU_MODULE_DIR=%.*s", (int)(strrchr(c->module, '/') - c->module), c->module);
+	}
+	arg(a, "--");
+}
+
+static void build_args(struct daemon *d, struct args *a, const struct confine *c, int iv_fd, int serial_fd)
 {
 	const char *extra = d->opt.hv_cmdline ? d->opt.hv_cmdline : "";
 
 	memset(a, 0, sizeof(*a));
-	arg(a, qemu_program(d));
+	if (c->on)
+		build_jail(&d->node, a, c, serial_fd);
+	arg(a, c->program);
 	arg(a, "-name");
 	argf(a, "pvctl-%s", d->opt.node);
 	arg(a, "-nodefaults");
@@ -204,17 +241,20 @@ static void build_args(struct daemon *d, struct args *a, int iv_fd, int serial_f
 	arg(a, "-display");
 	arg(a, "none");
 	arg(a, "-no-reboot");
-	build_machine(d, a, iv_fd);
+	build_machine(d, a, c, iv_fd);
 	arg(a, "-sandbox");
 	arg(a, "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
 	arg(a, "-bios");
-	arg(a, "qboot.rom");
+	arg(a, c->on ? c->rom : "qboot.rom");
 	arg(a, "-kernel");
-	arg(a, d->opt.hv_path);
+	arg(a, c->on ? c->hv : d->opt.hv_path);
 	arg(a, "-append");
 	argf(a, "epoch_ns=%llu%s%s", (unsigned long long)now_unix_ns(), *extra ? " " : "", extra);
 	arg(a, "-chardev");
-	argf(a, "file,id=serial,path=/proc/self/fd/%d,append=on", serial_fd);
+	if (c->on)
+		arg(a, "file,id=serial,path=" JAIL_SERIAL ",append=on");
+	else
+		argf(a, "file,id=serial,path=/proc/self/fd/%d,append=on", serial_fd);
 	arg(a, "-serial");
 	arg(a, "chardev:serial");
 	a->v[a->n] = NULL;
@@ -241,8 +281,25 @@ static void close_others(const int *keep, unsigned int nr)
 			close(fd);
 }
 
-static void __attribute__((noreturn)) child(struct args *a, pid_t parent, int log, const int *keep, unsigned int nr)
+/* Without pvctl-jail: what can be had without anything prepared. A file of the host's it may read as who it is. */
+static void confine_a_little(void)
 {
+	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[2];
+
+	memset(none, 0, sizeof(none));
+	if (unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS))
+		(void)unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS);
+	if (syscall(SYS_capset, &h, none))
+		_exit(127);
+}
+
+/* The caller's environment is none of its business, but for where its libraries are. */
+static void __attribute__((noreturn)) child(const struct confine *c, char *libraries, struct args *a, pid_t parent, int log,
+					    const int *keep, unsigned int nr)
+{
+	const char *file = c->on ? c->tool : c->program;
+	char *const env[] = { libraries, NULL };
 	sigset_t none;
 	int null;
 
@@ -256,11 +313,14 @@ static void __attribute__((noreturn)) child(struct args *a, pid_t parent, int lo
 	if (null < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0)
 		_exit(127);
 	for (unsigned int i = 0; i < nr; i++)
-		(void)fcntl(keep[i], F_SETFD, 0);
+		if (keep[i] >= 0)
+			(void)fcntl(keep[i], F_SETFD, 0);
 	close_others(keep, nr);
-	execvp(a->v[0], (char *const *)a->v);
-	dprintf(2, "cannot run %s: %s\n", a->v[0], strerror(errno));
-	_exit(errno == ENOENT ? 126 : 127);
+	if (!c->on)
+		confine_a_little();
+	execve(file, (char *const *)(uintptr_t)a->v, env);
+	dprintf(2, "cannot run %s: %s\n", file, strerror(errno));
+	_exit(127);
 }
 
 static int open_log(const struct daemon *d, const char *name, struct pvctl_error *err)
@@ -277,10 +337,24 @@ static int open_log(const struct daemon *d, const char *name, struct pvctl_error
 	return fd;
 }
 
-int qemu_spawn(struct daemon *d, int iv_fd, struct pvctl_error *err)
+static void spawned(struct daemon *d, struct args *a, struct confine *c, int iv_fd, int serial, int log)
+{
+	const int keep[] = { d->node.ram_fd, iv_fd, serial, c->kvm_fd, c->said[1] };
+	const char *path = getenv("LD_LIBRARY_PATH");
+	pid_t parent = getpid();
+	char libraries[1024] = "LC_ALL=C";
+
+	if (path && strlen(path) < sizeof(libraries) - 20)
+		snprintf(libraries, sizeof(libraries), "LD_LIBRARY_PATH=%s", path);
+	build_args(d, a, c, iv_fd, serial);
+	d->node.qemu_pid = a->oom ? -1 : fork();
+	if (!d->node.qemu_pid)
+		child(c, libraries, a, parent, log, keep, sizeof(keep) / sizeof(keep[0]));
+}
+
+static int spawn(struct daemon *d, struct confine *c, int iv_fd, struct pvctl_error *err)
 {
 	struct node *n = &d->node;
-	pid_t parent = getpid();
 	struct args a;
 	int serial, log, rc = 0;
 
@@ -292,13 +366,7 @@ int qemu_spawn(struct daemon *d, int iv_fd, struct pvctl_error *err)
 		close(serial);
 		return log;
 	}
-	build_args(d, &a, iv_fd, serial);
-	n->qemu_pid = a.oom ? -1 : fork();
-	if (!n->qemu_pid) {
-		const int keep[] = { n->ram_fd, iv_fd, serial };
-
-		child(&a, parent, log, keep, 3);
-	}
+	spawned(d, &a, c, iv_fd, serial, log);
 	if (n->qemu_pid < 0) {
 		rc = fail(err, -EIO, "fork: %s", strerror(errno));
 		n->qemu_pid = 0;
@@ -311,6 +379,22 @@ int qemu_spawn(struct daemon *d, int iv_fd, struct pvctl_error *err)
 		free(a.owned[i]);
 	close(serial);
 	close(log);
+	return rc;
+}
+
+int qemu_spawn(struct daemon *d, int iv_fd, struct pvctl_error *err)
+{
+	struct confine c;
+	int rc = confine_find(&c, qemu_program(d), d->opt.hv_path, !strcmp(d->node.accel, "kvm"), err);
+
+	if (rc)
+		return rc;
+	rc = spawn(d, &c, iv_fd, err);
+	if (!rc && c.on) {
+		d->node.jail_fd = c.said[0];
+		c.said[0] = -1;
+	}
+	confine_close(&c);
 	return rc;
 }
 
@@ -347,9 +431,6 @@ int qemu_explain(struct daemon *d, int status, struct pvctl_error *err)
 	char own[120], hv[120];
 	unsigned int version;
 
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 126)
-		return fail(err, -ENOENT, "%.150s not found: install QEMU for x86 (Debian: apt install qemu-system-x86)",
-			    qemu_program(d));
 	version = qemu_version(d);
 	if (version && version < QEMU_MIN)
 		return fail(err, -ENOSYS, "QEMU %u is too old: version %u or later is needed", version / 100, QEMU_MIN / 100);

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* Before the first frame of the guest: Internet sockets and time are all that is left. */
 #include "libpvctl/src/util/refused.h"
+#include "pvctld/jail/jail.h"
 #include "pvctld/usernet/usernet.h"
 #include <errno.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -27,16 +31,43 @@ static void limit(int what, rlim_t n)
 		_exit(FAILED);
 }
 
+/* Where the host permits: a root directory without anything in it. The network stays the host's, as its sockets are. */
+static void leave_files(bool root)
+{
+	const int flags = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS;
+
+	if (unshare(root ? flags : flags | CLONE_NEWUSER) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("tmpfs", "/proc", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, "size=4k") < 0)
+		return;
+	/* Not only chroot: what is mounted below goes, too. */
+	if (chdir("/proc") < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+		_exit(FAILED);
+}
+
+/* Whether it is root no more. */
+static bool become(uid_t uid)
+{
+	if (setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0) {
+		if (errno != EINVAL && errno != EPERM)
+			_exit(FAILED);
+		return false;
+	}
+	return true;
+}
+
 static void drop_privileges(void)
 {
 	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct none[2];
+	bool root = geteuid() == 0;
 
 	memset(none, 0, sizeof(none));
-	/* In a user namespace that has no nobody, root is dropped to no capabilities. */
-	if (geteuid() == 0 && (setgroups(0, NULL) == 0 || errno == EPERM) &&
-	    setresgid(NOBODY, NOBODY, NOBODY) == 0 && setresuid(NOBODY, NOBODY, NOBODY) < 0 && errno != EINVAL)
+	leave_files(root);
+	if (root && setgroups(0, NULL) < 0 && errno != EPERM)
 		_exit(FAILED);
+	/* In a user namespace that has neither, root is dropped to no capabilities. */
+	if (root && !become(JAIL_UID_BASE + (uid_t)getpid()))
+		(void)become(NOBODY);
 	if (syscall(SYS_capset, &h, none) < 0)
 		_exit(FAILED);
 }

@@ -29,7 +29,7 @@ guest() {
 }
 sum() { md5sum <"$1" | cut -d' ' -f1; }
 json() { python3 -c "import json,sys; d=json.load(sys.stdin); print($1)"; }
-servers() { pgrep -c -u "$(id -u)" -f "qemu-nbd .*$W/" || true; }
+servers() { pgrep -c -f "qemu-nbd .*$W/" || true; }
 
 head -c 8M /dev/urandom >"$W/plain.img"
 want=$(sum "$W/plain.img")
@@ -93,7 +93,7 @@ t "block-detach" pvctl block-detach formats xvdf
 t "its server has ended, and left a sound image" eval "eventually 10 qemu-img check -q -f qcow2 '$W/hot.qcow2'"
 
 # Its server dies: errors in the guest, the others go on.
-pid=$(pgrep -u "$(id -u)" -f "qemu-nbd .*$W/a.vhd")
+pid=$(pgrep -f "qemu-nbd .*$W/a.vhd")
 kill -9 "$pid"
 if eventually 10 eval "grep -q 'disk xvdc disconnected: qemu-nbd was killed' '$PVCTL_STATE_DIR'/default/daemon.log"; then ok "the log says why"; else not_ok "the log says why"; tail "$PVCTL_STATE_DIR"/default/daemon.log; fi
 WAIT=12 guest formats 'dd if=/dev/xvdc of=/dev/null bs=4k count=1 iflag=direct || echo failed; dd if=/dev/xvdd bs=1M count=8 2>/dev/null | md5sum' >"$W/after"

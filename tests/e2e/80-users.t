@@ -24,7 +24,7 @@ fi
 # The build tree may lie where others must not look.
 chmod 755 "$W"
 mkdir -m 755 "$W/bin" "$H"
-cp "$O/pvctl/pvctl" "$O/pvctld/pvctld" "$O/xen-like-hv.elf" "$O/libpvctl.so.0" "$KERNEL" "$RAMDISK" "$W/bin/"
+cp "$O/pvctl/pvctl" "$O/pvctld/pvctld" "$O/pvctl-jail" "$O/pvctl-jail.so" "$O/xen-like-hv.elf" "$O/libpvctl.so.0" "$KERNEL" "$RAMDISK" "$W/bin/"
 chmod 755 "$W"/bin/*
 KERNEL=$W/bin/$(basename "$KERNEL") RAMDISK=$W/bin/$(basename "$RAMDISK")
 for u in $UID1 $UID2; do

@@ -8,6 +8,7 @@
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/json.h"
+#include "util/paths.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -39,28 +40,66 @@ static void limit(int what, rlim_t value)
 	(void)setrlimit((__rlimit_resource_t)what, &l);
 }
 
-/* Only async-signal-safe calls: the caller may have threads. */
-static void __attribute__((noreturn)) run(const char *path, const char *driver, int out, int errors)
+/* How qemu-img is run: in the jail that is qemu-nbd's as well, where it has this image and no other file. */
+struct command {
+	char jail[400];    /* pvctl-jail, or "": not installed, and qemu-img runs as the caller */
+	char program[400];
+	char image[DISK_TARGET_MAX + 16]; /* "FD=PATH" */
+	int fd;
+};
+#define IMAGE_FD 5
+
+/* By its path, as the jail looks for none. */
+static bool find_qemu_img(char *ret, size_t size)
 {
-	const char *argv[] = { "qemu-img", "info", "--force-share", "--output=json", "--format", driver, "--", path, NULL };
+	const char *path = getenv("PATH"), *end;
+
+	for (path = path && *path ? path : "/usr/bin:/bin"; *path; path = *end ? end + 1 : end) {
+		end = path + strcspn(path, ":");
+		if (path[0] == '/' && snprintf(ret, size, "%.*s/qemu-img", (int)(end - path), path) < (int)size && !access(ret, X_OK))
+			return true;
+	}
+	return false;
+}
+
+static int prepare(struct command *c, const char *path, const char *driver, struct pvctl_error *err)
+{
+	if (!find_qemu_img(c->program, sizeof(c->program)))
+		return err_set(err, -ENOENT, PVCTL_ORIGIN_LIB, "qemu-img is not installed (Debian: apt install qemu-utils), which "
+		               "disks of format %s need", driver);
+	if (paths_find_tool("pvctl-jail", c->jail, sizeof(c->jail)))
+		c->jail[0] = '\0';
+	snprintf(c->image, sizeof(c->image), "%d=%s", IMAGE_FD, path);
+	/* O_NONBLOCK: a FIFO must not hold it up. */
+	c->fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	return c->fd < 0 ? err_os(err, errno, "disk \"%.100s\"", path) : 0;
+}
+
+/* Only async-signal-safe calls: the caller may have threads. */
+static void __attribute__((noreturn)) run(const struct command *c, const char *path, const char *driver, int out, int errors)
+{
+	const char *argv[] = { "pvctl-jail", "nbd", "--open", "0=/dev/null", "--open", c->image, "--", c->program, "info",
+			       "--force-share", "--output=json", "--format", driver, "--", path, NULL };
+	const char *const *own = c->jail[0] ? argv : argv + 7;
+	int null = open("/dev/null", O_RDWR), image = fcntl(c->fd, F_DUPFD, 10);
 	sigset_t none;
-	int null = open("/dev/null", O_RDONLY);
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	out = fcntl(out, F_DUPFD, 10);
 	errors = fcntl(errors, F_DUPFD, 10);
-	if (null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(errors, 2) < 0)
+	if (null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(errors, 2) < 0 || dup2(image, IMAGE_FD) < 0)
 		_exit(127);
-	(void)close_range(3, ~0u, 0);
+	(void)close_range(3, IMAGE_FD - 1, 0);
+	(void)close_range(IMAGE_FD + 1, ~0u, 0);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	limit(RLIMIT_CORE, 0);
 	limit(RLIMIT_CPU, TIME_MS / 1000);
 	limit(RLIMIT_AS, MEMORY_LIMIT);
 	limit(RLIMIT_FSIZE, 0);
-	execvp(argv[0], (char *const *)(uintptr_t)argv);
-	_exit(errno == ENOENT ? 126 : 127);
+	execv(c->jail[0] ? c->jail : c->program, (char *const *)(uintptr_t)own);
+	_exit(127);
 }
 
 static long long now_ms(void)
@@ -111,20 +150,28 @@ static int describe(const char *path, const char *driver, char *text, struct pvc
 {
 	char said[200] = "", *texts[2] = { text, said };
 	const size_t max[2] = { MAX_TEXT, sizeof(said) - 1 };
-	int out[2], errors[2], status = 0;
+	int out[2], errors[2], status = 0, rc;
+	struct command c;
 	pid_t pid;
 	bool done;
 
-	if (pipe2(out, O_CLOEXEC))
+	rc = prepare(&c, path, driver, err);
+	if (rc)
+		return rc;
+	if (pipe2(out, O_CLOEXEC)) {
+		close(c.fd);
 		return err_os(err, errno, "pipe");
+	}
 	if (pipe2(errors, O_CLOEXEC)) {
+		close(c.fd);
 		close(out[0]);
 		close(out[1]);
 		return err_os(err, errno, "pipe");
 	}
 	pid = fork();
 	if (!pid)
-		run(path, driver, out[1], errors[1]);
+		run(&c, path, driver, out[1], errors[1]);
+	close(c.fd);
 	close(out[1]);
 	close(errors[1]);
 	text[0] = '\0';
@@ -139,9 +186,6 @@ static int describe(const char *path, const char *driver, char *text, struct pvc
 		return err_os(err, EAGAIN, "fork");
 	if (!done || WIFSIGNALED(status))
 		return bad(path, err, "qemu-img did not come to an end with it within its limits");
-	if (WEXITSTATUS(status) == 126)
-		return err_set(err, -ENOENT, PVCTL_ORIGIN_LIB, "qemu-img is not installed (Debian: apt install qemu-utils), which "
-		               "disks of format %s need", driver);
 	for (char *p = said; *p; p++)
 		if (*p < ' ' || *p == 0x7f)
 			*p = ' ';

@@ -65,6 +65,8 @@ static int node_info(struct transport *t, struct pvctl_node_info *ret, struct pv
 	info.accel[sizeof(info.accel) - 1] = '\0';
 	info.store_socket[sizeof(info.store_socket) - 1] = '\0';
 	info.state_dir[sizeof(info.state_dir) - 1] = '\0';
+	info.qemu_confinement[sizeof(info.qemu_confinement) - 1] = '\0';
+	info.daemon_confinement[sizeof(info.daemon_confinement) - 1] = '\0';
 	info.running = 1;
 	*ret = info;
 	return 0;

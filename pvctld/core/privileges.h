@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* The daemon's own privileges. */
+#ifndef PVCTLD_CORE_PRIVILEGES_H
+#define PVCTLD_CORE_PRIVILEGES_H
+
+#include <stddef.h>
+
+/* Before anything is started or asked for: what no part of the daemon needs is given up, for its children as well. */
+void privileges_drop(void);
+/* What is in force, in words. */
+void privileges_describe(char *buf, size_t size);
+
+#endif
