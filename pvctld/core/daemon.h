@@ -37,6 +37,8 @@ struct daemon {
 	struct mailbox mbox;
 	struct evtchn evtchn;
 	struct store *store;
+	struct loop_task store_work;  /* it is busy: some more of what it has to do */
+	struct store_window { uint64_t start_ns, units; } store_window; /* of guests' requests */
 	struct list devices;      /* struct xenbus_dev */
 	struct blk_pool *disk_pool; /* NULL until the first disk */
 	struct list departed;     /* see backend/departed.h */
