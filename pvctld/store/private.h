@@ -99,7 +99,7 @@ struct fire {
 enum op_type { OP_WRITE = 1, OP_MKDIR = 2, OP_RM = 3, OP_PERMS = 4 };
 /* A path that a transaction looked at or changed. */
 struct touch {
-	struct touch *next, *next_change;
+	struct touch *next, *next_change, *next_hash;
 	uint32_t hash;
 	bool changed, removed;
 	uint64_t gen;            /* in the tree that the transaction began with; 0: none */
@@ -107,6 +107,7 @@ struct touch {
 };
 /* What a transaction adds to a domain's accounts. */
 struct delta { uint32_t domid; long nodes, bytes; };
+#define TOUCH_BUCKETS 64u
 struct txn {
 	struct txn *next;
 	uint32_t id, domid;
@@ -117,6 +118,7 @@ struct txn {
 	struct node *base;       /* the live tree when it began */
 	struct node *root;       /* with what the transaction did */
 	struct touch *touches, *changes, **changes_tail;
+	struct touch *hashed[TOUCH_BUCKETS];
 	unsigned int ntouches;
 	size_t bytes;
 	size_t *account, charged;

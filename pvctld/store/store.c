@@ -25,6 +25,7 @@ struct store *store_new(const char *journal, const struct store_host_ops *ops, v
 	}
 	s->root->gen = 1;
 	s->nodes[0] = 1;
+	s->live[0] = node_bytes(s->root);
 	if (journal && journal_open(s, journal)) {
 		store_free(s);
 		return NULL;

@@ -113,11 +113,11 @@ int txn_spend(struct store *s, struct txn *t, size_t bytes)
 
 static struct touch *find_touch(const struct txn *t, const char *path, uint32_t hash)
 {
-	struct touch *a = t->touches;
+	struct touch *a = t->hashed[hash % TOUCH_BUCKETS];
 
-	count_work(t->ntouches / 8);
+	count_work(1 + t->ntouches / TOUCH_BUCKETS / 4);
 	while (a && (a->hash != hash || strcmp(a->path, path)))
-		a = a->next;
+		a = a->next_hash;
 	return a;
 }
 
@@ -143,6 +143,8 @@ int txn_note_access(struct store *s, struct txn *t, const char *path)
 	a->gen = gen_of(t->base, path);
 	a->next = t->touches;
 	t->touches = a;
+	a->next_hash = t->hashed[hash % TOUCH_BUCKETS];
+	t->hashed[hash % TOUCH_BUCKETS] = a;
 	t->ntouches++;
 	t->charged += sizeof(*a) + len;
 	*t->account += sizeof(*a) + len;

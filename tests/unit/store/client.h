@@ -98,8 +98,8 @@ static inline void expect(struct client *c, uint32_t type, uint32_t tx, const ch
 	if (want[0] == 'E' && strlen(want) > 3)
 		ck_assert_uint_eq(got, XS_ERROR);
 	else
-		ck_assert_uint_eq(got, type);
-	ck_assert_str_eq(buf, want);
+		ck_assert_msg(got == type, "%s for %.*s", buf, (int)len, body);
+	ck_assert_msg(!strcmp(buf, want), "%s for %s", buf, want);
 }
 #define ASK(c, type, body, want) expect(&(c), type, 0, body, sizeof(body), want)
 #define WRITE(c, tx, path, value, want) expect(&(c), XS_WRITE, tx, path "\0" value, sizeof(path "\0" value) - 1, want)
