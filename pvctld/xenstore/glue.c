@@ -174,7 +174,7 @@ static bool may_work(struct store_link *l)
 	struct store_window *w = &l->d->store_window;
 	uint64_t now = now_ns();
 
-	if (now - w->start_ns >= WINDOW_NS)
+	if (now >= w->start_ns + WINDOW_NS)
 		*w = (struct store_window){ .start_ns = now };
 	if (w->units < WINDOW_UNITS)
 		return true;
