@@ -24,6 +24,9 @@ struct daemon_opts {
 	int ready_fd;
 };
 
+/* How much of something there was since then. */
+struct window { uint64_t start_ns, used; };
+
 struct daemon {
 	struct daemon_opts opt;
 	char run_dir[256], state_dir[256];
@@ -38,7 +41,7 @@ struct daemon {
 	struct evtchn evtchn;
 	struct store *store;
 	struct loop_task store_work;  /* it is busy: some more of what it has to do */
-	struct store_window { uint64_t start_ns, units; } store_window; /* of guests' requests */
+	struct window store_window;   /* units of guests' requests */
 	struct list devices;      /* struct xenbus_dev */
 	struct blk_pool *disk_pool; /* NULL until the first disk */
 	struct list departed;     /* see backend/departed.h */
@@ -49,6 +52,7 @@ struct daemon {
 	struct list zombies;      /* see zombie.c */
 	struct list dead_consoles;
 	unsigned int nr_dead_consoles;
+	struct window console_window; /* bytes of all guests' output */
 	uint64_t next_unique;
 	struct list subscribers;  /* of events */
 	struct list restarts;     /* restart histories, see policy.c */

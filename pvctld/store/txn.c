@@ -202,8 +202,12 @@ static int redo_change(struct op_ctx *c, const struct txn *t, const struct touch
 {
 	char path[XENSTORE_ABS_PATH_MAX + 1];
 	struct node *n = node_find(t->root, a->path);
+	struct touch *done = find_touch(c->t, a->path, a->hash);
 	int rc = 0;
 
+	/* With all below something that was removed and made anew. */
+	if (done && done->changed)
+		return 0;
 	if (a->removed && node_find(*c->root, a->path))
 		rc = op_apply(c, OP_RM, a->path, "", 0);
 	if (rc || !n)

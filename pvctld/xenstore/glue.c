@@ -171,12 +171,12 @@ static bool flush(struct store_link *l, bool *ret_moved)
 /* False: the others' turn comes first, and ours by the timer. */
 static bool may_work(struct store_link *l)
 {
-	struct store_window *w = &l->d->store_window;
+	struct window *w = &l->d->store_window;
 	uint64_t now = now_ns();
 
 	if (now >= w->start_ns + WINDOW_NS)
-		*w = (struct store_window){ .start_ns = now };
-	if (w->units < WINDOW_UNITS)
+		*w = (struct window){ .start_ns = now };
+	if (w->used < WINDOW_UNITS)
 		return true;
 	loop_timer_set(&l->d->loop, &l->again, w->start_ns + WINDOW_NS - now);
 	return false;
@@ -213,7 +213,7 @@ static bool take_turn(struct store_link *l, bool *ret_moved, bool *ret_more)
 	uint64_t before = store_units();
 	bool ok = !may_work(l) || take(l, ret_moved, ret_more);
 
-	l->d->store_window.units += store_units() - before;
+	l->d->store_window.used += store_units() - before;
 	return ok;
 }
 

@@ -179,7 +179,7 @@ class Bench:
     def reads(self, rounds=4):
         """What the guest that reads says from now on; the round under way is not counted."""
         def said():
-            return [float(v) for v in re.findall(r"blk_read4k_qd1 ([\d.e+]+) iops", self.console("reads"))]
+            return [float(v) for v in re.findall(r"blk_read_4k_qd1 ([\d.e+]+) iops", self.console("reads"))]
         before, end = len(said()), time.monotonic() + 300
         while len(said()) < before + 1 + rounds:
             if time.monotonic() > end:

@@ -143,13 +143,13 @@ START_TEST(had_much)
 	put_request();
 	ring->req_prod = REQUEST;
 	d.store_window.start_ns = now_ns() + 200000000u;
-	d.store_window.units = UINT32_MAX;
+	d.store_window.used = UINT32_MAX;
 	d.loop.before_sleep = until_answered;
 	store_link_event(&link_);
 	loop_run(&d.loop);
 	ck_assert_uint_eq(ring->rsp_prod, ANSWER);
 	ck_assert_uint_ge(now_ns(), d.store_window.start_ns);
-	ck_assert_uint_lt(d.store_window.units, UINT32_MAX);
+	ck_assert_uint_lt(d.store_window.used, UINT32_MAX);
 	ck_assert_uint_le(sleeps, 8);
 }
 END_TEST

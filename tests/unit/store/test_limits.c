@@ -139,6 +139,28 @@ START_TEST(commits)
 }
 END_TEST
 
+/* All is removed and made anew, and done once more for another's change. */
+START_TEST(commit_of_everything)
+{
+	char path[64], buf[8192];
+	uint32_t t;
+
+	for (int i = 0; i < 900; i++)
+		ask(&dom5, XS_MKDIR, 0, path, sprintf(path, "d/%d", i) + 1, buf);
+	t = begin(&dom5);
+	expect(&dom5, XS_RM, t, "d", 2, "OK");
+	for (int i = 0; i < 900; i++)
+		ask(&dom5, XS_MKDIR, t, path, sprintf(path, "d/%d", i) + 1, buf);
+	ck_assert_str_eq(buf, "OK");
+	WRITE(dom6, 0, "x", "1", "OK");
+	ck_assert_uint_lt(units_of(&dom5, XS_TRANSACTION_END, t, "T", 2, buf), MOST);
+	ck_assert_str_eq(buf, "OK");
+	go_on();
+	ASK(dom5, XS_READ, "d/899", "");
+	check_accounts();
+}
+END_TEST
+
 START_TEST(commit_beside_others_changes)
 {
 	uint32_t t;
@@ -426,6 +448,7 @@ int main(void)
 	tcase_add_test(tc, depth);
 	tcase_add_test(tc, cost_of_a_write);
 	tcase_add_test(tc, commits);
+	tcase_add_test(tc, commit_of_everything);
 	tcase_add_test(tc, commit_beside_others_changes);
 	tcase_add_test(tc, bytes_of_nodes);
 	tcase_add_test(tc, bytes_of_watches);
