@@ -2,6 +2,8 @@
 /* The store over its wire protocol: what guests and xenstore-utils rely on. */
 #include "tests/unit/store/client.h"
 
+#include <unistd.h>
+
 #define QUOTA_TEST_VALUE 2048
 
 START_TEST(read_write_relative)
@@ -240,6 +242,36 @@ START_TEST(journal_survives_restart_and_damage)
 }
 END_TEST
 
+START_TEST(journal_has_transactions)
+{
+	char name[] = "/tmp/pvctl-store-XXXXXX", *v;
+	int fd = mkstemp(name);
+	struct store *again;
+	uint32_t t;
+
+	store_free(store);
+	store = store_new(name, NULL, NULL);
+	join(&dom0, 0);
+	t = begin(&dom0);
+	WRITE(dom0, t, "/tool/a/old", "1", "OK");
+	expect(&dom0, XS_SET_PERMS, t, "/tool/a\0n7", 11, "OK");
+	expect(&dom0, XS_TRANSACTION_END, t, "T", 2, "OK");
+	t = begin(&dom0);
+	expect(&dom0, XS_RM, t, "/tool/a", 8, "OK");
+	WRITE(dom0, t, "/tool/a/new/x", "2", "OK");
+	WRITE(dom0, 0, "/vm/x", "1", "OK");
+	expect(&dom0, XS_TRANSACTION_END, t, "T", 2, "OK");
+	again = store_new(name, NULL, NULL);
+	v = store_read(again, "/tool/a/new/x", NULL);
+	ck_assert_str_eq(v, "2");
+	free(v);
+	ck_assert_ptr_null(store_read(again, "/tool/a/old", NULL));
+	store_free(again);
+	close(fd);
+	remove(name);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("store");
@@ -260,6 +292,7 @@ int main(void)
 	tcase_add_test(tc, watch_flood_gives_the_connection_up);
 	tcase_add_test(tc, released_domain_leaves_nothing);
 	tcase_add_test(tc, journal_survives_restart_and_damage);
+	tcase_add_test(tc, journal_has_transactions);
 	suite_add_tcase(s, tc);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
