@@ -47,7 +47,7 @@ void store_conn_free(struct store_conn *c);
 bool store_conn_is_idle(const struct store_conn *c);
 /*
  * Bytes as they arrive, in any portions. Returns how many were taken: fewer when output is pending beyond the limit.
- * Of a guest no more than one request a call, and none while the store is busy.
+ * A guest's next request is not begun after much work in this call, or while the store is busy.
  */
 size_t store_conn_input(struct store_conn *c, const void *bytes, size_t len);
 /* The owner tells how many output bytes it still holds back. */
@@ -56,7 +56,7 @@ void store_conn_backlog(struct store_conn *c, size_t bytes);
 /*
  * Work is counted in units of about 50 ns: nodes looked at or copied, watches asked, bytes moved.
  * What many watches are to hear may be too much for one turn: the store is busy until store_go_on, which
- * does some more of it, has done all.
+ * does some more of it at each call, has done all.
  */
 uint64_t store_units(void);
 bool store_is_busy(const struct store *s);

@@ -354,7 +354,8 @@ START_TEST(many_watchers)
 		watchers[i].conn = store_conn_new(store, 10 + i, &watcher_ops, (void *)i);
 		watchers[i].events = watchers[i].last = 0;
 		for (int k = 0; k < 100; k++)
-			ck_assert_int_eq(watch_add(watchers[i].conn, "/local/domain/5/w", (char[]){ 'a' + k / 10, '0' + k % 10, 0 }, 0), 0);
+			ck_assert_int_eq(watch_add(watchers[i].conn, "/local/domain/5/w",
+			                           (char[]){ 'a' + k / 10, '0' + k % 10, 0 }, 0), 0);
 	}
 	t = begin(&dom5);
 	for (int k = 0; k < 20; k++)
