@@ -12,6 +12,7 @@
 /* A guest that floods is read at this rate; beyond it the ring stays full and the guest waits. */
 #define WINDOW_NS 100000000u
 #define WINDOW_BYTES (256u << 10)
+#define ALL_WINDOW_BYTES (1u << 20) /* of all guests' consoles: the loop has more to do */
 #define DEAD_KEEP_NS 600000000000ull
 #define DEAD_KEEP_MAX 16u
 
@@ -86,27 +87,39 @@ static void output(struct console *c, const void *bytes, size_t len)
 	viewers_output(c);
 }
 
-/* One ringful at most. False: the budget is spent, a timer carries on. */
+/* False: its budget, or that of all, is spent; a timer carries on. */
+static bool may_take(struct console *c)
+{
+	struct window *own = &c->window, *all = &c->d->console_window, *full = NULL;
+	uint64_t now = now_ns();
+
+	if (now >= own->start_ns + WINDOW_NS)
+		*own = (struct window){ .start_ns = now };
+	if (now >= all->start_ns + WINDOW_NS)
+		*all = (struct window){ .start_ns = now };
+	if (own->used >= WINDOW_BYTES)
+		full = own;
+	else if (all->used >= ALL_WINDOW_BYTES)
+		full = all;
+	if (full && !loop_timer_armed(&c->window_timer))
+		loop_timer_set(&c->d->loop, &c->window_timer, full->start_ns + WINDOW_NS - now);
+	return !full;
+}
+
+/* One ringful at most. False: no more for now. */
 static bool take(struct console *c, bool limited)
 {
 	char bytes[sizeof(c->ring->out)];
-	uint64_t now = now_ns();
 	bool bad;
 	size_t n;
 
-	if (now - c->window_ns >= WINDOW_NS) {
-		c->window_ns = now;
-		c->window_used = 0;
-	}
-	if (limited && c->window_used >= WINDOW_BYTES) {
-		if (!loop_timer_armed(&c->window_timer))
-			loop_timer_set(&c->d->loop, &c->window_timer, WINDOW_NS - (now - c->window_ns));
+	if (limited && !may_take(c))
 		return false;
-	}
 	n = console_ring_take(c->ring, bytes, sizeof(bytes), &bad);
 	if (bad)
 		log_guest(c->domid, "impossible console indices; its output up to now is dropped");
-	c->window_used += n;
+	c->window.used += n;
+	c->d->console_window.used += n;
 	if (n)
 		output(c, bytes, n);
 	if (n || bad)

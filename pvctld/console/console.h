@@ -10,8 +10,8 @@
 #include "pvctld/base/logfile.h"
 #include "pvctld/base/loop.h"
 #include "pvctld/console/replay.h"
+#include "pvctld/core/daemon.h"
 
-struct daemon;
 struct xencons_interface;
 
 struct console {
@@ -26,8 +26,7 @@ struct console {
 	bool log_tried;
 	struct list viewers;
 	unsigned int nr_viewers;
-	uint64_t window_ns;      /* flood limit: start of the window, bytes taken in it */
-	size_t window_used;
+	struct window window;    /* flood limit */
 	struct loop_timer window_timer, expiry;
 	struct loop_task more;
 	bool retired;

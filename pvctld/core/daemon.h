@@ -26,6 +26,9 @@ struct daemon_opts {
 	int ready_fd;
 };
 
+/* How much of something there was since then. */
+struct window { uint64_t start_ns, used; };
+
 struct daemon {
 	struct daemon_opts opt;
 	char run_dir[256], state_dir[256];
@@ -39,6 +42,8 @@ struct daemon {
 	struct mailbox mbox;
 	struct evtchn evtchn;
 	struct store *store;
+	struct loop_task store_work;  /* it is busy: some more of what it has to do */
+	struct window store_window;   /* units of guests' requests */
 	struct list devices;      /* struct xenbus_dev */
 	struct blk_pool *disk_pool; /* NULL until the first disk */
 	struct list departed;     /* see backend/departed.h */
@@ -50,6 +55,7 @@ struct daemon {
 	struct list zombies;      /* see zombie.c */
 	struct list dead_consoles;
 	unsigned int nr_dead_consoles;
+	struct window console_window; /* bytes of all guests' output */
 	uint64_t next_unique;
 	struct list subscribers;  /* of events */
 	struct list restarts;     /* restart histories, see policy.c */

@@ -89,6 +89,30 @@ void journal_note(struct store *s, enum op_type type, const char *path, const vo
 		rewrite(s);
 }
 
+static void note_tree(struct store *s, char *path, size_t at, const struct node *n, bool below)
+{
+	journal_note(s, OP_WRITE, path, n->value, n->vlen);
+	journal_note(s, OP_PERMS, path, n->perms, n->nperms * sizeof(*n->perms));
+	for (uint32_t i = 0; below && i < n->nchildren; i++) {
+		int l = snprintf(path + at, XENSTORE_ABS_PATH_MAX + 1 - at, "/%s", n->children[i]->name);
+
+		note_tree(s, path, at + l, n->children[i], true);
+		path[at] = '\0';
+	}
+}
+
+void journal_note_change(struct store *s, const char *path, const struct node *n, bool removed)
+{
+	char buf[XENSTORE_ABS_PATH_MAX + 1];
+
+	if (!s->journal)
+		return;
+	if (!n || removed)
+		journal_note(s, OP_RM, path, "", 0);
+	if (n)
+		note_tree(s, buf, (size_t)snprintf(buf, sizeof(buf), "%s", path), n, removed);
+}
+
 static bool replay_one(struct store *s, FILE *f, char *buf)
 {
 	struct op_ctx c = op_ctx(s, 0, NULL);

@@ -7,7 +7,7 @@
 
 struct op_ctx op_ctx(struct store *s, uint32_t domid, struct txn *t)
 {
-	return (struct op_ctx){ s, domid, t, t ? &t->root : &s->root };
+	return (struct op_ctx){ s, domid, t, t && !t->doomed ? &t->root : &s->root };
 }
 
 unsigned int perm_of(const struct node *n, uint32_t domid)
@@ -20,43 +20,27 @@ unsigned int perm_of(const struct node *n, uint32_t domid)
 	return n->perms[0].bits;
 }
 
-/* The nearest node that exists on the way to path; its path in buf. */
-static struct node *nearest(struct node *root, const char *path, char *buf, size_t len)
-{
-	struct node *n;
-
-	snprintf(buf, len, "%s", path);
-	while (!(n = node_find(root, buf))) {
-		char *slash = strrchr(buf, '/');
-
-		if (slash == buf)
-			slash++;
-		*slash = '\0';
-	}
-	return n;
-}
-
 /* A domain learns that a node is missing only where it might read what holds it. */
 static int missing(struct op_ctx *c, const char *path)
 {
-	char buf[XENSTORE_ABS_PATH_MAX + 1];
-	struct node *n = nearest(*c->root, path, buf, sizeof(buf));
+	size_t len;
 
-	return perm_of(n, c->domid) & PERM_READ ? -ENOENT : -EACCES;
+	return perm_of(node_nearest(*c->root, path, &len), c->domid) & PERM_READ ? -ENOENT : -EACCES;
 }
 
 static int note_access(struct op_ctx *c, const char *path)
 {
-	return c->t ? txn_note_access(c->t, path) : 0;
+	return c->t ? txn_note_access(c->s, c->t, path) : 0;
 }
 
 int op_read(struct op_ctx *c, const char *path, struct node **ret)
 {
 	int rc = note_access(c, path);
-	struct node *n = node_find(*c->root, path);
+	struct node *n;
 
 	if (rc)
 		return rc;
+	n = node_find(*c->root, path);
 	if (!n)
 		return missing(c, path);
 	if (!(perm_of(n, c->domid) & PERM_READ))
@@ -65,115 +49,110 @@ int op_read(struct op_ctx *c, const char *path, struct node **ret)
 	return 0;
 }
 
-static void count_node(struct op_ctx *c, uint32_t owner, int by)
-{
-	if (!c->t)
-		c->s->nodes[owner] += by;
-	else if (owner == c->domid)
-		c->t->node_delta += by;
-}
-
-static void count_tree(struct op_ctx *c, const struct node *n, int by)
-{
-	count_node(c, n->perms[0].domid, by);
-	for (uint32_t i = 0; i < n->nchildren; i++)
-		count_tree(c, n->children[i], by);
-}
-
-static bool over_quota(const struct op_ctx *c)
-{
-	long have = c->s->nodes[c->domid] + (c->t ? c->t->node_delta : 0);
-
-	return c->domid != 0 && have >= (long)QUOTA_NODES;
-}
-
-static int put(struct op_ctx *c, const char *path, struct node *n)
-{
-	struct node *root = tree_replace(*c->root, path, n, c->s->gen);
-
-	if (!root)
-		return -ENOMEM;
-	node_unref(*c->root);
-	*c->root = root;
-	return 0;
-}
-
 /* A new node takes its parent's permissions; a guest's is its own. */
-static int create_one(struct op_ctx *c, const char *path, const void *value, size_t len)
+static struct node *new_below(struct op_ctx *c, const struct node *parent, const char *name, size_t nlen,
+                              const void *value, size_t len)
 {
-	char parent_path[XENSTORE_ABS_PATH_MAX + 1];
-	struct node *parent, *n;
-	int rc;
+	struct node *n = node_new(c->s, name, nlen, value, len, parent->perms, parent->nperms);
 
-	if (over_quota(c))
-		return -ENOSPC;
-	path_parent(path, parent_path, sizeof(parent_path));
-	parent = node_find(*c->root, parent_path);
-	n = node_new(strrchr(path, '/') + 1, value, len, parent->perms, parent->nperms);
 	if (!n)
-		return -ENOMEM;
-	if (c->domid != 0)
-		n->perms[0].domid = c->domid;
+		return NULL;
 	n->gen = c->s->gen;
-	uint32_t owner = n->perms[0].domid;
+	if (c->domid != 0) {
+		n->perms[0].domid = c->domid;
+		node_charge_to(c->s, n);
+	}
+	return n;
+}
 
-	rc = put(c, path, n);
-	if (!rc)
-		count_node(c, owner, 1);
+/* path's part from at on as a chain of new nodes: what is put in the tree is all of it or nothing. */
+static struct node *new_chain(struct op_ctx *c, const struct node *parent, const char *path, size_t at,
+                              const void *value, size_t len)
+{
+	struct node *top = NULL, *last = NULL;
+
+	while (path[at]) {
+		size_t n = strcspn(path + at + 1, "/");
+		bool end = !path[at + 1 + n];
+		struct node *node = new_below(c, last ? last : parent, path + at + 1, n, end ? value : "", end ? len : 0);
+
+		if (!node || (last && !node_add_child(last, node))) {
+			node_unref(node);
+			node_unref(top);
+			return NULL;
+		}
+		last = node;
+		top = top ? top : node;
+		at += 1 + n;
+	}
+	return top;
+}
+
+static int put_chain(struct op_ctx *c, const char *path, size_t at, struct node *top)
+{
+	int rc = top ? account_tree(c, top, 1) : -ENOMEM;
+
+	if (!rc && !tree_add(c->root, path, at, top, c->s->gen)) {
+		account_tree(c, top, -1);
+		rc = -ENOMEM;
+	}
+	if (rc)
+		node_unref(top);
 	return rc;
+}
+
+static unsigned int components(const char *path)
+{
+	unsigned int n = 0;
+
+	for (; *path; path++)
+		n += *path == '/';
+	return n;
 }
 
 static int create_path(struct op_ctx *c, const char *path, const void *value, size_t len)
 {
-	char at[XENSTORE_ABS_PATH_MAX + 1], step[XENSTORE_ABS_PATH_MAX + 1];
-	struct node *n = nearest(*c->root, path, at, sizeof(at));
-	size_t done = strcmp(at, "/") ? strlen(at) : 0;
-	int rc = 0;
+	size_t at;
+	struct node *n = node_nearest(*c->root, path, &at);
+	unsigned int more = components(path + at);
+	int rc;
 
 	if (!(perm_of(n, c->domid) & PERM_WRITE))
 		return -EACCES;
-	while (!rc && done < strlen(path)) {
-		size_t next = done + 1 + strcspn(path + done + 1, "/");
-		bool last = path[next] == '\0';
-
-		snprintf(step, sizeof(step), "%.*s", (int)next, path);
-		rc = create_one(c, step, last ? value : "", last ? len : 0);
-		done = next;
-	}
-	return rc;
-}
-
-/* n with another value or other permissions; its children stay. */
-static struct node *altered(struct op_ctx *c, struct node *n, const void *value, size_t len,
-                            const struct perm *perms, unsigned int nperms)
-{
-	struct node *m = node_new(n->name, value, len, perms, nperms);
-
-	if (!m)
-		return NULL;
-	m->gen = c->s->gen;
-	m->children = malloc((n->nchildren ? n->nchildren : 1) * sizeof(*m->children));
-	if (!m->children) {
-		node_unref(m);
-		return NULL;
-	}
-	for (uint32_t i = 0; i < n->nchildren; i++)
-		m->children[m->nchildren++] = node_ref(n->children[i]);
-	return m;
+	if (c->domid && components(path) > QUOTA_DEPTH)
+		return quota_reached(c->s, c->domid, Q_DEPTH);
+	rc = quota_check(c, more, strlen(path + at) + len + more * sizeof(struct node));
+	return rc ? rc : put_chain(c, path, at, new_chain(c, n, path, at, value, len));
 }
 
 static int apply_write(struct op_ctx *c, const char *path, const void *value, size_t len)
 {
-	struct node *n = node_find(*c->root, path), *m;
+	struct node *n = node_find(*c->root, path);
+	unsigned char *copy;
+	int rc;
 
 	if (c->domid != 0 && len > QUOTA_VALUE)
-		return -ENOSPC;
+		return quota_reached(c->s, c->domid, Q_VALUE);
 	if (!n)
 		return create_path(c, path, value, len);
 	if (!(perm_of(n, c->domid) & PERM_WRITE))
 		return -EACCES;
-	m = altered(c, n, value, len, n->perms, n->nperms);
-	return m ? put(c, path, m) : -ENOMEM;
+	rc = quota_check(c, 0, len > n->vlen ? len - n->vlen : 0);
+	if (rc)
+		return rc;
+	copy = dup_bytes(value, len);
+	n = copy ? tree_own(c->root, path) : NULL;
+	rc = n ? account(c, n->perms[0].domid, 0, (long)len - (long)n->vlen) : -ENOMEM;
+	if (rc) {
+		free(copy);
+		return rc;
+	}
+	free(n->value);
+	n->value = copy;
+	n->vlen = len;
+	n->gen = c->s->gen;
+	node_charge(n);
+	return 0;
 }
 
 static int apply_mkdir(struct op_ctx *c, const char *path)
@@ -200,39 +179,55 @@ static int apply_rm(struct op_ctx *c, const char *path)
 	}
 	if (!(perm_of(n, c->domid) & PERM_WRITE))
 		return -EACCES;
-	node_ref(n);
-	rc = put(c, path, NULL);
-	if (!rc)
-		count_tree(c, n, -1);
-	node_unref(n);
+	rc = account_tree(c, n, -1);
+	if (!rc && !tree_remove(c->root, path, c->s->gen)) {
+		account_tree(c, n, 1);
+		rc = -ENOMEM;
+	}
 	return rc;
+}
+
+static int may_set_perms(struct op_ctx *c, const struct node *n, const struct perm *perms, size_t count)
+{
+	uint32_t old = n->perms[0].domid;
+
+	if (c->domid == 0)
+		return 0;
+	if (old != c->domid)
+		return -EACCES;
+	if (perms[0].domid != old)
+		return -EPERM;
+	return count > QUOTA_PERMS ? quota_reached(c->s, c->domid, Q_PERMS) : 0;
 }
 
 static int apply_perms(struct op_ctx *c, const char *path, const struct perm *perms, size_t count)
 {
-	struct node *n = node_find(*c->root, path), *m;
-	uint32_t old;
+	struct node *n = node_find(*c->root, path);
+	struct perm *copy;
+	size_t before;
+	int rc = n ? may_set_perms(c, n, perms, count) : missing(c, path);
 
-	if (!n)
-		return missing(c, path);
-	old = n->perms[0].domid;
-	if (c->domid != 0 && old != c->domid)
-		return -EACCES;
-	if (c->domid != 0 && perms[0].domid != old)
-		return -EPERM;
-	if (c->domid != 0 && count > QUOTA_PERMS)
-		return -ENOSPC;
-	m = altered(c, n, n->value, n->vlen, perms, count);
-	if (!m)
-		return -ENOMEM;
-	uint32_t owner = m->perms[0].domid;
-	int rc = put(c, path, m);
-
+	if (rc)
+		return rc;
+	copy = dup_bytes(perms, count * sizeof(*perms));
+	n = copy ? tree_own(c->root, path) : NULL;
+	before = n ? node_bytes(n) : 0;
+	rc = n ? account(c, n->perms[0].domid, -1, -(long)before) : -ENOMEM;
 	if (!rc) {
-		count_node(c, old, -1);
-		count_node(c, owner, 1);
+		rc = account(c, perms[0].domid, 1, before + (count - n->nperms) * sizeof(*perms));
+		if (rc)
+			account(c, n->perms[0].domid, 1, before);
 	}
-	return rc;
+	if (rc) {
+		free(copy);
+		return rc;
+	}
+	free(n->perms);
+	n->perms = copy;
+	n->nperms = count;
+	n->gen = c->s->gen;
+	node_charge_to(c->s, n);
+	return 0;
 }
 
 static int apply(struct op_ctx *c, enum op_type type, const char *path, const void *data, size_t len)
@@ -246,81 +241,101 @@ static int apply(struct op_ctx *c, enum op_type type, const char *path, const vo
 	return -EINVAL;
 }
 
-int op_apply(struct op_ctx *c, enum op_type type, const char *path, const void *data, size_t len)
+/* Nothing is changed by making a directory that is there, or removing what is not. */
+static bool changes(const struct node *before, enum op_type type)
 {
-	struct node *before = node_ref(*c->root), *removed;
-	int rc = note_access(c, path);
-
-	c->s->gen++;
-	if (!rc)
-		rc = apply(c, type, path, data, len);
-	if (rc && *c->root != before) {
-		/* Half way through creating parents: nothing of it stays. */
-		count_tree(c, *c->root, -1);
-		count_tree(c, before, 1);
-		node_unref(*c->root);
-		*c->root = before;
-		return rc;
-	}
-	if (!rc && c->t)
-		rc = txn_note_op(c->t, type, path, data, len);
-	if (!rc && !c->t && *c->root != before) {
-		removed = type == OP_RM ? node_find(before, path) : NULL;
-		journal_note(c->s, type, path, data, len);
-		watch_fire(c->s, path, removed);
-	}
-	node_unref(before);
-	return rc;
+	return type == OP_MKDIR ? !before : type == OP_RM ? before != NULL : true;
 }
 
-static struct node *disown(struct node *n, uint32_t domid)
+int op_apply(struct op_ctx *c, enum op_type type, const char *path, const void *data, size_t len)
 {
-	struct node *m = node_new(n->name, n->value, n->vlen, n->perms, n->nperms);
-	uint32_t keep = 1;
+	struct node *n, *removed = NULL;
+	bool changed;
+	int rc;
 
-	if (!m)
-		return NULL;
-	m->gen = n->gen;
-	if (m->perms[0].domid == domid)
-		m->perms[0] = (struct perm){ 0, PERM_NONE };
-	for (uint32_t i = 1; i < m->nperms; i++)
-		if (m->perms[i].domid != domid)
-			m->perms[keep++] = m->perms[i];
-	m->nperms = keep;
-	m->children = malloc((n->nchildren ? n->nchildren : 1) * sizeof(*m->children));
-	for (uint32_t i = 0; m->children && i < n->nchildren; i++) {
-		struct node *child = disown(n->children[i], domid);
-
-		if (!child)
-			break;
-		m->children[m->nchildren++] = child;
+	if (c->t && c->t->doomed)
+		return 0;
+	rc = note_access(c, path);
+	rc = rc || !c->t ? rc : txn_spend(c->s, c->t, len);
+	if (rc)
+		return rc;
+	c->s->gen++;
+	n = node_find(*c->root, path);
+	changed = changes(n, type);
+	if (n && type == OP_RM && !c->t)
+		removed = node_ref(n);
+	rc = apply(c, type, path, data, len);
+	if (!rc && changed && c->t)
+		txn_note_change(c->t, path, type == OP_RM);
+	if (!rc && changed && !c->t) {
+		journal_note(c->s, type, path, data, len);
+		watch_fire(c->s, path, removed);
+		watch_run(c->s);
 	}
-	if (m->nchildren == n->nchildren && m->children)
-		return m;
-	node_unref(m);
-	return NULL;
+	node_unref(removed);
+	return rc;
 }
 
 static bool mentions(const struct node *n, uint32_t domid)
 {
+	count_work(1);
 	for (uint32_t i = 0; i < n->nperms; i++)
 		if (n->perms[i].domid == domid)
 			return true;
-	for (uint32_t i = 0; i < n->nchildren; i++)
-		if (mentions(n->children[i], domid))
-			return true;
 	return false;
+}
+
+static void forget_in(struct store *s, struct node *n, uint32_t domid)
+{
+	uint32_t keep = 1;
+
+	s->live[n->perms[0].domid] -= node_bytes(n);
+	if (n->perms[0].domid == domid)
+		n->perms[0] = (struct perm){ 0, PERM_NONE };
+	for (uint32_t i = 1; i < n->nperms; i++)
+		if (n->perms[i].domid != domid)
+			n->perms[keep++] = n->perms[i];
+	n->nperms = keep;
+	s->live[n->perms[0].domid] += node_bytes(n);
+	node_charge_to(s, n);
+}
+
+/* n as it is without the domain: itself where no snapshot has it, or nothing is to be changed. */
+static struct node *without(struct store *s, struct node *n, uint32_t domid, bool shared)
+{
+	struct node *m = n;
+
+	shared = shared || n->refs > 1;
+	for (uint32_t i = 0; i < n->nchildren; i++) {
+		struct node *child = without(s, n->children[i], domid, shared);
+
+		if (child == n->children[i])
+			continue;
+		if (m == n && shared && !(m = node_copy(n))) {
+			node_unref(child);
+			return n;
+		}
+		node_unref(m->children[i]);
+		m->children[i] = child;
+	}
+	if (!mentions(n, domid))
+		return m;
+	if (m == n && shared && !(m = node_copy(n)))
+		return n;
+	forget_in(s, m, domid);
+	return m;
 }
 
 /* A later domain with the same number must not inherit anything. */
 void store_release_ownership(struct store *s, uint32_t domid)
 {
-	struct node *root = mentions(s->root, domid) ? disown(s->root, domid) : NULL;
+	struct node *root = without(s, s->root, domid, false);
 
-	if (!root)
-		return;
-	node_unref(s->root);
-	s->root = root;
+	if (root != s->root) {
+		node_unref(s->root);
+		s->root = root;
+	}
 	s->nodes[0] += s->nodes[domid];
-	s->nodes[domid] = 0;
+	s->nodes[domid] = s->live[domid] = 0;
+	s->told[domid] = 0;
 }

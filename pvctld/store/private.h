@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Inside the store. tree.c: an immutable tree with path copying, so that a
- * transaction's snapshot is one reference. ops.c: what a request does to a
- * tree, with permissions and quotas. txn.c: conflict detection. watch.c, wire.c.
+ * Inside the store. tree.c: the tree, of which a transaction's snapshot is one
+ * reference. ops.c: what a request does to a tree, with permissions. quota.c: who
+ * may have how much. txn.c: conflict detection. watch.c, wire.c.
  */
 #ifndef STORE_PRIVATE_H
 #define STORE_PRIVATE_H
@@ -15,69 +15,119 @@
 
 #define STORE_DOMIDS 0x7ff0u
 
-/* Limits of a guest; domain 0 has none but the wire's. xenstored's defaults. */
+/* Limits of a guest; domain 0 has none but the wire's. xenstored's defaults, where it has them. */
 #define QUOTA_NODES 1000u
+#define QUOTA_DEPTH 32u                  /* components of a path that a guest makes: what is used has ten */
 #define QUOTA_VALUE 2048u
+#define QUOTA_BYTES (512u * 1024)        /* its nodes and watches as they are */
+#define QUOTA_MEMORY (4u * QUOTA_BYTES)  /* and with all that transactions keep of them */
 #define QUOTA_WATCHES 128u
 #define QUOTA_TRANSACTIONS 10u
 #define QUOTA_PERMS 5u
-#define QUOTA_TXN_OPS 1024u
+#define QUOTA_TXN_PATHS 1024u
+#define QUOTA_TXN_BYTES (256u * 1024)    /* of paths looked at and values written */
 #define QUOTA_BACKLOG (256u * 1024)      /* watch events not yet taken: the connection is given up */
 #define INPUT_STOP_BACKLOG (16u * 1024)  /* replies not yet taken: no further request is read */
 #define LOCAL_BACKLOG (8u * 1024 * 1024)
+/* Units of work (store_units) after which what watches are to hear waits for the next turn. */
+#define FIRE_UNITS 4000u
+/* and after which no further request of a guest is begun. */
+#define INPUT_UNITS 2000u
 
 enum perm_bits { PERM_NONE = 0, PERM_READ = 1, PERM_WRITE = 2 };
 struct perm { uint16_t domid; uint8_t bits; };
 
 struct node {
 	uint32_t refs;
-	uint32_t nperms, nchildren, vlen;
+	uint32_t nperms, nchildren, room, vlen;
 	uint64_t gen;            /* of the last change to value, permissions or the list of children */
 	char *name;              /* last component */
 	unsigned char *value;
 	struct perm *perms;      /* perms[0]: the owner, and what everybody else may */
 	struct node **children;  /* sorted by name */
+	size_t *account;         /* its owner's, in the store's bytes[] */
+	size_t charged;          /* to that */
 };
 
 /* tree.c */
+void count_work(size_t n);
+void *dup_bytes(const void *p, size_t len);
 struct node *node_ref(struct node *n);
 void node_unref(struct node *n);
-struct node *node_new(const char *name, const void *value, size_t vlen, const struct perm *perms, unsigned int nperms);
+struct node *node_new(struct store *s, const char *name, size_t nlen, const void *value, size_t vlen,
+                      const struct perm *perms, unsigned int nperms);
+struct node *node_copy(const struct node *n);         /* with the same children */
+size_t node_bytes(const struct node *n);               /* what counts for QUOTA_BYTES */
+void node_charge(struct node *n);                      /* its size has changed */
+void node_charge_to(struct store *s, struct node *n);  /* its owner has */
 struct node *node_find(struct node *root, const char *path); /* borrowed */
+/* The last node there is on the way to path, whose first bytes name it (0: the root). */
+struct node *node_nearest(struct node *root, const char *path, size_t *ret_len);
 size_t child_index(const struct node *n, const char *name, size_t len, bool *found);
-/* A new root in which path's node is repl (NULL: gone). The parent must exist; its gen changes when
- * the set of children does. Takes repl's reference. NULL: out of memory. */
-struct node *tree_replace(struct node *root, const char *path, struct node *repl, uint64_t gen);
+/* False or NULL: no memory, or no such node. A node given is taken on success only. */
+bool node_add_child(struct node *n, struct node *child);
+struct node *tree_own(struct node **root, const char *path); /* that may be changed: no snapshot shares it */
+bool tree_add(struct node **root, const char *parent, size_t len, struct node *child, uint64_t gen);
+bool tree_remove(struct node **root, const char *path, uint64_t gen);
 /* path's parent in buf ("/" at the top). */
 void path_parent(const char *path, char *buf, size_t len);
 bool path_is_below(const char *path, const char *top); /* or the same */
 bool path_valid(const char *path, bool special_ok);
 
 struct watch {
-	struct watch *next;
+	struct watch *next;      /* of its hash bucket */
+	struct watch *next_of_conn;
 	struct store_conn *conn;
+	uint32_t hash;           /* of the path */
 	char *path, *token;
 	size_t report_skip;      /* bytes of an event's path left out: the watch was relative */
+	size_t bytes;
+};
+
+/* What watches are still to hear of, in order. */
+struct fire {
+	struct fire *next;
+	struct node *removed;    /* the subtree that went away with path, or NULL */
+	bool exact;              /* watches of path alone: those above have heard */
+	bool begun;
+	size_t at;               /* this prefix of path has its turn; the whole comes last */
+	uint32_t hash;           /* of that prefix */
+	struct watch *pos;       /* the next one of its bucket */
+	char path[];
 };
 
 enum op_type { OP_WRITE = 1, OP_MKDIR = 2, OP_RM = 3, OP_PERMS = 4 };
-struct op {
-	struct op *next;
-	enum op_type type;
-	char *path;
-	void *data;              /* value, or struct perm[] */
-	size_t len;
+/* A path that a transaction looked at or changed. */
+struct touch {
+	struct touch *next, *next_change, *next_hash;
+	uint32_t hash;
+	bool changed, removed;
+	uint64_t gen;            /* in the tree that the transaction began with; 0: none */
+	char path[];
 };
-struct access { struct access *next; char *path; uint64_t gen; };
+/* What a transaction adds to a domain's accounts. */
+struct delta { uint32_t domid; long nodes, bytes; };
+#define TOUCH_BUCKETS 64u
 struct txn {
 	struct txn *next;
-	uint32_t id;
+	uint32_t id, domid;
+	uint64_t started;
+	bool doomed;             /* given up for its memory: ends with EAGAIN */
+	bool failed;             /* no memory for its accounts */
+	bool again;              /* another's changes, which were within the limits, done again */
 	struct node *base;       /* the live tree when it began */
 	struct node *root;       /* with what the transaction did */
-	struct op *ops, **ops_tail;
-	struct access *accesses;
-	unsigned int nops;
-	int node_delta;          /* nodes the transaction would add to its domain's count */
+	struct touch *touches, *changes, **changes_tail;
+	struct touch *hashed[TOUCH_BUCKETS];
+	unsigned int ntouches;
+	size_t bytes;
+	size_t *account, charged;
+	struct delta *deltas;
+	unsigned int ndeltas;
+};
+
+enum quota {
+	Q_NODES, Q_DEPTH, Q_VALUE, Q_BYTES, Q_MEMORY, Q_WATCHES, Q_TRANSACTIONS, Q_PERMS, Q_TXN_PATHS, Q_TXN_BYTES,
 };
 
 struct store_conn {
@@ -91,14 +141,17 @@ struct store_conn {
 	unsigned int nwatches, ntxns;
 	uint32_t next_txn;
 	struct txn *txns;
+	struct watch *watches;
 	unsigned char buf[sizeof(struct xsd_sockmsg) + XENSTORE_PAYLOAD_MAX + 1];
 	size_t have;
 };
 
+#define WATCH_BUCKETS 1024u
 struct store {
 	struct node *root;
 	uint64_t gen;
-	struct watch *watches;
+	struct watch *watches[WATCH_BUCKETS];
+	struct fire *fires, **fires_tail;
 	struct store_watch *own_watches;
 	void (*hear)(void *data, uint32_t domid, const char *path, bool there); /* NULL: nobody */
 	void *hear_data;
@@ -106,6 +159,9 @@ struct store {
 	const struct store_host_ops *host_ops;
 	void *host_data;
 	uint32_t nodes[STORE_DOMIDS];     /* owned by each domain */
+	size_t live[STORE_DOMIDS];        /* bytes of those, and of its watches */
+	size_t bytes[STORE_DOMIDS];       /* of all its nodes there are, in snapshots as well, and of its transactions */
+	uint16_t told[STORE_DOMIDS];      /* quotas that were said to be reached */
 	uint8_t introduced[STORE_DOMIDS / 8 + 1];
 	FILE *journal;
 	char *journal_path;
@@ -120,19 +176,36 @@ int op_apply(struct op_ctx *c, enum op_type type, const char *path, const void *
 unsigned int perm_of(const struct node *n, uint32_t domid);
 void store_release_ownership(struct store *s, uint32_t domid);
 
+
+/* quota.c */
+int quota_reached(struct store *s, uint32_t domid, enum quota q); /* says so, once; the error */
+/* There is room for so many more nodes and bytes. May end transactions. */
+int quota_check(struct op_ctx *c, size_t nodes, size_t bytes);
+/* Adds to a domain's nodes, in c's tree. */
+int account(struct op_ctx *c, uint32_t owner, long nodes, long bytes);
+int account_tree(struct op_ctx *c, const struct node *n, int sign);
+void account_commit(struct store *s, const struct txn *t);
+
 /* txn.c */
 int txn_start(struct store_conn *c, uint32_t *ret_id);
 struct txn *txn_find(struct store_conn *c, uint32_t id);
 int txn_end(struct store_conn *c, struct txn *t, bool commit);
 void txn_abort_all(struct store_conn *c);
-int txn_note_access(struct txn *t, const char *path);
-int txn_note_op(struct txn *t, enum op_type type, const char *path, const void *data, size_t len);
+void txn_doom(struct txn *t);
+int txn_note_access(struct store *s, struct txn *t, const char *path);
+int txn_spend(struct store *s, struct txn *t, size_t bytes);
+void txn_note_change(struct txn *t, const char *path, bool removed);
 
 /* watch.c. removed: the subtree that went away, whose watchers are told, too. */
 int watch_add(struct store_conn *c, const char *path, const char *token, size_t report_skip);
 int watch_del(struct store_conn *c, const char *path, const char *token);
 void watch_drop_all(struct store_conn *c);
+/* Is told to those who watch when watch_run is called, or as soon after it as there is time. */
 void watch_fire(struct store *s, const char *path, struct node *removed);
+void watch_run(struct store *s);
+void watch_fires_drop(struct store *s);
+uint32_t path_hash(uint32_t h, const char *path, size_t len);
+#define PATH_HASH_START 2166136261u
 
 /* wire.c */
 void conn_send(struct store_conn *c, uint32_t type, uint32_t req_id, uint32_t tx_id, const void *body, size_t len);
@@ -141,5 +214,7 @@ void conn_send_event(struct store_conn *c, const char *path, const char *token);
 /* journal.c */
 int journal_open(struct store *s, const char *path);
 void journal_note(struct store *s, enum op_type type, const char *path, const void *data, size_t len);
+/* path is now as n (NULL: gone); removed: nothing below it is older. */
+void journal_note_change(struct store *s, const char *path, const struct node *n, bool removed);
 
 #endif

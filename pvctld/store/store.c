@@ -17,13 +17,15 @@ struct store *store_new(const char *journal, const struct store_host_ops *ops, v
 	s->host_ops = ops;
 	s->host_data = data;
 	s->gen = 1;
-	s->root = node_new("", "", 0, &root_perm, 1);
+	s->fires_tail = &s->fires;
+	s->root = node_new(s, "", 0, "", 0, &root_perm, 1);
 	if (!s->root) {
 		free(s);
 		return NULL;
 	}
 	s->root->gen = 1;
 	s->nodes[0] = 1;
+	s->live[0] = node_bytes(s->root);
 	if (journal && journal_open(s, journal)) {
 		store_free(s);
 		return NULL;
@@ -42,6 +44,7 @@ void store_free(struct store *s)
 		return;
 	while (s->conns)
 		store_conn_free(s->conns);
+	watch_fires_drop(s);
 	node_unref(s->root);
 	if (s->journal)
 		fclose(s->journal);
@@ -91,6 +94,7 @@ bool store_domain_is_introduced(struct store *s, uint32_t domid)
 void store_fire_special(struct store *s, const char *name)
 {
 	watch_fire(s, name, NULL);
+	watch_run(s);
 }
 
 void store_domain_introduced(struct store *s, uint32_t domid)

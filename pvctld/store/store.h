@@ -30,6 +30,10 @@ struct store_host_ops {
 	int (*introduce)(void *data, uint32_t domid, uint64_t gfn, uint32_t port); /* 0 or -errno */
 	int (*release)(void *data, uint32_t domid);
 	int (*resume)(void *data, uint32_t domid);
+	/* A guest has met a limit for the first time. */
+	void (*quota)(void *data, uint32_t domid, const char *name);
+	/* store_is_busy() has become true. */
+	void (*busy)(void *data);
 };
 
 /* journal: path of the file that keeps the tree over a restart of the daemon; NULL: none. */
@@ -41,10 +45,22 @@ struct store_conn *store_conn_new(struct store *s, uint32_t domid, const struct 
 void store_conn_free(struct store_conn *c);
 /* It has no watches and no transactions: nothing is lost with it. */
 bool store_conn_is_idle(const struct store_conn *c);
-/* Bytes as they arrive, in any portions. Returns how many were taken (fewer when output is pending beyond the limit). */
+/*
+ * Bytes as they arrive, in any portions. Returns how many were taken: fewer when output is pending beyond the limit.
+ * A guest's next request is not begun after much work in this call, or while the store is busy.
+ */
 size_t store_conn_input(struct store_conn *c, const void *bytes, size_t len);
 /* The owner tells how many output bytes it still holds back. */
 void store_conn_backlog(struct store_conn *c, size_t bytes);
+
+/*
+ * Work is counted in units of about 50 ns: nodes looked at or copied, watches asked, bytes moved.
+ * What many watches are to hear may be too much for one turn: the store is busy until store_go_on, which
+ * does some more of it at each call, has done all.
+ */
+uint64_t store_units(void);
+bool store_is_busy(const struct store *s);
+void store_go_on(struct store *s);
 
 /* A domain's life: introduce lets it own nodes and fires @introduceDomain; release drops
  * its watches, transactions, nodes' ownership (to domain 0) and fires @releaseDomain. */

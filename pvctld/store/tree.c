@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * A tree that is changed in place, but for nodes that a snapshot shares: those are
+ * copied on the way down. So a change costs what it touches, and a snapshot one reference.
+ */
 #include "pvctld/store/private.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define MALLOC_OVERHEAD 64u
 
 struct node *node_ref(struct node *n)
 {
@@ -10,12 +16,48 @@ struct node *node_ref(struct node *n)
 	return n;
 }
 
+static uint64_t units;
+
+void count_work(size_t n)
+{
+	units += n;
+}
+
+uint64_t store_units(void)
+{
+	return units;
+}
+
+size_t node_bytes(const struct node *n)
+{
+	return sizeof(*n) + MALLOC_OVERHEAD + strlen(n->name) + n->vlen + n->nperms * sizeof(*n->perms);
+}
+
+void node_charge(struct node *n)
+{
+	size_t now = node_bytes(n) + n->room * sizeof(*n->children);
+
+	*n->account += now - n->charged;
+	n->charged = now;
+}
+
+void node_charge_to(struct store *s, struct node *n)
+{
+	*n->account -= n->charged;
+	n->charged = 0;
+	n->account = &s->bytes[n->perms[0].domid];
+	node_charge(n);
+}
+
 void node_unref(struct node *n)
 {
 	if (!n || --n->refs)
 		return;
+	count_work(3);
 	for (uint32_t i = 0; i < n->nchildren; i++)
 		node_unref(n->children[i]);
+	if (n->account)
+		*n->account -= n->charged;
 	free(n->children);
 	free(n->perms);
 	free(n->value);
@@ -24,7 +66,7 @@ void node_unref(struct node *n)
 }
 
 /* memdup with a NUL behind it; never NULL for len 0. */
-static void *dup_bytes(const void *p, size_t len)
+void *dup_bytes(const void *p, size_t len)
 {
 	char *d = malloc(len + 1);
 
@@ -36,24 +78,36 @@ static void *dup_bytes(const void *p, size_t len)
 	return d;
 }
 
-struct node *node_new(const char *name, const void *value, size_t vlen, const struct perm *perms,
-                      unsigned int nperms)
+static struct node *new_node(const char *name, size_t nlen, const void *value, size_t vlen)
 {
 	struct node *n = calloc(1, sizeof(*n));
 
+	count_work(3 + vlen / 256);
 	if (!n)
 		return NULL;
 	n->refs = 1;
-	n->name = dup_bytes(name, strlen(name));
+	n->name = dup_bytes(name, nlen);
 	n->value = dup_bytes(value, vlen);
 	n->vlen = vlen;
-	n->perms = malloc(nperms * sizeof(*perms));
-	if (!n->name || !n->value || !n->perms) {
+	if (n->name && n->value)
+		return n;
+	node_unref(n);
+	return NULL;
+}
+
+struct node *node_new(struct store *s, const char *name, size_t nlen, const void *value, size_t vlen,
+                      const struct perm *perms, unsigned int nperms)
+{
+	struct node *n = new_node(name, nlen, value, vlen);
+
+	if (!n || !(n->perms = malloc(nperms * sizeof(*perms)))) {
 		node_unref(n);
 		return NULL;
 	}
 	memcpy(n->perms, perms, nperms * sizeof(*perms));
 	n->nperms = nperms;
+	n->account = &s->bytes[perms[0].domid];
+	node_charge(n);
 	return n;
 }
 
@@ -69,6 +123,7 @@ size_t child_index(const struct node *n, const char *name, size_t len, bool *fou
 	size_t lo = 0, hi = n->nchildren;
 
 	*found = false;
+	count_work(1);
 	while (lo < hi) {
 		size_t mid = (lo + hi) / 2;
 		int r = name_cmp(n->children[mid]->name, name, len);
@@ -85,84 +140,157 @@ size_t child_index(const struct node *n, const char *name, size_t len, bool *fou
 	return lo;
 }
 
-struct node *node_find(struct node *root, const char *path)
+struct node *node_nearest(struct node *root, const char *path, size_t *ret_len)
 {
 	struct node *n = root;
+	size_t at = 0;
 
-	while (*path == '/')
-		path++;
-	while (*path) {
-		size_t len = strcspn(path, "/");
+	while (path[at] == '/' && path[at + 1]) {
+		size_t len = strcspn(path + at + 1, "/");
 		bool found;
-		size_t i = child_index(n, path, len, &found);
+		size_t i = child_index(n, path + at + 1, len, &found);
 
 		if (!found)
-			return NULL;
+			break;
 		n = n->children[i];
-		path += len + (path[len] == '/');
+		at += 1 + len;
 	}
+	*ret_len = at;
 	return n;
 }
 
-/* The same node with its own, larger or smaller, array of children. */
-static struct node *copy_shallow(const struct node *n, size_t nchildren)
+struct node *node_find(struct node *root, const char *path)
 {
-	struct node *c = node_new(n->name, n->value, n->vlen, n->perms, n->nperms);
+	size_t len;
+	struct node *n = node_nearest(root, path, &len);
+
+	return path[len] && path[len + 1] ? NULL : n;
+}
+
+struct node *node_copy(const struct node *n)
+{
+	struct node *c = new_node(n->name, strlen(n->name), n->value, n->vlen);
 
 	if (!c)
 		return NULL;
-	c->gen = n->gen;
-	c->children = malloc((nchildren ? nchildren : 1) * sizeof(*c->children));
-	if (!c->children) {
+	count_work(n->nchildren / 4);
+	c->perms = malloc(n->nperms * sizeof(*c->perms));
+	c->children = malloc((n->nchildren ? n->nchildren : 1) * sizeof(*c->children));
+	if (!c->perms || !c->children) {
 		node_unref(c);
 		return NULL;
 	}
+	memcpy(c->perms, n->perms, n->nperms * sizeof(*c->perms));
+	c->nperms = n->nperms;
+	c->room = n->nchildren;
+	for (uint32_t i = 0; i < n->nchildren; i++)
+		c->children[c->nchildren++] = node_ref(n->children[i]);
+	c->gen = n->gen;
+	c->account = n->account;
+	node_charge(c);
 	return c;
 }
 
-static struct node *with_child(struct node *n, size_t at, bool found, struct node *repl, uint64_t gen)
+/* Only this tree's after this: a snapshot that had it, too, keeps the one that was. Its parents are ours already. */
+static bool own(struct node **slot)
 {
-	size_t count = n->nchildren + (repl && !found) - (!repl && found), from = at + found;
-	struct node *c = copy_shallow(n, count);
+	struct node *c;
 
-	if (!c) {
-		node_unref(repl);
+	if ((*slot)->refs == 1)
+		return true;
+	c = node_copy(*slot);
+	if (!c)
+		return false;
+	node_unref(*slot);
+	*slot = c;
+	return true;
+}
+
+static struct node *own_up_to(struct node **root, const char *path, size_t len)
+{
+	struct node **slot = root;
+	size_t at = 0;
+
+	if (!own(slot))
 		return NULL;
+	while (at < len && path[at + 1]) {
+		size_t n = strcspn(path + at + 1, "/");
+		bool found;
+		size_t i = child_index(*slot, path + at + 1, n, &found);
+
+		if (!found)
+			return NULL;
+		slot = &(*slot)->children[i];
+		if (!own(slot))
+			return NULL;
+		at += 1 + n;
 	}
-	for (size_t i = 0; i < at; i++)
-		c->children[c->nchildren++] = node_ref(n->children[i]);
-	if (repl)
-		c->children[c->nchildren++] = repl;
-	for (size_t i = from; i < n->nchildren; i++)
-		c->children[c->nchildren++] = node_ref(n->children[i]);
-	if (found != (repl != NULL))
-		c->gen = gen;
-	return c;
+	return *slot;
 }
 
-/* Depth is bounded by the longest path, XENSTORE_ABS_PATH_MAX / 2 components. */
-static struct node *replace_in(struct node *n, const char *rest, struct node *repl, uint64_t gen)
+struct node *tree_own(struct node **root, const char *path)
 {
-	size_t len = strcspn(rest, "/");
+	return own_up_to(root, path, strlen(path));
+}
+
+static bool make_room(struct node *n)
+{
+	uint32_t room = n->room < 4 ? 4 : n->room * 2;
+	struct node **p;
+
+	if (n->nchildren < n->room)
+		return true;
+	p = realloc(n->children, room * sizeof(*p));
+	if (!p)
+		return false;
+	n->children = p;
+	n->room = room;
+	node_charge(n);
+	return true;
+}
+
+bool node_add_child(struct node *n, struct node *child)
+{
 	bool found;
-	size_t at = child_index(n, rest, len, &found);
+	size_t at = child_index(n, child->name, strlen(child->name), &found);
 
-	if (rest[len] == '\0')
-		return with_child(n, at, found, repl, gen);
-	if (!found) {
-		node_unref(repl);
-		return NULL;
-	}
-	struct node *child = replace_in(n->children[at], rest + len + 1, repl, gen);
-
-	return child ? with_child(n, at, true, child, gen) : NULL;
+	if (found || !make_room(n))
+		return false;
+	count_work(n->nchildren / 64);
+	memmove(n->children + at + 1, n->children + at, (n->nchildren - at) * sizeof(*n->children));
+	n->children[at] = child;
+	n->nchildren++;
+	return true;
 }
 
-struct node *tree_replace(struct node *root, const char *path, struct node *repl, uint64_t gen)
+bool tree_add(struct node **root, const char *parent, size_t len, struct node *child, uint64_t gen)
 {
-	if (!strcmp(path, "/"))
-		return repl;
-	return replace_in(root, path + 1, repl, gen);
+	struct node *n = own_up_to(root, parent, len);
+
+	if (!n || !node_add_child(n, child))
+		return false;
+	n->gen = gen;
+	return true;
+}
+
+bool tree_remove(struct node **root, const char *path, uint64_t gen)
+{
+	const char *name = strrchr(path, '/') + 1;
+	struct node *n = own_up_to(root, path, name - 1 - path);
+	bool found;
+	size_t at;
+
+	if (!n)
+		return false;
+	at = child_index(n, name, strlen(name), &found);
+	if (!found)
+		return false;
+	node_unref(n->children[at]);
+	n->nchildren--;
+	count_work(n->nchildren / 64);
+	memmove(n->children + at, n->children + at + 1, (n->nchildren - at) * sizeof(*n->children));
+	n->gen = gen;
+	return true;
 }
 
 void path_parent(const char *path, char *buf, size_t len)

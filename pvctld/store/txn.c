@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Transactions: a snapshot to work on, the paths it looked at with their
- * generations then, and the operations to repeat on the live tree if none of
- * those paths has changed meanwhile (else EAGAIN, and the client tries again).
+ * Transactions: a snapshot to work on, and the paths it looked at with their
+ * generations then. If nothing else has changed, the snapshot becomes the tree. Else
+ * what it changed is done again on the tree as it is, if none of those paths
+ * has changed meanwhile (EAGAIN, and the client tries again).
  */
 #include "pvctld/store/private.h"
 
@@ -16,22 +17,34 @@ static uint64_t gen_of(struct node *root, const char *path)
 	return n ? n->gen : 0;
 }
 
+static struct txn *txn_new(struct store *s, uint32_t domid)
+{
+	struct txn *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->domid = domid;
+	t->started = s->gen++;
+	t->base = node_ref(s->root);
+	t->root = node_ref(s->root);
+	t->changes_tail = &t->changes;
+	t->account = &s->bytes[domid];
+	return t;
+}
+
 int txn_start(struct store_conn *c, uint32_t *ret_id)
 {
 	struct txn *t;
 
 	if (c->domid != 0 && c->ntxns >= QUOTA_TRANSACTIONS)
-		return -ENOSPC;
-	t = calloc(1, sizeof(*t));
+		return quota_reached(c->store, c->domid, Q_TRANSACTIONS);
+	t = txn_new(c->store, c->domid);
 	if (!t)
 		return -ENOMEM;
 	do
 		c->next_txn++;
 	while (!c->next_txn || txn_find(c, c->next_txn));
 	t->id = c->next_txn;
-	t->base = node_ref(c->store->root);
-	t->root = node_ref(c->store->root);
-	t->ops_tail = &t->ops;
 	t->next = c->txns;
 	c->txns = t;
 	c->ntxns++;
@@ -48,25 +61,35 @@ struct txn *txn_find(struct store_conn *c, uint32_t id)
 	return t;
 }
 
-static void txn_free(struct txn *t)
+static void txn_empty(struct txn *t)
 {
-	while (t->ops) {
-		struct op *o = t->ops;
+	while (t->touches) {
+		struct touch *o = t->touches;
 
-		t->ops = o->next;
-		free(o->path);
-		free(o->data);
+		count_work(1);
+		t->touches = o->next;
 		free(o);
 	}
-	while (t->accesses) {
-		struct access *a = t->accesses;
-
-		t->accesses = a->next;
-		free(a->path);
-		free(a);
-	}
+	t->changes = NULL;
+	*t->account -= t->charged;
+	t->charged = 0;
 	node_unref(t->root);
 	node_unref(t->base);
+	t->root = t->base = NULL;
+	free(t->deltas);
+	t->deltas = NULL;
+	t->ndeltas = 0;
+}
+
+void txn_doom(struct txn *t)
+{
+	t->doomed = true;
+	txn_empty(t);
+}
+
+static void txn_free(struct txn *t)
+{
+	txn_empty(t);
 	free(t);
 }
 
@@ -80,81 +103,190 @@ static void txn_unlink(struct store_conn *c, struct txn *t)
 	c->ntxns--;
 }
 
-int txn_note_access(struct txn *t, const char *path)
+int txn_spend(struct store *s, struct txn *t, size_t bytes)
 {
-	struct access *a = t->accesses;
-	unsigned int count = 0;
-
-	for (; a; a = a->next, count++)
-		if (!strcmp(a->path, path))
-			return 0;
-	if (count >= QUOTA_TXN_OPS)
-		return -ENOSPC;
-	a = malloc(sizeof(*a));
-	if (!a || !(a->path = strdup(path))) {
-		free(a);
-		return -ENOMEM;
-	}
-	a->gen = gen_of(t->base, path);
-	a->next = t->accesses;
-	t->accesses = a;
+	if (t->domid && !t->again && t->bytes + bytes > QUOTA_TXN_BYTES)
+		return quota_reached(s, t->domid, Q_TXN_BYTES);
+	t->bytes += bytes;
 	return 0;
 }
 
-int txn_note_op(struct txn *t, enum op_type type, const char *path, const void *data, size_t len)
+static struct touch *find_touch(const struct txn *t, const char *path, uint32_t hash)
 {
-	struct op *o;
+	struct touch *a = t->hashed[hash % TOUCH_BUCKETS];
 
-	if (t->nops >= QUOTA_TXN_OPS)
-		return -ENOSPC;
-	o = calloc(1, sizeof(*o));
-	if (!o)
+	count_work(1 + t->ntouches / TOUCH_BUCKETS / 4);
+	while (a && (a->hash != hash || strcmp(a->path, path)))
+		a = a->next_hash;
+	return a;
+}
+
+int txn_note_access(struct store *s, struct txn *t, const char *path)
+{
+	size_t len = strlen(path) + 1;
+	uint32_t hash = path_hash(PATH_HASH_START, path, len);
+	struct touch *a;
+	int rc;
+
+	if (t->doomed || find_touch(t, path, hash))
+		return 0;
+	if (t->domid && !t->again && t->ntouches >= QUOTA_TXN_PATHS)
+		return quota_reached(s, t->domid, Q_TXN_PATHS);
+	rc = txn_spend(s, t, sizeof(*a) + len);
+	if (rc)
+		return rc;
+	a = calloc(1, sizeof(*a) + len);
+	if (!a)
 		return -ENOMEM;
-	o->type = type;
-	o->path = strdup(path);
-	o->data = malloc(len ? len : 1);
-	o->len = len;
-	if (!o->path || !o->data) {
-		free(o->path);
-		free(o->data);
-		free(o);
-		return -ENOMEM;
-	}
-	if (len)
-		memcpy(o->data, data, len);
-	*t->ops_tail = o;
-	t->ops_tail = &o->next;
-	t->nops++;
+	memcpy(a->path, path, len);
+	a->hash = hash;
+	a->gen = gen_of(t->base, path);
+	a->next = t->touches;
+	t->touches = a;
+	a->next_hash = t->hashed[hash % TOUCH_BUCKETS];
+	t->hashed[hash % TOUCH_BUCKETS] = a;
+	t->ntouches++;
+	t->charged += sizeof(*a) + len;
+	*t->account += sizeof(*a) + len;
 	return 0;
+}
+
+void txn_note_change(struct txn *t, const char *path, bool removed)
+{
+	struct touch *a = find_touch(t, path, path_hash(PATH_HASH_START, path, strlen(path) + 1));
+
+	a->removed |= removed;
+	if (a->changed)
+		return;
+	a->changed = true;
+	*t->changes_tail = a;
+	t->changes_tail = &a->next_change;
 }
 
 static bool conflicts(struct store *s, const struct txn *t)
 {
-	for (const struct access *a = t->accesses; a; a = a->next)
+	for (const struct touch *a = t->touches; a; a = a->next)
 		if (gen_of(s->root, a->path) != a->gen)
 			return true;
 	return false;
 }
 
-int txn_end(struct store_conn *c, struct txn *t, bool commit)
+static bool same_perms(const struct node *a, const struct node *b)
 {
-	struct store *s = c->store;
+	return a->nperms == b->nperms && !memcmp(a->perms, b->perms, a->nperms * sizeof(*a->perms));
+}
+
+static int redo_node(struct op_ctx *c, const char *path, const struct node *n)
+{
+	int rc = op_apply(c, OP_WRITE, path, n->value, n->vlen);
+
+	if (!rc && !same_perms(n, node_find(*c->root, path)))
+		rc = op_apply(c, OP_PERMS, path, n->perms, n->nperms * sizeof(*n->perms));
+	return rc;
+}
+
+static int redo_tree(struct op_ctx *c, char *path, size_t len, const struct node *n)
+{
+	int rc = redo_node(c, path, n);
+
+	for (uint32_t i = 0; !rc && i < n->nchildren; i++) {
+		int l = snprintf(path + len, XENSTORE_ABS_PATH_MAX + 1 - len, "/%s", n->children[i]->name);
+
+		rc = redo_tree(c, path, len + l, n->children[i]);
+	}
+	path[len] = '\0';
+	return rc;
+}
+
+static int redo_change(struct op_ctx *c, const struct txn *t, const struct touch *a)
+{
+	char path[XENSTORE_ABS_PATH_MAX + 1];
+	struct node *n = node_find(t->root, a->path);
+	struct touch *done = find_touch(c->t, a->path, a->hash);
 	int rc = 0;
 
-	txn_unlink(c, t);
-	if (commit && conflicts(s, t))
-		rc = -EAGAIN;
-	if (commit && !rc && c->domid && t->node_delta > 0 &&
-	    s->nodes[c->domid] + t->node_delta > QUOTA_NODES)
-		rc = -ENOSPC;
-	if (commit && !rc) {
-		struct op_ctx oc = op_ctx(s, c->domid, NULL);
+	/* With all below something that was removed and made anew. */
+	if (done && done->changed)
+		return 0;
+	if (a->removed && node_find(*c->root, a->path))
+		rc = op_apply(c, OP_RM, a->path, "", 0);
+	if (rc || !n)
+		return rc;
+	if (!a->removed)
+		return redo_node(c, a->path, n);
+	/* What it has below was all made since. */
+	return redo_tree(c, path, (size_t)snprintf(path, sizeof(path), "%s", a->path), n);
+}
 
-		/* Only a race that conflicts() does not see can make one fail (a parent's
-		 * permissions); what was done by then is what a client without transactions would have done. */
-		for (struct op *o = t->ops; o && !rc; o = o->next)
-			rc = op_apply(&oc, o->type, o->path, o->data, o->len);
+/* The same changes on a snapshot of the tree as it is now, with all checks. */
+static int redo(struct store *s, const struct txn *t, struct txn **ret)
+{
+	struct txn *again = txn_new(s, t->domid);
+	struct op_ctx c;
+	int rc = 0;
+
+	if (!again)
+		return -ENOMEM;
+	again->again = true;
+	c = op_ctx(s, t->domid, again);
+	for (const struct touch *a = t->changes; a && !rc; a = a->next_change)
+		rc = redo_change(&c, t, a);
+	if (!rc && again->failed)
+		rc = -ENOMEM;
+	if (rc)
+		txn_free(again);
+	else
+		*ret = again;
+	return rc;
+}
+
+/* t's tree becomes the tree. */
+static void take_over(struct store *s, struct txn *t)
+{
+	node_unref(s->root);
+	s->root = node_ref(t->root);
+	account_commit(s, t);
+	for (struct touch *a = t->changes; a; a = a->next_change) {
+		struct node *before = node_find(t->base, a->path), *after = node_find(s->root, a->path);
+
+		if (!before && !after)
+			continue;
+		journal_note_change(s, a->path, after, a->removed);
+		watch_fire(s, a->path, a->removed ? before : NULL);
 	}
+	watch_run(s);
+}
+
+static int commit(struct store *s, struct txn *t)
+{
+	struct txn *again = NULL;
+	int rc = 0;
+
+	if (t->doomed)
+		return -EAGAIN;
+	if (t->failed)
+		return -ENOMEM;
+	if (s->root == t->base) {
+		take_over(s, t);
+		return 0;
+	}
+	if (conflicts(s, t))
+		return -EAGAIN;
+	rc = redo(s, t, &again);
+	if (rc)
+		return rc;
+	take_over(s, again);
+	txn_free(again);
+	return 0;
+}
+
+int txn_end(struct store_conn *c, struct txn *t, bool commit_it)
+{
+	int rc;
+
+	/* First of all: it must not be found, and ended, when there is too much memory in use. */
+	txn_unlink(c, t);
+	rc = commit_it ? commit(c->store, t) : 0;
 	txn_free(t);
 	return rc;
 }

@@ -23,6 +23,7 @@ void conn_send(struct store_conn *c, uint32_t type, uint32_t req_id, uint32_t tx
 	memcpy(msg, &h, sizeof(h));
 	if (len)
 		memcpy(msg + sizeof(h), body, len);
+	count_work(2 + len / 64);
 	c->backlog += sizeof(h) + len;
 	c->ops->output(c->data, msg, sizeof(h) + len);
 }
@@ -131,6 +132,7 @@ static void do_directory(struct request *r)
 	size_t len = 0;
 	int rc = find_readable(r, path, &n);
 
+	count_work(rc ? 0 : n->nchildren / 4);
 	for (uint32_t i = 0; !rc && i < n->nchildren; i++) {
 		size_t l = strlen(n->children[i]->name) + 1;
 
@@ -161,6 +163,7 @@ static void do_directory_part(struct request *r)
 		reply_error(r, rc);
 		return;
 	}
+	count_work(n->nchildren / 4);
 	len = snprintf(out, sizeof(out), "%llu", (unsigned long long)n->gen) + 1;
 	for (i = 0; i < n->nchildren; i++) {
 		size_t l = strlen(n->children[i]->name) + 1;
@@ -406,6 +409,7 @@ static void handle(struct store_conn *c)
 	struct request r = { .conn = c };
 
 	memcpy(&r.hdr, c->buf, sizeof(r.hdr));
+	count_work(4 + r.hdr.len / 64);
 	r.body = (char *)c->buf + sizeof(r.hdr);
 	r.body[r.hdr.len] = '\0';
 	if (r.hdr.tx_id && r.hdr.type != XS_TRANSACTION_START) {
@@ -423,8 +427,12 @@ size_t store_conn_input(struct store_conn *c, const void *bytes, size_t len)
 {
 	const unsigned char *p = bytes;
 	size_t done = 0;
+	uint64_t until = store_units() + INPUT_UNITS;
 
 	while (done < len && !c->dead && c->backlog <= INPUT_STOP_BACKLOG) {
+		/* Of a guest: what has been done is enough, or what is to be done comes first. */
+		if (c->domid && (store_is_busy(c->store) || store_units() > until))
+			break;
 		struct xsd_sockmsg h;
 		size_t want = sizeof(h), n;
 

@@ -12,6 +12,9 @@
 
 /* What one guest may ask for before the others are looked at. */
 #define ROUND_BYTES 2048u
+/* What all guests together may have done in a while, in the store's units: about a third of the loop's time. */
+#define WINDOW_NS 10000000u
+#define WINDOW_UNITS 60000u
 
 /*
  * Linux sends its event only if its look at our index finds that we had nothing
@@ -56,14 +59,37 @@ static int host_resume(void *data, uint32_t domid)
 	return 0;
 }
 
+static void host_quota(void *data, uint32_t domid, const char *name)
+{
+	log_guest(domid, "store: its limit of %s is reached", name);
+}
+
+static void host_busy(void *data)
+{
+	struct daemon *d = data;
+
+	loop_task_post(&d->loop, &d->store_work);
+}
+
+static void go_on(void *data)
+{
+	struct daemon *d = data;
+
+	store_go_on(d->store);
+	if (store_is_busy(d->store))
+		host_busy(d);
+}
+
 static const struct store_host_ops host_ops = {
 	.introduce = host_introduce, .release = host_release, .resume = host_resume,
+	.quota = host_quota, .busy = host_busy,
 };
 
 int store_glue_init(struct daemon *d, struct pvctl_error *err)
 {
 	int rc;
 
+	loop_task_init(&d->store_work, go_on, d);
 	/* No journal: a hosted node's domains end with the daemon, and so does what is told of them. */
 	d->store = store_new(NULL, &host_ops, d);
 	if (!d->store)
@@ -81,6 +107,7 @@ int store_glue_init(struct daemon *d, struct pvctl_error *err)
 void store_glue_fini(struct daemon *d)
 {
 	store_sock_close(d);
+	loop_task_cancel(&d->store_work);
 	if (d->store)
 		store_free(d->store);
 	d->store = NULL;
@@ -141,6 +168,20 @@ static bool flush(struct store_link *l, bool *ret_moved)
 	return true;
 }
 
+/* False: the others' turn comes first, and ours by the timer. */
+static bool may_work(struct store_link *l)
+{
+	struct window *w = &l->d->store_window;
+	uint64_t now = now_ns();
+
+	if (now >= w->start_ns + WINDOW_NS)
+		*w = (struct window){ .start_ns = now };
+	if (w->used < WINDOW_UNITS)
+		return true;
+	loop_timer_set(&l->d->loop, &l->again, w->start_ns + WINDOW_NS - now);
+	return false;
+}
+
 static bool take(struct store_link *l, bool *ret_moved, bool *ret_more)
 {
 	char bytes[XENSTORE_RING_SIZE];
@@ -153,15 +194,27 @@ static bool take(struct store_link *l, bool *ret_moved, bool *ret_more)
 			return false;
 		if (!n)
 			return true;
+		*ret_more = store_is_busy(l->d->store);
 		taken = store_conn_input(l->conn, bytes, (size_t)n);
 		if (!taken)
 			return true; /* it waits for its answers to be taken; the guest's event carries on */
 		store_ring_consume(l->ring, taken);
 		*ret_moved = true;
 		credit -= taken;
+		if (taken < (size_t)n)
+			break;
 	}
-	*ret_more = !credit;
+	*ret_more = true;
 	return true;
+}
+
+static bool take_turn(struct store_link *l, bool *ret_moved, bool *ret_more)
+{
+	uint64_t before = store_units();
+	bool ok = !may_work(l) || take(l, ret_moved, ret_more);
+
+	l->d->store_window.used += store_units() - before;
+	return ok;
 }
 
 static void give_up(struct store_link *l, uint32_t error)
@@ -183,7 +236,7 @@ static void service(void *data)
 
 	if (!l->ring)
 		return;
-	ok = flush(l, &moved) && take(l, &moved, &more) && flush(l, &moved);
+	ok = flush(l, &moved) && take_turn(l, &moved, &more) && flush(l, &moved);
 	if (!ok && !l->broken) {
 		l->broken = "impossible ring indices";
 		give_up(l, XENSTORE_ERROR_RINGIDX);

@@ -23,7 +23,8 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 AIMS = {"node_start": 500, "create_paused_128_warm": 100, "destroy_128": 100, "list_1": 20,
-        "list_10": 20, "list_50": 20, "up_50_stubs": 10000, "overhead_50": 64}
+        "list_10": 20, "list_50": 20, "up_50_stubs": 10000, "overhead_50": 64,
+        "list_flooded_50": 50, "read4k_slower_50": 2}
 XEN_TOOL = {"create_paused_128_warm": "create_paused_128_bzImage_lz4",
             "create_to_first_line": "unpause_to_first_line_128_bzImage_lz4",
             "create_to_init": "unpause_to_init_128_bzImage_lz4",
@@ -174,6 +175,37 @@ class Bench:
         # What of the RAM file was the guests' goes back to the host with them. What is left of it then
         # was the node's own while they ran: the tables about their frames, and the hypervisor's objects.
         self.note(f"overhead_{count}", "MiB", [(processes + self.settled()) / 2**20])
+
+    def reads(self, rounds=4):
+        """What the guest that reads says from now on; the round under way is not counted."""
+        def said():
+            return [float(v) for v in re.findall(r"blk_read_4k_qd1 ([\d.e+]+) iops", self.console("reads"))]
+        before, end = len(said()), time.monotonic() + 300
+        while len(said()) < before + 1 + rounds:
+            if time.monotonic() > end:
+                sys.exit("bench: reads: nothing was said for five minutes")
+            time.sleep(0.05)
+        return said()[before + 1:]
+
+    def flooded(self):
+        """Some guests flood the daemon, each in its way: what is left for the owner, and for another guest."""
+        count = 10 if self.quick else 50
+        self.run("node", "stop", "--force")
+        self.run("node", "start")
+        stub = dict(kernel=self.stub, ramdisk=None, memory=64)
+        for i in range(count - 4):
+            self.run("create", "-q", self.config(f"quiet{i}", cmdline=None, **stub))
+        self.run("create", "-q", self.config("reads", cmdline=self.pvb("reads"), disk=[f"{self.image('reads.img', 8)},raw,xvda,rw"]))
+        quiet = self.reads()
+        self.note(f"list_quiet_{count}", "ms", [self.timed("list") for _ in range(9)])
+        for kind in ("console", "store", "events"):
+            self.run("create", "-q", self.config(f"flood-{kind}", cmdline=f"flood={kind}", **stub))
+            self.wait(f"flood-{kind}", "PVSTUB-UP")
+        loaded = self.reads()
+        self.note(f"list_flooded_{count}", "ms", [self.timed("list") for _ in range(9)])
+        self.note(f"read4k_quiet_{count}", "iops", quiet)
+        self.note(f"read4k_flooded_{count}", "iops", loaded)
+        self.note(f"read4k_slower_{count}", "x", [statistics.median(quiet) / v for v in loaded])
 
     # ---- guest ----
     @staticmethod
@@ -352,7 +384,7 @@ def main():
     p.add_argument("--out", default="build")
     p.add_argument("--json", default=None)
     p.add_argument("--quick", action="store_true", help="10 guests instead of 50")
-    p.add_argument("--only", choices=("tools", "guests", "disk", "attach", "balloon", "net"))
+    p.add_argument("--only", choices=("tools", "flooded", "guests", "disk", "attach", "balloon", "net"))
     a = p.parse_args()
     b = Bench(a.out, a.quick)
     xen = json.loads((HERE / "xen-4.17.json").read_text())
@@ -361,7 +393,7 @@ def main():
         if a.only in (None, "tools"):
             b.create()
             b.many()
-        for what, row in (("attach", b.attach), ("balloon", b.balloon), ("guests", b.guests), ("disk", b.disks), ("net", b.network)):
+        for what, row in (("flooded", b.flooded), ("attach", b.attach), ("balloon", b.balloon), ("guests", b.guests), ("disk", b.disks), ("net", b.network)):
             if a.only in (None, what):
                 row()
         print(b.report(xen))

@@ -4,6 +4,7 @@
  * shared-info wall of time, and then blocks for ever.  With it the price of the
  * hypervisor + toolstack can be seen without the price of booting Linux, and
  * 64 MiB domains are possible (Debian's kernel image alone ends at 62 MiB).
+ * flood=console, store or events on the command line: it does that without end.
  */
 typedef unsigned long u64; typedef unsigned int u32; typedef unsigned char u8;
 #define BASE 0xffffffff80000000ul
@@ -50,13 +51,45 @@ static void num(const char *k, u64 v, const char *u)
 	*q++ = ' '; while (*u) *q++ = *u++;
 	*q++ = '\r'; *q++ = '\n'; *q = 0; puts_(o);
 }
+static void flood_console(void)
+{
+	for (;;) puts_("abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz\r\n");
+}
+static void flood_events(void)
+{
+	u32 e = port;
+	for (;;) hc(32, 4, (u64)&e);
+}
+/* Makes a path of many components and removes it, again and again; what is answered is not looked at. */
+static volatile u8 *xs; static u32 xs_port;
+#define X32(o) (*(volatile u32 *)(xs + (o)))
+static void xs_put(const void *p, u32 n)
+{
+	const u8 *b = p; u32 e = xs_port;
+	for (u32 at = X32(2052); n; X32(2052) = at, hc(32, 4, (u64)&e)) {
+		while (at - X32(2048) >= 1024) { X32(2056) = X32(2060); hc(29, 0, 0); }
+		while (n && at - X32(2048) < 1024) { xs[at++ & 1023] = *b++; n--; }
+		__asm__ volatile("" ::: "memory");
+	}
+	X32(2056) = X32(2060);
+}
+static void flood_store(void)
+{
+	struct { u32 type, req, tx, len; char path[64]; } w = { 11, 0, 0, 53, "data/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a" },
+		rm = { 13, 0, 0, 7, "data/a" };
+	for (;;) { xs_put(&w, 16 + 53); xs_put(&rm, 16 + 7); }
+}
 static u64 rdtsc(void) { u32 a, d; __asm__ volatile("rdtsc" : "=a"(a), "=d"(d)); return (u64)d << 32 | a; }
 void main(struct si *s)
 {
 	u64 *p2m = (u64 *)s->mfn_list, i;
 	for (i = 0; i < s->nr_pages; i++) if (p2m[i] == s->con_mfn) break;
 	ring = (u8 *)(BASE + i * 4096); port = s->con_evtchn;
+	for (i = 0; i < s->nr_pages; i++) if (p2m[i] == s->store_mfn) break;
+	xs = (u8 *)(BASE + i * 4096); xs_port = s->store_evtchn;
 	puts_("PVSTUB-UP\r\n");
+	for (char *f = s->cmd; *f; f++) if (f[0] == 'f' && f[1] == 'l' && f[5] == '=')
+		switch (f[6]) { case 'c': flood_console(); case 's': flood_store(); case 'e': flood_events(); }
 	char *c = s->cmd; int bench = 0;
 	for (; *c; c++) if (c[0] == 'b' && c[1] == 'e' && c[2] == 'n' && c[3] == 'c' && c[4] == 'h') bench = 1;
 	if (bench) {		/* with tsc_mode="default" under TCG the guest TSC ticks are 1 ns */

@@ -23,6 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* The first byte chooses the connection; the rest comes in odd portions. */
 	for (size_t at = 1; at < size; at += 13) {
 		store_conn_input(data[0] & 1 ? zero : c, data + at, size - at < 13 ? size - at : 13);
+		store_go_on(s);
 		store_conn_backlog(c, 0);
 		store_conn_backlog(zero, 0);
 	}

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* A guest's store ring, in the daemon's own loop: what is answered when the guest sends no event. */
+#include "pvctld/base/log.h"
 #include "pvctld/core/daemon.h"
 #include "pvctld/store/store.h"
 #include "pvctld/xenstore/glue.h"
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xen/io/xs_wire.h>
@@ -127,6 +129,71 @@ START_TEST(quiet)
 }
 END_TEST
 
+static int until_answered(void *data)
+{
+	if (ring->rsp_prod == ANSWER)
+		d.loop.quit = true;
+	sleeps++;
+	return 0;
+}
+
+/* What guests ask for waits when they all together have had much, and goes on with the next window. */
+START_TEST(had_much)
+{
+	put_request();
+	ring->req_prod = REQUEST;
+	d.store_window.start_ns = now_ns() + 200000000u;
+	d.store_window.used = UINT32_MAX;
+	d.loop.before_sleep = until_answered;
+	store_link_event(&link_);
+	loop_run(&d.loop);
+	ck_assert_uint_eq(ring->rsp_prod, ANSWER);
+	ck_assert_uint_ge(now_ns(), d.store_window.start_ns);
+	ck_assert_uint_lt(d.store_window.used, UINT32_MAX);
+	ck_assert_uint_le(sleeps, 8);
+}
+END_TEST
+
+static unsigned int said;
+static void say(void *data, const void *bytes, size_t len) { said++; }
+static void never(void *data, const char *why) { ck_abort_msg("%s", why); }
+
+/* While many are told of a change, a guest's next request waits; it needs no further event to go on. */
+START_TEST(waits_for_watches)
+{
+	static const struct store_conn_ops ops = { say, never };
+	struct store_conn *watchers[60];
+	struct { struct xsd_sockmsg m; char body[16]; } watch = { { .type = XS_WATCH, .len = 10 }, "/tool" };
+
+	store_link_stop(&link_);
+	store_free(d.store);
+	ck_assert_int_eq(store_glue_init(&d, NULL), 0);
+	ck_assert_int_eq(store_write(d.store, PATH, "value", 5), 0);
+	memset(ring, 0, sizeof(*ring));
+	store_link_init(&link_, &d, 5);
+	ck_assert_int_eq(store_link_start(&link_, ring, 1), 0);
+	for (int i = 0; i < 60; i++) {
+		watchers[i] = store_conn_new(d.store, 100 + i, &ops, NULL);
+		for (int k = 0; k < 100; k++) {
+			snprintf(watch.body + 6, 4, "%03d", k);
+			store_conn_input(watchers[i], &watch, sizeof(watch.m) + 10);
+			store_conn_backlog(watchers[i], 0);
+		}
+	}
+	said = 0;
+	ck_assert_int_eq(store_write(d.store, PATH, "other", 5), 0);
+	ck_assert(store_is_busy(d.store));
+	ck_assert_uint_lt(said, 6000);
+	put_request();
+	ring->req_prod = REQUEST;
+	d.loop.before_sleep = until_answered;
+	store_link_event(&link_);
+	loop_run(&d.loop);
+	ck_assert_uint_eq(said, 6000);
+	ck_assert_uint_eq(ring->rsp_prod, ANSWER);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("store link");
@@ -138,6 +205,8 @@ int main(void)
 	tcase_add_test(c, late_request);
 	tcase_add_test(c, late_room);
 	tcase_add_test(c, quiet);
+	tcase_add_test(c, had_much);
+	tcase_add_test(c, waits_for_watches);
 	tcase_set_timeout(c, 30);
 	suite_add_tcase(s, c);
 	srunner_run_all(run, CK_NORMAL);
