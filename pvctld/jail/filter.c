@@ -80,10 +80,10 @@ static int allow_by(scmp_filter_ctx c, int nr, unsigned int arg, const unsigned 
 /* Opening is for reading. */
 static int allow_open(scmp_filter_ctx c)
 {
-	const scmp_datum_t mask = O_ACCMODE | O_CREAT | O_TRUNC | __O_TMPFILE;
-	int bad = seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(open), 1, SCMP_A1(SCMP_CMP_MASKED_EQ, mask & ~(scmp_datum_t)O_DIRECTORY, O_RDONLY));
+	const scmp_datum_t mask = (O_ACCMODE | O_CREAT | O_TRUNC | __O_TMPFILE) & ~O_DIRECTORY;
+	int bad = seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(open), 1, SCMP_A1(SCMP_CMP_MASKED_EQ, mask, O_RDONLY));
 
-	return bad ? bad : seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, mask & ~(scmp_datum_t)O_DIRECTORY, O_RDONLY));
+	return bad ? bad : seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, mask, O_RDONLY));
 }
 
 /* Translated code is made at run time; a server of disks has no use for more code. */
@@ -104,7 +104,8 @@ static int allow_threads(scmp_filter_ctx c)
 	bad = bad ? bad : seccomp_rule_add(c, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 	bad = bad ? bad : seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, SCMP_A0(SCMP_CMP_EQ, self));
 	/* Limits are read, not set. */
-	return bad ? bad : seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2, SCMP_A0(SCMP_CMP_EQ, 0), SCMP_A2(SCMP_CMP_EQ, 0));
+	return bad ? bad : seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 2, SCMP_A0(SCMP_CMP_EQ, 0),
+					    SCMP_A2(SCMP_CMP_EQ, 0));
 }
 
 static int allow_of_profile(scmp_filter_ctx c, enum profile p)

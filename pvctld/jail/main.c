@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pvctl-jail PROFILE [--status FD] [--open FD=NAME]... [--copy FILE]... -- PROGRAM ARGUMENT...
+ * pvctl-jail PROFILE [--status FD] [--open FD=NAME] [--copy FILE] [--env NAME=VALUE] [--image[-ro] FILE] --
+ *            PROGRAM ARGUMENT..., each of the options as often as needed. PROFILE: tcg, kvm or nbd.
  * The first step of jail.h. What the host does not permit is left out, and missing in the byte that pvctld gets.
  */
 #include "chain.h"
