@@ -4,7 +4,7 @@
  * shared-info wall of time, and then blocks for ever.  With it the price of the
  * hypervisor + toolstack can be seen without the price of booting Linux, and
  * 64 MiB domains are possible (Debian's kernel image alone ends at 62 MiB).
- * flood=console, store or events on the command line: it does that without end.
+ * flood=console, store or events on the command line: it does that without end (flood=nothing: it spins).
  */
 typedef unsigned long u64; typedef unsigned int u32; typedef unsigned char u8;
 #define BASE 0xffffffff80000000ul
@@ -89,7 +89,7 @@ void main(struct si *s)
 	xs = (u8 *)(BASE + i * 4096); xs_port = s->store_evtchn;
 	puts_("PVSTUB-UP\r\n");
 	for (char *f = s->cmd; *f; f++) if (f[0] == 'f' && f[1] == 'l' && f[5] == '=')
-		switch (f[6]) { case 'c': flood_console(); case 's': flood_store(); case 'e': flood_events(); }
+		switch (f[6]) { case 'c': flood_console(); case 's': flood_store(); case 'e': flood_events(); case 'n': for (;;) ; }
 	char *c = s->cmd; int bench = 0;
 	for (; *c; c++) if (c[0] == 'b' && c[1] == 'e' && c[2] == 'n' && c[3] == 'c' && c[4] == 'h') bench = 1;
 	if (bench) {		/* with tsc_mode="default" under TCG the guest TSC ticks are 1 ns */
