@@ -28,7 +28,7 @@ static struct daemon daemon_state;
 static struct loop_fd signals;
 
 enum { OPT_NODE = 1, OPT_MEMORY, OPT_CPUS, OPT_ACCEL, OPT_ICOUNT, OPT_OVERCOMMIT, OPT_HV, OPT_HV_CMDLINE, OPT_READY, OPT_FOREGROUND,
-	OPT_REBUILD, OPT_VERSION };
+	OPT_REBUILD, OPT_VERSION, OPT_LIMITS };
 
 static const struct option options[] = {
 	{ "node", required_argument, NULL, OPT_NODE },
@@ -37,6 +37,7 @@ static const struct option options[] = {
 	{ "accel", required_argument, NULL, OPT_ACCEL },
 	{ "icount", no_argument, NULL, OPT_ICOUNT },
 	{ "overcommit", no_argument, NULL, OPT_OVERCOMMIT },
+	{ "limits", required_argument, NULL, OPT_LIMITS },
 	{ "hv", required_argument, NULL, OPT_HV },
 	{ "hv-cmdline", required_argument, NULL, OPT_HV_CMDLINE },
 	{ "ready-fd", required_argument, NULL, OPT_READY },
@@ -48,7 +49,7 @@ static const struct option options[] = {
 
 static const char usage[] =
 	"usage: pvctld --node NAME --memory BYTES --cpus N [--accel auto|kvm|tcg] [--icount] [--overcommit]\n"
-	"              --hv PATH [--hv-cmdline TEXT] [--ready-fd N] [--foreground]\n"
+	"              --hv PATH [--hv-cmdline TEXT] [--limits NAME=NUMBER,...] [--ready-fd N] [--foreground]\n"
 	"       pvctld --rebuild NODE CONFIGFILE\n";
 
 static bool number(const char *s, uint64_t min, uint64_t max, uint64_t *ret)
@@ -62,6 +63,7 @@ static bool number(const char *s, uint64_t min, uint64_t max, uint64_t *ret)
 
 static bool set_option(struct daemon_opts *o, int c, const char *arg)
 {
+	struct pvctl_error e;
 	uint64_t n = 0;
 
 	switch (c) {
@@ -87,6 +89,11 @@ static bool set_option(struct daemon_opts *o, int c, const char *arg)
 	case OPT_OVERCOMMIT:
 		o->overcommit = true;
 		return true;
+	case OPT_LIMITS:
+		if (!limits_parse(&o->limits, arg, &e))
+			return true;
+		fprintf(stderr, "pvctld: %s\n", e.msg);
+		return false;
 	case OPT_HV:
 		o->hv_path = arg;
 		return true;
@@ -189,6 +196,7 @@ static int start(struct daemon *d, struct pvctl_error *err)
 	if (rc)
 		return rc;
 	snprintf(log, sizeof(log), "%s/daemon.log", d->state_dir);
+	log_limit(d->opt.limits.log);
 	if (!d->opt.foreground && log_open(log))
 		return fail(err, -EIO, "%s: %s", log, strerror(errno));
 	log_line("pvctld %s, node %s, process %d", PVCTL_VERSION, d->opt.node, (int)getpid());
@@ -226,6 +234,7 @@ int main(int argc, char **argv)
 	int c;
 
 	d->opt = (struct daemon_opts){ .ready_fd = -1, .accel = "auto" };
+	limits_default(&d->opt.limits);
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == OPT_REBUILD && optind == argc - 1)
 			return rebuild_main(optarg, argv[optind]);

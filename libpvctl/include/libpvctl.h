@@ -64,6 +64,7 @@ struct pvctl_node_start_opts {
 	uint32_t timeout_ms;     /* 0: 30 s */
 	const char *daemon_path; /* NULL: as installed */
 	uint32_t overcommit;     /* 1: the host's memory need not be enough for what the domains may have */
+	const char *limits;      /* NULL: as is; of logs and core dumps, "cores=8g,console-days=7": see pvctld(8) */
 };
 struct pvctl_node_info {
 	char name[64];

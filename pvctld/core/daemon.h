@@ -3,6 +3,7 @@
 #ifndef PVCTLD_DAEMON_H
 #define PVCTLD_DAEMON_H
 
+#include "pvctld/base/limits.h"
 #include "libpvctl.h"
 #include "pvctld/base/list.h"
 #include "pvctld/base/loop.h"
@@ -21,6 +22,7 @@ struct daemon_opts {
 	bool foreground;
 	const char *hv_path;
 	const char *hv_cmdline;
+	struct limits limits;
 	int ready_fd;
 };
 
@@ -43,8 +45,8 @@ struct daemon {
 	unsigned int nr_departed;
 	struct list disk_servers; /* struct blk_nbd */
 
-	struct list domains;
-	struct list leftovers;      /* of struct dom: gone, but for their store nodes */      /* struct dom */
+	struct list domains;      /* struct dom */
+	struct list leftovers;    /* struct dom, too: gone, but for their store nodes */
 	struct list zombies;      /* see zombie.c */
 	struct list dead_consoles;
 	unsigned int nr_dead_consoles;
@@ -56,7 +58,7 @@ struct daemon {
 	struct control *control;
 	struct store_sock *store_sock;
 	struct stop *stop;        /* not NULL: the node is being stopped */
-	struct loop_timer exit_timer, watchdog, giveback, zombie_timer;
+	struct loop_timer exit_timer, watchdog, giveback, zombie_timer, tidy;
 	struct loop_task policy_task, down_task;
 };
 

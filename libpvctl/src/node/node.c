@@ -193,6 +193,10 @@ static int spawn(const struct pvctl_node_start_opts *o, const char *state_dir, s
 		argv[n++] = "--icount";
 	if (o->overcommit)
 		argv[n++] = "--overcommit";
+	if (o->limits) {
+		argv[n++] = "--limits";
+		argv[n++] = o->limits;
+	}
 	argv[n++] = "--hv";
 	argv[n++] = hv;
 	if (o->hv_cmdline) {
