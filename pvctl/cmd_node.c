@@ -11,13 +11,18 @@
 #define MIB (1024 * 1024)
 #define STOP_TIMEOUT_MS 15000
 
+<<<<<<< HEAD
 enum { OPT_MEMORY, OPT_CPUS, OPT_ACCEL, OPT_ICOUNT, OPT_OVERCOMMIT, OPT_TIMEOUT, OPT_SLOW, OPT_HV, OPT_HV_CMDLINE, OPT_DAEMON, OPT_QEMU };
+=======
+enum { OPT_MEMORY, OPT_CPUS, OPT_ACCEL, OPT_ICOUNT, OPT_OVERCOMMIT, OPT_LIMITS, OPT_TIMEOUT, OPT_HV, OPT_HV_CMDLINE, OPT_DAEMON };
+>>>>>>> c6560e5
 static const struct option_def start_options[] = {
 	[OPT_MEMORY] = { 'm', "memory", "SIZE", "RAM for the node, in MiB or with k, m, g, t (default: half of the host's)" },
 	[OPT_CPUS] = { 'c', "cpus", "NUMBER", "CPUs (default: as the host has, at most 8)" },
 	[OPT_ACCEL] = { 'a', "accel", "NAME", "kvm, tcg or auto (default)" },
 	[OPT_ICOUNT] = { 0, "icount", NULL, "count instructions instead of time, for measurements" },
 	[OPT_OVERCOMMIT] = { 0, "overcommit", NULL, "domains may have more memory than the host can back" },
+	[OPT_LIMITS] = { 0, "limits", "NAME=NUMBER,...", "what logs and core dumps may take (see pvctld(8))" },
 	[OPT_TIMEOUT] = { 0, "timeout", "SECONDS", "give up after so long (default: 30)" },
 	[OPT_SLOW] = { 0, "slow-after", "SECONDS", "say that the hypervisor does not answer after so long (default: 10)" },
 	[OPT_HV] = { 0, "hypervisor", "FILE", "the hypervisor's image (default: as installed)" },
@@ -37,8 +42,12 @@ static int start_run(const struct command *cmd, const struct parsed *in)
 	struct pvctl_node_start_opts opts = {
 		.size = sizeof(opts), .name = chosen(in), .accel = in->value[OPT_ACCEL],
 		.icount = in->count[OPT_ICOUNT] > 0, .overcommit = in->count[OPT_OVERCOMMIT] > 0, .hv_path = in->value[OPT_HV],
+<<<<<<< HEAD
 		.hv_cmdline = in->value[OPT_HV_CMDLINE], .daemon_path = in->value[OPT_DAEMON],
 		.qemu_path = in->value[OPT_QEMU],
+=======
+		.hv_cmdline = in->value[OPT_HV_CMDLINE], .daemon_path = in->value[OPT_DAEMON], .limits = in->value[OPT_LIMITS],
+>>>>>>> c6560e5
 	};
 	struct pvctl_node_info info;
 	struct pvctl_error err = { 0 };

@@ -10,6 +10,7 @@
 #include "pvctld/domain/domains.h"
 #include "pvctld/domain/events.h"
 #include "pvctld/life/policy.h"
+#include "pvctld/life/tidy.h"
 #include "pvctld/life/zombie.h"
 #include "pvctld/node/giveback.h"
 #include "pvctld/node/node.h"
@@ -131,6 +132,8 @@ int daemon_serve(struct daemon *d, struct pvctl_error *err)
 	if (!rc)
 		store_hear(d->store, departed_asked, d);
 	rc = rc ? rc : policy_init(d, err);
+	if (!rc)
+		tidy_start(d);
 	rc = rc ? rc : store_sock_open(d, err);
 	rc = rc ? rc : control_open(d, err);
 	if (!rc)
@@ -143,6 +146,7 @@ void daemon_finish(struct daemon *d)
 	d->node.down = d->mbox.down = true;
 	if (d->loop.epfd >= 0) {
 		giveback_fini(d);
+		tidy_stop(d);
 		zombies_fini(d);
 		policy_fini(d);
 		dom_free_all(d);

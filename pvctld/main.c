@@ -27,8 +27,13 @@
 static struct daemon daemon_state;
 static struct loop_fd signals;
 
+<<<<<<< HEAD
 enum { OPT_NODE = 1, OPT_MEMORY, OPT_CPUS, OPT_ACCEL, OPT_ICOUNT, OPT_OVERCOMMIT, OPT_HV, OPT_HV_CMDLINE, OPT_QEMU, OPT_READY, OPT_FOREGROUND,
 	OPT_SLOW, OPT_REBUILD, OPT_VERSION };
+=======
+enum { OPT_NODE = 1, OPT_MEMORY, OPT_CPUS, OPT_ACCEL, OPT_ICOUNT, OPT_OVERCOMMIT, OPT_HV, OPT_HV_CMDLINE, OPT_READY, OPT_FOREGROUND,
+	OPT_REBUILD, OPT_VERSION, OPT_LIMITS };
+>>>>>>> c6560e5
 
 static const struct option options[] = {
 	{ "node", required_argument, NULL, OPT_NODE },
@@ -37,7 +42,11 @@ static const struct option options[] = {
 	{ "accel", required_argument, NULL, OPT_ACCEL },
 	{ "icount", no_argument, NULL, OPT_ICOUNT },
 	{ "overcommit", no_argument, NULL, OPT_OVERCOMMIT },
+<<<<<<< HEAD
 	{ "slow-after", required_argument, NULL, OPT_SLOW },
+=======
+	{ "limits", required_argument, NULL, OPT_LIMITS },
+>>>>>>> c6560e5
 	{ "hv", required_argument, NULL, OPT_HV },
 	{ "hv-cmdline", required_argument, NULL, OPT_HV_CMDLINE },
 	{ "qemu", required_argument, NULL, OPT_QEMU },
@@ -50,7 +59,11 @@ static const struct option options[] = {
 
 static const char usage[] =
 	"usage: pvctld --node NAME --memory BYTES --cpus N [--accel auto|kvm|tcg] [--icount] [--overcommit]\n"
+<<<<<<< HEAD
 	"              [--slow-after MS] --hv PATH [--hv-cmdline TEXT] [--qemu PATH] [--ready-fd N] [--foreground]\n"
+=======
+	"              --hv PATH [--hv-cmdline TEXT] [--limits NAME=NUMBER,...] [--ready-fd N] [--foreground]\n"
+>>>>>>> c6560e5
 	"       pvctld --rebuild NODE CONFIGFILE\n";
 
 static bool number(const char *s, uint64_t min, uint64_t max, uint64_t *ret)
@@ -64,6 +77,7 @@ static bool number(const char *s, uint64_t min, uint64_t max, uint64_t *ret)
 
 static bool set_option(struct daemon_opts *o, int c, const char *arg)
 {
+	struct pvctl_error e;
 	uint64_t n = 0;
 
 	switch (c) {
@@ -89,11 +103,19 @@ static bool set_option(struct daemon_opts *o, int c, const char *arg)
 	case OPT_OVERCOMMIT:
 		o->overcommit = true;
 		return true;
+<<<<<<< HEAD
 	case OPT_SLOW:
 		if (!number(arg, 100, 3600000, &n))
 			return false;
 		o->slow_ms = (uint32_t)n;
 		return true;
+=======
+	case OPT_LIMITS:
+		if (!limits_parse(&o->limits, arg, &e))
+			return true;
+		fprintf(stderr, "pvctld: %s\n", e.msg);
+		return false;
+>>>>>>> c6560e5
 	case OPT_HV:
 		o->hv_path = arg;
 		return true;
@@ -199,6 +221,7 @@ static int start(struct daemon *d, struct pvctl_error *err)
 	if (rc)
 		return rc;
 	snprintf(log, sizeof(log), "%s/daemon.log", d->state_dir);
+	log_limit(d->opt.limits.log);
 	if (!d->opt.foreground && log_open(log))
 		return fail(err, -EIO, "%s: %s", log, strerror(errno));
 	log_line("pvctld %s, node %s, process %d", PVCTL_VERSION, d->opt.node, (int)getpid());
@@ -245,6 +268,7 @@ int main(int argc, char **argv)
 	int c;
 
 	d->opt = (struct daemon_opts){ .ready_fd = -1, .accel = "auto" };
+	limits_default(&d->opt.limits);
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == OPT_REBUILD && optind == argc - 1)
 			return rebuild_main(optarg, argv[optind]);

@@ -14,6 +14,8 @@
 #define GUEST_LINES_PER_S 10u
 
 static int log_file = STDERR_FILENO;
+static char log_path[512];           /* "": it is stderr */
+static uint64_t log_size, log_max = LOG_MAX_BYTES;
 
 uint64_t now_ns(void)
 {
@@ -34,19 +36,37 @@ uint64_t now_unix_ns(void)
 int log_open(const char *path)
 {
 	struct stat st;
-	char old[512];
 	int fd;
 
 	if (!path)
 		return 0;
-	if (!stat(path, &st) && st.st_size > LOG_MAX_BYTES &&
-	    snprintf(old, sizeof(old), "%s.1", path) < (int)sizeof(old))
-		(void)rename(path, old);
 	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;
 	log_file = fd;
+	snprintf(log_path, sizeof(log_path), "%s", path);
+	log_size = fstat(fd, &st) ? 0 : (uint64_t)st.st_size;
 	return 0;
+}
+
+void log_limit(uint64_t bytes)
+{
+	log_max = bytes ? bytes : LOG_MAX_BYTES;
+}
+
+static void rotate(void)
+{
+	char old[sizeof(log_path) + 4];
+	int fd;
+
+	snprintf(old, sizeof(old), "%s.1", log_path);
+	/* A rename that fails must not let the file grow. */
+	fd = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | (rename(log_path, old) ? O_TRUNC : 0), 0600);
+	log_size = 0;
+	if (fd < 0)
+		return;
+	close(log_file);
+	log_file = fd;
 }
 
 int log_fd(void)
@@ -76,7 +96,11 @@ static void log_v(const char *who, const char *fmt, va_list ap)
 		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
 			line[i] = ' ';
 	line[n++] = '\n';
-	(void)!write(log_file, line, n);
+	if (log_path[0] && log_size + n > log_max)
+		rotate();
+	/* On a full disk the line is lost, and only the line. */
+	r = (int)write(log_file, line, n);
+	log_size += r > 0 ? (size_t)r : 0;
 }
 
 void log_line(const char *fmt, ...)

@@ -8,6 +8,8 @@
 
 /* Lines go to stderr when path is NULL; else to the file, which is rotated once it is large. */
 int log_open(const char *path);
+/* It is begun anew at so many bytes, with the old one beside it. 0: 8 MiB. */
+void log_limit(uint64_t bytes);
 int log_fd(void);
 void log_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* For what a guest can trigger: at most a few lines a second in all. */

@@ -56,7 +56,7 @@ void logfile_write(struct logfile *f, const void *bytes, size_t len)
 
 	if (f->fd < 0 || !len)
 		return;
-	if (f->size + len > LOG_MAX_BYTES)
+	if (f->size + len > (f->max ? f->max : LOG_MAX_BYTES))
 		rotate(f);
 	n = f->fd < 0 ? 0 : write(f->fd, bytes, len);
 	if (n > 0)

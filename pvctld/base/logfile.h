@@ -8,7 +8,7 @@
 
 struct logfile {
 	int fd;
-	uint64_t size;
+	uint64_t size, max;   /* max 0: 4 MiB; set before it is opened */
 	char path[500];
 };
 

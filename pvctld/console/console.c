@@ -37,6 +37,7 @@ struct console *console_new(struct daemon *d, uint32_t domid)
 	c->d = d;
 	c->domid = domid;
 	c->log.fd = -1;
+	c->log.max = d->opt.limits.console;
 	c->reason = PVCTL_REASON_NONE;
 	list_init(&c->link);
 	list_init(&c->viewers);

@@ -3,6 +3,7 @@
 #ifndef PVCTLD_DAEMON_H
 #define PVCTLD_DAEMON_H
 
+#include "pvctld/base/limits.h"
 #include "libpvctl.h"
 #include "pvctld/base/list.h"
 #include "pvctld/base/loop.h"
@@ -22,7 +23,11 @@ struct daemon_opts {
 	bool foreground;
 	const char *hv_path;
 	const char *hv_cmdline;
+<<<<<<< HEAD
 	const char *qemu_path;     /* NULL: the one on the PATH */
+=======
+	struct limits limits;
+>>>>>>> c6560e5
 	int ready_fd;
 };
 
@@ -50,8 +55,8 @@ struct daemon {
 	unsigned int nr_departed;
 	struct list disk_servers; /* struct blk_nbd */
 
-	struct list domains;
-	struct list leftovers;      /* of struct dom: gone, but for their store nodes */      /* struct dom */
+	struct list domains;      /* struct dom */
+	struct list leftovers;    /* struct dom, too: gone, but for their store nodes */
 	struct list zombies;      /* see zombie.c */
 	struct list dead_consoles;
 	unsigned int nr_dead_consoles;
@@ -64,7 +69,11 @@ struct daemon {
 	struct control *control;
 	struct store_sock *store_sock;
 	struct stop *stop;        /* not NULL: the node is being stopped */
+<<<<<<< HEAD
 	struct loop_timer exit_timer, watchdog, giveback, zombie_timer, rundir_timer;
+=======
+	struct loop_timer exit_timer, watchdog, giveback, zombie_timer, tidy;
+>>>>>>> c6560e5
 	struct loop_task policy_task, down_task;
 };
 

@@ -8,6 +8,7 @@
 #include "pvctld/domain/events.h"
 #include "pvctld/hv/hvcall.h"
 #include "pvctld/life/policy.h"
+#include "pvctld/life/tidy.h"
 #include "pvctld/life/zombie.h"
 #include "pvctld/node/giveback.h"
 #include <errno.h>
@@ -270,6 +271,7 @@ void dom_gone(struct dom *dom)
 		free(dom);
 	}
 	giveback_soon(d);
+	tidy_soon(d);
 }
 
 static void killed(struct mbox_call *call, int64_t ret, bool down)

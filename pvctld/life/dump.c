@@ -16,6 +16,7 @@
 #include "pvctld/domain/domains.h"
 #include "pvctld/hv/hvcall.h"
 #include "pvctld/life/policy.h"
+#include "pvctld/life/tidy.h"
 #include <ctype.h>
 #include <elf.h>
 #include <errno.h>
@@ -46,7 +47,7 @@ struct dump {
 	uint64_t unique_id;
 	uint32_t domid;
 	void (*done)(struct dom *dom, int rc);
-	char path[500];
+	char path[500], file[128]; /* file: what a domain of that name has in it */
 	struct loop_task task;
 	uint64_t next_mfn, end_mfn, top_mfn; /* scan; holes between RAM below and above 4 GiB */
 	uint64_t m2p[MAX_M2P_EXTENTS];
@@ -66,6 +67,7 @@ static void finish(struct dump *u, int rc)
 		log_line("domain %u: core dump in %s", u->domid, u->path);
 	}
 	loop_task_cancel(&u->task);
+	tidy_soon(u->d);
 	/* Somebody may have destroyed it while it was written. */
 	if (dom && dom->unique_id == u->unique_id && !dom->dying)
 		u->done(dom, rc);
@@ -220,7 +222,13 @@ static void written(void *data, int status)
 static void start_writer(struct dump *u)
 {
 	pid_t pid;
+	int rc;
 
+	rc = tidy_cores(u->d, u->file, u->nr * PAGE);
+	if (rc) {
+		finish(u, rc);
+		return;
+	}
 	sort_frames(u);
 	pid = fork();
 	if (!pid)
@@ -258,6 +266,7 @@ static int make_path(struct dump *u, const struct dom *dom)
 	for (char *p = name; *p; p++)
 		if (!isalnum((unsigned char)*p) && !strchr("_+-", *p) && (*p != '.' || p == name))
 			*p = '_';
+	memcpy(u->file, name, sizeof(u->file));
 	localtime_r(&now, &tm);
 	strftime(when, sizeof(when), "%Y%m%d-%H%M%S", &tm);
 	snprintf(u->path, sizeof(u->path), "%s/%s-%s-%u.core", dir, name, when, u->domid);

@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <uuid/uuid.h>
 #include <xen/xen.h>
@@ -72,7 +72,7 @@ void policy_committed(struct dom *dom)
 
 struct rebuild {
 	struct daemon *d;
-	char path[340], name[128];
+	char name[128];
 	uint8_t uuid[16];
 };
 
@@ -80,7 +80,6 @@ static void rebuilt(void *data, int status)
 {
 	struct rebuild *r = data;
 
-	(void)unlink(r->path);
 	if (status) {
 		log_line("domain \"%s\" could not be restarted (its reason is above)", r->name);
 		history_drop(r->d, r->uuid);
@@ -88,14 +87,15 @@ static void rebuilt(void *data, int status)
 	free(r);
 }
 
-static void __attribute__((noreturn)) exec_rebuild(const struct rebuild *r)
+static void __attribute__((noreturn)) exec_rebuild(const struct rebuild *r, int config)
 {
 	sigset_t none;
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)dup2(log_fd(), 2);
-	execl("/proc/self/exe", "pvctld", "--rebuild", r->d->opt.node, r->path, (char *)NULL);
+	if (dup2(config, 0) == 0)
+		execl("/proc/self/exe", "pvctld", "--rebuild", r->d->opt.node, "/proc/self/fd/0", (char *)NULL);
 	_exit(127);
 }
 
@@ -103,8 +103,7 @@ static void rebuild(struct dom *dom)
 {
 	struct daemon *d = dom->d;
 	struct rebuild *r = calloc(1, sizeof(*r));
-	struct iovec v = { dom->config, strlen(dom->config) };
-	char dir[300], file[40];
+	int config = -1;
 	pid_t pid;
 
 	if (!r || d->stop)
@@ -112,21 +111,23 @@ static void rebuild(struct dom *dom)
 	r->d = d;
 	memcpy(r->name, dom->name, sizeof(r->name));
 	memcpy(r->uuid, dom->uuid, 16);
-	snprintf(dir, sizeof(dir), "%s/domains", d->state_dir);
-	snprintf(file, sizeof(file), "restart-%llu.json", (unsigned long long)dom->unique_id);
-	snprintf(r->path, sizeof(r->path), "%s/%s", dir, file);
-	if (fd_write_atomic(dir, file, &v, 1)) {
-		log_line("domain \"%s\" cannot be restarted: %s cannot be written", dom->name, r->path);
+	/* Not a file: that would need room on a disk. */
+	config = memfd_create("config", MFD_CLOEXEC);
+	if (config < 0 || write(config, dom->config, strlen(dom->config)) != (ssize_t)strlen(dom->config)) {
+		log_line("domain \"%s\" cannot be restarted: its configuration: %s", dom->name, strerror(errno));
 		goto out;
 	}
 	pid = fork();
 	if (!pid)
-		exec_rebuild(r);
-	if (pid > 0 && !child_start(d, pid, rebuilt, r))
+		exec_rebuild(r, config);
+	if (pid > 0 && !child_start(d, pid, rebuilt, r)) {
+		close(config);
 		return;
+	}
 	log_line("domain \"%s\" cannot be restarted: fork: %s", dom->name, strerror(errno));
-	(void)unlink(r->path);
 out:
+	if (config >= 0)
+		close(config);
 	free(r);
 }
 

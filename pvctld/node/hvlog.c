@@ -3,8 +3,14 @@
 #include "pvctld/base/log.h"
 #include "pvctld/base/logfile.h"
 #include "pvctld/core/daemon.h"
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#define SERIAL_MAX (8u << 20)
 #define OPEN_RING_MAX (16u << 20)
 
 static struct logfile file = { .fd = -1 };
@@ -40,6 +46,7 @@ void hvlog_init(struct daemon *d)
 	ring_size = size;
 	/* Up to READY all of it went over the serial line, into the same file. */
 	copied = s->conring_prod;
+	file.max = d->opt.limits.log;
 	if (logfile_open(&file, d->state_dir, "hv"))
 		log_line("%s/hv.log cannot be opened", d->state_dir);
 }
@@ -59,6 +66,33 @@ void hvlog_copy(struct daemon *d)
 		logfile_write(&file, ring + off, n);
 		copied += n;
 	}
+}
+
+void hvlog_tidy(struct daemon *d)
+{
+	uint64_t max = d->opt.limits.log ? d->opt.limits.log : SERIAL_MAX;
+	char path[300], old[310];
+	struct stat st;
+	int from, to;
+
+	snprintf(path, sizeof(path), "%s/hv.log", d->state_dir);
+	if (ring || stat(path, &st) || (uint64_t)st.st_size <= max)
+		return;
+	snprintf(old, sizeof(old), "%s.1", path);
+	from = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	to = open(old, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (from >= 0 && to >= 0) {
+		(void)lseek(from, st.st_size - (off_t)max, SEEK_SET);
+		while (sendfile(to, from, NULL, 1u << 20) > 0)
+			;
+	}
+	/* QEMU appends: it goes on at the beginning. That there was no room for the copy must not let it grow. */
+	if (from >= 0 && ftruncate(from, 0))
+		log_line("%s cannot be cut", path);
+	if (from >= 0)
+		close(from);
+	if (to >= 0)
+		close(to);
 }
 
 void hvlog_fini(struct daemon *d)
