@@ -11,11 +11,7 @@
 #define MIB (1024 * 1024)
 #define STOP_TIMEOUT_MS 15000
 
-<<<<<<< HEAD
-enum { OPT_MEMORY, OPT_CPUS, OPT_ACCEL, OPT_ICOUNT, OPT_OVERCOMMIT, OPT_TIMEOUT, OPT_SLOW, OPT_HV, OPT_HV_CMDLINE, OPT_DAEMON, OPT_QEMU };
-=======
-enum { OPT_MEMORY, OPT_CPUS, OPT_ACCEL, OPT_ICOUNT, OPT_OVERCOMMIT, OPT_LIMITS, OPT_TIMEOUT, OPT_HV, OPT_HV_CMDLINE, OPT_DAEMON };
->>>>>>> c6560e5
+enum { OPT_MEMORY, OPT_CPUS, OPT_ACCEL, OPT_ICOUNT, OPT_OVERCOMMIT, OPT_LIMITS, OPT_TIMEOUT, OPT_SLOW, OPT_HV, OPT_HV_CMDLINE, OPT_DAEMON, OPT_QEMU };
 static const struct option_def start_options[] = {
 	[OPT_MEMORY] = { 'm', "memory", "SIZE", "RAM for the node, in MiB or with k, m, g, t (default: half of the host's)" },
 	[OPT_CPUS] = { 'c', "cpus", "NUMBER", "CPUs (default: as the host has, at most 8)" },
@@ -42,12 +38,9 @@ static int start_run(const struct command *cmd, const struct parsed *in)
 	struct pvctl_node_start_opts opts = {
 		.size = sizeof(opts), .name = chosen(in), .accel = in->value[OPT_ACCEL],
 		.icount = in->count[OPT_ICOUNT] > 0, .overcommit = in->count[OPT_OVERCOMMIT] > 0, .hv_path = in->value[OPT_HV],
-<<<<<<< HEAD
 		.hv_cmdline = in->value[OPT_HV_CMDLINE], .daemon_path = in->value[OPT_DAEMON],
 		.qemu_path = in->value[OPT_QEMU],
-=======
-		.hv_cmdline = in->value[OPT_HV_CMDLINE], .daemon_path = in->value[OPT_DAEMON], .limits = in->value[OPT_LIMITS],
->>>>>>> c6560e5
+		.limits = in->value[OPT_LIMITS],
 	};
 	struct pvctl_node_info info;
 	struct pvctl_error err = { 0 };

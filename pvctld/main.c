@@ -27,13 +27,8 @@
 static struct daemon daemon_state;
 static struct loop_fd signals;
 
-<<<<<<< HEAD
 enum { OPT_NODE = 1, OPT_MEMORY, OPT_CPUS, OPT_ACCEL, OPT_ICOUNT, OPT_OVERCOMMIT, OPT_HV, OPT_HV_CMDLINE, OPT_QEMU, OPT_READY, OPT_FOREGROUND,
-	OPT_SLOW, OPT_REBUILD, OPT_VERSION };
-=======
-enum { OPT_NODE = 1, OPT_MEMORY, OPT_CPUS, OPT_ACCEL, OPT_ICOUNT, OPT_OVERCOMMIT, OPT_HV, OPT_HV_CMDLINE, OPT_READY, OPT_FOREGROUND,
-	OPT_REBUILD, OPT_VERSION, OPT_LIMITS };
->>>>>>> c6560e5
+	OPT_SLOW, OPT_LIMITS, OPT_REBUILD, OPT_VERSION };
 
 static const struct option options[] = {
 	{ "node", required_argument, NULL, OPT_NODE },
@@ -42,11 +37,8 @@ static const struct option options[] = {
 	{ "accel", required_argument, NULL, OPT_ACCEL },
 	{ "icount", no_argument, NULL, OPT_ICOUNT },
 	{ "overcommit", no_argument, NULL, OPT_OVERCOMMIT },
-<<<<<<< HEAD
 	{ "slow-after", required_argument, NULL, OPT_SLOW },
-=======
 	{ "limits", required_argument, NULL, OPT_LIMITS },
->>>>>>> c6560e5
 	{ "hv", required_argument, NULL, OPT_HV },
 	{ "hv-cmdline", required_argument, NULL, OPT_HV_CMDLINE },
 	{ "qemu", required_argument, NULL, OPT_QEMU },
@@ -59,11 +51,8 @@ static const struct option options[] = {
 
 static const char usage[] =
 	"usage: pvctld --node NAME --memory BYTES --cpus N [--accel auto|kvm|tcg] [--icount] [--overcommit]\n"
-<<<<<<< HEAD
-	"              [--slow-after MS] --hv PATH [--hv-cmdline TEXT] [--qemu PATH] [--ready-fd N] [--foreground]\n"
-=======
-	"              --hv PATH [--hv-cmdline TEXT] [--limits NAME=NUMBER,...] [--ready-fd N] [--foreground]\n"
->>>>>>> c6560e5
+	"              [--slow-after MS] --hv PATH [--hv-cmdline TEXT] [--qemu PATH] [--limits NAME=NUMBER,...]\n"
+	"              [--ready-fd N] [--foreground]\n"
 	"       pvctld --rebuild NODE CONFIGFILE\n";
 
 static bool number(const char *s, uint64_t min, uint64_t max, uint64_t *ret)
@@ -103,19 +92,16 @@ static bool set_option(struct daemon_opts *o, int c, const char *arg)
 	case OPT_OVERCOMMIT:
 		o->overcommit = true;
 		return true;
-<<<<<<< HEAD
 	case OPT_SLOW:
 		if (!number(arg, 100, 3600000, &n))
 			return false;
 		o->slow_ms = (uint32_t)n;
 		return true;
-=======
 	case OPT_LIMITS:
 		if (!limits_parse(&o->limits, arg, &e))
 			return true;
 		fprintf(stderr, "pvctld: %s\n", e.msg);
 		return false;
->>>>>>> c6560e5
 	case OPT_HV:
 		o->hv_path = arg;
 		return true;

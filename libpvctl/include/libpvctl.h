@@ -64,12 +64,9 @@ struct pvctl_node_start_opts {
 	uint32_t timeout_ms;     /* 0: 30 s */
 	const char *daemon_path; /* NULL: as installed */
 	uint32_t overcommit;     /* 1: the host's memory need not be enough for what the domains may have */
-<<<<<<< HEAD
 	uint32_t slow_after_ms;  /* the hypervisor may be silent so long before clients are told (-ETIMEDOUT); 0: 10 s */
 	const char *qemu_path;   /* NULL: qemu-system-x86_64 on the PATH */
-=======
 	const char *limits;      /* NULL: as is; of logs and core dumps, "cores=8g,console-days=7": see pvctld(8) */
->>>>>>> c6560e5
 };
 struct pvctl_node_info {
 	char name[64];

@@ -23,11 +23,8 @@ struct daemon_opts {
 	bool foreground;
 	const char *hv_path;
 	const char *hv_cmdline;
-<<<<<<< HEAD
 	const char *qemu_path;     /* NULL: the one on the PATH */
-=======
 	struct limits limits;
->>>>>>> c6560e5
 	int ready_fd;
 };
 
@@ -69,11 +66,7 @@ struct daemon {
 	struct control *control;
 	struct store_sock *store_sock;
 	struct stop *stop;        /* not NULL: the node is being stopped */
-<<<<<<< HEAD
-	struct loop_timer exit_timer, watchdog, giveback, zombie_timer, rundir_timer;
-=======
-	struct loop_timer exit_timer, watchdog, giveback, zombie_timer, tidy;
->>>>>>> c6560e5
+	struct loop_timer exit_timer, watchdog, giveback, zombie_timer, rundir_timer, tidy;
 	struct loop_task policy_task, down_task;
 };
 

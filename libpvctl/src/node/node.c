@@ -195,16 +195,14 @@ static int spawn(const struct pvctl_node_start_opts *o, const char *state_dir, s
 		argv[n++] = "--icount";
 	if (o->overcommit)
 		argv[n++] = "--overcommit";
-<<<<<<< HEAD
 	if (o->slow_after_ms) {
 		snprintf(slow, sizeof(slow), "%u", o->slow_after_ms);
 		argv[n++] = "--slow-after";
 		argv[n++] = slow;
-=======
+	}
 	if (o->limits) {
 		argv[n++] = "--limits";
 		argv[n++] = o->limits;
->>>>>>> c6560e5
 	}
 	argv[n++] = "--hv";
 	argv[n++] = hv;
