@@ -5,7 +5,9 @@
 #include "pvctld/core/daemon.h"
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #define MAX_JSON (1u << 20)
 
@@ -20,7 +22,7 @@ int rebuild_main(const char *node, const char *config_file)
 	int rc;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-	rc = fd_read_text(config_file, MAX_JSON, &json);
+	rc = strcmp(config_file, "-") ? fd_read_text(config_file, MAX_JSON, &json) : fd_read_rest(STDIN_FILENO, MAX_JSON, &json);
 	if (rc) {
 		log_line("restart: %s cannot be read", config_file);
 		return 1;
