@@ -23,6 +23,9 @@
 #define CLOSE_NS 60000000000ull   /* for what it has to write */
 #define HURRY_NS 30000000000ull   /* for what is under way when nobody wants it any more */
 #define FINI_MS 10000
+#define RESTARTS 10u              /* in RESTART_WINDOW_NS */
+#define RESTART_WINDOW_NS 60000000000ull
+#define RESTART_NS 500000000u     /* where it did not help at once */
 
 static void drop_fd(struct blk_nbd *n, struct loop_fd *f)
 {
@@ -41,6 +44,8 @@ static void destroy(struct blk_nbd *n)
 	drop_fd(n, &n->process);
 	loop_timer_cancel(&n->timer);
 	loop_task_cancel(&n->deliver);
+	loop_task_cancel(&n->begin);
+	nbd_io_fini(n);
 	list_del(&n->link);
 	free(n);
 }
@@ -91,14 +96,50 @@ static void start_waiting(struct daemon *d)
 		struct blk_nbd *n = list_entry(p, struct blk_nbd, link);
 
 		if (n->state == NBD_WAITING)
-			loop_task_post(&d->loop, &n->deliver);
+			loop_task_post(&d->loop, &n->begin);
 	}
+}
+
+/* There is no server any more, and there will be none. */
+static void give_up(struct blk_nbd *n, const char *why)
+{
+	struct blk_nbd_user user = n->user;
+
+	n->given_up = true;
+	n->state = NBD_DEAD;
+	if (n->closing) {
+		log_line("disk \"%.600s\": what was not written yet is lost: %s", n->spec.target, why);
+		destroy(n);
+		return;
+	}
+	nbd_fail_waiting(n);
+	user.dead(user.data, why);
+}
+
+static bool restart(struct blk_nbd *n)
+{
+	if (!n->was_ready || n->given_up)
+		return false;
+	if (!n->restarts || now_ns() - n->restarts_ns > RESTART_WINDOW_NS) {
+		n->restarts = 0;
+		n->restarts_ns = now_ns();
+	}
+	if (++n->restarts > RESTARTS)
+		return false;
+	n->state = NBD_WAITING;
+	n->said_len = 0;
+	n->said[0] = '\0';
+	if (n->restarts > 2)
+		loop_timer_set(&n->d->loop, &n->timer, RESTART_NS);
+	else
+		loop_task_post(&n->d->loop, &n->begin);
+	return true;
 }
 
 static void ended(struct blk_nbd *n, int status)
 {
 	struct blk_nbd_user user = n->user;
-	bool closed = n->state == NBD_CLOSED, was_ready = n->was_ready;
+	bool closed = n->state == NBD_CLOSED, was_ready = n->was_ready, well = WIFEXITED(status) && !WEXITSTATUS(status);
 	struct daemon *d = n->d;
 	char why[400];
 
@@ -109,15 +150,18 @@ static void ended(struct blk_nbd *n, int status)
 	loop_timer_cancel(&n->timer);
 	drop_fd(n, &n->process);
 	nbd_hang_up(n);
-	if (closed) {
-		if (!WIFEXITED(status) || WEXITSTATUS(status))
-			log_line("disk \"%.600s\": %s", n->spec.target, why);
+	/* One that was to write the rest may have died over it. */
+	n->closing |= closed && !well && n->kept;
+	if (!well && (!closed || n->closing))
+		log_line("disk \"%.600s\": %s%s", n->spec.target, why, was_ready ? "; it is started again" : "");
+	if ((!closed || n->closing) && restart(n))
+		return;
+	if (closed && !n->closing)
 		destroy(n);
-	}
+	else if (was_ready)
+		give_up(n, why);
 	start_waiting(d);
-	if (!closed && was_ready)
-		user.dead(user.data, why);
-	else if (!closed)
+	if (!closed && !was_ready)
 		user.ready(user.data, strstr(why, "lock") ? -EBUSY : -EIO, why);
 }
 
@@ -135,8 +179,10 @@ static void on_timer(void *data)
 {
 	struct blk_nbd *n = data;
 
-	if (!n->pid)
+	if (!n->pid) {
+		loop_task_post(&n->d->loop, &n->begin);
 		return;
+	}
 	log_line("disk \"%.600s\": qemu-nbd takes too long: killed", n->spec.target);
 	kill(n->pid, SIGKILL);
 }
@@ -154,8 +200,26 @@ void nbd_is_ready(struct blk_nbd *n)
 {
 	loop_timer_cancel(&n->timer);
 	n->state = NBD_READY;
-	n->was_ready = true;
-	n->user.ready(n->user.data, 0, NULL);
+	if (n->was_ready && nbd_get_size(n->h) == n->bytes) {
+		nbd_redo(n);
+	} else if (n->was_ready) {
+		log_line("disk \"%.600s\": its size is another one now", n->spec.target);
+		n->restarts = RESTARTS;
+		nbd_lost(n);
+	} else {
+		n->was_ready = true;
+		n->bytes = nbd_get_size(n->h);
+		n->user.ready(n->user.data, 0, NULL);
+	}
+}
+
+void nbd_is_back(struct blk_nbd *n)
+{
+	log_line("disk \"%.600s\": qemu-nbd is back", n->spec.target);
+	if (!n->closing)
+		return;
+	/* Not from inside: what is called next may still hold n. */
+	loop_task_post(&n->d->loop, &n->begin);
 }
 
 /* A listening socket that nobody else can find, and our end. */
@@ -245,7 +309,7 @@ static bool image_is_taken(const struct blk_nbd *n)
 	list_for(p, &n->d->disk_servers) {
 		const struct blk_nbd *o = list_entry(p, struct blk_nbd, link);
 
-		if (o->state == NBD_CLOSED && o->dev == n->dev && o->ino == n->ino)
+		if (o != n && (o->state == NBD_CLOSED || o->closing) && o->dev == n->dev && o->ino == n->ino)
 			return true;
 	}
 	return false;
@@ -253,21 +317,31 @@ static bool image_is_taken(const struct blk_nbd *n)
 
 static void on_deliver(void *data)
 {
+	nbd_deliver(data);
+}
+
+static void on_begin(void *data)
+{
 	struct blk_nbd *n = data;
 	struct pvctl_error e = { 0 };
 	int rc;
 
-	if (n->state != NBD_WAITING) {
-		nbd_deliver(n);
+	if (n->state == NBD_READY && n->closing) {
+		n->closing = false;
+		blk_nbd_close(n);
 		return;
 	}
-	if (image_is_taken(n))
+	/* One that comes back has it already: nobody else could take it. */
+	if (n->state != NBD_WAITING || (!n->was_ready && image_is_taken(n)))
 		return;
 	rc = start(n, &e);
-	if (rc) {
-		n->state = NBD_DEAD;
+	if (!rc || (n->was_ready && restart(n)))
+		return;
+	n->state = NBD_DEAD;
+	if (n->was_ready)
+		give_up(n, e.msg);
+	else
 		n->user.ready(n->user.data, rc, e.msg);
-	}
 }
 
 int blk_nbd_open(struct daemon *d, const struct disk_spec *s, const struct blk_nbd_user *user, struct blk_nbd **ret,
@@ -289,18 +363,25 @@ int blk_nbd_open(struct daemon *d, const struct disk_spec *s, const struct blk_n
 	n->ino = st.st_ino;
 	n->state = NBD_WAITING;
 	n->sock.fd = n->log.fd = n->process.fd = -1;
-	n->finished_tail = &n->finished;
 	loop_timer_init(&n->timer, on_timer, n);
 	loop_task_init(&n->deliver, on_deliver, n);
+	loop_task_init(&n->begin, on_begin, n);
+	if (nbd_io_init(n)) {
+		free(n);
+		return fail(err, -ENOMEM, "no memory");
+	}
 	list_add_tail(&d->disk_servers, &n->link);
 	/* Later: one that ends may have the image still. */
-	loop_task_post(&d->loop, &n->deliver);
+	loop_task_post(&d->loop, &n->begin);
 	*ret = n;
 	return 0;
 }
 
 void blk_nbd_hurry(struct blk_nbd *n, bool on)
 {
+	/* Nobody waits for what waits for a server. */
+	if (on && n->was_ready && n->state != NBD_READY)
+		nbd_fail_waiting(n);
 	if (n->state != NBD_READY)
 		return;
 	loop_timer_cancel(&n->timer);
@@ -312,6 +393,11 @@ void blk_nbd_close(struct blk_nbd *n)
 {
 	if (!n)
 		return;
+	/* While another is started for it, what it must know is with us alone. */
+	if (n->was_ready && !n->given_up && n->kept && (n->state != NBD_READY || n->replaying)) {
+		n->closing = true;
+		return;
+	}
 	if (!n->pid) {
 		destroy(n);
 		return;

@@ -16,7 +16,7 @@ struct blk_nbd;
 struct blk_nbd_user {
 	/* Once: 0, or why there will be no disk. */
 	void (*ready)(void *data, int rc, const char *why);
-	/* It was ready, and has ended. Jobs fail from here on. */
+	/* It was ready, and ended too often. Jobs fail from here on; before that they wait for the next one. */
 	void (*dead)(void *data, const char *why);
 	void *data;
 };

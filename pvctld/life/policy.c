@@ -94,8 +94,8 @@ static void __attribute__((noreturn)) exec_rebuild(const struct rebuild *r, int 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)dup2(log_fd(), 2);
-	if (dup2(config, 0) == 0)
-		execl("/proc/self/exe", "pvctld", "--rebuild", r->d->opt.node, "/proc/self/fd/0", (char *)NULL);
+	if (!lseek(config, 0, SEEK_SET) && !dup2(config, 0))
+		execl("/proc/self/exe", "pvctld", "--rebuild", r->d->opt.node, "-", (char *)NULL);
 	_exit(127);
 }
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -47,7 +48,7 @@ int rebuild_main(const char *node, const char *config_file)
 	int rc;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-	rc = fd_read_text(config_file, MAX_JSON, &json);
+	rc = strcmp(config_file, "-") ? fd_read_text(config_file, MAX_JSON, &json) : fd_read_rest(STDIN_FILENO, MAX_JSON, &json);
 	if (rc) {
 		log_line("restart: %s cannot be read", config_file);
 		return 1;

@@ -92,12 +92,37 @@ t "a discard makes it smaller" [ "$(stat -c %b "$W/hot.qcow2")" -lt $((full / 2)
 t "block-detach" pvctl block-detach formats xvdf
 t "its server has ended, and left a sound image" eval "eventually 10 qemu-img check -q -f qcow2 '$W/hot.qcow2'"
 
-# Its server dies: errors in the guest, the others go on.
-pid=$(pgrep -f "qemu-nbd .*$W/a.vhd")
-kill -9 "$pid"
-if eventually 10 eval "grep -q 'disk xvdc disconnected: qemu-nbd was killed' '$PVCTL_STATE_DIR'/default/daemon.log"; then ok "the log says why"; else not_ok "the log says why"; tail "$PVCTL_STATE_DIR"/default/daemon.log; fi
-WAIT=12 guest formats 'dd if=/dev/xvdc of=/dev/null bs=4k count=1 iflag=direct || echo failed; dd if=/dev/xvdd bs=1M count=8 2>/dev/null | md5sum' >"$W/after"
+# Its server dies: another takes over, and the guest sees nothing but a pause.
+server() { pgrep -f "qemu-nbd .*$1"; }
+back() { grep -c 'qemu-nbd is back' "$PVCTL_STATE_DIR"/default/daemon.log; }
+WAIT=15 guest formats 'dd if=/dev/xvdc bs=1M count=8 iflag=direct 2>/dev/null | md5sum' | grep -o '^[0-9a-f]*' >"$W/before"
+kill -9 "$(server "$W/a.vhd")"
+if eventually 15 eval '[ "$(back)" -eq 1 ]'; then ok "it is started again"; else not_ok "it is started again"; tail "$PVCTL_STATE_DIR"/default/daemon.log; fi
+t "the log says why" grep -q 'qemu-nbd was killed by signal 9' "$PVCTL_STATE_DIR"/default/daemon.log
+WAIT=15 guest formats 'dd if=/dev/xvdc bs=1M count=8 iflag=direct 2>/dev/null | md5sum; dd if=/dev/xvdd bs=1M count=8 2>/dev/null | md5sum' >"$W/after"
+t "its disk goes on, with the same data" eval "[ -s '$W/before' ] && grep -q \"\$(cat '$W/before')\" '$W/after'"
 t "another disk goes on" grep -q "$want" "$W/after"
+
+# Killed again and again under a load of writes, none of which is flushed before the end: what was answered is there.
+qemu-img create -q -f qcow2 "$W/load.qcow2" 64M
+t "a disk to write to" pvctl block-attach formats "$W/load.qcow2,qcow2,xvdg"
+(
+	for i in 1 2 3 4; do
+		sleep 1.5
+		kill -9 "$(server "$W/load.qcow2")"
+	done
+) &
+killer=$!
+# Each pass overwrites the one before with other data, past the guest's cache; the last one is what must be read.
+WAIT=90 guest formats 'i=0; while [ $i -lt 6 ]; do i=$((i+1)); dd if=/dev/urandom of=/tmp/want bs=1M count=4 2>/dev/null; for s in 0 4 8 12; do dd if=/tmp/want of=/dev/xvdg bs=64k seek=$((s*16)) oflag=direct conv=notrunc 2>/dev/null || echo write-failed; done; sleep 1; done; md5sum </tmp/want; for s in 0 4 8 12; do dd if=/dev/xvdg bs=64k skip=$((s*16)) count=64 iflag=direct 2>/dev/null | md5sum; done; sync; echo all-written' >"$W/load"
+wait $killer
+t "no write failed" eval "grep -q all-written '$W/load' && ! grep -q write-failed '$W/load'"
+t "its server was killed four times and came back" [ "$(back)" -ge 5 ]
+t "the guest reads what it wrote" eval "[ \$(grep -c ' -' '$W/load') -eq 5 ] && [ \$(grep ' -' '$W/load' | sort -u | wc -l) -eq 1 ]"
+t "detached" pvctl block-detach formats xvdg
+t "the image is sound" eval "eventually 20 qemu-img check -q -f qcow2 '$W/load.qcow2'"
+last=$(grep -m 1 -o '^[0-9a-f]* ' "$W/load")
+t "what it wrote is in the image" eval "qemu-img convert -f qcow2 -O raw '$W/load.qcow2' '$W/out' && [ \"\$(head -c 4M '$W/out' | md5sum | cut -d' ' -f1) \" = '$last' ]"
 t "destroy" pvctl destroy formats
 t "no server is left" eval "eventually 20 eval '[ \$(servers) -eq 0 ]'"
 t "node stop" pvctl node stop

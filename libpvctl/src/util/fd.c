@@ -70,14 +70,11 @@ int fd_open_file(const char *what, const char *path, uint64_t max_bytes, int *re
 	return 0;
 }
 
-int fd_read_text(const char *path, size_t max, char **ret)
+int fd_read_rest(int fd, size_t max, char **ret)
 {
-	CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	CLEANUP_FREE char *text = NULL;
 	size_t len = 0;
 
-	if (fd < 0)
-		return -errno;
 	text = malloc(max + 1);
 	if (!text)
 		return -ENOMEM;
@@ -95,6 +92,13 @@ int fd_read_text(const char *path, size_t max, char **ret)
 	text[len] = '\0';
 	*ret = TAKE_PTR(text);
 	return 0;
+}
+
+int fd_read_text(const char *path, size_t max, char **ret)
+{
+	CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+	return fd < 0 ? -errno : fd_read_rest(fd, max, ret);
 }
 
 int fd_write_atomic(const char *dir, const char *name, const struct iovec *iov, int n)

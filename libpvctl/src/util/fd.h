@@ -13,6 +13,7 @@ int fd_write_all(int fd, const void *p, size_t len);
 int fd_open_file(const char *what, const char *path, uint64_t max_bytes, int *ret_fd, uint64_t *ret_size,
                  struct pvctl_error *err);
 /* A small file as a NUL-terminated string of at most max bytes: -errno. */
+int fd_read_rest(int fd, size_t max, char **ret);
 int fd_read_text(const char *path, size_t max, char **ret);
 /* Replaces dir/name atomically: a temporary file beside it, then rename. */
 struct iovec;

@@ -1169,11 +1169,9 @@ static bool config_came(const char *path)
 {
 	struct pvctl_config *c;
 	char text[1000] = "";
-	FILE *f = fopen(path, "r");
 
-	if (!f || !fread(text, 1, sizeof(text) - 1, f) || pvctl_config_from_json(text, &c, NULL))
+	if (strcmp(path, "-") || read(0, text, sizeof(text) - 1) <= 0 || pvctl_config_from_json(text, &c, NULL))
 		return false;
-	fclose(f);
 	pvctl_config_free(c);
 	return true;
 }
