@@ -14,8 +14,9 @@
 
 #define JAIL_TOOL "pvctl-jail"
 #define JAIL_LIBRARY "pvctl-jail.so"
-/* Where the new root is until it is one: a directory that every host has. */
-#define JAIL_MOUNT "/proc"
+#define JAIL_LIBRARY_FD "/proc/self/fd/" /* by which it is loaded */
+/* Where the new root is until it is one: a directory that every host has, and that the dynamic loader does not need. */
+#define JAIL_MOUNT "/sys"
 #define JAIL_MAX_OPEN 48
 #define JAIL_MAX_KEPT 4
 /* QEMU's names for what it gets. */

@@ -223,18 +223,21 @@ static void keep_capability(void)
 		die("capabilities");
 }
 
+/* By descriptor: the program's own user may not reach where we are, as below a home directory of root's. */
 static void put_library(void)
 {
 	char path[4096];
 	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - sizeof(JAIL_LIBRARY));
+	int fd;
 
 	if (n <= 0)
 		die("its own directory");
 	path[n] = '\0';
 	strcpy(strrchr(path, '/') + 1, JAIL_LIBRARY);
-	if (access(path, R_OK))
+	fd = open(path, O_RDONLY);
+	if (fd < 0)
 		die("%s", path);
-	put_env("LD_PRELOAD=%s", path);
+	put_env("LD_PRELOAD=" JAIL_LIBRARY_FD "%d", fd);
 	if (getenv("LD_LIBRARY_PATH"))
 		put_env("LD_LIBRARY_PATH=%s", getenv("LD_LIBRARY_PATH"));
 }

@@ -122,6 +122,15 @@ static void forget_environment(char **env)
 			jail_failed("no memory\n");
 }
 
+/* It is loaded. */
+static void close_library(void)
+{
+	const char *path = getenv("LD_PRELOAD");
+
+	if (path && !strncmp(path, JAIL_LIBRARY_FD, sizeof(JAIL_LIBRARY_FD) - 1))
+		close(atoi(path + sizeof(JAIL_LIBRARY_FD) - 1));
+}
+
 __attribute__((constructor)) static void enter(int argc, char **argv, char **env)
 {
 	const char *p = getenv(JAIL_ENV_PROFILE);
@@ -131,6 +140,7 @@ __attribute__((constructor)) static void enter(int argc, char **argv, char **env
 
 	(void)argc;
 	(void)argv;
+	close_library();
 	learn_names(env);
 	if (state & JAIL_ROOT)
 		enter_root();
