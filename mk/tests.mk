@@ -18,11 +18,11 @@ $(O)/tests/pvctld.a: $(DAEMON_TEST_OBJ)
 	$(call say,AR,$@)mkdir -p $(@D) && rm -f $@ && ar rcs $@ $^
 
 $(O)/tests/unit/%: tests/unit/%.c $(O)/tests/pvctld.a $(O)/libpvcfg.a $(O)/libpvctl.a
-	$(call say,TEST,$<)mkdir -p $(@D) && $(CC) $(T_CFLAGS) $(EXTRA_LDFLAGS) -MMD -MP -o $@ $^ $(T_LIBS)
+	$(call say,TEST,$<)mkdir -p $(@D) && $(CC) $(T_CFLAGS) $(EXTRA_LDFLAGS) -MMD -MP -o $@ $< $(filter %.a,$^) $(T_LIBS)
 
 # What an end-to-end test runs beside pvctl.
 $(O)/tests/e2e/domctl: tests/e2e/domctl.c $(O)/libpvctl.a
-	$(call say,CC,$<)mkdir -p $(@D) && $(CC) $(LIB_CFLAGS) $(EXTRA_LDFLAGS) -MMD -MP -o $@ $^ $(LIB_LIBS)
+	$(call say,CC,$<)mkdir -p $(@D) && $(CC) $(LIB_CFLAGS) $(EXTRA_LDFLAGS) -MMD -MP -o $@ $< $(filter %.a,$^) $(LIB_LIBS)
 $(O)/tests/e2e/jailed: tests/e2e/jailed.c
 	$(call say,CC,$<)mkdir -p $(@D) && $(CC) $(USER_CFLAGS) $(EXTRA_LDFLAGS) -MMD -MP -o $@ $< -pthread
 e2e-tools: $(O)/tests/e2e/domctl $(O)/tests/e2e/jailed

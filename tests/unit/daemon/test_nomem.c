@@ -5,22 +5,13 @@
  */
 #include "libpvctl/src/domain/private.h"
 #include "libpvctl/src/store/client.h"
-#include "tests/unit/daemon/fake_hv.h"
+#include "tests/unit/daemon/daemon_fixture.h"
 #include "tests/unit/lib/fail_alloc.h"
-#include <check.h>
-#include <signal.h>
-#include <stdio.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 
 #define MAX_ALLOCS 3000u
 
-static struct daemon d;
 static struct pvctl_error err;
-static uint8_t *ram;
-static pid_t pid;
-static char base[64];
 static bool daemon_fails;
 
 static void *exempt_hv(void *data)
@@ -29,59 +20,21 @@ static void *exempt_hv(void *data)
 	return fake_main(data);
 }
 
-static void serve(void)
+static void exempt_daemon(void)
 {
-	static struct fake_hv hv;
-	struct pvctl_error e;
-	pthread_t t;
-	pid_t qemu = fork();
-
-	if (!qemu) {
-		while (!fake_state(d.node.ram)->shutdown)
-			usleep(5000);
-		_exit(33);
-	}
-	d.node.qemu_pid = qemu;
-	d.node.qemu_pidfd = (int)syscall(SYS_pidfd_open, qemu, 0);
-	hv = (struct fake_hv){ d.node.ram, d.node.hv_efd[NODE_VEC_MAILBOX], d.node.hv_efd[NODE_VEC_SEND],
-			       d.node.host_efd[NODE_VEC_DONE], false };
 	fail_alloc_exempt = !daemon_fails;
-	if (loop_init(&d.loop) || pthread_create(&t, NULL, exempt_hv, &hv) || daemon_serve(&d, &e))
-		_exit(2);
-	loop_run(&d.loop);
-	hv.quit = true;
-	pthread_join(t, NULL);
-	daemon_finish(&d);
-	exit(0); /* for a sanitizer's look at what was not freed */
 }
 
-static void setup(void)
+static void setup_both(void)
 {
 	struct pvctl_node_info info;
-	struct pvctl_error e;
-	char dir[80];
 
-	signal(SIGPIPE, SIG_IGN);
-	snprintf(base, sizeof(base), "/tmp/pvctld-test-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(base));
-	snprintf(dir, sizeof(dir), "%s/run", base);
-	setenv("PVCTL_RUN_DIR", dir, 1);
-	snprintf(dir, sizeof(dir), "%s/state", base);
-	setenv("PVCTL_STATE_DIR", dir, 1);
 	fail_alloc = mmap(NULL, sizeof(*fail_alloc), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ck_assert_ptr_ne(fail_alloc, MAP_FAILED);
-	memset(&d, 0, sizeof(d));
-	d.opt.node = "n";
-	daemon_init(&d);
-	ck_assert_msg(!rundir_take(&d, &e), "%s", e.msg);
-	d.node.ram_bytes = 8u << 20;
-	d.node.cpus = 2;
-	ck_assert(!node_make_memory(&d.node, &e));
-	ram = d.node.ram;
-	fake_boot(&d.node);
-	pid = fork();
-	if (!pid)
-		serve();
+	in_daemon = exempt_daemon;
+	hv_main = exempt_hv;
+	make_dirs();
+	start_daemon(0);
 	for (unsigned int i = 0; i < 500 && pvctl_node_get("n", &info, NULL); i++)
 		usleep(10000);
 }
@@ -89,25 +42,14 @@ static void setup(void)
 static void setup_daemon(void)
 {
 	daemon_fails = true;
-	setup();
+	setup_both();
 	fail_alloc_exempt = true; /* here, that is */
 }
 
 static void setup_client(void)
 {
 	daemon_fails = false;
-	setup();
-}
-
-static void teardown(void)
-{
-	char cmd[100];
-
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-	fake_state(ram)->shutdown = 1;
-	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", base);
-	ck_assert_int_eq(system(cmd), 0);
+	setup_both();
 }
 
 static int request(struct pvctl *ctx, uint32_t type, const void *body, size_t len, int *ret_fd)

@@ -1,53 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Everything with each of its allocations failing, alone and with all after it: -ENOMEM, and nothing is left behind. */
 #include "config/config.h"
-#include "domain/private.h"
-#include "elf_maker.h"
 #include "fail_alloc.h"
-#include "transport/mock.h"
-#include "util/fd.h"
-#include <check.h>
-#include <stdio.h>
-#include <sys/uio.h>
-#include <unistd.h>
+#include "mock_fixture.h"
 
 #define MAX_ALLOCS 5000u
-
-static struct pvctl_error err;
-static struct transport *t;
-static struct pvctl *ctx;
-static char dir[64], kernel[100], ramdisk[100];
-
-static void setup(void)
-{
-	struct pvctl_open_opts o = { .size = sizeof(o) };
-	char bytes[5000];
-	struct iovec v = { bytes, sizeof(bytes) };
-	size_t len;
-	uint8_t *elf = make_elf(&linux_like, &len);
-
-	strcpy(dir, "/tmp/pvctl-test-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	setenv("PVCTL_CACHE_DIR", dir, 1);
-	memset(bytes, 'r', sizeof(bytes));
-	ck_assert_int_eq(fd_write_atomic(dir, "initrd", &v, 1), 0);
-	v = (struct iovec){ elf, len };
-	ck_assert_int_eq(fd_write_atomic(dir, "vmlinux", &v, 1), 0);
-	snprintf(kernel, sizeof(kernel), "%s/vmlinux", dir);
-	snprintf(ramdisk, sizeof(ramdisk), "%s/initrd", dir);
-	free(elf);
-	t = transport_open_mock();
-	ck_assert_int_eq(ctx_new(t, &o, &ctx, &err), 0);
-}
-
-static void teardown(void)
-{
-	char cmd[100];
-
-	pvctl_close(ctx);
-	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
-	ck_assert_int_eq(system(cmd), 0);
-}
 
 /* What one does, until it does it without a failure. */
 static void each_allocation(int (*one)(void), bool on)

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+/* A hypervisor that is slow to answer, or does not: what clients are told, and what is done in the end. */
+#include "tests/unit/daemon/daemon_fixture.h"
+
+static void freeze(bool frozen)
+{
+	__atomic_store_n(&fake_state(ram)->frozen, frozen, __ATOMIC_SEQ_CST);
+}
+
+/* Of the node itself, or 0: the daemon is gone. */
+static uint32_t node_event(int ev)
+{
+	struct pvctl_event e;
+
+	do
+		if (recv(ev, &e, sizeof(e), 0) != sizeof(e))
+			return 0;
+	while (!(e.type & (PVCTL_EVENT_NODE_SLOW | PVCTL_EVENT_NODE_BACK | PVCTL_EVENT_NODE_DOWN)));
+	return e.type;
+}
+
+static uint64_t silent_ns(void)
+{
+	struct pvctl_node_info i;
+	int fd = dial(d.control_path);
+
+	ck_assert_int_eq(ask(fd, PROTO_NODE_INFO, NULL, 0, &i, sizeof(i), NULL), 0);
+	close(fd);
+	return i.silent_ns;
+}
+
+static bool is_counted(uint32_t times)
+{
+	return __atomic_load_n(&fake_state(ram)->counted, __ATOMIC_SEQ_CST) == times;
+}
+
+static void send_count(int fd)
+{
+	struct { struct proto_header h; struct proto_hypercall q; } m = {
+		{ PROTO_HYPERCALL, sizeof(m.q), 7, 0 }, { .op = FAKE_COUNT },
+	};
+
+	ck_assert_int_eq(write(fd, &m, sizeof(m)), sizeof(m));
+}
+
+static int code_of_answer(int fd, char *text, size_t size)
+{
+	struct proto_header h;
+
+	ck_assert_int_eq(wire_recv(fd, &h, sizeof(h), NULL), 0);
+	ck_assert_uint_lt(h.len, size);
+	ck_assert_int_eq(wire_recv(fd, text, h.len, NULL), 0);
+	text[h.len] = 0;
+	return h.code;
+}
+
+/* Of two who ask, one's call is in the mailbox, the other's waits for it. Each is told what became of his. */
+START_TEST(silence_is_told)
+{
+	int fd = dial(d.control_path), ev = events_of(fd), first = dial(d.control_path), second = dial(d.control_path);
+	uint32_t id = build(fd, "a", "{\"name\":\"a\"}");
+	char text[400];
+
+	freeze(true);
+	send_count(first);
+	usleep(100000);
+	send_count(second);
+	ck_assert_int_eq(code_of_answer(first, text, sizeof(text)), -ETIMEDOUT);
+	ck_assert_ptr_nonnull(strstr(text, "may yet be done"));
+	ck_assert_int_eq(code_of_answer(second, text, sizeof(text)), -ETIMEDOUT);
+	ck_assert_ptr_nonnull(strstr(text, "has not answered for 1 s"));
+	ck_assert_ptr_null(strstr(text, "may yet be done"));
+	ck_assert_uint_eq(node_event(ev), PVCTL_EVENT_NODE_SLOW);
+	/* Others are told at once; what needs no hypervisor works. */
+	ck_assert_uint_ge(silent_ns(), 1000000000u);
+	send_count(second);
+	ck_assert_int_eq(code_of_answer(second, text, sizeof(text)), -ETIMEDOUT);
+	ck_assert_int_eq(store_read_as_client(second, "/local/domain/0/domid", XS_READ, 1), 0);
+	ck_assert(!is_gone(id) && is_counted(0));
+	freeze(false);
+	ck_assert_uint_eq(node_event(ev), PVCTL_EVENT_NODE_BACK);
+	ck_assert_uint_eq(silent_ns(), 0);
+	ck_assert(within(is_counted, 1));
+	usleep(100000);
+	ck_assert(is_counted(1) && !is_gone(id));
+	ck_assert_int_eq(domctl(second, XEN_DOMCTL_destroydomain, &id), 0);
+	ck_assert(within(nothing_mapped, 0));
+}
+END_TEST
+
+/* Its rings are let go of before it is destroyed: so it is destroyed, though another's call was before it. */
+START_TEST(destruction_is_not_half_done)
+{
+	struct { struct proto_header h; struct proto_hypercall q; struct xen_domctl op; } m = {
+		.h = { PROTO_HYPERCALL, sizeof(m.q) + sizeof(m.op), 7, 0 }, .q.op = __HYPERVISOR_domctl,
+	};
+	int fd = dial(d.control_path), ev = events_of(fd), first = dial(d.control_path), second = dial(d.control_path);
+	uint32_t id = build(fd, "a", "{\"name\":\"a\"}"), bare = 0;
+	char text[400];
+
+	/* One without rings: nothing of ours is in the way of the queue. */
+	ck_assert_int_eq(domctl(fd, XEN_DOMCTL_createdomain, &bare), 0);
+	m.q.args[0] = NODE_ARENA_BASE;
+	m.op.cmd = XEN_DOMCTL_destroydomain;
+	m.op.interface_version = XEN_DOMCTL_INTERFACE_VERSION;
+	m.op.domain = (domid_t)bare;
+	freeze(true);
+	send_count(first);
+	usleep(100000);
+	ck_assert_int_eq(write(second, &m, sizeof(m)), sizeof(m));
+	ck_assert_int_eq(code_of_answer(second, text, sizeof(text)), -ETIMEDOUT);
+	ck_assert_ptr_nonnull(strstr(text, "may yet be done"));
+	freeze(false);
+	while (node_event(ev) != PVCTL_EVENT_NODE_BACK)
+		;
+	ck_assert(within(is_gone, bare));
+	ck_assert(!is_gone(id));
+}
+END_TEST
+
+/* The daemon's own call, in the midst of a request: others are served all the same, and it is done when it can be. */
+START_TEST(silence_in_an_own_call)
+{
+	struct { struct proto_header h; struct proto_introduce in; } m = { .h = { PROTO_INTRODUCE, sizeof(m.in), 7, 0 } };
+	int fd = dial(d.control_path), ev = events_of(fd), other = dial(d.control_path), builder = dial(d.control_path);
+	uint32_t id = build(fd, "a", "{\"name\":\"a\"}"), half = 0;
+	struct proto_domain_row rows[2];
+	char text[400];
+
+	ck_assert_int_eq(domctl(builder, XEN_DOMCTL_createdomain, &half), 0);
+	memset(fake_page(ram, half, 0), 0, 8192);
+	m.in = (struct proto_introduce){ .domid = half, .store_port = 1, .console_port = 2 };
+	freeze(true);
+	ck_assert_int_eq(write(builder, &m, sizeof(m)), sizeof(m));
+	ck_assert_uint_eq(node_event(ev), PVCTL_EVENT_NODE_SLOW);
+	ck_assert_int_eq(code_of_answer(builder, text, sizeof(text)), -ETIMEDOUT);
+	ck_assert_ptr_nonnull(strstr(text, "may yet be done"));
+	for (unsigned int i = 0; i < 1000; i++) {
+		int fresh = dial(d.control_path);
+
+		ck_assert_int_eq(ask(fresh, PROTO_DOMAINS, NULL, 0, rows, sizeof(rows), NULL), 0);
+		ck_assert_int_eq(ask(fresh, PROTO_STORE, NULL, 0, NULL, 0, NULL), -ETIMEDOUT);
+		close(fresh);
+	}
+	send_count(other);
+	ck_assert_int_eq(code_of_answer(other, text, sizeof(text)), -ETIMEDOUT);
+	ck_assert_uint_ge(silent_ns(), 1000000000u);
+	freeze(false);
+	ck_assert_uint_eq(node_event(ev), PVCTL_EVENT_NODE_BACK);
+	/* Whose builder was told that it failed goes; who was whole stays. */
+	ck_assert(within(is_gone, half));
+	ck_assert(!is_gone(id) && is_counted(0));
+	ck_assert_int_eq(domctl(other, XEN_DOMCTL_destroydomain, &id), 0);
+	ck_assert(within(nothing_mapped, 0));
+}
+END_TEST
+
+static bool is_created(uint32_t times)
+{
+	return __atomic_load_n(&fake_state(ram)->created, __ATOMIC_SEQ_CST) == times;
+}
+
+/* Who asked for a domain leaves; it comes, once, and goes. */
+START_TEST(late_answer_to_nobody)
+{
+	struct { struct proto_header h; struct proto_hypercall q; struct xen_domctl op; } m = {
+		.h = { PROTO_HYPERCALL, sizeof(m.q) + sizeof(m.op), 7, 0 }, .q.op = __HYPERVISOR_domctl,
+	};
+	int fd = dial(d.control_path), ev = events_of(fd), builder = dial(d.control_path);
+
+	m.q.args[0] = NODE_ARENA_BASE;
+	m.op.cmd = XEN_DOMCTL_createdomain;
+	m.op.interface_version = XEN_DOMCTL_INTERFACE_VERSION;
+	freeze(true);
+	ck_assert_int_eq(write(builder, &m, sizeof(m)), sizeof(m));
+	usleep(100000);
+	/* Half of the times he waits to be told. */
+	if (_i)
+		close(builder);
+	ck_assert_uint_eq(node_event(ev), PVCTL_EVENT_NODE_SLOW);
+	ck_assert_int_eq(ask(fd, PROTO_DOMAINS, NULL, 0, NULL, 0, NULL), 0);
+	ck_assert(is_created(0));
+	freeze(false);
+	ck_assert_uint_eq(node_event(ev), PVCTL_EVENT_NODE_BACK);
+	ck_assert(within(is_created, 1));
+	ck_assert(within(is_gone, 1));
+	ck_assert(is_created(1));
+}
+END_TEST
+
+/* What really ended is found at once. Bit 0: in an own call; bit 1: before the silence is long. */
+START_TEST(death_while_slow)
+{
+	struct { struct proto_header h; struct proto_domid b; } m = { .h = { PROTO_FORGET, sizeof(m.b), 7, 0 } };
+	int fd = dial(d.control_path), ev = events_of(fd), asking = dial(d.control_path), status;
+
+	m.b.domid = build(fd, "a", "{\"name\":\"a\"}");
+	freeze(true);
+	if (_i & 1)
+		ck_assert_int_eq(write(asking, &m, sizeof(m)), sizeof(m));
+	else
+		send_count(asking);
+	if (_i & 2)
+		usleep(100000);
+	else
+		ck_assert_uint_eq(node_event(ev), PVCTL_EVENT_NODE_SLOW);
+	if (_i & 4)
+		d.node.shared->hv_state = NODE_STATE_PANIC;
+	else
+		fake_state(ram)->killed = 1;
+	ck_assert_uint_eq(node_event(ev), PVCTL_EVENT_NODE_DOWN);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status) && !WEXITSTATUS(status));
+	ck_assert_int_eq(access(d.run_dir, F_OK), -1);
+}
+END_TEST
+
+/* Who wants it to end need not wait. */
+START_TEST(stop_while_slow)
+{
+	struct { struct proto_header h; struct proto_domid b; } m = { .h = { PROTO_FORGET, sizeof(m.b), 7, 0 } };
+	int fd = dial(d.control_path), ev = events_of(fd), asking = dial(d.control_path), status;
+
+	m.b.domid = build(fd, "a", "{\"name\":\"a\"}");
+	freeze(true);
+	if (_i & 1)
+		ck_assert_int_eq(write(asking, &m, sizeof(m)), sizeof(m));
+	else
+		send_count(asking);
+	/* Before it is known to be slow, or after. */
+	if (!(_i & 2))
+		ck_assert_uint_eq(node_event(ev), PVCTL_EVENT_NODE_SLOW);
+	ck_assert_int_eq(ask(fd, PROTO_NODE_STOP, NULL, 0, NULL, 0, NULL), 0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status) && !WEXITSTATUS(status));
+	ck_assert_int_eq(access(d.run_dir, F_OK), -1);
+}
+END_TEST
+
+/* A daemon that was stopped itself has not waited. */
+START_TEST(only_own_time_counts)
+{
+	int fd = dial(d.control_path), asking = dial(d.control_path);
+	uint32_t id = build(fd, "a", "{\"name\":\"a\"}");
+	char text[400];
+
+	freeze(true);
+	send_count(asking);
+	usleep(100000);
+	kill(pid, SIGSTOP);
+	usleep(2500000);
+	kill(pid, SIGCONT);
+	usleep(100000);
+	freeze(false);
+	ck_assert_int_eq(code_of_answer(asking, text, sizeof(text)), 0);
+	ck_assert(is_counted(1) && !is_gone(id));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("silence");
+	TCase *all = tcase_create("all");
+	SRunner *r;
+	int failed;
+
+	tcase_add_checked_fixture(all, setup, teardown);
+	tcase_set_timeout(all, 30);
+	tcase_add_test(all, silence_is_told);
+	tcase_add_test(all, destruction_is_not_half_done);
+	tcase_add_test(all, silence_in_an_own_call);
+	tcase_add_loop_test(all, late_answer_to_nobody, 0, 2);
+	tcase_add_loop_test(all, death_while_slow, 0, 8);
+	tcase_add_loop_test(all, stop_while_slow, 0, 4);
+	tcase_add_test(all, only_own_time_counts);
+	suite_add_tcase(s, all);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? 1 : 0;
+}
