@@ -123,7 +123,8 @@ void loop_timer_set(struct loop *l, struct loop_timer *t, uint64_t after_ns)
 
 void loop_timer_cancel(struct loop_timer *t)
 {
-	list_del(&t->link);
+	if (t->link.next)
+		list_del(&t->link);
 }
 
 bool loop_timer_armed(const struct loop_timer *t)
@@ -146,7 +147,8 @@ void loop_task_post(struct loop *l, struct loop_task *t)
 
 void loop_task_cancel(struct loop_task *t)
 {
-	list_del(&t->link);
+	if (t->link.next)
+		list_del(&t->link);
 }
 
 static void run_tasks(struct loop *l)

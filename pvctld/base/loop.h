@@ -67,6 +67,7 @@ void loop_urgent(struct loop *l);
 void loop_fd_want(struct loop *l, struct loop_fd *f, uint32_t events);
 void loop_fd_del(struct loop *l, struct loop_fd *f);
 
+/* All zero is one that was never initialised: it can be cancelled, as a start that failed half way does. */
 void loop_timer_init(struct loop_timer *t, void (*fn)(void *data), void *data);
 void loop_timer_set(struct loop *l, struct loop_timer *t, uint64_t after_ns);
 void loop_timer_cancel(struct loop_timer *t);

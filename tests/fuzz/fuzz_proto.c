@@ -22,11 +22,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static void no_tick(void *data)
-{
-	(void)data;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define ROUNDS 400u
@@ -133,7 +128,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	daemon_init(&d);
 	d.node = node;
 	list_init(&d.mbox.queue);
-	loop_timer_init(&d.mbox.tick, no_tick, NULL);
 	d.mbox.daemon = &d;
 	d.mbox.down = true;
 	d.mbox.queue_bytes = 65536;
