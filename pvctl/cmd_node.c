@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "pvctl/cmd.h"
 #include "pvctl/commands.h"
@@ -69,20 +70,35 @@ static const struct option_def stop_options[] = {
 	{ 0 }
 };
 
+/* Who has just shut down may not have been taken away yet: a few looks. */
+static uint32_t domains_of(const char *name)
+{
+	struct pvctl_node_info info = { .domains = 0 };
+
+	for (unsigned int i = 0; i < 4; i++) {
+		if (i)
+			usleep(100000);
+		if (pvctl_node_get(name, &info, NULL) || !info.domains)
+			return 0;
+	}
+	return info.domains;
+}
+
 static int stop_run(const struct command *cmd, const struct parsed *in)
 {
 	const char *name = chosen(in);
 	uint32_t timeout_ms = STOP_TIMEOUT_MS;
 	struct pvctl_error err = { 0 };
-	struct pvctl_node_info info;
+	uint32_t domains;
 	int rc;
 
 	if (in->count[STOP_TIMEOUT] && parse_seconds(in->value[STOP_TIMEOUT], &timeout_ms))
 		return command_usage(cmd, "`%s' is no time in seconds", in->value[STOP_TIMEOUT]);
-	if (!in->count[STOP_FORCE] && !globals.force && !pvctl_node_get(name, &info, NULL) && info.domains) {
+	domains = in->count[STOP_FORCE] || globals.force ? 0 : domains_of(name);
+	if (domains) {
 		say_error("node stop %s: %u domain%s on it would end at once; shut down first "
-			  "(`pvctl shutdown -a -w'), or give --force", info.name, info.domains,
-			  info.domains == 1 ? "" : "s");
+			  "(`pvctl shutdown -a -w'), or give --force", name ? name : "default", domains,
+			  domains == 1 ? "" : "s");
 		return EXIT_FAILED;
 	}
 	interrupts_say("the node goes on stopping");

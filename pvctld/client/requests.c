@@ -176,7 +176,7 @@ static void node_info(struct ctl_conn *c)
 	i.memory_bytes = d->node.ram_bytes;
 	i.cpus = d->node.cpus;
 	i.uptime_ns = now_ns() - d->started_ns;
-	i.domains = dom_count(d);
+	i.domains = dom_count_live(d);
 	i.silent_ns = d->mbox.slow ? d->mbox.silent_ns : 0;
 	backing_describe(d, &i);
 	confine_describe(d->node.confined, i.qemu_confinement, sizeof(i.qemu_confinement));

@@ -81,6 +81,7 @@ void dom_creator_gone(struct daemon *d, struct ctl_conn *creator);
 /* Without hypercalls: at the end, or when the node is down. */
 void dom_free_all(struct daemon *d);
 unsigned int dom_count(struct daemon *d);
+unsigned int dom_count_live(struct daemon *d); /* less those that are being destroyed */
 /* Its configuration has another name and uuid now: kept in memory and in STATEDIR/domains. */
 int dom_update_config(struct dom *dom, struct pvctl_error *err);
 

@@ -27,3 +27,12 @@ unsigned int dom_count(struct daemon *d)
 		n++;
 	return n;
 }
+
+unsigned int dom_count_live(struct daemon *d)
+{
+	unsigned int n = 0;
+
+	list_for(p, &d->domains)
+		n += !list_entry(p, struct dom, link)->dying;
+	return n;
+}
