@@ -101,3 +101,20 @@ void guest_area_write(const struct guest_area *a, uint32_t off, const void *src,
 	if (len)
 		memcpy(a->va[1] + (off - a->first), src, len);
 }
+
+int guest_area_register(struct vcpu *v, struct guest_area *area, uint64_t *guest, uint64_t addr, uint32_t len)
+{
+	struct guest_area fresh = { .first = 0 }, old;
+	unsigned long flags;
+	int rc = addr ? guest_area_map(&fresh, addr, len) : 0;
+
+	if (rc)
+		return rc;
+	flags = spin_lock_irqsave(&v->vtime.area_lock);
+	old = *area;
+	*area = fresh;
+	*guest = addr;
+	spin_unlock_irqrestore(&v->vtime.area_lock, flags);
+	guest_area_unmap(&old);
+	return 0;
+}

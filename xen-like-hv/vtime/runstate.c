@@ -54,21 +54,10 @@ void vtime_update_runstate_area(struct vcpu *v)
 
 int vtime_register_runstate(struct vcpu *v, uint64_t addr)
 {
-	struct guest_area fresh = { .first = 0 }, old;
-	unsigned long flags;
-	int rc;
+	int rc = guest_area_register(v, &v->vtime.runstate_area, &v->vtime.runstate_guest, addr, sizeof(struct vcpu_runstate_info));
 
-	if (addr) {
-		rc = guest_area_map(&fresh, addr, sizeof(struct vcpu_runstate_info));
-		if (rc)
-			return rc;
-	}
-	flags = spin_lock_irqsave(&v->vtime.area_lock);
-	old = v->vtime.runstate_area;
-	v->vtime.runstate_area = fresh;
-	v->vtime.runstate_guest = addr;
-	spin_unlock_irqrestore(&v->vtime.area_lock, flags);
-	guest_area_unmap(&old);
+	if (rc)
+		return rc;
 	/* After it can be found: v may start or stop at any moment. */
 	vcpu_runstate_publish(v);
 	return 0;

@@ -97,21 +97,10 @@ void vtime_update(struct vcpu *v, bool force)
 
 int vtime_register_time(struct vcpu *v, uint64_t addr)
 {
-	struct guest_area fresh = { .first = 0 }, old;
-	unsigned long flags;
-	int rc;
+	int rc = guest_area_register(v, &v->vtime.time_area, &v->vtime.time_area_guest, addr, sizeof(struct vcpu_time_info));
 
-	if (addr) {
-		rc = guest_area_map(&fresh, addr, sizeof(struct vcpu_time_info));
-		if (rc)
-			return rc;
-	}
-	flags = spin_lock_irqsave(&v->vtime.area_lock);
-	old = v->vtime.time_area;
-	v->vtime.time_area = fresh;
-	v->vtime.time_area_guest = addr;
-	spin_unlock_irqrestore(&v->vtime.area_lock, flags);
-	guest_area_unmap(&old);
+	if (rc)
+		return rc;
 	vtime_update(v, true);
 	return 0;
 }

@@ -22,6 +22,8 @@ void vtime_stop_singleshot(struct vcpu *v);
 /* guest_area.c */
 int guest_area_map(struct guest_area *a, uint64_t addr, uint32_t len);
 void guest_area_unmap(struct guest_area *a);
+/* One of v's areas is at addr from now on, 0: nowhere. Nothing is written yet. 0 or guest_area_map's error. */
+int guest_area_register(struct vcpu *v, struct guest_area *area, uint64_t *guest, uint64_t addr, uint32_t len);
 void guest_area_write(const struct guest_area *a, uint32_t off, const void *src, uint32_t len);
 
 long do_set_timer_op(unsigned long timeout_ns);

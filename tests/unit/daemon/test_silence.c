@@ -188,18 +188,26 @@ START_TEST(late_answer_to_nobody)
 }
 END_TEST
 
-/* What really ended is found at once. Bit 0: in an own call; bit 1: before the silence is long. */
-START_TEST(death_while_slow)
+/* A domain is built, the hypervisor falls silent, and somebody asks: what needs an own call, or a queued one. */
+static void ask_of_frozen(int fd, bool own_call)
 {
 	struct { struct proto_header h; struct proto_domid b; } m = { .h = { PROTO_FORGET, sizeof(m.b), 7, 0 } };
-	int fd = dial(d.control_path), ev = events_of(fd), asking = dial(d.control_path), status;
+	int asking = dial(d.control_path);
 
 	m.b.domid = build(fd, "a", "{\"name\":\"a\"}");
 	freeze(true);
-	if (_i & 1)
+	if (own_call)
 		ck_assert_int_eq(write(asking, &m, sizeof(m)), sizeof(m));
 	else
 		send_count(asking);
+}
+
+/* What really ended is found at once. Bit 0: in an own call; bit 1: before the silence is long. */
+START_TEST(death_while_slow)
+{
+	int fd = dial(d.control_path), ev = events_of(fd), status;
+
+	ask_of_frozen(fd, _i & 1);
 	if (_i & 2)
 		usleep(100000);
 	else
@@ -218,15 +226,9 @@ END_TEST
 /* Who wants it to end need not wait. */
 START_TEST(stop_while_slow)
 {
-	struct { struct proto_header h; struct proto_domid b; } m = { .h = { PROTO_FORGET, sizeof(m.b), 7, 0 } };
-	int fd = dial(d.control_path), ev = events_of(fd), asking = dial(d.control_path), status;
+	int fd = dial(d.control_path), ev = events_of(fd), status;
 
-	m.b.domid = build(fd, "a", "{\"name\":\"a\"}");
-	freeze(true);
-	if (_i & 1)
-		ck_assert_int_eq(write(asking, &m, sizeof(m)), sizeof(m));
-	else
-		send_count(asking);
+	ask_of_frozen(fd, _i & 1);
 	/* Before it is known to be slow, or after. */
 	if (!(_i & 2))
 		ck_assert_uint_eq(node_event(ev), PVCTL_EVENT_NODE_SLOW);
