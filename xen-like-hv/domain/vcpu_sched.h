@@ -30,12 +30,14 @@ struct sched_share {
 	s_time_t vtime;            /* virtual time of its vCPUs here */
 	s_time_t used;             /* the sibling that used most, of those that had a turn */
 	s_time_t served;           /* when it last ran here, or came */
+	s_time_t total;            /* sched_dom.total when the last one left */
 	uint32_t nr;               /* of its vCPUs: waiting or running here */
 };
 
 /* Embedded in struct domain; all zero is a valid start. */
 struct sched_dom {
 	volatile uint32_t active;  /* vCPUs that wait or run, on all CPUs; atomically */
+	s_time_t total;            /* CPU time on all CPUs, as it was charged; atomically */
 	s_time_t work_ns;          /* CPU time of work for it outside of its vCPUs; atomically */
 	spinlock_t lock;           /* irqsave, inside the run queue's lock */
 	s_time_t cap_window;       /* start of the accounting period */

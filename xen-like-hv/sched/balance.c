@@ -125,3 +125,18 @@ uint32_t balance_heaviest(unsigned int cpu)
 		weight = max(weight, READ_ONCE(run_queues[__builtin_ctzll(m)].heaviest));
 	return weight;
 }
+
+/* Without their locks: it is where somebody starts who slept. */
+s_time_t balance_least(const struct run_queue *rq, const struct vcpu *v, s_time_t vtime)
+{
+	cpumask_t m = contended_cpus & ~(1ULL << cpu_of(rq)) & allowed_cpus(v);
+
+	for (; m; m &= m - 1) {
+		const struct run_queue *other = &run_queues[__builtin_ctzll(m)];
+
+		s_time_t least = max(READ_ONCE(other->least), READ_ONCE(other->running)) - READ_ONCE(other->ahead);
+
+		vtime = min(vtime, least + rq->ahead);
+	}
+	return vtime;
+}

@@ -14,6 +14,7 @@
  *
  * A queue's clock is the least virtual time in it. It stands while somebody
  * who is not the least runs, so sleeping earns nothing unless others got on.
+ * Nor does sleeping here while siblings run elsewhere (place).
  */
 #include "sched/private.h"
 #include "x86/printk.h"
@@ -100,18 +101,27 @@ static void unlink(struct run_queue *rq, struct vcpu *v)
 	rq->nr--;
 }
 
-/* It woke up. The first of its domain here starts near the clock, whatever the domain saved up or owes. */
+/*
+ * It woke up. The first of its domain here starts near the clock, whatever the
+ * domain saved up or owes; but what it got on other CPUs while it had nobody
+ * here is no credit. The clock may have hurried ahead of the other CPUs', with a
+ * small part of a domain of many vCPUs that was alone here: who is pulled here
+ * next to that will be before it, and a sleeper must not be behind those.
+ */
 static void place(struct run_queue *rq, struct vcpu *v, struct sched_share *s)
 {
-	s_time_t clock = rq->clock;
+	s_time_t clock = rq->clock, most = clock + weighted(v->domain, s, SLICE_MAX);
+	s_time_t elsewhere = READ_ONCE(v->domain->sched.total) - s->total;
 
+	s->vtime += min(elsewhere, MILLISECS(1000000)) * WEIGHT_DEFAULT / weight_of(v);
 	/* Who was moved here may run from before the clock. */
 	if (runs_a_guest(rq))
 		clock = min(clock, share_of(rq, rq->curr)->vtime);
+	clock = max(balance_least(rq, v, clock), clock - weighted(v->domain, s, SLICE_ROUND));
 	if (s->vtime < clock)
 		s->vtime = max(s->vtime, clock - weighted(v->domain, s, WAKEUP_CREDIT));
 	else
-		s->vtime = min(s->vtime, clock + weighted(v->domain, s, SLICE_MAX));
+		s->vtime = min(s->vtime, most);
 }
 
 /* It comes from another queue with its part of what its domain may claim, or owes. */
@@ -148,7 +158,8 @@ static void leave(struct run_queue *rq, struct vcpu *v, bool sleeps)
 	struct sched_share *s = share_of(rq, v);
 
 	v->sched.vtime = rq_common(rq, s->vtime);
-	s->nr--;
+	if (--s->nr == 0)
+		s->total = READ_ONCE(v->domain->sched.total);
 	if (sleeps)
 		__atomic_fetch_sub(&v->domain->sched.active, 1, __ATOMIC_RELAXED);
 }
@@ -301,6 +312,7 @@ void fair_charge(struct run_queue *rq, struct vcpu *v, s_time_t now)
 		ran -= min(ran, now - end - SLICE_MAX);
 	v->sched.used += ran;
 	s->vtime += weighted(d, s, ran);
+	__atomic_fetch_add(&d->sched.total, ran, __ATOMIC_RELAXED);
 	if (has_cap(d))
 		cap_charge(d, ran, now);
 	advance_clock(rq, s->vtime);

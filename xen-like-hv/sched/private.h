@@ -138,6 +138,8 @@ cpumask_t preferred_cpus(const struct vcpu *v);
 bool balance_pull(struct run_queue *rq, unsigned int cpu, const struct vcpu *first, s_time_t now);
 void balance_call(const struct run_queue *rq, const struct vcpu *v);
 uint32_t balance_heaviest(unsigned int cpu); /* that waits at another */
+/* vtime; or how far that CPU is, of those where v may run and somebody waits, which is furthest behind: on rq's scale */
+s_time_t balance_least(const struct run_queue *rq, const struct vcpu *v, s_time_t vtime);
 
 /* context.c */
 void context_switch(struct vcpu *prev, struct vcpu *next); /* interrupts off, no lock; returns never */
