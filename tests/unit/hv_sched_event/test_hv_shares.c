@@ -496,6 +496,44 @@ START_TEST(feather)
 }
 END_TEST
 
+/* All virtual times as if that much of it had passed. */
+static void age(uint64_t by)
+{
+	unsigned int cpu, i, k;
+
+	for (cpu = 0; cpu < nr_cpus; cpu++) {
+		run_queues[cpu].clock += by;
+		run_queues[cpu].least += by;
+		run_queues[cpu].running += by;
+		for (i = 0; i < nr_doms; i++)
+			doms[i].d->sched_share[cpu].vtime += by;
+	}
+	for (k = 0; k < nr_actors; k++)
+		actors[k].v->sched.vtime += by;
+}
+
+/* A small part of the least weight gets through half of the range of virtual time in 13 days. */
+START_TEST(after_weeks)
+{
+	struct dom *many, *half;
+
+	machine(2);
+	many = spinner(32, 1);
+	run(MILLISECS(500));
+	age((_i ? UINT64_MAX : INT64_MAX) - SECONDS(1000));
+	run(SECONDS(4));
+	spinner(1, 256);
+	half = add(1, 256, MILLISECS(1), MILLISECS(1));
+	spinner(2, 512);
+	settle_and_run(SECONDS(10));
+	/* The light one has a turn of a millisecond now and then on either CPU (STARVED). */
+	ck_assert_int_le(share(many, SECONDS(10)), 45);
+	ck_assert_int_ge(share(half, SECONDS(10)), 400);
+	expect_share(&doms[1], SECONDS(10), (2000 - share(many, SECONDS(10)) - share(half, SECONDS(10))) / 3);
+	expect_waits();
+}
+END_TEST
+
 START_TEST(many_domains)
 {
 	unsigned int i;
@@ -622,6 +660,7 @@ int main(void)
 	tcase_add_test(c, capped);
 	tcase_add_test(c, stolen);
 	tcase_add_test(c, feather);
+	tcase_add_loop_test(c, after_weeks, 0, 2);
 	tcase_add_test(c, many_domains);
 	tcase_add_loop_test(c, random_shares, 0, 40);
 	tcase_add_loop_test(c, random_mix, 0, 40);
