@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -322,8 +323,10 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return 2;
 	}
-	if (d->opt.spawned)
+	if (d->opt.spawned) {
+		(void)close_range(SPAWN_FD, SPAWN_READY_FD, CLOSE_RANGE_CLOEXEC);
 		ask_init(SPAWN_FD);
+	}
 	privileges_drop();
 	/* Several descriptors for each domain and viewer. */
 	if (!getrlimit(RLIMIT_NOFILE, &rl)) {

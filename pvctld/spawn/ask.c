@@ -28,13 +28,13 @@ static int ask(uint32_t type, struct spawn_head *h, size_t size, const int *fds,
 	if (sock < 0)
 		return -ENOTCONN;
 	*h = (struct spawn_head){ .type = type, .len = (uint32_t)size, .id = ++last_id };
-	rc = wire_send(sock, h, fds, nr_fds, 0);
-	rc = rc ? rc : wire_recv(sock, m);
+	rc = spawn_msg_send(sock, h, fds, nr_fds, 0);
+	rc = rc ? rc : spawn_msg_recv(sock, m);
 	if (rc <= 0)
 		return rc ? rc : -EPIPE;
 	if (m->u.h.id == last_id && (m->u.h.rc || m->len == len))
 		return m->u.h.rc;
-	wire_close_fds(m);
+	spawn_msg_close_fds(m);
 	return -EPROTO;
 }
 
@@ -113,7 +113,7 @@ int spawn_qemu(int ram_fd, int iv_fd, struct spawned_qemu *ret, struct pvctl_err
 		return why(&m, rc, err);
 	memcpy(&a, m.u.bytes, sizeof(a));
 	if (m.nr_fds != (a.jailed ? 3 : 2)) {
-		wire_close_fds(&m);
+		spawn_msg_close_fds(&m);
 		return fail(err, -EPROTO, "the spawner: %s", strerror(EPROTO));
 	}
 	ret->p = (struct spawned){ a.pid, m.fd[QEMU_FD_PIDFD], m.fd[QEMU_FD_STATUS] };

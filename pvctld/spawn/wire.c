@@ -9,7 +9,7 @@
 
 union control { struct cmsghdr align; char space[CMSG_SPACE(SPAWN_MAX_FDS * sizeof(int))]; };
 
-int wire_send(int sock, const struct spawn_head *head, const int *fds, unsigned int nr_fds, int flags)
+int spawn_msg_send(int sock, const struct spawn_head *head, const int *fds, unsigned int nr_fds, int flags)
 {
 	struct iovec iov = { (void *)(uintptr_t)head, head->len };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
@@ -44,7 +44,7 @@ static void take_fds(struct spawn_msg *m, struct msghdr *msg)
 	}
 }
 
-int wire_recv(int sock, struct spawn_msg *m)
+int spawn_msg_recv(int sock, struct spawn_msg *m)
 {
 	struct iovec iov = { m->u.bytes, sizeof(m->u.bytes) };
 	union control c;
@@ -61,17 +61,17 @@ int wire_recv(int sock, struct spawn_msg *m)
 	take_fds(m, &msg);
 	/* A record of no bytes looks like the end; the other side sends none. */
 	if (!n) {
-		wire_close_fds(m);
+		spawn_msg_close_fds(m);
 		return 0;
 	}
 	m->len = (size_t)n;
 	if (m->len >= sizeof(m->u.h) && !(msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
 		return 1;
-	wire_close_fds(m);
+	spawn_msg_close_fds(m);
 	return -EPROTO;
 }
 
-int wire_take_fd(struct spawn_msg *m, unsigned int i)
+int spawn_msg_take_fd(struct spawn_msg *m, unsigned int i)
 {
 	int fd = i < m->nr_fds ? m->fd[i] : -1;
 
@@ -80,7 +80,7 @@ int wire_take_fd(struct spawn_msg *m, unsigned int i)
 	return fd;
 }
 
-void wire_close_fds(struct spawn_msg *m)
+void spawn_msg_close_fds(struct spawn_msg *m)
 {
 	for (unsigned int i = 0; i < m->nr_fds; i++)
 		if (m->fd[i] >= 0)
@@ -108,7 +108,7 @@ static bool name_is_good(const char name[SPAWN_NAME])
 	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:/-") == n;
 }
 
-int wire_check(const struct spawn_msg *m)
+int spawn_msg_check(const struct spawn_msg *m)
 {
 	const struct spawn_head *h = &m->u.h;
 

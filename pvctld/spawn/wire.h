@@ -57,13 +57,13 @@ struct spawn_msg {
 };
 
 /* head->len bytes. flags: of sendmsg. 0 or -errno. */
-int wire_send(int sock, const struct spawn_head *head, const int *fds, unsigned int nr_fds, int flags);
+int spawn_msg_send(int sock, const struct spawn_head *head, const int *fds, unsigned int nr_fds, int flags);
 /* 1; 0 when the other side has gone; -errno. Of what is malformed (-EPROTO) no descriptor is left open. */
-int wire_recv(int sock, struct spawn_msg *m);
+int spawn_msg_recv(int sock, struct spawn_msg *m);
 /* Those that nobody took (set to -1). */
-void wire_close_fds(struct spawn_msg *m);
-int wire_take_fd(struct spawn_msg *m, unsigned int i);
+void spawn_msg_close_fds(struct spawn_msg *m);
+int spawn_msg_take_fd(struct spawn_msg *m, unsigned int i);
 /* A request's form: its type, its length, how many descriptors, NULs behind texts. */
-int wire_check(const struct spawn_msg *m);
+int spawn_msg_check(const struct spawn_msg *m);
 
 #endif

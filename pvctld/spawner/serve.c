@@ -100,7 +100,7 @@ void spawner_do(struct spawner *s, struct spawn_msg *m, struct spawn_msg *a)
 {
 	const struct spawn_kill *k = AS(struct spawn_kill, m);
 	struct pvctl_error e;
-	int rc = wire_check(m);
+	int rc = spawn_msg_check(m);
 
 	memset(a, 0, sizeof(*a));
 	a->u.h.type = m->u.h.type;
@@ -111,7 +111,7 @@ void spawner_do(struct spawner *s, struct spawn_msg *m, struct spawn_msg *a)
 	}
 	switch (m->u.h.type) {
 	case SPAWN_KEEP_PUT:
-		answer(a, kept_put(name_of(m), wire_take_fd(m, 0)), sizeof(struct spawn_head));
+		answer(a, kept_put(name_of(m), spawn_msg_take_fd(m, 0)), sizeof(struct spawn_head));
 		break;
 	case SPAWN_KEEP_TAKE:
 		keep_take(m, a);
@@ -143,7 +143,7 @@ void spawner_do(struct spawner *s, struct spawn_msg *m, struct spawn_msg *a)
 int spawner_serve(struct spawner *s)
 {
 	static struct spawn_msg m, a;
-	int rc = wire_recv(s->sock, &m);
+	int rc = spawn_msg_recv(s->sock, &m);
 
 	if (rc == -EPROTO) {
 		log_line("the daemon sent the spawner what is no request");
@@ -152,9 +152,9 @@ int spawner_serve(struct spawner *s)
 	if (rc <= 0)
 		return rc ? rc : -EPIPE;
 	spawner_do(s, &m, &a);
-	wire_close_fds(&m);
+	spawn_msg_close_fds(&m);
 	/* One that does not take its answers must not hold the spawner up. */
-	rc = wire_send(s->sock, &a.u.h, a.fd, a.nr_fds, MSG_DONTWAIT);
-	wire_close_fds(&a);
+	rc = spawn_msg_send(s->sock, &a.u.h, a.fd, a.nr_fds, MSG_DONTWAIT);
+	spawn_msg_close_fds(&a);
 	return rc;
 }
