@@ -386,6 +386,7 @@ struct pvctl_boot_opts {
 	const char *kernel, *ramdisk; /* paths on the disk: instead of an entry's. With a kernel, no menu is looked for */
 	uint64_t offset_bytes;   /* of the one file system that is looked at; 0: as the partition table says */
 	const char *user;        /* whom the helper becomes when the caller is root; NULL: nobody */
+	const char *format;      /* "raw", "qcow", "qcow2", "vhd", "qed": never guessed; NULL: raw. Others need qemu-utils */
 };
 struct pvctl_boot_entry { size_t size; const char *title, *id, *kernel, *ramdisk, *cmdline; }; /* borrowed; id and ramdisk may be NULL */
 struct pvctl_boot_info {
