@@ -62,6 +62,9 @@ void xenbus_dev_drained(struct xenbus_dev *x);
 /* The frontend did what it must not: it is disconnected, and the domain's log says why. */
 void xenbus_dev_fail(struct xenbus_dev *x, const char *why);
 
+/* To who listens: a PVCTL_EVENT_DEVICE_*; nothing when its domain is ending. why may be NULL. */
+void xenbus_dev_tell(const struct xenbus_dev *x, uint32_t type, const char *why);
+
 /* A node below dir (front or back). What is too long is cut. */
 int xenbus_put(struct xenbus_dev *x, const char *dir, const char *node, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
