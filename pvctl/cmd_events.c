@@ -11,7 +11,7 @@
 #include "pvctl/term.h"
 
 #define ALL_EVENTS (PVCTL_EVENT_CREATED | PVCTL_EVENT_SHUTDOWN | PVCTL_EVENT_DESTROYED | PVCTL_EVENT_PAUSED | \
-		    PVCTL_EVENT_UNPAUSED | PVCTL_EVENT_NODE_DOWN | PVCTL_EVENT_KEPT | \
+		    PVCTL_EVENT_UNPAUSED | PVCTL_EVENT_NODE_DOWN | PVCTL_EVENT_KEPT | PVCTL_EVENT_RESUMED | \
 		    PVCTL_EVENT_NODE_SLOW | PVCTL_EVENT_NODE_BACK)
 
 enum { OPT_JSON, OPT_COUNT };
@@ -35,6 +35,7 @@ static const char *event_name(uint32_t type)
 	case PVCTL_EVENT_PAUSED: return "paused";
 	case PVCTL_EVENT_UNPAUSED: return "unpaused";
 	case PVCTL_EVENT_NODE_DOWN: return "node-down";
+	case PVCTL_EVENT_RESUMED: return "resumed";
 	case PVCTL_EVENT_KEPT: return "kept";
 	case PVCTL_EVENT_NODE_SLOW: return "node-slow";
 	case PVCTL_EVENT_NODE_BACK: return "node-back";

@@ -167,7 +167,20 @@ PVCTL_API int pvctl_domain_create(struct pvctl *, const struct pvctl_config *, c
 PVCTL_API int pvctl_domain_destroy(struct pvctl *, uint32_t domid, const struct pvctl_destroy_opts *, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_domain_pause(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_domain_unpause(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
-/* Asks the guest (control/shutdown): "poweroff", "reboot", "halt". Returns when it was asked; a guest that is booting finds it later. -ENOSYS: it says that it does not listen. */
+/*
+ * Suspended: the guest has let go of its devices and does not run, and nothing of the node writes to its memory. timeout_ms: 0 is
+ * 60 s. The context holds it: closed before pvctl_domain_keep_suspended, the domain goes on, as after a failure. -ENOSYS: the guest
+ * says that it cannot; -EBUSY: it is paused or suspended, or a device comes or goes; -ETIMEDOUT: it does not react, and goes on;
+ * -ESRCH: it shut down instead. What suspends by itself stays so until it is resumed or destroyed.
+ */
+PVCTL_API int pvctl_domain_suspend(struct pvctl *, uint32_t domid, uint32_t timeout_ms, struct pvctl_error *err) PVCTL_CHECK;
+/* Until somebody resumes or destroys it. -ENOENT: it is not suspended. */
+PVCTL_API int pvctl_domain_keep_suspended(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
+/* Its disks are on stable storage and closed: another node may open them. -ENOENT: it is not suspended; -EIO: what the guest wrote may be lost. */
+PVCTL_API int pvctl_domain_release_disks(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
+/* It goes on where it was. -ENOENT: it is not suspended; -EBUSY: a disk that was released is another's now; it stays suspended then. */
+PVCTL_API int pvctl_domain_resume(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
+/* Asks the guest (control/shutdown): "poweroff", "reboot", "halt", "suspend". Returns when it was asked; a guest that is booting finds it later. -ENOSYS: it says that it does not listen. */
 PVCTL_API int pvctl_domain_request(struct pvctl *, uint32_t domid, const char *what, struct pvctl_error *err) PVCTL_CHECK;
 /* Waits until the domain has shut down (ret_reason) or gone (PVCTL_REASON_NONE); 0 ms: for ever. */
 PVCTL_API int pvctl_domain_wait(struct pvctl *, uint32_t domid, uint32_t timeout_ms, int32_t *ret_reason, struct pvctl_error *err) PVCTL_CHECK;
@@ -318,6 +331,7 @@ PVCTL_API int pvctl_console_attach(struct pvctl *, uint32_t domid, uint64_t repl
 enum pvctl_event_type { PVCTL_EVENT_CREATED = 1, PVCTL_EVENT_SHUTDOWN = 2, PVCTL_EVENT_DESTROYED = 4,
 	PVCTL_EVENT_PAUSED = 8, PVCTL_EVENT_UNPAUSED = 16, PVCTL_EVENT_NODE_DOWN = 32,
 	PVCTL_EVENT_KEPT = 64, /* it ended too often: it stays, shut down, and is not restarted */
+	PVCTL_EVENT_RESUMED = 512, /* it was suspended */
 	PVCTL_EVENT_NODE_SLOW = 128, PVCTL_EVENT_NODE_BACK = 256 }; /* the hypervisor does not answer; it does again */
 struct pvctl_event {
 	uint32_t type, domid;
