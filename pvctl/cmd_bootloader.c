@@ -151,7 +151,7 @@ static int bootloader_run(const struct command *cmd, const struct parsed *in)
 	};
 	const struct pvctl_boot_entry *e;
 	struct pvctl_error err = { 0 };
-	struct pvctl_boot_info info;
+	struct pvctl_boot_info info = { .size = sizeof(info) };
 	struct pvctl_boot *b;
 	size_t i;
 	int rc = EXIT_OK;
@@ -167,8 +167,9 @@ static int bootloader_run(const struct command *cmd, const struct parsed *in)
 	opts.list_only = !in->count[OPT_ENTRY] && !in->count[OPT_DIR];
 	if (pvctl_boot_open(in->argv[0], &opts, &b, &err))
 		return fail("bootloader", NULL, &err);
-	pvctl_boot_get(b, &info);
-	if (in->count[OPT_DIR])
+	if (pvctl_boot_get(b, &info, &err))
+		rc = fail("bootloader", NULL, &err);
+	if (!rc && in->count[OPT_DIR])
 		rc = write_files(b, &info, in->value[OPT_DIR], in->value[OPT_ARGS]);
 	if (!rc && in->count[OPT_JSON])
 		rc = print_json(b, &info);

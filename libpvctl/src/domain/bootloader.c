@@ -5,6 +5,7 @@
 #include "domain/plan_boot.h"
 #include "util/cleanup.h"
 #include "util/err.h"
+#include "util/grow.h"
 #include <stddef.h>
 #include <string.h>
 
@@ -29,7 +30,7 @@ static int open_asked(const struct boot_ask *ask, struct pvctl_boot **ret, struc
 	for (i = 0; i < b->r.n; i++) {
 		const struct boot_entry *e = &b->r.entry[i];
 
-		b->entry[i] = (struct pvctl_boot_entry){ e->title, e->id, e->kernel, e->ramdisk, e->cmdline };
+		b->entry[i] = (struct pvctl_boot_entry){ sizeof(b->entry[i]), e->title, e->id, e->kernel, e->ramdisk, e->cmdline };
 	}
 	*ret = b;
 	return 0;
@@ -76,14 +77,19 @@ int pvctl_boot_open_config(const struct pvctl_config *c, const struct pvctl_boot
 	return open_asked(&ask, ret, err);
 }
 
-void pvctl_boot_get(const struct pvctl_boot *b, struct pvctl_boot_info *ret)
+int pvctl_boot_get(const struct pvctl_boot *b, struct pvctl_boot_info *ret, struct pvctl_error *err)
 {
-	*ret = (struct pvctl_boot_info){
+	const struct pvctl_boot_info info = {
 		.default_entry = b->r.default_entry, .chosen = b->r.chosen, .partition = b->r.partition,
 		.config = b->r.source, .kernel_fd = b->r.chosen < 0 ? -1 : b->r.kernel_fd,
 		.ramdisk_fd = b->r.chosen < 0 ? -1 : b->r.ramdisk_fd,
 		.wait_s = b->r.wait_s,
 	};
+	int rc = grow_check(ret, err);
+
+	if (!rc)
+		grow_out(ret, &info, sizeof(info));
+	return rc;
 }
 
 size_t pvctl_boot_entry_count(const struct pvctl_boot *b)
