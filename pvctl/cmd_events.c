@@ -34,6 +34,7 @@ static const char *event_name(uint32_t type)
 		{ PVCTL_EVENT_DEVICE_ATTACHED, "device-attached" }, { PVCTL_EVENT_DEVICE_DETACHED, "device-detached" },
 		{ PVCTL_EVENT_DEVICE_FAILED, "device-failed" }, { PVCTL_EVENT_CONSOLE, "console" },
 		{ PVCTL_EVENT_NODE_UP, "node-up" }, { PVCTL_EVENT_PRESENT, "present" }, { PVCTL_EVENT_LOST, "lost" },
+		{ PVCTL_EVENT_RESUMED, "resumed" },
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

@@ -93,6 +93,7 @@ struct pvctl_node_info {
 	uint64_t silent_ns;            /* not 0: so long has the hypervisor not answered (QEMU is stopped, or the host overloaded) */
 	char qemu_confinement[120];    /* what is in force: see docs/threat-model.md */
 	char daemon_confinement[120];
+	uint32_t spawner_pid;          /* its parent, which has the lock and started QEMU */
 };
 PVCTL_API int pvctl_node_start(const struct pvctl_node_start_opts *opts, struct pvctl_error *err) PVCTL_CHECK; /* -EEXIST: runs already */
 /* Ends it, and its domains at once. timeout_ms: 0 is 30 s; name NULL: "default". -ENOENT: it does not run; -ETIMEDOUT: it still does. */
@@ -175,7 +176,20 @@ PVCTL_API int pvctl_domain_create(struct pvctl *, const struct pvctl_config *, c
 PVCTL_API int pvctl_domain_destroy(struct pvctl *, uint32_t domid, const struct pvctl_destroy_opts *, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_domain_pause(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_domain_unpause(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
-/* Asks the guest (control/shutdown): "poweroff", "reboot", "halt". Returns when it was asked; a guest that is booting finds it later. -ENOSYS: it says that it does not listen. */
+/*
+ * Suspended: the guest has let go of its devices and does not run, and nothing of the node writes to its memory. timeout_ms: 0 is
+ * 60 s. The context holds it: closed before pvctl_domain_keep_suspended, the domain goes on, as after a failure. -ENOSYS: the guest
+ * says that it cannot; -EBUSY: it is paused or suspended, or a device comes or goes; -ETIMEDOUT: it does not react, and goes on;
+ * -ESRCH: it shut down instead. What suspends by itself stays so until it is resumed or destroyed.
+ */
+PVCTL_API int pvctl_domain_suspend(struct pvctl *, uint32_t domid, uint32_t timeout_ms, struct pvctl_error *err) PVCTL_CHECK;
+/* Until somebody resumes or destroys it. -ENOENT: it is not suspended. */
+PVCTL_API int pvctl_domain_keep_suspended(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
+/* Its disks are on stable storage and closed: another node may open them. -ENOENT: it is not suspended; -EIO: what the guest wrote may be lost. */
+PVCTL_API int pvctl_domain_release_disks(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
+/* It goes on where it was. -ENOENT: it is not suspended; -EBUSY: a disk that was released is another's now; it stays suspended then. */
+PVCTL_API int pvctl_domain_resume(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
+/* Asks the guest (control/shutdown): "poweroff", "reboot", "halt", "suspend". Returns when it was asked; a guest that is booting finds it later. -ENOSYS: it says that it does not listen. */
 PVCTL_API int pvctl_domain_request(struct pvctl *, uint32_t domid, const char *what, struct pvctl_error *err) PVCTL_CHECK;
 /* Waits until the domain has shut down (ret_reason) or gone (PVCTL_REASON_NONE); 0 ms: for ever. */
 PVCTL_API int pvctl_domain_wait(struct pvctl *, uint32_t domid, uint32_t timeout_ms, int32_t *ret_reason, struct pvctl_error *err) PVCTL_CHECK;
@@ -341,8 +355,9 @@ enum pvctl_event_type { PVCTL_EVENT_CREATED = 1, PVCTL_EVENT_SHUTDOWN = 2, PVCTL
 	PVCTL_EVENT_CONSOLE = 32768,        /* its console can be attached */
 	/* A snapshot, before all that follows it: the node, then each domain that there is. */
 	PVCTL_EVENT_NODE_UP = 65536, PVCTL_EVENT_PRESENT = 131072,
+	PVCTL_EVENT_RESUMED = 524288,       /* it was suspended */
 	PVCTL_EVENT_LOST = 262144 }; /* the caller did not keep up, and events were dropped: look at the state anew */
-#define PVCTL_EVENT_ALL 524287u
+#define PVCTL_EVENT_ALL 1048575u
 struct pvctl_event {
 	size_t size;
 	uint32_t type, domid;
@@ -406,6 +421,7 @@ struct pvctl_boot_opts {
 	const char *kernel, *ramdisk; /* paths on the disk: instead of an entry's. With a kernel, no menu is looked for */
 	uint64_t offset_bytes;   /* of the one file system that is looked at; 0: as the partition table says */
 	const char *user;        /* whom the helper becomes when the caller is root; NULL: nobody */
+	const char *format;      /* "raw", "qcow", "qcow2", "vhd", "qed": never guessed; NULL: raw. Others need qemu-utils */
 };
 struct pvctl_boot_entry { size_t size; const char *title, *id, *kernel, *ramdisk, *cmdline; }; /* borrowed; id and ramdisk may be NULL */
 struct pvctl_boot_info {

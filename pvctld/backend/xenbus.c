@@ -74,6 +74,7 @@ void xenbus_dev_free(struct xenbus_dev *x)
 	list_del(&x->link);
 	if (x->ready)
 		x->ready(x->ready_data, -ECANCELED, "it was taken away before it was there");
+	xenbus_dev_rest_gone(x);
 	x->ops->free(x);
 }
 
@@ -149,6 +150,11 @@ static void step(void *data)
 		return;
 	if (x->gone) {
 		xenbus_dev_remove(x);
+		return;
+	}
+	if (x->rest) {
+		if (x->rest == XENBUS_QUIESCING && x->up == XENBUS_DOWN)
+			xenbus_dev_settled(x, 0, NULL);
 		return;
 	}
 	switch (front_state(x)) {

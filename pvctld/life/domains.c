@@ -8,6 +8,7 @@
 #include "pvctld/domain/events.h"
 #include "pvctld/hv/hvcall.h"
 #include "pvctld/life/policy.h"
+#include "pvctld/life/suspend.h"
 #include "pvctld/life/tidy.h"
 #include "pvctld/life/zombie.h"
 #include "pvctld/node/giveback.h"
@@ -272,6 +273,7 @@ void dom_gone(struct dom *dom)
 		events_emit(d, PVCTL_EVENT_DESTROYED, dom->domid, PVCTL_REASON_NONE, dom->name);
 	drop_config(dom);
 	mbox_cancel(&d->mbox, &dom->kill);
+	suspend_gone(dom);
 	loop_timer_cancel(&dom->pause);
 	list_del(&dom->link);
 	free(dom->config);
