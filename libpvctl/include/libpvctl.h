@@ -105,6 +105,18 @@ PVCTL_API size_t pvctl_node_list_count(const struct pvctl_node_list *);
 PVCTL_API const struct pvctl_node_info *pvctl_node_list_at(const struct pvctl_node_list *, size_t i); /* borrowed; NULL past the end */
 PVCTL_API void pvctl_node_list_free(struct pvctl_node_list *);
 
+/* Where a node has its things, and what it is started with, whether it runs or not. */
+struct pvctl_paths {
+	size_t size;
+	char run_base[200];      /* of all nodes of this user */
+	char run_dir[200];       /* sockets; gone with the node */
+	char state_dir[200];     /* logs, console logs, definitions */
+	char cache_dir[200];     /* unpacked kernels */
+	char daemon[600], hypervisor[600]; /* "": not installed */
+};
+/* node NULL: "default". -EINVAL: no such name can be; -EPERM: another user could put his own files there (the message says where). */
+PVCTL_API int pvctl_paths_get(const char *node, struct pvctl_paths *ret, struct pvctl_error *err) PVCTL_CHECK;
+
 /* ---- context ---- */
 struct pvctl_open_opts {
 	size_t size;
