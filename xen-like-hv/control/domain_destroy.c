@@ -6,6 +6,7 @@
  * gives the object itself back.
  */
 #include "control/private.h"
+#include "domain/dirty_log.h"
 #include "event/evtchn.h"
 #include "grant/grant.h"
 #include "mm/heap.h"
@@ -76,6 +77,9 @@ int domain_kill(struct domain *d)
 		d->relinquish_state = KILL_vcpus;
 		/* fall through */
 	case KILL_vcpus:
+		ret = shadow_off(d);
+		if (ret != 0)
+			return ret;
 		stop_vcpus(d);
 		d->relinquish_state = KILL_events;
 		/* fall through */
@@ -127,5 +131,6 @@ void domain_free(struct domain *d)
 	if (d->evtchn != NULL)
 		evtchn_free(d);
 	grant_destroy(d);
+	dirty_log_free(d);
 	xfree(d);
 }

@@ -2,6 +2,7 @@
 /* DOMCTL: the tools' operations on a domain. Domain 0 alone may call it. */
 #include "control/private.h"
 #include "domain/continuation.h"
+#include "domain/dirty_log.h"
 #include "mm/page_alloc.h"
 #include "pv/mmu.h"
 #include "pv/trap.h"
@@ -89,6 +90,7 @@ static int hypercall_init(struct xen_domctl *op, struct domain *d)
 	if (get_page_and_type(pg, d, PGT_writable) != 0)
 		return -EACCES;
 	pv_fill_hypercall_page(page_to_virt(pg));
+	page_written(d, pg);
 	put_page_and_type(pg);
 	return 0;
 }
@@ -207,6 +209,7 @@ static const struct domctl_op ops[] = {
 	[XEN_DOMCTL_set_ext_vcpucontext] = { domctl_set_ext_vcpucontext, 0 },
 	[XEN_DOMCTL_get_vcpu_msrs] = { domctl_get_vcpu_msrs, COPY_BACK | ERROR_BACK },
 	[XEN_DOMCTL_set_vcpu_msrs] = { domctl_set_vcpu_msrs, ERROR_BACK },
+	[XEN_DOMCTL_shadow_op] = { domctl_shadow_op, COPY_BACK },
 	[XEN_DOMCTL_get_cpu_policy] = { not_supported, 0 },
 	[XEN_DOMCTL_set_cpu_policy] = { not_supported, 0 },
 };

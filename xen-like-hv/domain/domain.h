@@ -85,6 +85,8 @@ struct domain {
 	uint64_t memmap_pages;          /* end of its memory map; 0: max_pages */
 	uint32_t relinquish_state;      /* control/domain_destroy.c */
 	volatile cpumask_t dirty_cpus;  /* CPUs that may hold TLB entries of it */
+	struct dirty_log *dirty_log;    /* domain/dirty_log.h; NULL: nobody asks */
+	struct dirty_log *dirty_log_memory;
 
 	struct evtchn_table *evtchn;
 	spinlock_t event_lock;

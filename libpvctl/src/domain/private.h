@@ -45,6 +45,8 @@ int memory_check_host(struct pvctl *ctx, uint32_t domid, uint64_t bytes, struct 
 
 /* lifecycle.c: -EINVAL when it is domain 0 */
 int refuse_host(uint32_t domid, const char *what, struct pvctl_error *err);
+/* -ENOSYS: the guest says that it does not react to "what" in control/shutdown. */
+int check_listens(struct pvctl *ctx, uint32_t domid, const char *what, struct pvctl_error *err);
 
 /* destroy.c: without asking who it is */
 int domain_remove(struct pvctl *ctx, uint32_t domid, struct pvctl_error *err);

@@ -22,6 +22,7 @@ struct saver {
 	uint64_t max_mfn;
 	uint64_t n_frames, *frame; /* the frames that the guest's own table is in */
 	bool final;                /* it does not run any more */
+	bool was_suspended;        /* before: then it stays so */
 
 	struct stream_writer w;
 	uint64_t *list;            /* of a batch */
@@ -56,9 +57,5 @@ int save_wrote(struct saver *s, int rc, struct pvctl_error *err); /* a sink's re
 /* libxl_json.c: xl's form of a configuration, malloc'd, and back */
 int libxl_json_make(const struct pvctl_config *c, char **ret, struct pvctl_error *err);
 int libxl_json_parse(const char *text, struct pvctl_config **ret, struct pvctl_error *err);
-
-/* suspend.c */
-int save_suspend(struct pvctl *ctx, uint32_t domid, uint32_t timeout_ms, struct pvctl_error *err);
-int save_resume(struct pvctl *ctx, uint32_t domid, struct pvctl_error *err);
 
 #endif

@@ -19,8 +19,10 @@ static int saver_init(struct saver *s, struct pvctl *ctx, uint32_t domid, struct
 		return rc;
 	if (info.flags & XEN_DOMINF_dying || info.max_vcpu_id >= STREAM_MAX_VCPUS)
 		return err_set(err, -ESRCH, PVCTL_ORIGIN_LIB, "domain %u is ending", domid);
+	if (info.flags & XEN_DOMINF_shutdown && domain_reason(&info) != PVCTL_REASON_SUSPEND)
+		return err_set(err, -ESRCH, PVCTL_ORIGIN_LIB, "domain %u has shut down", domid);
 	*s = (struct saver){ .ctx = ctx, .t = ctx->t, .domid = domid, .max_vcpu = info.max_vcpu_id,
-	                     .shared_info_mfn = info.shared_info_frame, .tot_pages = info.tot_pages };
+	                     .shared_info_mfn = info.shared_info_frame, .tot_pages = info.tot_pages, .was_suspended = domain_reason(&info) == PVCTL_REASON_SUSPEND };
 	return 0;
 }
 
@@ -134,6 +136,15 @@ static int write_stopped(struct saver *s, struct pvctl_error *err)
 	return rc ? rc : write_all(s, err);
 }
 
+/* What suspended itself is only made quiet. */
+static int suspend(struct saver *s, uint32_t timeout_ms, struct pvctl_error *err)
+{
+	const struct proto_quiesce q = { .domid = s->domid };
+
+	return s->was_suspended ? ctx_request(s->ctx, PROTO_QUIESCE, &q, sizeof(q), err) :
+	       pvctl_domain_suspend(s->ctx, s->domid, timeout_ms, err);
+}
+
 static int stream_out(struct saver *s, int fd, const struct pvctl_save_opts *o, struct pvctl_error *err)
 {
 	struct save_io io;
@@ -144,7 +155,7 @@ static int stream_out(struct saver *s, int fd, const struct pvctl_save_opts *o, 
 		return rc;
 	rc = write_head(s, o->config, err);
 	if (!rc)
-		rc = save_suspend(s->ctx, s->domid, o->suspend_timeout_ms, err);
+		rc = suspend(s, o->suspend_timeout_ms, err);
 	stopped = ctx_now_ns();
 	if (!rc) {
 		rc = write_stopped(s, err);
@@ -170,39 +181,20 @@ static int after(struct saver *s, uint32_t leave, struct pvctl_error *err)
 		return domain_remove(s->ctx, s->domid, err);
 	case PVCTL_SAVE_PAUSED:
 		rc = hv_domain_pause(s->t, s->domid, err);
-		return rc ? rc : save_resume(s->ctx, s->domid, err);
+		return rc ? rc : pvctl_domain_resume(s->ctx, s->domid, err);
 	default:
-		return save_resume(s->ctx, s->domid, err);
+		return pvctl_domain_resume(s->ctx, s->domid, err);
 	}
 }
 
-/* It goes on where it was, if it does not run. */
+/* It goes on where it was. */
 static void go_on(struct saver *s)
 {
-	struct xen_domctl_getdomaininfo info;
 	struct pvctl_error why;
-	int rc = hv_domain_info(s->t, s->domid, &info, &why);
+	int rc = s->was_suspended ? pvctl_domain_keep_suspended(s->ctx, s->domid, &why) : pvctl_domain_resume(s->ctx, s->domid, &why);
 
-	if (!rc && domain_reason(&info) == PVCTL_REASON_SUSPEND)
-		rc = save_resume(s->ctx, s->domid, &why);
-	if (rc)
+	if (rc && rc != -ENOENT)
 		log_msg(&s->ctx->log, LOG_ERROR, "domain %u cannot go on: %s", s->domid, why.msg);
-}
-
-static int check(struct pvctl *ctx, uint32_t domid, struct pvctl_error *err)
-{
-	struct xen_domctl_getdomaininfo info;
-	int rc = refuse_host(domid, "saved", err);
-
-	if (!rc)
-		rc = hv_domain_info(ctx->t, domid, &info, err);
-	if (rc)
-		return rc;
-	if (info.flags & (XEN_DOMINF_dying | XEN_DOMINF_shutdown))
-		return err_set(err, -ESRCH, PVCTL_ORIGIN_LIB, "domain %u has shut down", domid);
-	if (info.flags & XEN_DOMINF_paused)
-		return err_set(err, -EBUSY, PVCTL_ORIGIN_LIB, "domain %u is paused: it must run to suspend itself (pvctl unpause %u)", domid, domid);
-	return 0;
 }
 
 int pvctl_domain_save(struct pvctl *ctx, uint32_t domid, int fd, const struct pvctl_save_opts *opts, struct pvctl_save_stats *ret,
@@ -219,7 +211,7 @@ int pvctl_domain_save(struct pvctl *ctx, uint32_t domid, int fd, const struct pv
 	if (!rc && o.leave > PVCTL_SAVE_SUSPENDED)
 		rc = err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "leave=%u: there is no such", o.leave);
 	if (!rc)
-		rc = check(ctx, domid, err);
+		rc = refuse_host(domid, "saved", err);
 	if (!rc)
 		rc = saver_init(&s, ctx, domid, err);
 	if (rc)
