@@ -345,8 +345,19 @@ PVCTL_API int pvctl_console_attach(struct pvctl *, uint32_t domid, uint64_t repl
 enum pvctl_event_type { PVCTL_EVENT_CREATED = 1, PVCTL_EVENT_SHUTDOWN = 2, PVCTL_EVENT_DESTROYED = 4,
 	PVCTL_EVENT_PAUSED = 8, PVCTL_EVENT_UNPAUSED = 16, PVCTL_EVENT_NODE_DOWN = 32,
 	PVCTL_EVENT_KEPT = 64, /* it ended too often: it stays, shut down, and is not restarted */
-	PVCTL_EVENT_RESUMED = 512, /* it was suspended */
-	PVCTL_EVENT_NODE_SLOW = 128, PVCTL_EVENT_NODE_BACK = 256 }; /* the hypervisor does not answer; it does again */
+	PVCTL_EVENT_NODE_SLOW = 128, PVCTL_EVENT_NODE_BACK = 256, /* the hypervisor does not answer; it does again */
+	PVCTL_EVENT_RENAMED = 512,          /* detail: its former name */
+	PVCTL_EVENT_MEMORY = 1024,          /* it has come to its target, to within 1 MiB; value: bytes that it holds */
+	PVCTL_EVENT_VCPUS = 2048,           /* value: how many are online */
+	PVCTL_EVENT_DEVICE_ATTACHED = 4096, /* connected with its guest, which can use it */
+	PVCTL_EVENT_DEVICE_DETACHED = 8192, /* let go of by a guest that goes on */
+	PVCTL_EVENT_DEVICE_FAILED = 16384,  /* detail: why */
+	PVCTL_EVENT_CONSOLE = 32768,        /* its console can be attached */
+	/* A snapshot, before all that follows it: the node, then each domain that there is. */
+	PVCTL_EVENT_NODE_UP = 65536, PVCTL_EVENT_PRESENT = 131072,
+	PVCTL_EVENT_RESUMED = 524288,       /* it was suspended */
+	PVCTL_EVENT_LOST = 262144 }; /* the caller did not keep up, and events were dropped: look at the state anew */
+#define PVCTL_EVENT_ALL 1048575u
 struct pvctl_event {
 	size_t size;
 	uint32_t type, domid;
@@ -354,7 +365,17 @@ struct pvctl_event {
 	uint32_t pad;            /* 0 */
 	uint64_t time_unix_ns;
 	char name[128];
+	uint64_t unique_id;      /* of the domain; 0: an older daemon */
+	uint64_t value;
+	uint32_t state;          /* of PRESENT: enum pvctl_run_state */
+	char device_kind[12];    /* of DEVICE_*: "disk", "vif", "p9", "channel" */
+	char device[24];         /* of DEVICE_*: "xvda", "0" */
+	char detail[200];
 };
+/*
+ * mask: the types that are wanted. With PVCTL_EVENT_PRESENT a snapshot of the domains comes first, and nothing is lost
+ * between it and what follows; what happens while it is made may be in both. Domain 0 is no part of it.
+ */
 PVCTL_API int pvctl_events_open(struct pvctl *, uint32_t mask, struct pvctl_events **ret, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_events_fd(const struct pvctl_events *); /* poll it for reading */
 PVCTL_API int pvctl_events_next(struct pvctl_events *, struct pvctl_event *ret, struct pvctl_error *err) PVCTL_CHECK; /* 1, 0 (none now) or <0 */
@@ -400,6 +421,7 @@ struct pvctl_boot_opts {
 	const char *kernel, *ramdisk; /* paths on the disk: instead of an entry's. With a kernel, no menu is looked for */
 	uint64_t offset_bytes;   /* of the one file system that is looked at; 0: as the partition table says */
 	const char *user;        /* whom the helper becomes when the caller is root; NULL: nobody */
+	const char *format;      /* "raw", "qcow", "qcow2", "vhd", "qed": never guessed; NULL: raw. Others need qemu-utils */
 };
 struct pvctl_boot_entry { size_t size; const char *title, *id, *kernel, *ramdisk, *cmdline; }; /* borrowed; id and ramdisk may be NULL */
 struct pvctl_boot_info {

@@ -80,8 +80,10 @@ void device_ready(struct xenbus_dev *x, int rc, const char *why)
 		rc = xenbus_dev_start(x, &e);
 	if (ready)
 		ready(x->ready_data, rc, e.msg);
-	if (rc)
+	if (rc) {
+		xenbus_dev_tell(x, PVCTL_EVENT_DEVICE_FAILED, e.msg);
 		xenbus_dev_free(x);
+	}
 }
 
 void device_free_again(struct daemon *d, const struct xenbus_ops *ops, uint32_t domid, uint32_t devid)
@@ -98,10 +100,12 @@ int device_detach(const struct device_class *k, struct dom *dom, uint32_t devid,
 
 	if (!x)
 		return fail(err, -ENOENT, "domain %u has no such %s", dom->domid, k->ops->what);
-	if (force || x->pending)
+	if (force || x->pending) {
+		xenbus_dev_tell(x, PVCTL_EVENT_DEVICE_DETACHED, NULL);
 		xenbus_dev_remove(x);
-	else
+	} else {
 		xenbus_dev_detach(x);
+	}
 	return 0;
 }
 

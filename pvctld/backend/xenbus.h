@@ -83,6 +83,8 @@ void xenbus_dev_drained(struct xenbus_dev *x);
 /* The frontend did what it must not: it is disconnected, and the domain's log says why. */
 void xenbus_dev_fail(struct xenbus_dev *x, const char *why);
 
+/* To who listens: a PVCTL_EVENT_DEVICE_*; nothing when its domain is ending. why may be NULL. */
+void xenbus_dev_tell(const struct xenbus_dev *x, uint32_t type, const char *why);
 /* quiet.c; each is for one whose rest is the step before. The domain's quiet task is told when it is done. */
 void xenbus_dev_quiesce(struct xenbus_dev *x);
 void xenbus_dev_thaw(struct xenbus_dev *x);

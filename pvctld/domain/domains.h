@@ -30,6 +30,9 @@ struct dom_grant {
 	void *page;
 };
 
+/* As they were when they were looked at last: see sizes.c. */
+struct dom_sizes { bool known, reached; uint32_t vcpus; uint64_t target; };
+
 struct dom {
 	struct list link;
 	struct daemon *d;
@@ -56,6 +59,7 @@ struct dom {
 	bool forgotten;           /* rings let go, store nodes gone */
 	bool nodes_left;          /* ...but for these, for want of memory */
 	bool dying;               /* destroydomain is under way */
+	struct dom_sizes sizes;
 	struct dom_grant console_ring, store_ring;
 	struct console *console;
 	struct store_link store;

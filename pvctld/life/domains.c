@@ -222,8 +222,20 @@ int dom_commit(struct dom *dom, const struct proto_commit *c, const char *json, 
 		log_line("domain %u is \"%s\"", dom->domid, dom->name);
 		policy_committed(dom);
 		events_emit(dom->d, PVCTL_EVENT_CREATED, dom->domid, PVCTL_REASON_NONE, dom->name);
+		if (dom->console)
+			events_emit(dom->d, PVCTL_EVENT_CONSOLE, dom->domid, PVCTL_REASON_NONE, dom->name);
 	}
 	return c->flags & PROTO_COMMIT_UNPAUSE ? run(dom, err) : 0;
+}
+
+static void renamed(const struct dom *dom, const char *old)
+{
+	struct pvctl_event ev = { .type = PVCTL_EVENT_RENAMED, .domid = dom->domid, .reason = PVCTL_REASON_NONE,
+				  .unique_id = dom->unique_id };
+
+	memcpy(ev.name, dom->name, sizeof(ev.name));
+	snprintf(ev.detail, sizeof(ev.detail), "%s", old);
+	events_send(dom->d, &ev);
 }
 
 int dom_rename(struct dom *dom, const char *name, struct pvctl_error *err)
@@ -245,6 +257,7 @@ int dom_rename(struct dom *dom, const char *name, struct pvctl_error *err)
 		dom_write_names(dom);
 	if (dom->console)
 		console_set_name(dom->console, name);
+	renamed(dom, old);
 	return 0;
 }
 

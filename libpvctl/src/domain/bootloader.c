@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* What a disk would boot, for programs. */
 #include "bootloader/run.h"
-#include "device/disk_spec.h"
+#include "device/disk_image.h"
 #include "domain/plan_boot.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/grow.h"
+#include "util/paths.h"
 #include <stddef.h>
 #include <string.h>
 
@@ -14,7 +15,7 @@ struct pvctl_boot {
 	struct pvctl_boot_entry entry[BOOT_MAX_ENTRIES];
 };
 
-static int open_asked(const struct boot_ask *ask, struct pvctl_boot **ret, struct pvctl_error *err)
+static int open_judged(const struct boot_ask *ask, struct pvctl_boot **ret, struct pvctl_error *err)
 {
 	struct pvctl_boot *b = calloc(1, sizeof(*b));
 	unsigned int i;
@@ -36,21 +37,41 @@ static int open_asked(const struct boot_ask *ask, struct pvctl_boot **ret, struc
 	return 0;
 }
 
+/* An image that is not raw may name others. */
+static int open_asked(struct boot_ask *ask, enum disk_format format, struct pvctl_boot **ret, struct pvctl_error *err)
+{
+	CLEANUP_FREE char *full = NULL;
+	int rc;
+
+	if (format == DISK_RAW)
+		return open_judged(ask, ret, err);
+	rc = paths_absolute("disk ", ask->disk, &full, err);
+	rc = rc ? rc : disk_image_check(full, format, err);
+	if (rc)
+		return rc;
+	ask->disk = full;
+	ask->driver = disk_format_driver(format);
+	return open_judged(ask, ret, err);
+}
+
 int pvctl_boot_open(const char *disk, const struct pvctl_boot_opts *opts, struct pvctl_boot **ret, struct pvctl_error *err)
 {
 	struct pvctl_boot_opts o;
+	enum disk_format format = DISK_RAW;
 	struct boot_ask ask;
 	int rc = opts_load(&o, sizeof(o), opts, err);
 
 	if (rc)
 		return rc;
+	if (o.format && disk_format_parse(o.format, &format))
+		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "the format must be raw, qcow, qcow2, vhd or qed, not \"%.40s\"", o.format);
 	if (o.kernel && o.entry)
 		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "a kernel by its name needs no menu, so an entry has no meaning with it");
 	ask = (struct boot_ask){
 		.disk = disk, .entry = o.entry, .kernel = o.kernel, .ramdisk = o.ramdisk, .user = o.user,
 		.offset_bytes = o.offset_bytes, .timeout_ms = o.timeout_ms, .list = o.list_only,
 	};
-	return open_asked(&ask, ret, err);
+	return open_asked(&ask, format, ret, err);
 }
 
 int pvctl_boot_open_config(const struct pvctl_config *c, const struct pvctl_boot_opts *opts, struct pvctl_boot **ret,
@@ -58,6 +79,7 @@ int pvctl_boot_open_config(const struct pvctl_config *c, const struct pvctl_boot
 {
 	const char *boot = pvctl_config_get_str(c, "bootloader");
 	CLEANUP_FREE char *disk = malloc(BOOT_DISK_MAX);
+	enum disk_format format = DISK_RAW;
 	struct pvctl_boot_opts o;
 	struct boot_ask ask;
 	int rc = opts_load(&o, sizeof(o), opts, err);
@@ -67,14 +89,14 @@ int pvctl_boot_open_config(const struct pvctl_config *c, const struct pvctl_boot
 	if (!rc && (!boot || !boot[0] || pvctl_config_get_str(c, "kernel")))
 		rc = err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "the configuration has no bootloader");
 	if (!rc)
-		rc = boot_ask_of(c, disk, &ask, NULL, err);
+		rc = boot_ask_of(c, disk, &ask, &format, NULL, err);
 	if (rc)
 		return err_wrap(err, rc, "bootloader");
 	if (o.entry && !ask.kernel)
 		ask.entry = o.entry;
 	ask.list = o.list_only;
 	ask.timeout_ms = o.timeout_ms;
-	return open_asked(&ask, ret, err);
+	return open_asked(&ask, format, ret, err);
 }
 
 int pvctl_boot_get(const struct pvctl_boot *b, struct pvctl_boot_info *ret, struct pvctl_error *err)
