@@ -161,7 +161,7 @@ static int send_domain(struct pvctl *ctx, uint32_t domid, const struct pvctl_con
 	struct pvctl_migrate_result r = { .size = sizeof(r) };
 	struct pvctl_error err = { 0 };
 	char *command = peer_command(in), name[160];
-	struct peer p;
+	struct peer p = { .pid = -1, .in = -1, .out = -1 };
 	int rc;
 
 	snprintf(name, sizeof(name), "%s", domain_label(ctx, domid));

@@ -277,6 +277,62 @@ PVCTL_API int pvctl_domain_set_sched(struct pvctl *, uint32_t domid, int32_t wei
 /* A magic SysRq letter for the guest's kernel, which may have it switched off. */
 PVCTL_API int pvctl_domain_sysrq(struct pvctl *, uint32_t domid, char letter, struct pvctl_error *err) PVCTL_CHECK;
 
+/* ---- saving and restoring: docs/stream.md ---- */
+enum pvctl_save_leave {
+	PVCTL_SAVE_DESTROY = 0,   /* the domain is gone: what is saved is all there is of it */
+	PVCTL_SAVE_PAUSED = 1, PVCTL_SAVE_RUNNING = 2,
+	PVCTL_SAVE_SUSPENDED = 3  /* it waits for pvctl_domain_resume or pvctl_domain_destroy */
+};
+struct pvctl_save_opts {
+	size_t size;
+	uint32_t live;           /* 1: memory is sent while the domain runs, and what it changes meanwhile again, before it is suspended */
+	uint32_t leave;          /* enum pvctl_save_leave */
+	uint32_t compress;       /* 1: by zstd; such a file is for pvctl alone */
+	uint32_t suspend_timeout_ms; /* how long the guest may take to suspend; 0: 60 s */
+	const struct pvctl_config *config; /* saved instead of the domain's own; NULL: its own */
+	/* All has been written: 0 when that is safe (on disk, say). Anything else is a failure; it fills err. NULL: no such. */
+	int (*written)(void *data, struct pvctl_error *err);
+	void *written_data;
+	uint32_t max_rounds;     /* live: at most so many before the suspend; 0: 30 */
+};
+struct pvctl_save_stats {
+	size_t size;
+	uint64_t bytes;          /* that were written to the descriptor */
+	uint64_t pages;          /* that were sent, zero ones among them, and those again that changed */
+	uint64_t zero_pages;     /* of these: were named only */
+	uint64_t total_ns;
+	uint64_t pause_ns;       /* that the domain did not run: all that it takes from its suspension to the end of the function's writing */
+	uint32_t rounds, pad;
+};
+/*
+ * Writes the domain to fd, a file, pipe or socket, in Xen's format, from where it stands; fd stays the caller's. The guest
+ * suspends itself for it. opts NULL: not live, and the domain is destroyed. ret may be NULL. Whatever goes wrong, the domain goes
+ * on where it was; what fd has then is of no use. -EBUSY: it is paused; -ETIMEDOUT: its kernel does not suspend; -ENOSPC, -EIO: fd.
+ * The context's progress function is told "save", in pages.
+ */
+PVCTL_API int pvctl_domain_save(struct pvctl *, uint32_t domid, int fd, const struct pvctl_save_opts *opts, struct pvctl_save_stats *ret, struct pvctl_error *err) PVCTL_CHECK;
+struct pvctl_restore_opts {
+	size_t size;
+	uint32_t paused;         /* 1: it stays paused */
+	uint32_t pad;
+	const char *name;        /* NULL: as it is saved */
+	/* All of it is there but its devices, which are attached when this returns 0. Anything else is a failure; it fills err. */
+	int (*ready)(void *data, uint32_t domid, struct pvctl_error *err);
+	void *ready_data;
+};
+struct pvctl_restore_stats {
+	size_t size;
+	uint64_t bytes;          /* that were read from the descriptor */
+	uint64_t pages;          /* the domain has */
+	uint64_t total_ns;
+};
+/*
+ * A new domain from what pvctl or Xen's xl saved. override: its configuration, NULL: as it is saved. Nothing is left of it after a
+ * failure. -EPROTO: what fd has is no sound saved domain: err names the record and its offset. Else as pvctl_domain_create. ret may
+ * be NULL. A signal with a progress function that says so ends it (-ECANCELED).
+ */
+PVCTL_API int pvctl_domain_restore(struct pvctl *, int fd, const struct pvctl_config *override, const struct pvctl_restore_opts *opts, uint32_t *ret_domid, struct pvctl_restore_stats *ret, struct pvctl_error *err) PVCTL_CHECK;
+
 /* ---- disks ---- */
 struct pvctl_disk_info {
 	size_t size;

@@ -163,6 +163,7 @@ static int not_supported(struct xen_domctl *op, struct domain *d)
 #define COPY_BACK 1u
 #define NO_DOMAIN 2u
 #define OR_NEXT 4u /* or of the next domain there is; zombies, too */
+#define ERROR_BACK 8u /* after an error, too: it says where */
 
 struct domctl_op {
 	domctl_fn fn;
@@ -200,6 +201,12 @@ static const struct domctl_op ops[] = {
 	[XEN_DOMCTL_getpageframeinfo3] = { domctl_getpageframeinfo3, 0 },
 	[XEN_DOMCTL_setnodeaffinity] = { domctl_nodeaffinity_set, 0 },
 	[XEN_DOMCTL_getnodeaffinity] = { domctl_nodeaffinity_get, 0 },
+	[XEN_DOMCTL_getvcpuextstate] = { domctl_getvcpuextstate, COPY_BACK },
+	[XEN_DOMCTL_setvcpuextstate] = { domctl_setvcpuextstate, 0 },
+	[XEN_DOMCTL_get_ext_vcpucontext] = { domctl_get_ext_vcpucontext, COPY_BACK },
+	[XEN_DOMCTL_set_ext_vcpucontext] = { domctl_set_ext_vcpucontext, 0 },
+	[XEN_DOMCTL_get_vcpu_msrs] = { domctl_get_vcpu_msrs, COPY_BACK | ERROR_BACK },
+	[XEN_DOMCTL_set_vcpu_msrs] = { domctl_set_vcpu_msrs, ERROR_BACK },
 	[XEN_DOMCTL_get_cpu_policy] = { not_supported, 0 },
 	[XEN_DOMCTL_set_cpu_policy] = { not_supported, 0 },
 };
@@ -238,7 +245,7 @@ long do_domctl(unsigned long arg)
 	ret = run(o, &op);
 	if (ret == -ERESTART_HC)
 		return hypercall_continuation(__HYPERVISOR_domctl, arg, 0, 0, 0, 0);
-	if (ret == 0 && (o->flags & COPY_BACK) && copy_to_guest(arg, &op, 1))
+	if ((o->flags & (ret == 0 ? COPY_BACK : ERROR_BACK)) && copy_to_guest(arg, &op, 1))
 		return -EFAULT;
 	return ret;
 }
