@@ -27,6 +27,8 @@ extern const struct command
 	cmd_list,
 	cmd_mem_max,
 	cmd_mem_set,
+	cmd_migrate,
+	cmd_migrate_receive,
 	cmd_network_attach,
 	cmd_network_detach,
 	cmd_network_list,

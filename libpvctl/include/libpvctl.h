@@ -201,6 +201,40 @@ PVCTL_API int pvctl_domain_keep_suspended(struct pvctl *, uint32_t domid, struct
 PVCTL_API int pvctl_domain_release_disks(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
 /* It goes on where it was. -ENOENT: it is not suspended; -EBUSY: a disk that was released is another's now; it stays suspended then. */
 PVCTL_API int pvctl_domain_resume(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
+/* ---- migration ---- */
+enum pvctl_migrate_end {
+	PVCTL_MIGRATE_THERE = 0,   /* it runs there, and is no more here */
+	PVCTL_MIGRATE_HERE = 1,    /* it runs here, as before */
+	PVCTL_MIGRATE_STUCK = 2,   /* it is here, suspended, and could not be resumed: another has its disks, say */
+	PVCTL_MIGRATE_UNKNOWN = 3, /* it is here, suspended, because the other side may run it: that must be looked at before it is resumed */
+};
+struct pvctl_migrate_opts {
+	size_t size;
+	const struct pvctl_config *config; /* instead of the domain's own, or of what is received; NULL: that */
+	uint32_t paused;                   /* receiver, 1: it stays paused */
+	uint32_t pad;
+	void (*say)(void *data, const char *line);  /* what happens, for a person; NULL: silent */
+	void (*step)(void *data, const char *name); /* each step of the handshake, for tests; NULL: none */
+	void *data;
+};
+struct pvctl_migrate_result {
+	size_t size;
+	uint32_t end;            /* enum pvctl_migrate_end */
+	uint32_t rounds;
+	uint64_t bytes, pages;   /* that were sent */
+	uint64_t total_ns;
+	uint64_t pause_ns;       /* from its suspension here to the word that it runs there */
+};
+/*
+ * Sends a running domain, live, to a process that receives it: in and out are a connection to that, which ends with the call. The
+ * messages are those of xl, so that either side may be xl. While it is sent it is this domain that runs, and it goes on here if anything
+ * fails; then it is NAME--migratedaway, suspended, and is destroyed once the other runs. 0: PVCTL_MIGRATE_THERE. ret may be NULL; it is
+ * filled on a failure, too. Errors as of pvctl_domain_save, and -EPROTO: the other side is none. SIGPIPE should be ignored.
+ */
+PVCTL_API int pvctl_domain_migrate_send(struct pvctl *, uint32_t domid, int in, int out, const struct pvctl_migrate_opts *opts, struct pvctl_migrate_result *ret, struct pvctl_error *err) PVCTL_CHECK;
+/* The other side. The domain is NAME--incoming, and goes with the context, until the sender has given it away. */
+PVCTL_API int pvctl_domain_migrate_receive(struct pvctl *, int in, int out, const struct pvctl_migrate_opts *opts, uint32_t *ret_domid, struct pvctl_error *err) PVCTL_CHECK;
+
 /* Asks the guest (control/shutdown): "poweroff", "reboot", "halt", "suspend". Returns when it was asked; a guest that is booting finds it later. -ENOSYS: it says that it does not listen. */
 PVCTL_API int pvctl_domain_request(struct pvctl *, uint32_t domid, const char *what, struct pvctl_error *err) PVCTL_CHECK;
 /* Waits until the domain has shut down (ret_reason) or gone (PVCTL_REASON_NONE); 0 ms: for ever. */
