@@ -7,7 +7,7 @@
 
 /* In the order of `pvctl help'; those of a group stand together. */
 const struct command *const commands[] = {
-	&cmd_create, &cmd_list, &cmd_console, &cmd_shutdown, &cmd_reboot, &cmd_destroy, &cmd_pause, &cmd_unpause, &cmd_suspend, &cmd_resume,
+	&cmd_create, &cmd_define, &cmd_start, &cmd_undefine, &cmd_autostart, &cmd_defined, &cmd_list, &cmd_console, &cmd_shutdown, &cmd_reboot, &cmd_destroy, &cmd_pause, &cmd_unpause, &cmd_suspend, &cmd_resume,
 	&cmd_rename, &cmd_domid, &cmd_domname, &cmd_vm_list, &cmd_vcpu_list, &cmd_vcpu_set,
 	&cmd_vcpu_pin, &cmd_mem_set, &cmd_mem_max, &cmd_claims, &cmd_sched_credit, &cmd_sched_credit2, &cmd_sysrq,
 	 &cmd_uptime, &cmd_info, &cmd_dmesg, &cmd_debug_keys,
