@@ -30,17 +30,20 @@ t "it holds them" eventually 20 console_has k holding
 for i in 1 2 3; do t "state out, other state in, and back: $i" savestate vcpu "$id"; done
 t "hostile state is refused" savestate hostile "$id"
 t "a system time that cannot be is refused" savestate tsc "$id"
+# Which ends its two minutes.
 t "a day later" savestate tsc "$id" later
 t "the guest has missed nothing" eventually 100 console_has k 'TEST RESULT: SUCCESS'
 t "a guest whose registers are spoiled" guest k2 state-keeper
 id=$(pvctl domid k2)
 t "it holds them" eventually 20 console_has k2 holding
-savestate vcpu "$id" spoil >/dev/null
+t "all of them" savestate vcpu "$id" spoil
+t "a day later" savestate tsc "$id" later
 t "it does notice" eventually 100 console_has k2 'TEST RESULT: FAILURE'
 pvctl destroy k2 2>/dev/null
 
 # --- CPUID ---
-t "a domain that has not run" eval "PAUSED=1 guest p version"
+t "a domain of 32 vCPUs that has not run" eval "PAUSED=1 guest p version vcpus=32"
+is "state of all that have any" "32 vCPUs" savestate vcpu "$(pvctl domid p)"
 t "what CPUID is to tell it" savestate policy "$(pvctl domid p)"
 pvctl destroy p
 

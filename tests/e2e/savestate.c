@@ -149,8 +149,8 @@ static int compare(void)
 		const uint64_t *now, *then = (const uint64_t *)(void *)copy[m];
 		unsigned int i;
 
-		/* Without a name it cannot be told. */
-		if (!own[m] || m2p[m] >= NAME_MAX_PFN)
+		/* Without a name it cannot be told. The hypervisor's own that a guest maps (shared_info) are called 0. */
+		if (!own[m] || m2p[m] >= NAME_MAX_PFN || m2p[m] == 0)
 			continue;
 		compared++;
 		now = frame(m);

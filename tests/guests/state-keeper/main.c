@@ -2,7 +2,7 @@
 /*
  * Keeps something in every register that a vCPU is saved with, and looks all the time whether it is still there:
  * AVX, x87 and SSE control, TSC_AUX, debug registers, segment bases. Its clock must not go backwards, nor its
- * time of day jump. With "long" on the command line it does so for half a minute of its own time.
+ * time of day jump. With "long" on the command line it does so for two minutes of its own time.
  */
 #include "guest.h"
 
@@ -15,7 +15,7 @@ const char test_name[] = "state-keeper";
 #define AUX 0x5aul
 #define NS 1000000000ull
 #define WALL_SLACK (100 * NS)
-#define LONG_NS (30 * NS)
+#define LONG_NS (120 * NS)
 #define SHORT_ROUNDS 20000u
 
 static bool avx, rdtscp;
