@@ -43,8 +43,8 @@ pvctl destroy k2 2>/dev/null
 
 # --- CPUID ---
 t "a domain of 32 vCPUs that has not run" eval "PAUSED=1 guest p version vcpus=32"
-is "state of all that have any" "32 vCPUs" savestate vcpu "$(pvctl domid p)"
 t "what CPUID is to tell it" savestate policy "$(pvctl domid p)"
+is "state of all vCPUs that have any" "32 vCPUs" savestate vcpu "$(pvctl domid p)"
 pvctl destroy p
 
 # --- the log of writes ---

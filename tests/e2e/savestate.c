@@ -330,9 +330,12 @@ static void get_all(uint32_t domid, uint32_t v, struct vcpu_state *s)
 
 static void set_all(uint32_t domid, uint32_t v, struct vcpu_state *s)
 {
+	struct xen_domctl_vcpu_msr none = { .index = 0xc0000103u };
 	uint64_t size = s->xstate_size;
-	uint32_t n = s->nr_msrs;
+	uint32_t n = s->nr_msrs, one = 1;
 
+	/* What is 0 is in nobody's list. */
+	want("set_vcpu_msrs, 0", msrs(domid, v, true, &none, &one), 0);
 	want("setvcpucontext", context(domid, v, true, &s->ctx), 0);
 	want("set_ext_vcpucontext", ext(domid, v, true, &s->ext), 0);
 	if (size)
@@ -467,7 +470,7 @@ static int hostile(uint32_t domid)
 
 static int tsc(uint32_t domid, const char *what)
 {
-	struct xen_domctl op = { 0 };
+	struct xen_domctl op = { 0 }, pause = { 0 };
 	uint64_t before;
 
 	want("gettscinfo", call(XEN_DOMCTL_gettscinfo, domid, &op, 0), 0);
@@ -475,8 +478,12 @@ static int tsc(uint32_t domid, const char *what)
 	if (!strcmp(what, "later")) {
 		op.u.tsc_info.elapsed_nsec += 86400 * 1000000000ull;
 		op.u.tsc_info.incarnation = 5;
+		/* The guest may end as soon as it hears of it. */
+		want("pause", call(XEN_DOMCTL_pausedomain, domid, &pause, 0), 0);
 		want("settscinfo", call(XEN_DOMCTL_settscinfo, domid, &op, 0), 0);
 		want("gettscinfo", call(XEN_DOMCTL_gettscinfo, domid, &op, 0), 0);
+		memset(&pause, 0, sizeof(pause));
+		want("unpause", call(XEN_DOMCTL_unpausedomain, domid, &pause, 0), 0);
 		if (op.u.tsc_info.elapsed_nsec - before < 86400 * 1000000000ull || op.u.tsc_info.incarnation != 5)
 			die("it is not what was set", (long long)(op.u.tsc_info.elapsed_nsec - before));
 	} else {
