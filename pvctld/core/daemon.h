@@ -21,6 +21,8 @@ struct daemon_opts {
 	bool overcommit;
 	uint32_t slow_ms;          /* 0: as usual */
 	bool foreground;
+	bool spawned;              /* this is the daemon proper, and has a spawner */
+	bool adopt;                /* another was here before, and died */
 	const char *hv_path;
 	const char *hv_cmdline;
 	const char *qemu_path;     /* NULL: the one on the PATH */
@@ -38,8 +40,10 @@ struct daemon {
 	int lock_fd;
 	bool in_run_dir;          /* the lock is ours: files there are ours to remove */
 	uint64_t started_ns, started_unix_ns;
+	int exit_status;
 
 	struct loop loop;
+	struct loop_fd spawner;
 	struct node node;
 	struct mailbox mbox;
 	struct evtchn evtchn;
@@ -66,7 +70,7 @@ struct daemon {
 	struct control *control;
 	struct store_sock *store_sock;
 	struct stop *stop;        /* not NULL: the node is being stopped */
-	struct loop_timer exit_timer, watchdog, giveback, zombie_timer, rundir_timer, tidy;
+	struct loop_timer exit_timer, watchdog, giveback, zombie_timer, rundir_timer, tidy, sizes_timer;
 	struct loop_task policy_task, down_task;
 };
 
@@ -90,6 +94,8 @@ void daemon_node_waits(struct daemon *d);
 
 /* rundir.c */
 int rundir_take(struct daemon *d, struct pvctl_error *err);
+/* The spawner took it: lock_fd is a copy of its lock. */
+int rundir_share(struct daemon *d, int lock_fd, struct pvctl_error *err);
 int rundir_write_info(struct daemon *d, struct pvctl_error *err);
 void rundir_release(struct daemon *d);
 /* False: who looks for this node there does not find us. */
