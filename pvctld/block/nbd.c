@@ -231,7 +231,7 @@ static int make_sockets(struct blk_nbd *n, int *ret_listener, int *ret_sock, str
 	if ((size_t)snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/disk.sock", n->d->run_dir) >= sizeof(sa.sun_path))
 		return fail(err, -ENAMETOOLONG, "%s is too long a directory for a socket", n->d->run_dir);
 	(void)unlink(sa.sun_path);
-	rc = rundir_listen(sa.sun_path, err);
+	rc = rundir_listen(sa.sun_path, SOCK_STREAM, err);
 	if (rc < 0)
 		return rc;
 	sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

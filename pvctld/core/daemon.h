@@ -100,8 +100,8 @@ int rundir_write_info(struct daemon *d, struct pvctl_error *err);
 void rundir_release(struct daemon *d);
 /* False: who looks for this node there does not find us. */
 bool rundir_is_ours(const struct daemon *d);
-/* mode 0600, listening, non-blocking, close-on-exec; -errno with *err. */
-int rundir_listen(const char *path, struct pvctl_error *err);
+/* type: SOCK_STREAM, ... Mode 0600, listening, non-blocking, close-on-exec; -errno with *err. */
+int rundir_listen(const char *path, int type, struct pvctl_error *err);
 /* SO_PEERCRED: the same user. */
 bool rundir_peer_is_us(int fd);
 

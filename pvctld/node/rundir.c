@@ -18,7 +18,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static const char *const files[] = { "control.sock", "store.sock", "node.json" };
+static const char *const files[] = { "control.sock", "store.sock", "spawner.sock", "node.json" };
 
 static void remove_file(const struct daemon *d, const char *name)
 {
@@ -185,14 +185,14 @@ void rundir_release(struct daemon *d)
 	d->in_run_dir = false;
 }
 
-int rundir_listen(const char *path, struct pvctl_error *err)
+int rundir_listen(const char *path, int type, struct pvctl_error *err)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	mode_t mask;
 	int fd, rc;
 
 	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return fail(err, -EIO, "socket: %s", strerror(errno));
 	mask = umask(0177);

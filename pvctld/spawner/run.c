@@ -107,13 +107,19 @@ static int prepare(struct spawner *s, struct pvctl_error *err)
 static void loop(struct spawner *s)
 {
 	while (!s->ended) {
-		struct pollfd p[2] = {
+		struct pollfd p[2 + SPAWNER_CLIENTS] = {
 			{ .fd = s->signals, .events = POLLIN },
 			{ .fd = s->sock, .events = POLLIN },
 		};
+		unsigned int n = s->nr_clients;
 
-		if (poll(p, 2, -1) < 0 && errno != EINTR)
+		for (unsigned int i = 0; i < n; i++)
+			p[2 + i] = (struct pollfd){ .fd = s->client[i], .events = POLLIN };
+		if (poll(p, 2 + n, -1) < 0 && errno != EINTR)
 			break;
+		for (unsigned int i = 0; i < n; i++)
+			if (p[2 + i].revents)
+				clients_event(s, p[2 + i].fd);
 		if (p[1].revents && spawner_serve(s))
 			hang_up(s);
 		if (p[0].revents)
@@ -128,8 +134,10 @@ int spawner_run(struct daemon *d, char *const *argv, struct pvctl_error *err)
 
 	s = (struct spawner){ .d = d, .argv = argv, .sock = -1, .signals = -1 };
 	rc = prepare(&s, err);
+	rc = rc ? rc : clients_open(&s, err);
 	rc = rc ? rc : spawner_start_daemon(&s, false, err);
 	if (rc) {
+		clients_close(&s);
 		rundir_release(d);
 		return rc;
 	}

@@ -7,8 +7,12 @@
 #ifndef PVCTLD_SPAWNER_H
 #define PVCTLD_SPAWNER_H
 
+#include "libpvctl/src/transport/proto.h"
 #include "pvctld/core/daemon.h"
 #include "pvctld/spawn/wire.h"
+
+#define SPAWNER_CLIENTS 33u /* one of them is the listener */
+#define ALLOWED_TEXT PROTO_ALLOW_TEXT
 
 struct spawner {
 	struct daemon *d;       /* its options and directories; no daemon runs here */
@@ -22,6 +26,8 @@ struct spawner {
 	unsigned int restarts;  /* since first_ns */
 	uint64_t first_ns;
 	bool has_qemu;
+	int client[SPAWNER_CLIENTS];
+	unsigned int nr_clients;
 };
 
 /* Until the node has ended; the process's exit status. err: it could not begin. */
@@ -42,6 +48,18 @@ bool helper_ended(pid_t pid, int status);
 int helper_kill(pid_t pid, int sig, bool group);
 /* SIGTERM, some time, SIGKILL; QEMU at once. */
 void helpers_end(pid_t qemu);
+
+/* clients.c */
+int clients_open(struct spawner *s, struct pvctl_error *err);
+void clients_close(struct spawner *s);
+void clients_event(struct spawner *s, int fd);
+
+/* allowed.c */
+int allowed_add(const char *key, const char *text);
+/* text: as its parser writes it. */
+bool allowed_has(const char *key, const char *text);
+/* That; -EINVAL. */
+int allowed_as_written(const char *key, const char *text, char ret[ALLOWED_TEXT + 1]);
 
 /* kept.c */
 int kept_put(const char *name, int fd); /* fd is the store's, or closed */
