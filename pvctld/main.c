@@ -243,8 +243,9 @@ static int start(struct daemon *d, struct pvctl_error *err)
 	rc = watch_signals(d, err);
 	rc = rc ? rc : node_start(d, err);
 	rc = rc ? rc : daemon_serve(d, err);
-	rc = rc ? rc : rundir_write_info(d, err);
-	return rc ? rc : spawn_up();
+	if (!rc && (rc = spawn_up()))
+		fail(err, rc, "the spawner: %s", strerror(-rc));
+	return rc;
 }
 
 static int run(struct daemon *d)

@@ -86,7 +86,7 @@ static int open_target(struct vbd *v, struct pvctl_error *err)
 		return 0;
 	}
 	if (v->spec.format == DISK_RAW && !v->spec.script[0])
-		return vbd_open(v, v->spec.target, err);
+		return vbd_open(v, NULL, err);
 	v->x.pending = true;
 	if (v->spec.script[0])
 		return blk_script_add(v, script_done, err);

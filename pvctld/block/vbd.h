@@ -61,7 +61,11 @@ static inline struct vbd *vbd_of(struct xenbus_dev *x)
 extern const struct xenbus_ops vbd_ops;
 
 /* disk.c: opens the target and finds out what it is. */
-int vbd_open(struct vbd *v, const char *path, struct pvctl_error *err);
+/* device: what its script named; NULL: its target. */
+int vbd_open(struct vbd *v, const char *device, struct pvctl_error *err);
+/* What the target is. Of a script's disk whether that can be run, and nothing in *ret. */
+struct stat;
+int vbd_look(const struct disk_spec *s, struct stat *ret, struct pvctl_error *err);
 void vbd_close(struct vbd *v);
 /* Who has its target, for a message. */
 void vbd_say_holder(const struct vbd *v, char *buf, size_t size);

@@ -132,7 +132,7 @@ int spawner_run(struct daemon *d, char *const *argv, struct pvctl_error *err)
 	static struct spawner s;
 	int rc;
 
-	s = (struct spawner){ .d = d, .argv = argv, .sock = -1, .signals = -1 };
+	s = (struct spawner){ .d = d, .argv = argv, .sock = -1, .signals = -1, .listeners = { -1, -1 } };
 	rc = prepare(&s, err);
 	rc = rc ? rc : clients_open(&s, err);
 	rc = rc ? rc : spawner_start_daemon(&s, false, err);

@@ -96,6 +96,20 @@ static void bye(struct spawner *s, struct spawn_msg *m, struct spawn_msg *a)
 	answer(a, 0, sizeof(struct spawn_head));
 }
 
+static int start(struct spawner *s, struct spawn_msg *m, struct spawn_msg *a, struct pvctl_error *err)
+{
+	switch (m->u.h.type) {
+	case SPAWN_SOCKETS:
+		return service_sockets(s, a, err);
+	case SPAWN_HOST:
+		service_host(s, AS(struct spawn_started, a));
+		return 0;
+	case SPAWN_REBUILD:
+		return service_rebuild(s, m, a, err);
+	}
+	return device_do(s, m, a, err);
+}
+
 void spawner_do(struct spawner *s, struct spawn_msg *m, struct spawn_msg *a)
 {
 	const struct spawn_kill *k = AS(struct spawn_kill, m);
@@ -132,11 +146,20 @@ void spawner_do(struct spawner *s, struct spawn_msg *m, struct spawn_msg *a)
 		break;
 	case SPAWN_UP:
 		s->up = true;
-		answer(a, 0, sizeof(struct spawn_head));
+		rc = rundir_write_info(s->d, s->daemon, &e);
+		if (rc)
+			log_line("%s", e.msg);
+		answer(a, rc, sizeof(struct spawn_head));
 		break;
 	case SPAWN_BYE:
 		bye(s, m, a);
 		break;
+	default:
+		rc = start(s, m, a, &e);
+		if (rc)
+			refuse(a, rc, &e);
+		else
+			answer(a, 0, sizeof(struct spawn_started));
 	}
 }
 

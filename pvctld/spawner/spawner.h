@@ -26,6 +26,7 @@ struct spawner {
 	unsigned int restarts;  /* since first_ns */
 	uint64_t first_ns;
 	bool has_qemu;
+	int listeners[2];       /* control.sock, store.sock: who connects while no daemon runs waits; -1 */
 	int client[SPAWNER_CLIENTS];
 	unsigned int nr_clients;
 };
@@ -48,6 +49,13 @@ bool helper_ended(pid_t pid, int status);
 int helper_kill(pid_t pid, int sig, bool group);
 /* SIGTERM, some time, SIGKILL; QEMU at once. */
 void helpers_end(pid_t qemu);
+
+/* devices.c: m is a struct spawn_device. */
+int device_do(struct spawner *s, struct spawn_msg *m, struct spawn_msg *a, struct pvctl_error *err);
+/* services.c */
+int service_sockets(struct spawner *s, struct spawn_msg *a, struct pvctl_error *err);
+void service_host(struct spawner *s, struct spawn_started *r);
+int service_rebuild(struct spawner *s, struct spawn_msg *m, struct spawn_msg *a, struct pvctl_error *err);
 
 /* clients.c */
 int clients_open(struct spawner *s, struct pvctl_error *err);
