@@ -168,7 +168,8 @@ int daemon_serve(struct daemon *d, struct pvctl_error *err)
 		rc = ask_for_sockets(d, err);
 	rc = rc ? rc : store_sock_open(d, err);
 	rc = rc ? rc : control_open(d, err);
-	if (!rc)
+	/* The spawner looks at its own. */
+	if (!rc && !d->opt.spawned)
 		loop_timer_set(&d->loop, &d->rundir_timer, RUNDIR_NS);
 	return rc;
 }

@@ -94,14 +94,14 @@ int child_watch(struct daemon *d, pid_t pid, int status_fd, void (*done)(void *d
 
 void child_kill_all(struct daemon *d)
 {
-	while (!list_empty(&d->children)) {
-		struct child *c = list_entry(d->children.next, struct child, link);
+	list_for_safe(p, &d->children) {
+		struct child *c = list_entry(p, struct child, link);
 		int status = -1;
 
 		if (c->spawned)
 			child_kill(c->pid, SIGKILL, false);
-		else
-			(void)kill(c->pid, SIGKILL);
+		else if (kill(c->pid, SIGKILL) && errno == EPERM)
+			continue; /* it ends with us */
 		reap(c, &status);
 		if (c->done)
 			c->done(c->data, status);

@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* The spawner's life: it waits for the daemon's requests, for ends, and for whoever wants the node to end. */
 #include "pvctld/base/log.h"
+#include "pvctld/jail/jail.h"
 #include "pvctld/spawner/spawner.h"
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define LOOK_MS 2000
 #define MAX_RESTARTS 5u
 #define RESTARTS_NS 60000000000ull
 
@@ -86,6 +91,45 @@ static void hang_up(struct spawner *s)
 		kill(s->daemon, SIGKILL);
 }
 
+/* One level, and nothing that a link leads to: what earlier daemons of this node wrote is this one's to write. */
+static int give_dir(const char *path, uid_t uid)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), rc = fd < 0 ? -errno : 0;
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+	struct stat st;
+
+	if (!dir)
+		return rc ? rc : -ENOMEM;
+	while ((e = readdir(dir)))
+		if (!fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
+		    fchownat(fd, e->d_name, uid, uid, AT_SYMLINK_NOFOLLOW))
+			rc = -errno;
+	if (fchown(fd, uid, uid))
+		rc = -errno;
+	closedir(dir);
+	return rc;
+}
+
+/* Root's daemon becomes a user of its own, whose the directories are; where that cannot be, it stays who it is. */
+static void give_state(struct spawner *s)
+{
+	static const char *const sub[] = { "/console", "/domains", "/dump", "" };
+	uid_t uid = JAIL_UID_BASE + (uid_t)getpid();
+	char path[300];
+
+	if (geteuid())
+		return;
+	for (unsigned int i = 0; i < sizeof(sub) / sizeof(sub[0]); i++) {
+		snprintf(path, sizeof(path), "%s%s", s->d->state_dir, sub[i]);
+		if (give_dir(path, uid)) {
+			log_line("%s cannot be given to a user of the daemon's own: it stays root", path);
+			return;
+		}
+	}
+	s->d->opt.uid = uid;
+}
+
 static int prepare(struct spawner *s, struct pvctl_error *err)
 {
 	ssize_t n = readlink("/proc/self/exe", s->program, sizeof(s->program) - 1);
@@ -104,6 +148,21 @@ static int prepare(struct spawner *s, struct pvctl_error *err)
 	return s->signals < 0 ? fail(err, -EIO, "signalfd: %s", strerror(errno)) : 0;
 }
 
+/* Without its sockets nobody could stop the node, and a second one could take its name. */
+static void look_at_rundir(struct spawner *s)
+{
+	uint64_t now = now_ns();
+
+	if (s->daemon <= 0 || s->orphaned || now - s->looked_ns < LOOK_MS * 1000000ull)
+		return;
+	s->looked_ns = now;
+	if (rundir_is_ours(s->d))
+		return;
+	log_line("%s was removed: nobody can find this node any more, and it ends", s->d->run_dir);
+	s->orphaned = true;
+	kill(s->daemon, SIGTERM);
+}
+
 static void loop(struct spawner *s)
 {
 	while (!s->ended) {
@@ -115,8 +174,9 @@ static void loop(struct spawner *s)
 
 		for (unsigned int i = 0; i < n; i++)
 			p[2 + i] = (struct pollfd){ .fd = s->client[i], .events = POLLIN };
-		if (poll(p, 2 + n, -1) < 0 && errno != EINTR)
+		if (poll(p, 2 + n, LOOK_MS) < 0 && errno != EINTR)
 			break;
+		look_at_rundir(s);
 		for (unsigned int i = 0; i < n; i++)
 			if (p[2 + i].revents)
 				clients_event(s, p[2 + i].fd);
@@ -135,6 +195,8 @@ int spawner_run(struct daemon *d, char *const *argv, struct pvctl_error *err)
 	s = (struct spawner){ .d = d, .argv = argv, .sock = -1, .signals = -1, .listeners = { -1, -1 } };
 	rc = prepare(&s, err);
 	rc = rc ? rc : clients_open(&s, err);
+	if (!rc)
+		give_state(&s);
 	rc = rc ? rc : spawner_start_daemon(&s, false, err);
 	if (rc) {
 		clients_close(&s);

@@ -22,6 +22,8 @@ struct spawner {
 	int signals;
 	pid_t daemon;
 	bool up, ended;
+	bool orphaned;          /* the run directory is not there any more */
+	uint64_t looked_ns;
 	int status;             /* when it has ended */
 	unsigned int restarts;  /* since first_ns */
 	uint64_t first_ns;
