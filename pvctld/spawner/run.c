@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The spawner's life: it waits for the daemon's requests, for ends, and for whoever wants the node to end. */
 #include "pvctld/base/log.h"
-#include "pvctld/jail/jail.h"
 #include "pvctld/spawner/spawner.h"
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,10 +15,12 @@
 #define MAX_RESTARTS 5u
 #define RESTARTS_NS 60000000000ull
 
-static void end(struct spawner *s, int status)
+void spawner_end(struct spawner *s, int status)
 {
 	s->ended = true;
 	s->status = status;
+	/* First the names, so that the next node of this name is not in our way, nor we in its. */
+	state_take_back(s->d);
 	rundir_release(s->d);
 	helpers_end(s->d->node.qemu_pid);
 }
@@ -48,10 +46,10 @@ static void daemon_ended(struct spawner *s, int status)
 		return;
 	log_line("the daemon ended without having said so (status %#x)", (unsigned int)status);
 	if (!may_restart(s)) {
-		end(s, 1);
+		spawner_end(s, 1);
 	} else if (spawner_start_daemon(s, true, &e)) {
 		log_line("the daemon cannot be started again: %s", e.msg);
-		end(s, 1);
+		spawner_end(s, 1);
 	}
 }
 
@@ -79,7 +77,7 @@ static void on_signal(struct spawner *s)
 	else if (s->daemon > 0)
 		kill(s->daemon, (int)si.ssi_signo);
 	else
-		end(s, 1);
+		spawner_end(s, 1);
 }
 
 /* It may be about to end; and if it is not, it is beyond talking to. */
@@ -89,45 +87,6 @@ static void hang_up(struct spawner *s)
 	s->sock = -1;
 	if (s->daemon > 0)
 		kill(s->daemon, SIGKILL);
-}
-
-/* One level, and nothing that a link leads to: what earlier daemons of this node wrote is this one's to write. */
-static int give_dir(const char *path, uid_t uid)
-{
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), rc = fd < 0 ? -errno : 0;
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *e;
-	struct stat st;
-
-	if (!dir)
-		return rc ? rc : -ENOMEM;
-	while ((e = readdir(dir)))
-		if (!fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
-		    fchownat(fd, e->d_name, uid, uid, AT_SYMLINK_NOFOLLOW))
-			rc = -errno;
-	if (fchown(fd, uid, uid))
-		rc = -errno;
-	closedir(dir);
-	return rc;
-}
-
-/* Root's daemon becomes a user of its own, whose the directories are; where that cannot be, it stays who it is. */
-static void give_state(struct spawner *s)
-{
-	static const char *const sub[] = { "/console", "/domains", "/dump", "" };
-	uid_t uid = JAIL_UID_BASE + (uid_t)getpid();
-	char path[300];
-
-	if (geteuid())
-		return;
-	for (unsigned int i = 0; i < sizeof(sub) / sizeof(sub[0]); i++) {
-		snprintf(path, sizeof(path), "%s%s", s->d->state_dir, sub[i]);
-		if (give_dir(path, uid)) {
-			log_line("%s cannot be given to a user of the daemon's own: it stays root", path);
-			return;
-		}
-	}
-	s->d->opt.uid = uid;
 }
 
 static int prepare(struct spawner *s, struct pvctl_error *err)
@@ -196,7 +155,7 @@ int spawner_run(struct daemon *d, char *const *argv, struct pvctl_error *err)
 	rc = prepare(&s, err);
 	rc = rc ? rc : clients_open(&s, err);
 	if (!rc)
-		give_state(&s);
+		state_give(d);
 	rc = rc ? rc : spawner_start_daemon(&s, false, err);
 	if (rc) {
 		clients_close(&s);

@@ -88,11 +88,7 @@ static int start_qemu(struct spawner *s, struct spawn_msg *m, struct spawn_msg *
 
 static void bye(struct spawner *s, struct spawn_msg *m, struct spawn_msg *a)
 {
-	s->status = (int)AS(struct spawn_number, m)->n;
-	s->ended = true;
-	/* First the names, so that the next node of this name is not in our way, nor we in its. */
-	rundir_release(s->d);
-	helpers_end(s->d->node.qemu_pid);
+	spawner_end(s, (int)AS(struct spawn_number, m)->n);
 	answer(a, 0, sizeof(struct spawn_head));
 }
 

@@ -36,6 +36,13 @@ struct spawner {
 /* Until the node has ended; the process's exit status. err: it could not begin. */
 int spawner_run(struct daemon *d, char *const *argv, struct pvctl_error *err);
 
+/* Nothing of the node is left when it returns, but the daemon. */
+void spawner_end(struct spawner *s, int status);
+
+/* state.c: root's daemon becomes a user of its own, whose the state directory is meanwhile. */
+void state_give(struct daemon *d);
+void state_take_back(struct daemon *d);
+
 /* daemon.c */
 int spawner_start_daemon(struct spawner *s, bool adopt, struct pvctl_error *err);
 
