@@ -89,7 +89,7 @@ static void on_accept(void *data, uint32_t events)
 
 int listener_open(struct listener *l, struct daemon *d, int given, const char *path, struct pvctl_error *err)
 {
-	int fd = given >= 0 ? given : rundir_listen(path, SOCK_STREAM, err);
+	int fd = given > 0 ? given : rundir_listen(path, SOCK_STREAM, err);
 
 	if (fd < 0)
 		return fd;

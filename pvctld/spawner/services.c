@@ -66,7 +66,7 @@ static bool list_is_allowed(const struct pvctl_config *c, const char *key)
 }
 
 /* All that names a file, a device or a program must be what the owner named: the text comes from the daemon. */
-static bool config_is_allowed(const struct pvctl_config *c)
+bool service_may_rebuild(const struct pvctl_config *c)
 {
 	static const char *const lists[] = { "disk", "vif", "p9", "channel" }, *const keys[] = PROTO_ALLOW_KEYS;
 	bool ok = true;
@@ -96,7 +96,7 @@ static int rebuild(const struct spawner *s, int fd)
 	rc = pvctl_config_from_json(json, &c, &e);
 	if (rc)
 		log_line("restart: %s", e.msg);
-	rc = rc || !config_is_allowed(c) ? 1 : rebuild_run(s->d->opt.node, c);
+	rc = rc || !service_may_rebuild(c) ? 1 : rebuild_run(s->d->opt.node, c);
 	pvctl_config_free(c);
 	free(json);
 	return rc;

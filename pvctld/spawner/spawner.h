@@ -65,6 +65,8 @@ int device_do(struct spawner *s, struct spawn_msg *m, struct spawn_msg *a, struc
 int service_sockets(struct spawner *s, struct spawn_msg *a, struct pvctl_error *err);
 void service_host(struct spawner *s, struct spawn_started *r);
 int service_rebuild(struct spawner *s, struct spawn_msg *m, struct spawn_msg *a, struct pvctl_error *err);
+/* All that names a file, a device or a program is what the owner named. */
+bool service_may_rebuild(const struct pvctl_config *c);
 
 /* clients.c */
 int clients_open(struct spawner *s, struct pvctl_error *err);
