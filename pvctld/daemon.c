@@ -9,13 +9,17 @@
 #include "pvctld/core/daemon.h"
 #include "pvctld/domain/domains.h"
 #include "pvctld/domain/events.h"
+#include "pvctld/domain/sizes.h"
 #include "pvctld/life/policy.h"
 #include "pvctld/life/tidy.h"
 #include "pvctld/life/zombie.h"
 #include "pvctld/node/giveback.h"
 #include "pvctld/node/node.h"
+#include "pvctld/spawn/ask.h"
 #include "pvctld/xenstore/glue.h"
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #define RUNDIR_NS 2000000000ull
 #define LINGER_NS 1500000000ull /* after an accident: clients get to hear why */
@@ -73,6 +77,16 @@ static void look_at_rundir(void *data)
 	stop_begin(d);
 }
 
+/* It says nothing unasked. QEMU and all helpers end with it. */
+static void spawner_gone(void *data, uint32_t events)
+{
+	struct daemon *d = data;
+
+	loop_fd_del(&d->loop, &d->spawner);
+	log_line("the spawner was killed");
+	daemon_node_down(d, "its first process was killed");
+}
+
 void daemon_node_waits(struct daemon *d)
 {
 	control_answer_all(d);
@@ -105,6 +119,9 @@ void daemon_init(struct daemon *d)
 	d->started_unix_ns = now_unix_ns();
 	d->next_unique = d->started_unix_ns; /* never given twice by a node, even over its restarts */
 	d->loop.epfd = -1;
+	d->spawner.fd = -1;
+	d->control_fd = d->store_fd = -1;
+	rundir_set_owner();
 	node_init(&d->node);
 	list_init(&d->domains);
 	list_init(&d->leftovers);
@@ -120,6 +137,19 @@ void daemon_init(struct daemon *d)
 	loop_timer_init(&d->rundir_timer, look_at_rundir, d);
 	giveback_init(d);
 	zombies_init(d);
+	sizes_init(d);
+}
+
+static int ask_for_sockets(struct daemon *d, struct pvctl_error *err)
+{
+	struct spawn_started a;
+	int fds[2], rc = spawn_ask(SPAWN_SOCKETS, NULL, &a, fds, 2, err);
+
+	if (rc < 0)
+		return rc;
+	d->control_fd = fds[0];
+	d->store_fd = fds[1];
+	return rc == 2 ? 0 : fail(err, -EPROTO, "the spawner: %s", strerror(EPROTO));
 }
 
 int daemon_serve(struct daemon *d, struct pvctl_error *err)
@@ -128,15 +158,20 @@ int daemon_serve(struct daemon *d, struct pvctl_error *err)
 
 	rc = rc ? rc : evtchn_init(d, err);
 	rc = rc ? rc : node_watch(d, err);
+	if (!rc && d->opt.spawned && loop_fd_add(&d->loop, &d->spawner, ask_fd(), EPOLLIN, spawner_gone, d))
+		rc = fail(err, -EIO, "epoll: %s", strerror(errno));
 	rc = rc ? rc : store_glue_init(d, err);
 	if (!rc)
 		store_hear(d->store, departed_asked, d);
 	rc = rc ? rc : policy_init(d, err);
 	if (!rc)
 		tidy_start(d);
+	if (!rc && d->opt.spawned)
+		rc = ask_for_sockets(d, err);
 	rc = rc ? rc : store_sock_open(d, err);
 	rc = rc ? rc : control_open(d, err);
-	if (!rc)
+	/* The spawner looks at its own. */
+	if (!rc && !d->opt.spawned)
 		loop_timer_set(&d->loop, &d->rundir_timer, RUNDIR_NS);
 	return rc;
 }
@@ -145,9 +180,11 @@ void daemon_finish(struct daemon *d)
 {
 	d->node.down = d->mbox.down = true;
 	if (d->loop.epfd >= 0) {
+		loop_fd_del(&d->loop, &d->spawner);
 		giveback_fini(d);
 		tidy_stop(d);
 		zombies_fini(d);
+		sizes_fini(d);
 		policy_fini(d);
 		dom_free_all(d);
 		devices_fini(d);
@@ -159,6 +196,8 @@ void daemon_finish(struct daemon *d)
 		node_fini(d);
 	}
 	rundir_release(d);
+	if (d->opt.spawned)
+		spawn_bye(d->exit_status);
 	/* Who asked for the end is told when nothing is left. */
 	stop_answer(d);
 	control_close(d);

@@ -7,10 +7,15 @@
 #include "pvctld/base/log.h"
 #include "pvctld/core/daemon.h"
 #include "pvctld/core/privileges.h"
+#include "pvctld/core/seal.h"
+#include "pvctld/life/autostart.h"
 #include "pvctld/node/node.h"
+#include "pvctld/spawn/ask.h"
+#include "pvctld/spawner/spawner.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +33,7 @@ static struct daemon daemon_state;
 static struct loop_fd signals;
 
 enum { OPT_NODE = 1, OPT_MEMORY, OPT_CPUS, OPT_ACCEL, OPT_ICOUNT, OPT_OVERCOMMIT, OPT_HV, OPT_HV_CMDLINE, OPT_QEMU, OPT_READY, OPT_FOREGROUND,
-	OPT_SLOW, OPT_LIMITS, OPT_REBUILD, OPT_VERSION };
+	OPT_SLOW, OPT_LIMITS, OPT_REBUILD, OPT_AUTOSTART, OPT_NO_AUTOSTART, OPT_SPAWNED, OPT_ADOPT, OPT_UID, OPT_VERSION };
 
 static const struct option options[] = {
 	{ "node", required_argument, NULL, OPT_NODE },
@@ -45,6 +50,12 @@ static const struct option options[] = {
 	{ "ready-fd", required_argument, NULL, OPT_READY },
 	{ "foreground", no_argument, NULL, OPT_FOREGROUND },
 	{ "rebuild", required_argument, NULL, OPT_REBUILD },
+	{ "autostart", required_argument, NULL, OPT_AUTOSTART },
+	{ "no-autostart", no_argument, NULL, OPT_NO_AUTOSTART },
+	/* The spawner's. */
+	{ "spawned", required_argument, NULL, OPT_SPAWNED },
+	{ "adopt", no_argument, NULL, OPT_ADOPT },
+	{ "uid", required_argument, NULL, OPT_UID },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ NULL, 0, NULL, 0 }
 };
@@ -52,8 +63,9 @@ static const struct option options[] = {
 static const char usage[] =
 	"usage: pvctld --node NAME --memory BYTES --cpus N [--accel auto|kvm|tcg] [--icount] [--overcommit]\n"
 	"              [--slow-after MS] --hv PATH [--hv-cmdline TEXT] [--qemu PATH] [--limits NAME=NUMBER,...]\n"
-	"              [--ready-fd N] [--foreground]\n"
-	"       pvctld --rebuild NODE CONFIGFILE\n";
+	"              [--ready-fd N] [--foreground] [--no-autostart]\n"
+	"       pvctld --rebuild NODE CONFIGFILE\n"
+	"       pvctld --autostart NODE\n";
 
 static bool number(const char *s, uint64_t min, uint64_t max, uint64_t *ret)
 {
@@ -92,6 +104,9 @@ static bool set_option(struct daemon_opts *o, int c, const char *arg)
 	case OPT_OVERCOMMIT:
 		o->overcommit = true;
 		return true;
+	case OPT_NO_AUTOSTART:
+		o->no_autostart = true;
+		return true;
 	case OPT_SLOW:
 		if (!number(arg, 100, 3600000, &n))
 			return false;
@@ -118,6 +133,18 @@ static bool set_option(struct daemon_opts *o, int c, const char *arg)
 		return true;
 	case OPT_FOREGROUND:
 		o->foreground = true;
+		return true;
+	case OPT_SPAWNED:
+		o->spawned = true;
+		o->ready_fd = strcmp(arg, "ready") ? -1 : SPAWN_READY_FD;
+		return true;
+	case OPT_UID:
+		if (!number(arg, 0, UINT32_MAX - 1, &n))
+			return false;
+		o->uid = (uid_t)n;
+		return true;
+	case OPT_ADOPT:
+		o->adopt = true;
 		return true;
 	}
 	return false;
@@ -198,25 +225,43 @@ static int watch_signals(struct daemon *d, struct pvctl_error *err)
 	return 0;
 }
 
-static int start(struct daemon *d, struct pvctl_error *err)
+static int open_log(struct daemon *d, struct pvctl_error *err)
 {
 	char log[300];
-	int rc = paths_check_node(d->opt.node, err);
 
-	rc = rc ? rc : rundir_take(d, err);
-	if (rc)
-		return rc;
 	snprintf(log, sizeof(log), "%s/daemon.log", d->state_dir);
 	log_limit(d->opt.limits.log);
 	if (!d->opt.foreground && log_open(log))
 		return fail(err, -EIO, "%s: %s", log, strerror(errno));
+	return 0;
+}
+
+/* Not yet: what a daemon that died has left is ended, as if it had been told to. */
+static int adopt(struct daemon *d, struct pvctl_error *err)
+{
+	return fail(err, -ENOSYS, "node %s: its daemon died", d->opt.node);
+}
+
+static int start(struct daemon *d, struct pvctl_error *err)
+{
+	int rc = rundir_share(d, SPAWN_LOCK_FD, err);
+
+	rc = rc ? rc : open_log(d, err);
+	rc = rc ? rc : privileges_forget(err);
+	rc = rc ? rc : seal(d->opt.uid, d->state_dir, err);
+	if (!rc && d->opt.adopt)
+		rc = adopt(d, err);
+	if (rc)
+		return rc;
 	log_line("pvctld %s, node %s, process %d", PVCTL_VERSION, d->opt.node, (int)getpid());
 	if (loop_init(&d->loop))
 		return fail(err, -EIO, "epoll: %s", strerror(errno));
 	rc = watch_signals(d, err);
 	rc = rc ? rc : node_start(d, err);
 	rc = rc ? rc : daemon_serve(d, err);
-	return rc ? rc : rundir_write_info(d, err);
+	if (!rc && (rc = spawn_up()))
+		fail(err, rc, "the spawner: %s", strerror(-rc));
+	return rc;
 }
 
 static int run(struct daemon *d)
@@ -226,16 +271,19 @@ static int run(struct daemon *d)
 
 	daemon_init(d);
 	rc = start(d, &e);
+	d->exit_status = rc ? 1 : 0;
 	if (rc)
 		log_line("cannot start: %s", e.msg);
 	else
 		say_ready(d, NULL);
 	if (!rc)
+		autostart_begin(d);
+	if (!rc)
 		loop_run(&d->loop);
 	daemon_finish(d);
 	if (rc)
 		say_ready(d, &e);
-	return rc ? 1 : 0;
+	return d->exit_status;
 }
 
 /* The directory will be left. A path that leads nowhere is told of later. */
@@ -245,6 +293,29 @@ static void make_absolute(const char **path)
 
 	if (full)
 		*path = full;
+}
+
+/* The spawner's part of the start: who holds the lock is there for as long as the node is. */
+static int spawn(struct daemon *d, char *const *argv)
+{
+	struct pvctl_error e = { 0 };
+	int rc = detach(d);
+
+	if (rc) {
+		fprintf(stderr, "pvctld: %s\n", strerror(-rc));
+		return 1;
+	}
+	daemon_init(d);
+	node_set_size(d);
+	rc = paths_check_node(d->opt.node, &e);
+	rc = rc ? rc : rundir_take(d, &e);
+	rc = rc ? rc : open_log(d, &e);
+	rc = rc ? rc : spawner_run(d, argv, &e);
+	if (rc >= 0)
+		return rc;
+	rundir_release(d);
+	say_ready(d, &e);
+	return 1;
 }
 
 int main(int argc, char **argv)
@@ -258,6 +329,8 @@ int main(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == OPT_REBUILD && optind == argc - 1)
 			return rebuild_main(optarg, argv[optind]);
+		if (c == OPT_AUTOSTART && optind == argc)
+			return autostart_main(optarg);
 		if (c == OPT_VERSION) {
 			puts("pvctld " PVCTL_VERSION);
 			return 0;
@@ -271,7 +344,12 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return 2;
 	}
-	privileges_drop();
+	if (d->opt.spawned) {
+		(void)close_range(SPAWN_FD, SPAWN_READY_FD, CLOSE_RANGE_CLOEXEC);
+		ask_init(SPAWN_FD);
+	} else {
+		privileges_drop();
+	}
 	/* Several descriptors for each domain and viewer. */
 	if (!getrlimit(RLIMIT_NOFILE, &rl)) {
 		rl.rlim_cur = rl.rlim_max;
@@ -281,10 +359,5 @@ int main(int argc, char **argv)
 	/* A name without a slash is looked for on the PATH. */
 	if (d->opt.qemu_path && strchr(d->opt.qemu_path, '/'))
 		make_absolute(&d->opt.qemu_path);
-	c = detach(d);
-	if (c) {
-		fprintf(stderr, "pvctld: %s\n", strerror(-c));
-		return 1;
-	}
-	return run(d);
+	return d->opt.spawned ? run(d) : spawn(d, argv);
 }

@@ -36,6 +36,9 @@ struct vbd {
 	struct blk_pool *pool;
 	struct disk_spec spec;
 	struct blk_script *script; /* not NULL: it knows what the target is */
+	char *device;            /* which it said; NULL: none was asked */
+	struct blk_job sync;     /* of a release */
+	bool leaving;            /* nbd is closing, and its end is waited for */
 	struct blk_nbd *nbd;     /* not NULL: the target is QEMU's; fd is not used */
 	int fd;
 	int direct_fd;           /* of the same file, past the page cache; -1: not to be used */
@@ -61,7 +64,11 @@ static inline struct vbd *vbd_of(struct xenbus_dev *x)
 extern const struct xenbus_ops vbd_ops;
 
 /* disk.c: opens the target and finds out what it is. */
-int vbd_open(struct vbd *v, const char *path, struct pvctl_error *err);
+/* device: what its script named; NULL: its target. */
+int vbd_open(struct vbd *v, const char *device, struct pvctl_error *err);
+/* What the target is. Of a script's disk whether that can be run, and nothing in *ret. */
+struct stat;
+int vbd_look(const struct disk_spec *s, struct stat *ret, struct pvctl_error *err);
 void vbd_close(struct vbd *v);
 /* Who has its target, for a message. */
 void vbd_say_holder(const struct vbd *v, char *buf, size_t size);
@@ -78,6 +85,19 @@ void vbd_let_go(struct vbd *v);
 /* serve.c */
 void vbd_serve(void *ring);
 void vbd_drop_held(struct vbd_ring *r);
+/* What waits for room goes back to its ring, and what is answered is told. */
+void vbd_untake(struct vbd_ring *r);
+/* rest.c: the disk of a domain that is suspended */
+bool vbd_quiesce(struct xenbus_dev *x);
+void vbd_thaw(struct xenbus_dev *x);
+bool vbd_release(struct xenbus_dev *x);
+int vbd_retake(struct xenbus_dev *x, struct pvctl_error *err);
+/* The last request is answered. */
+void vbd_at_rest(struct vbd *v);
+/* block.c: qemu-nbd is asked for the target. */
+int vbd_open_image(struct vbd *v, void (*ready)(void *data, int rc, const char *why), struct pvctl_error *err);
+/* block.c: why an image could not be opened, with its name and who has it; into buf, which is returned. */
+const char *vbd_say_failure(const struct vbd *v, int rc, const char *why, char *buf, size_t size);
 
 extern const struct device_class block_class;
 

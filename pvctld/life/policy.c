@@ -2,6 +2,7 @@
 #include "pvctld/life/policy.h"
 #include "libpvctl/src/util/fd.h"
 #include "pvctld/base/log.h"
+#include "pvctld/spawn/ask.h"
 #include "pvctld/console/console.h"
 #include "pvctld/core/children.h"
 #include "pvctld/core/daemon.h"
@@ -9,6 +10,7 @@
 #include "pvctld/domain/events.h"
 #include "pvctld/hv/hvcall.h"
 #include "pvctld/life/history.h"
+#include "pvctld/life/suspend.h"
 #include "pvctld/life/zombie.h"
 #include <errno.h>
 #include <signal.h>
@@ -99,12 +101,33 @@ static void __attribute__((noreturn)) exec_rebuild(const struct rebuild *r, int 
 	_exit(127);
 }
 
+static int start_rebuild(struct rebuild *r, int config, struct pvctl_error *err)
+{
+	const struct spawn_ask q = { .fds = &config, .nr_fds = 1 };
+	int status_fd = -1, rc;
+	pid_t pid;
+
+	if (ask_fd() >= 0) {
+		rc = spawn_start(SPAWN_REBUILD, &q, &pid, &status_fd, err);
+		if (rc)
+			return rc;
+	} else {
+		pid = fork();
+		if (!pid)
+			exec_rebuild(r, config);
+		if (pid < 0)
+			return fail(err, -EIO, "fork: %s", strerror(errno));
+	}
+	rc = child_watch(r->d, pid, status_fd, rebuilt, r);
+	return rc ? fail(err, rc, "its helper cannot be watched") : 0;
+}
+
 static void rebuild(struct dom *dom)
 {
 	struct daemon *d = dom->d;
 	struct rebuild *r = calloc(1, sizeof(*r));
+	struct pvctl_error e;
 	int config = -1;
-	pid_t pid;
 
 	if (!r || d->stop)
 		goto out;
@@ -117,14 +140,11 @@ static void rebuild(struct dom *dom)
 		log_line("domain \"%s\" cannot be restarted: its configuration: %s", dom->name, strerror(errno));
 		goto out;
 	}
-	pid = fork();
-	if (!pid)
-		exec_rebuild(r, config);
-	if (pid > 0 && !child_start(d, pid, rebuilt, r)) {
+	if (!start_rebuild(r, config, &e)) {
 		close(config);
 		return;
 	}
-	log_line("domain \"%s\" cannot be restarted: fork: %s", dom->name, strerror(errno));
+	log_line("domain \"%s\" cannot be restarted: %s", dom->name, e.msg);
 out:
 	if (config >= 0)
 		close(config);
@@ -227,6 +247,7 @@ static void pause_over(void *data)
 void policy_init_dom(struct dom *dom)
 {
 	loop_timer_init(&dom->pause, pause_over, dom);
+	suspend_init(dom);
 }
 
 static void act(struct dom *dom, enum dom_action action, bool failed)
@@ -264,7 +285,9 @@ static void ended(struct dom *dom, unsigned int reason)
 		 reason < sizeof(names) / sizeof(names[0]) ? names[reason] : "reason unknown");
 	events_emit(d, PVCTL_EVENT_SHUTDOWN, dom->domid, (int32_t)reason, dom->name);
 	store_fire_special(d->store, "@releaseDomain");
-	/* Not committed: its builder's; it goes with the connection. Being saved: the saver's. */
+	if (reason == SHUTDOWN_suspend)
+		suspend_seen(dom);
+	/* Not committed: its builder's; it goes with the connection. Suspended: whose who asked for it, or it is kept. */
 	if (dom->creator || !dom->config || reason == SHUTDOWN_suspend)
 		return;
 	switch (reason) {
@@ -318,6 +341,7 @@ void dom_resumed(struct dom *dom)
 {
 	dom->ended = dom->kept = false;
 	loop_timer_cancel(&dom->pause);
+	suspend_over(dom);
 	/* If it has ended again by now, the look that its end caused passed it over. */
 	loop_task_post(&dom->d->loop, &dom->d->policy_task);
 }

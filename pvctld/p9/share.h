@@ -61,9 +61,14 @@ static inline struct share *share_of(struct xenbus_dev *x)
 /* connect.c */
 int share_connect(struct xenbus_dev *x);
 bool share_disconnect(struct xenbus_dev *x);
+bool share_quiesce(struct xenbus_dev *x);
+void share_thaw(struct xenbus_dev *x);
 /* serve.c */
 void share_serve(void *share);
 
 extern const struct device_class p9_class;
+
+/* The spawner's part: 0 or -errno. */
+int p9_server_spawn(const struct p9_spec *s, int sock, int log, pid_t *ret_pid);
 
 #endif
