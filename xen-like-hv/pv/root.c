@@ -155,14 +155,6 @@ static void copy_group(uint64_t *dst, const uint64_t *src)
 	WRITE_ONCE(dst[7], src[7]);
 }
 
-static void copy_group_shadowed(struct domain *d, uint64_t *dst, const struct page_info *l4, const uint64_t *src)
-{
-	unsigned int i;
-
-	for (i = 0; i < 8; i++)
-		WRITE_ONCE(dst[i], shadow_root_entry(d, l4, READ_ONCE(src[i])));
-}
-
 /*
  * Groups of eight slots: those that any L4 of the domain ever had, and those to
  * be emptied. Kernels use the same few in all their tables, so what this one
@@ -178,7 +170,7 @@ static void copy_groups(struct vcpu *v, uint64_t *root, uint64_t *groups, const 
 		unsigned int g = (unsigned int)__builtin_ctzll(m) * 8;
 
 		if (unlikely(v->domain->pv.shadow))
-			copy_group_shadowed(v->domain, root + g, l4, src + g);
+			shadow_root_group(v->domain, l4, root + g, src + g);
 		else
 			copy_group(root + g, src + g);
 	}
