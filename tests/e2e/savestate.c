@@ -391,6 +391,24 @@ static int vcpus(uint32_t domid, bool back)
 	return 0;
 }
 
+static void nap_ms(long ms)
+{
+	const struct timespec ts = { .tv_nsec = ms * 1000000 };
+
+	nanosleep(&ts, NULL);
+}
+
+/* What was taken is loaded by the CPU: whatever it is, that is the guest's business alone. */
+static void run_a_little(uint32_t domid)
+{
+	struct xen_domctl op = { 0 };
+
+	want("unpause", call(XEN_DOMCTL_unpausedomain, domid, &op, 0), 0);
+	nap_ms(2);
+	memset(&op, 0, sizeof(op));
+	want("pause", call(XEN_DOMCTL_pausedomain, domid, &op, 0), 0);
+}
+
 /* What a stream may bring. Each is refused, or harmless; the domain goes on with what it had. */
 static void hostile_xstate(uint32_t domid, const struct vcpu_state *good)
 {
@@ -427,8 +445,56 @@ static void hostile_xstate(uint32_t domid, const struct vcpu_state *good)
 		size = s.xstate_size;
 		for (n = 0; n < 1 + i % 4; n++)
 			s.xstate[(unsigned int)rand() % s.xstate_size] ^= (uint8_t)rand();
-		(void)xstate(domid, 0, true, s.xstate, &size);
+		if (!xstate(domid, 0, true, s.xstate, &size) && i % 16 == 0)
+			run_a_little(domid);
 	}
+}
+
+/* Each word of a context, in turn and several at once. The CPU does not see them: the good one is set again. */
+static void hostile_context(uint32_t domid, const struct vcpu_state *good)
+{
+	static vcpu_guest_context_t c;
+	static const uint64_t values[] = { 0, 1, ~0ull, 1ull << 63, 0xffff800000000000ull, 0x0000800000000000ull, 0xfff, 4096 };
+	uint64_t *w = (uint64_t *)(void *)&c, i, n = sizeof(c) / 8, taken = 0;
+	unsigned int k;
+
+	for (i = 0; i < n; i += i < 900 && i > 70 ? 5 : 1) {
+		c = good->ctx;
+		w[i] = values[(unsigned int)rand() % 8];
+		taken += context(domid, 0, true, &c) == 0;
+	}
+	for (i = 0; i < 500; i++) {
+		c = good->ctx;
+		for (k = 0; k < 1 + i % 8; k++)
+			w[(unsigned int)rand() % n] ^= (uint64_t)rand() << rand() % 33;
+		taken += context(domid, 0, true, &c) == 0;
+	}
+	printf("%llu contexts were taken\n", (unsigned long long)taken);
+}
+
+/* Every other operation, with arguments that nobody checked. */
+static void hostile_ops(uint32_t domid)
+{
+	static const uint32_t cmds[] = { XEN_DOMCTL_shadow_op, XEN_DOMCTL_settscinfo, XEN_DOMCTL_gettscinfo,
+		XEN_DOMCTL_get_cpu_policy, XEN_DOMCTL_set_cpu_policy, XEN_DOMCTL_getvcpuextstate, XEN_DOMCTL_setvcpuextstate,
+		XEN_DOMCTL_get_vcpu_msrs, XEN_DOMCTL_set_vcpu_msrs, XEN_DOMCTL_get_ext_vcpucontext,
+		XEN_DOMCTL_set_ext_vcpucontext, XEN_DOMCTL_getpageframeinfo3 };
+	struct xen_domctl op;
+	unsigned int i, k;
+
+	for (i = 0; i < 4000; i++) {
+		uint8_t *u = (uint8_t *)&op.u;
+
+		memset(&op, 0, sizeof(op));
+		/* Small numbers and addresses in the arena get furthest. */
+		for (k = 0; k < 6; k++)
+			((uint32_t *)(void *)u)[(unsigned int)rand() % 12] = (unsigned int)rand() % 3 ? (unsigned int)rand() % 40 :
+										      (uint32_t)rand();
+		if (rand() % 2)
+			((uint64_t *)(void *)u)[(unsigned int)rand() % 5] = t->arena_base + (unsigned int)rand() % (1u << 19);
+		(void)call(cmds[i % (sizeof(cmds) / sizeof(cmds[0]))], domid, &op, 4096);
+	}
+	(void)log_op(domid, XEN_DOMCTL_SHADOW_OP_OFF, 0, NULL, 0, NULL);
 }
 
 static int hostile(uint32_t domid)
@@ -460,6 +526,8 @@ static int hostile(uint32_t domid)
 	m = (struct xen_domctl_vcpu_msr){ .index = 0xc0000103u, .reserved = 1 };
 	n = 1;
 	want("a reserved word", msrs(domid, 0, true, &m, &n), -22);
+	hostile_context(domid, &good);
+	hostile_ops(domid);
 	set_all(domid, 0, &good);
 	memset(&op, 0, sizeof(op));
 	want("unpause", call(XEN_DOMCTL_unpausedomain, domid, &op, 0), 0);

@@ -166,13 +166,12 @@ static void copy_groups(struct vcpu *v, uint64_t *root, uint64_t *groups, const 
 	uint64_t want = l4 ? READ_ONCE(v->domain->pv.l4_groups) : 0, m;
 	const uint64_t *src = l4 ? page_to_virt(l4) : NULL;
 
-	for (m = want; m; m &= m - 1) {
-		unsigned int g = (unsigned int)__builtin_ctzll(m) * 8;
-
-		if (unlikely(v->domain->pv.shadow))
-			shadow_root_group(v->domain, l4, root + g, src + g);
-		else
-			copy_group(root + g, src + g);
+	if (unlikely(v->domain->pv.shadow)) {
+		for (m = want; m; m &= m - 1)
+			shadow_root_group(v->domain, l4, root + __builtin_ctzll(m) * 8, src + __builtin_ctzll(m) * 8);
+	} else {
+		for (m = want; m; m &= m - 1)
+			copy_group(root + __builtin_ctzll(m) * 8, src + __builtin_ctzll(m) * 8);
 	}
 	for (m = *groups & ~want; m; m &= m - 1)
 		copy_group(root + __builtin_ctzll(m) * 8, empty);
