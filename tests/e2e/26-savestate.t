@@ -49,6 +49,7 @@ t "the counts of all pages are right" no_difference
 # --- CPUID ---
 t "a domain of 32 vCPUs that has not run" eval "PAUSED=1 guest p version vcpus=32"
 t "what CPUID is to tell it" savestate policy "$(pvctl domid p)"
+t "its frames' names, types and pins" savestate foreign "$(pvctl domid p)"
 is "state of all vCPUs that have any" "32 vCPUs" savestate vcpu "$(pvctl domid p)"
 pvctl destroy p
 
