@@ -577,12 +577,17 @@ static int foreign(uint32_t domid)
 
 	find_m2p();
 	find_frames(domid);
-	/* One that is all zero, so that it can be a table; and one that is not the domain's. */
-	for (m = nr_frames - 1; m && !(own[m] && m2p[m] && m2p[m] < NAME_MAX_PFN && !memcmp(frame(m), page, PAGE)); m--)
+	/* One that is all zero and mapped nowhere, so that it can be a table; and one that is not the domain's. */
+	for (m = nr_frames - 1; m; m--) {
 		if (!own[m])
 			other = m;
+		else if (m2p[m] && m2p[m] < NAME_MAX_PFN && !memcmp(frame(m), page, PAGE) &&
+			 !pin_op(domid, MMUEXT_PIN_L1_TABLE, m))
+			break;
+	}
 	if (!m || !other)
 		die("no frame to try with", -1);
+	want("unpin", pin_op(domid, MMUEXT_UNPIN_TABLE, m), 0);
 	pfn = m2p[m];
 	want("a frame's name", mmu(domid, m << 12 | MMU_MACHPHYS_UPDATE, 0x54321), 0);
 	want("is that", (int64_t)__atomic_load_n(&m2p[m], __ATOMIC_SEQ_CST), 0x54321);
