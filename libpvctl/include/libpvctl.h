@@ -73,6 +73,7 @@ struct pvctl_node_start_opts {
 	uint32_t slow_after_ms;  /* the hypervisor may be silent so long before clients are told (-ETIMEDOUT); 0: 10 s */
 	const char *qemu_path;   /* NULL: qemu-system-x86_64 on the PATH */
 	const char *limits;      /* NULL: as is; of logs and core dumps, "cores=8g,console-days=7": see pvctld(8) */
+	uint32_t no_autostart;   /* 1: no defined domain starts with it */
 };
 struct pvctl_node_info {
 	size_t size;
@@ -104,6 +105,18 @@ PVCTL_API int pvctl_node_list(struct pvctl_node_list **ret, struct pvctl_error *
 PVCTL_API size_t pvctl_node_list_count(const struct pvctl_node_list *);
 PVCTL_API const struct pvctl_node_info *pvctl_node_list_at(const struct pvctl_node_list *, size_t i); /* borrowed; NULL past the end */
 PVCTL_API void pvctl_node_list_free(struct pvctl_node_list *);
+
+/* Where a node has its things, and what it is started with, whether it runs or not. */
+struct pvctl_paths {
+	size_t size;
+	char run_base[200];      /* of all nodes of this user */
+	char run_dir[200];       /* sockets; gone with the node */
+	char state_dir[200];     /* logs, console logs, definitions */
+	char cache_dir[200];     /* unpacked kernels */
+	char daemon[600], hypervisor[600]; /* "": not installed */
+};
+/* node NULL: "default". -EINVAL: no such name can be; -EPERM: another user could put his own files there (the message says where). */
+PVCTL_API int pvctl_paths_get(const char *node, struct pvctl_paths *ret, struct pvctl_error *err) PVCTL_CHECK;
 
 /* ---- context ---- */
 struct pvctl_open_opts {
@@ -144,6 +157,31 @@ PVCTL_API int pvctl_config_check(struct pvctl *ctx, const struct pvctl_config *,
 /* The same without a node; what create would warn of goes to log, as in pvctl_open_opts. */
 PVCTL_API int pvctl_config_check_log(const struct pvctl_config *, void (*log)(void *data, int level, const char *msg), void *data, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API void pvctl_free(void *text);
+
+/* ---- domains that are defined: known to a node while they do not run, and while it does not (node NULL: "default") ---- */
+struct pvctl_defined_info {
+	size_t size;
+	char name[128];
+	uint32_t autostart;      /* 1: pvctl_node_start starts it, too, once the node serves */
+	uint32_t order;          /* lower ones first, those alike by name */
+	uint32_t delay_ms;       /* so long before the next one */
+};
+struct pvctl_autostart_opts {
+	size_t size;
+	uint32_t autostart;
+	int32_t order, delay_ms; /* 0 to 9999, at most an hour; -1: as it is */
+};
+struct pvctl_defined_list;
+/* By the configuration's name; replaces another of that name, but for whether and when it starts. It is given a uuid where it has none. */
+PVCTL_API int pvctl_defined_set(const char *node, const struct pvctl_config *, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API int pvctl_defined_remove(const char *node, const char *name, struct pvctl_error *err) PVCTL_CHECK; /* -ENOENT: not defined */
+PVCTL_API int pvctl_defined_get(const char *node, const char *name, struct pvctl_config **ret, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API int pvctl_defined_autostart(const char *node, const char *name, const struct pvctl_autostart_opts *opts, struct pvctl_error *err) PVCTL_CHECK;
+/* In the order in which they start. */
+PVCTL_API int pvctl_defined_list(const char *node, struct pvctl_defined_list **ret, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API size_t pvctl_defined_list_count(const struct pvctl_defined_list *);
+PVCTL_API const struct pvctl_defined_info *pvctl_defined_list_at(const struct pvctl_defined_list *, size_t i); /* borrowed; NULL past the end */
+PVCTL_API void pvctl_defined_list_free(struct pvctl_defined_list *);
 
 /* ---- domains ---- */
 enum pvctl_run_state { PVCTL_STATE_RUNNING = 0, PVCTL_STATE_BLOCKED = 1, PVCTL_STATE_PAUSED = 2,
@@ -189,6 +227,40 @@ PVCTL_API int pvctl_domain_keep_suspended(struct pvctl *, uint32_t domid, struct
 PVCTL_API int pvctl_domain_release_disks(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
 /* It goes on where it was. -ENOENT: it is not suspended; -EBUSY: a disk that was released is another's now; it stays suspended then. */
 PVCTL_API int pvctl_domain_resume(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
+/* ---- migration ---- */
+enum pvctl_migrate_end {
+	PVCTL_MIGRATE_THERE = 0,   /* it runs there, and is no more here */
+	PVCTL_MIGRATE_HERE = 1,    /* it runs here, as before */
+	PVCTL_MIGRATE_STUCK = 2,   /* it is here, suspended, and could not be resumed: another has its disks, say */
+	PVCTL_MIGRATE_UNKNOWN = 3, /* it is here, suspended, because the other side may run it: that must be looked at before it is resumed */
+};
+struct pvctl_migrate_opts {
+	size_t size;
+	const struct pvctl_config *config; /* instead of the domain's own, or of what is received; NULL: that */
+	uint32_t paused;                   /* receiver, 1: it stays paused */
+	uint32_t pad;
+	void (*say)(void *data, const char *line);  /* what happens, for a person; NULL: silent */
+	void (*step)(void *data, const char *name); /* each step of the handshake, for tests; NULL: none */
+	void *data;
+};
+struct pvctl_migrate_result {
+	size_t size;
+	uint32_t end;            /* enum pvctl_migrate_end */
+	uint32_t rounds;
+	uint64_t bytes, pages;   /* that were sent */
+	uint64_t total_ns;
+	uint64_t pause_ns;       /* from its suspension here to the word that it runs there */
+};
+/*
+ * Sends a running domain, live, to a process that receives it: in and out are a connection to that, which ends with the call. The
+ * messages are those of xl, so that either side may be xl. While it is sent it is this domain that runs, and it goes on here if anything
+ * fails; then it is NAME--migratedaway, suspended, and is destroyed once the other runs. 0: PVCTL_MIGRATE_THERE. ret may be NULL; it is
+ * filled on a failure, too. Errors as of pvctl_domain_save, and -EPROTO: the other side is none. SIGPIPE should be ignored.
+ */
+PVCTL_API int pvctl_domain_migrate_send(struct pvctl *, uint32_t domid, int in, int out, const struct pvctl_migrate_opts *opts, struct pvctl_migrate_result *ret, struct pvctl_error *err) PVCTL_CHECK;
+/* The other side. The domain is NAME--incoming, and goes with the context, until the sender has given it away. */
+PVCTL_API int pvctl_domain_migrate_receive(struct pvctl *, int in, int out, const struct pvctl_migrate_opts *opts, uint32_t *ret_domid, struct pvctl_error *err) PVCTL_CHECK;
+
 /* Asks the guest (control/shutdown): "poweroff", "reboot", "halt", "suspend". Returns when it was asked; a guest that is booting finds it later. -ENOSYS: it says that it does not listen. */
 PVCTL_API int pvctl_domain_request(struct pvctl *, uint32_t domid, const char *what, struct pvctl_error *err) PVCTL_CHECK;
 /* Waits until the domain has shut down (ret_reason) or gone (PVCTL_REASON_NONE); 0 ms: for ever. */
