@@ -122,6 +122,17 @@ t "the disk is connected, and as it was" eval "guest one 'md5sum /dev/xvda' | gr
 t "its interface is connected" eventually 20 eval "pvctl network-list one | grep -q ' 0      4 '"
 t "its network works" eval "guest one 'udhcpc -i eth0 -n -q -t 10 -T 1' | grep -q 'LEASE 10.0.2.15\|lease of 10.0.2.15'"
 t "it has two CPUs" eval "guest one nproc | grep -q '^2'"
+guest one 'head -c 12M /dev/urandom >/tmp/r; md5sum </tmp/r >/tmp/r.sum; (while :; do cat /tmp/r >/tmp/w; cmp /tmp/r /tmp/w || echo CORRUPT >/dev/hvc0; done) & sleep 1' >/dev/null
+before=$(counts)
+t "save --live, while it writes" pvctl save --live --json one "$W/live.save"
+t "the file is sound" sound "$W/live.save"
+t "restore" pvctl restore "$W/live.save"
+t "the counter goes on" eventually 30 more
+t "what was in memory is as it was" eval "guest one 'md5sum </tmp/r | cmp - /tmp/r.sum && echo SAME' | grep -q SAME && ! console_has one CORRUPT"
+t "save --live -c" pvctl save --live -c one "$W/live.save"
+before=$(counts)
+t "the counter goes on" eventually 30 more
+guest one 'kill %2 2>/dev/null; kill $! 2>/dev/null; rm -f /tmp/r /tmp/w' >/dev/null
 t "balloon down" pvctl mem-set --wait 60 one 100
 t "save of a ballooned one" pvctl save one "$W/one.save"
 t "the file is sound" sound "$W/one.save"
