@@ -17,6 +17,8 @@ sound() { python3 tests/stream/verify.py "$1"; }
 
 t "node start" pvctl node start --memory 1024 --cpus 2
 t "a domain to warm up" warm_up
+self "linear asked rounds=1"
+t "and one that is saved while it runs" eval "eventually 20 console_has self 'READY 1' && pvctl save --live self '$W/s0'"
 free0=$(free_bytes)
 
 say "a kernel that checks its memory, tables, traps and registers"
