@@ -42,10 +42,12 @@ void save_pages_free(struct saver *s)
 	free(s->sent_type);
 }
 
-static bool is_zero(const void *page)
+static bool is_zero(struct saver *s, uint64_t mfn, const void *page)
 {
 	const uint64_t *p = page;
 
+	if (s->t->ops->untouched && s->t->ops->untouched(s->t, mfn))
+		return true;
 	return !(p[0] | p[1] | p[2] | p[3] | p[64] | p[511]) && !memcmp(p, p + 4, STREAM_PAGE - 32);
 }
 
@@ -111,7 +113,7 @@ static int add_page(struct saver *s, uint64_t pfn, struct pvctl_error *err)
 		rc = add_table(s, pfn, page, err);
 		if (rc)
 			return rc < 0 ? rc : 0;
-	} else if (!BIT(s->sent, pfn) && is_zero(page)) {
+	} else if (!BIT(s->sent, pfn) && is_zero(s, s->p2m[pfn], page)) {
 		name(s, pfn, PFN_XALLOC);
 		s->stats.zero_pages++;
 	} else {
@@ -131,6 +133,8 @@ int save_pages(struct saver *s, struct pvctl_error *err)
 	uint64_t pfn;
 	int rc = 0;
 
+	if (s->t->ops->untouched)
+		(void)s->t->ops->untouched(s->t, ~0ull);
 	for (pfn = 0; pfn < s->n && !rc; pfn++) {
 		if (pfn % STREAM_WRITE_PAGES == 0) {
 			rc = flush(s, err);
