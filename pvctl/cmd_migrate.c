@@ -174,6 +174,7 @@ static int send_domain(struct pvctl *ctx, uint32_t domid, const struct pvctl_con
 	interrupts_catch();
 	signal(SIGPIPE, SIG_IGN);
 	progress_begin("migrating");
+	progress_unit(4096);
 	rc = pvctl_domain_migrate_send(ctx, domid, p.in, p.out, &o, &r, &err);
 	progress_end();
 	peer_end(&p);

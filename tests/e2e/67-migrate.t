@@ -27,7 +27,11 @@ while :; do
 	sleep 0.05
 done) &
 END
-chmod 755 "$W/root/bin/load"
+cat >"$W/root/bin/count" <<'END'
+#!/bin/sh
+(i=0; while :; do echo "BLOCK $i"; i=$((i + 1)); sleep 0.3; done) &
+END
+chmod 755 "$W/root/bin/load" "$W/root/bin/count"
 (cat "$O/demo/initrd.gz"; cd "$W/root" && find . -mindepth 1 | cpio -o -H newc --quiet -R 0:0 | gzip -1) >"$W/initrd.gz"
 
 # Two nodes: on NODE COMMAND...
@@ -147,7 +151,7 @@ settled() {
 	where=none kept=none
 	for n in a b; do
 		is_running $n one && { [ $where = none ] && where=$n || where=both; }
-		case $(state $n one)$(state $n one--migratedaway) in ---ss-) kept=$n ;; esac
+		case $(state $n one)$(state $n one--migratedaway) in *ss-) kept=$n ;; esac
 	done
 	[ $where != none ] || [ $kept != none ]
 }
@@ -173,6 +177,11 @@ fault() {
 		on $kept "$PVCTL" resume one--migratedaway 2>/dev/null || on $kept "$PVCTL" resume one || not_ok "$1, death of $2: it cannot be resumed"
 		where=$kept
 	fi
+	# Who died before it could destroy what it had given away has left it: its disks are another's.
+	if [ "$kept" != none ] && [ "$kept" != "$where" ]; then
+		refused "$1, death of $2: of the two left, one cannot run" '*' 'in use by|being destroyed' on $kept "$PVCTL" resume one--migratedaway
+		on $kept "$PVCTL" destroy one--migratedaway
+	fi
 	is_running $where one || on $where "$PVCTL" rename one--migratedaway one || not_ok "$1, death of $2: no name"
 	at=$where
 	disk_has "$W/one.img" "$last" || not_ok "$1, death of $2: lost what was flushed"
@@ -188,5 +197,95 @@ for point in receiver-ready sender-acknowledged sender-kept sender-renamed sende
 	for who in sender receiver connection; do fault $point $who may; done
 done
 t "deaths of sender, receiver and connection at each step" [ "$BAD" = "$bad" ]
+
+# ---- deaths of nodes ----
+pid_of() { # NODE daemon|qemu
+	on "$1" "$PVCTL" node info --json | python3 -c 'import json,sys; print(json.load(sys.stdin)[sys.argv[1]])' "$([ "$2" = qemu ] && echo qemu_pid || echo pid)"
+}
+start_again() {
+	on "$1" "$PVCTL" node stop --force >/dev/null 2>&1
+	eventually 20 eval "! on $1 '$PVCTL' node info >/dev/null 2>&1"
+	on "$1" "$PVCTL" node start --memory 2G >/dev/null 2>&1 || not_ok "node $1 starts again"
+}
+# node_fault POINT here|there daemon|qemu runs|kept|lost: of the two nodes that one's; where the domain is then
+node_fault() {
+	local from=$at to dead last ok=
+	to=$(other "$from")
+	dead=$([ "$2" = here ] && echo "$from" || echo "$to")
+	rm -rf "$FAULT_DIR"; mkdir -p "$FAULT_DIR"
+	last=$(blocks one)
+	FAULT_POINT=$1 FAULT_ACTION=$(pid_of "$dead" "$3") migrate "$from" one >"$W/out" 2>&1
+	[ -e "$FAULT_DIR/done" ] || not_ok "$1, death of the $3 $2: the step was not made"
+	eventually 10 quiet || settled
+	case $4 in
+	runs) [ $where = "$(other "$dead")" ] && [ $kept = none ] && ok=1 ;;
+	kept) [ $where = none ] && [ $kept = "$from" ] && grep -q 'is suspended, as' "$W/out" && on "$from" "$PVCTL" resume one--migratedaway &&
+		on "$from" "$PVCTL" rename one--migratedaway one && where=$from && ok=1 ;;
+	lost) [ $where = none ] && [ $kept = none ] && ok=1 ;;
+	esac
+	if [ -n "$ok" ]; then ok "$1, death of the $3 $2: $4"; else not_ok "$1, death of the $3 $2: runs on $where, is suspended on $kept, not: $4"; sed 's/^/#   /' "$W/out"; fi
+	start_again "$dead"
+	disk_has "$W/one.img" "$last" || not_ok "lost what was flushed"
+	if [ $where = none ] || [ $where = both ]; then
+		on a "$PVCTL" destroy one >/dev/null 2>&1; on b "$PVCTL" destroy one >/dev/null 2>&1
+		at=a
+		rm -f "$W/state/default/console/one.log" "$W/b/state/default/console/one.log"
+		create a && eventually 120 more_blocks one 3 || not_ok "another"
+	else
+		at=$where
+		goes_on one || not_ok "it goes on"
+	fi
+}
+for who in daemon qemu; do
+	node_fault receiver-connected there $who runs
+	node_fault receiver-restored there $who runs
+	node_fault receiver-permitted there $who kept
+	# The other has all of it, and is told to go on.
+	node_fault sender-acknowledged here $who runs
+done
+# A node that dies takes its domains with it, as without a migration; nothing is left of a copy that is not whole.
+node_fault sender-connected here qemu lost
+
+# ---- the rest ----
+FAULT_POINT=none
+t "a name that is taken there" eval "on $(other $at) '$PVCTL' create -q -p '$(printf '%s\n' 'name="one"' "kernel=\"$O/guests/version.elf\"" 'memory=8' >"$W/taken.cfg"; echo "$W/taken.cfg")'"
+refused "is refused" '*' 'has this name already' migrate $at one
+on "$(other $at)" "$PVCTL" destroy one
+t "and it goes on" goes_on one
+rm -rf "$FAULT_DIR"; mkdir -p "$FAULT_DIR"
+FAULT_POINT=sender-saved FAULT_ACTION=stop migrate $at one >"$W/out" 2>&1 & job=$!
+eventually 60 test -e "$FAULT_DIR/stopped" || not_ok "it is at that step"
+kill -INT "$(cat "$FAULT_DIR/sender")"
+rm "$FAULT_DIR/stopped"
+wait $job
+t "interrupted" eval "[ $? != 0 ] && grep -q 'goes on here' '$W/out'"
+t "it goes on" goes_on one
+t "paused there" migrate $at one -p
+at=$(other $at)
+t "it is" [ "$(state $at one)" = --p--- ]
+t "unpause" on $at "$PVCTL" unpause one
+t "it goes on" goes_on one
+refused "one that is paused" '*' 'unpause it first' eval "on $at '$PVCTL' pause one; migrate $at one"
+on $at "$PVCTL" unpause one
+t "it goes on" goes_on one
+
+# ---- ten at once ----
+on $at "$PVCTL" destroy one
+ten() { printf '%s\n' "name=\"ten$1\"" "kernel=\"$KERNEL\"" "ramdisk=\"$RAMDISK\"" 'memory=64' 'vcpus=1' 'cmdline="console=hvc0 quiet run=count"'; }
+for i in 1 2 3 4 5 6 7 8 9 10; do
+	ten $i >"$W/ten$i.cfg"
+	pvctl create -q "$W/ten$i.cfg" || not_ok "create $i"
+done
+for i in 1 2 3 4 5 6 7 8 9 10; do eventually 240 more_blocks ten$i 1 || not_ok "ten$i counts"; done
+for i in 1 2 3 4 5 6 7 8 9 10; do
+	last[i]=$(blocks ten$i)
+	migrate a ten$i >"$W/out.$i" 2>&1 & job[i]=$!
+done
+bad=$BAD
+for i in 1 2 3 4 5 6 7 8 9 10; do wait ${job[i]} || { not_ok "ten$i"; sed 's/^/#   /' "$W/out.$i"; }; done
+t "ten at once" [ "$BAD" = "$bad" ]
+for i in 1 2 3 4 5 6 7 8 9 10; do eventually 60 more_blocks ten$i "${last[i]}" || not_ok "ten$i goes on"; done
+t "all go on" [ "$BAD" = "$bad" ]
+t "and none is left here" [ "$(pvctl list | grep -c ten)" = 0 ]
 
 done_testing

@@ -159,6 +159,8 @@ int pvctl_domain_migrate_send(struct pvctl *ctx, uint32_t domid, int in, int out
 		rc = refuse_host(domid, "migrated", err);
 	if (!rc)
 		rc = pvctl_domain_get(ctx, domid, &info, err);
+	if (!rc)
+		rc = domain_may_move(ctx, domid, err);
 	if (!rc) {
 		m.domid = domid;
 		snprintf(m.name, sizeof(m.name), "%s", info.name);
