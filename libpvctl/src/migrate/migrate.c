@@ -52,7 +52,8 @@ static bool cancelled(void *data)
 {
 	struct move *m = data;
 
-	return ctx_progress(m->ctx, "migrate", 0, 0) != 0;
+	/* Not as seldom as progress is told. */
+	return m->ctx->progress && m->ctx->progress(m->ctx->progress_data, "waiting for the other side", 0, 0);
 }
 
 static void hang_up(void *data)
@@ -90,8 +91,7 @@ static int open_again(struct move *m, struct pvctl **ret, struct pvctl_error *er
 	return pvctl_open(&o, ret, err);
 }
 
-/* -EIO: its hypervisor does not run, and neither does the domain, whatever we know of it; -ESRCH: it is not there; 0. Other: who knows. */
-static int look_again(struct move *m)
+static int look_once(struct move *m)
 {
 	struct pvctl_domain_info info = { .size = sizeof(info) };
 	struct pvctl_error why;
@@ -102,6 +102,18 @@ static int look_again(struct move *m)
 		return rc == -ENOENT ? -EIO : -ETIMEDOUT;
 	rc = pvctl_domain_get(again, m->domid, &info, &why);
 	pvctl_close(again);
+	return rc;
+}
+
+/* -EIO: its hypervisor does not run, and neither does the domain, whatever we know of it; -ESRCH: it is not there; 0. Other: who knows. */
+static int look_again(struct move *m)
+{
+	uint64_t end = ctx_now_ns() + RETAKE_NS;
+	int rc;
+
+	/* A daemon that ends, or takes over, is soon done with that. */
+	while ((rc = look_once(m)) == -ETIMEDOUT && ctx_now_ns() < end)
+		nanosleep(&(struct timespec){ .tv_nsec = RETAKE_STEP_NS }, NULL);
 	return rc;
 }
 
