@@ -13,6 +13,7 @@
 int save_pages_init(struct saver *s, struct pvctl_error *err)
 {
 	size_t bytes = (s->n + 7) / 8;
+	uint64_t i;
 
 	s->list = malloc(STREAM_WRITE_PAGES * sizeof(*s->list));
 	s->iov = malloc((STREAM_WRITE_PAGES + 1) * sizeof(*s->iov));
@@ -20,8 +21,11 @@ int save_pages_init(struct saver *s, struct pvctl_error *err)
 	s->sent = calloc(1, bytes);
 	s->dirty = malloc(bytes);
 	s->sent_mfn = malloc(s->n * sizeof(*s->sent_mfn));
-	if (!s->list || !s->iov || !s->scratch || !s->sent || !s->dirty || !s->sent_mfn)
+	s->sent_type = calloc(1, s->n);
+	if (!s->list || !s->iov || !s->scratch || !s->sent || !s->dirty || !s->sent_mfn || !s->sent_type)
 		return err_nomem(err);
+	for (i = 0; i < s->n; i++)
+		s->sent_mfn[i] = NO_FRAME;
 	memset(s->dirty, 0xff, bytes);
 	s->n_iov = 1;
 	return 0;
@@ -35,6 +39,7 @@ void save_pages_free(struct saver *s)
 	free(s->sent);
 	free(s->dirty);
 	free(s->sent_mfn);
+	free(s->sent_type);
 }
 
 static bool is_zero(const void *page)
@@ -95,9 +100,10 @@ static int add_page(struct saver *s, uint64_t pfn, struct pvctl_error *err)
 	int rc;
 
 	if (s->p2m[pfn] == NO_FRAME) {
-		/* Gone since it was sent. */
+		/* Gone since it was sent; what there is at the end is compared with what was sent. */
 		if (s->final && BIT(s->sent, pfn))
 			name(s, pfn, PFN_XTAB);
+		CLEAR(s->dirty, pfn);
 		return 0;
 	}
 	page = s->t->ops->map(s->t, s->p2m[pfn], 1);
@@ -114,6 +120,7 @@ static int add_page(struct saver *s, uint64_t pfn, struct pvctl_error *err)
 	}
 	SET(s->sent, pfn);
 	s->sent_mfn[pfn] = s->p2m[pfn];
+	s->sent_type[pfn] = s->type[pfn];
 	s->stats.pages++;
 	CLEAR(s->dirty, pfn);
 	return 0;
