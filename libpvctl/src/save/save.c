@@ -143,7 +143,7 @@ static int suspend(struct saver *s, uint32_t timeout_ms, struct pvctl_error *err
 	const struct proto_quiesce q = { .domid = s->domid };
 
 	return s->was_suspended ? ctx_request(s->ctx, PROTO_QUIESCE, &q, sizeof(q), err) :
-	       pvctl_domain_suspend(s->ctx, s->domid, timeout_ms, err);
+	       domain_suspend(s->ctx, s->domid, true, timeout_ms, err);
 }
 
 static int stream_out(struct saver *s, int fd, const struct pvctl_save_opts *o, struct pvctl_error *err)
