@@ -8,8 +8,14 @@
  * -ECANCELED -ENOSYS. Details go to *err where err is not NULL; on failure no
  * other output is touched.
  *
- * Structs with a `size` member first: set it to sizeof; zero the rest for the
- * defaults; NULL where an opts pointer is taken means all defaults.
+ * Structs start with a `size` member, so that they can grow, always at their end.
+ * Options: set it to sizeof and zero the rest for the defaults; NULL where an
+ * opts pointer is taken means all defaults. Results that the caller owns: set
+ * it to sizeof (-EINVAL otherwise); the library fills what both sides know,
+ * zeroes the rest and leaves size as it is. Borrowed results: the library sets
+ * it to what it has filled; a member beyond that is not there. Do not put such
+ * structs into arrays or other structs that another version must understand.
+ * struct pvctl_error alone is fixed for ever: it is where a wrong size is told.
  *
  * Threads: a context is used by one thread at a time; contexts are independent.
  * Fork: in the child only pvctl_close is allowed on an inherited context. All
@@ -69,6 +75,7 @@ struct pvctl_node_start_opts {
 	const char *limits;      /* NULL: as is; of logs and core dumps, "cores=8g,console-days=7": see pvctld(8) */
 };
 struct pvctl_node_info {
+	size_t size;
 	char name[64];
 	uint32_t running;        /* 0: only left-over state */
 	uint32_t pid, qemu_pid;
@@ -97,6 +104,18 @@ PVCTL_API int pvctl_node_list(struct pvctl_node_list **ret, struct pvctl_error *
 PVCTL_API size_t pvctl_node_list_count(const struct pvctl_node_list *);
 PVCTL_API const struct pvctl_node_info *pvctl_node_list_at(const struct pvctl_node_list *, size_t i); /* borrowed; NULL past the end */
 PVCTL_API void pvctl_node_list_free(struct pvctl_node_list *);
+
+/* Where a node has its things, and what it is started with, whether it runs or not. */
+struct pvctl_paths {
+	size_t size;
+	char run_base[200];      /* of all nodes of this user */
+	char run_dir[200];       /* sockets; gone with the node */
+	char state_dir[200];     /* logs, console logs, definitions */
+	char cache_dir[200];     /* unpacked kernels */
+	char daemon[600], hypervisor[600]; /* "": not installed */
+};
+/* node NULL: "default". -EINVAL: no such name can be; -EPERM: another user could put his own files there (the message says where). */
+PVCTL_API int pvctl_paths_get(const char *node, struct pvctl_paths *ret, struct pvctl_error *err) PVCTL_CHECK;
 
 /* ---- context ---- */
 struct pvctl_open_opts {
@@ -144,6 +163,7 @@ enum pvctl_run_state { PVCTL_STATE_RUNNING = 0, PVCTL_STATE_BLOCKED = 1, PVCTL_S
 enum pvctl_reason { PVCTL_REASON_NONE = -1, PVCTL_REASON_POWEROFF = 0, PVCTL_REASON_REBOOT = 1,
 	PVCTL_REASON_SUSPEND = 2, PVCTL_REASON_CRASH = 3, PVCTL_REASON_WATCHDOG = 4, PVCTL_REASON_SOFT_RESET = 5 };
 struct pvctl_domain_info {
+	size_t size;
 	uint32_t domid;
 	uint64_t unique_id;      /* never given twice by a node */
 	char name[128];          /* "" when it has none */
@@ -168,7 +188,54 @@ PVCTL_API int pvctl_domain_create(struct pvctl *, const struct pvctl_config *, c
 PVCTL_API int pvctl_domain_destroy(struct pvctl *, uint32_t domid, const struct pvctl_destroy_opts *, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_domain_pause(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_domain_unpause(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
-/* Asks the guest (control/shutdown): "poweroff", "reboot", "halt". Returns when it was asked; a guest that is booting finds it later. -ENOSYS: it says that it does not listen. */
+/*
+ * Suspended: the guest has let go of its devices and does not run, and nothing of the node writes to its memory. timeout_ms: 0 is
+ * 60 s. The context holds it: closed before pvctl_domain_keep_suspended, the domain goes on, as after a failure. -ENOSYS: the guest
+ * says that it cannot; -EBUSY: it is paused or suspended, or a device comes or goes; -ETIMEDOUT: it does not react, and goes on;
+ * -ESRCH: it shut down instead. What suspends by itself stays so until it is resumed or destroyed.
+ */
+PVCTL_API int pvctl_domain_suspend(struct pvctl *, uint32_t domid, uint32_t timeout_ms, struct pvctl_error *err) PVCTL_CHECK;
+/* Until somebody resumes or destroys it. -ENOENT: it is not suspended. */
+PVCTL_API int pvctl_domain_keep_suspended(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
+/* Its disks are on stable storage and closed: another node may open them. -ENOENT: it is not suspended; -EIO: what the guest wrote may be lost. */
+PVCTL_API int pvctl_domain_release_disks(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
+/* It goes on where it was. -ENOENT: it is not suspended; -EBUSY: a disk that was released is another's now; it stays suspended then. */
+PVCTL_API int pvctl_domain_resume(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
+/* ---- migration ---- */
+enum pvctl_migrate_end {
+	PVCTL_MIGRATE_THERE = 0,   /* it runs there, and is no more here */
+	PVCTL_MIGRATE_HERE = 1,    /* it runs here, as before */
+	PVCTL_MIGRATE_STUCK = 2,   /* it is here, suspended, and could not be resumed: another has its disks, say */
+	PVCTL_MIGRATE_UNKNOWN = 3, /* it is here, suspended, because the other side may run it: that must be looked at before it is resumed */
+};
+struct pvctl_migrate_opts {
+	size_t size;
+	const struct pvctl_config *config; /* instead of the domain's own, or of what is received; NULL: that */
+	uint32_t paused;                   /* receiver, 1: it stays paused */
+	uint32_t pad;
+	void (*say)(void *data, const char *line);  /* what happens, for a person; NULL: silent */
+	void (*step)(void *data, const char *name); /* each step of the handshake, for tests; NULL: none */
+	void *data;
+};
+struct pvctl_migrate_result {
+	size_t size;
+	uint32_t end;            /* enum pvctl_migrate_end */
+	uint32_t rounds;
+	uint64_t bytes, pages;   /* that were sent */
+	uint64_t total_ns;
+	uint64_t pause_ns;       /* from its suspension here to the word that it runs there */
+};
+/*
+ * Sends a running domain, live, to a process that receives it: in and out are a connection to that, which ends with the call. The
+ * messages are those of xl, so that either side may be xl. While it is sent it is this domain that runs, and it goes on here if anything
+ * fails; then it is NAME--migratedaway, suspended, and is destroyed once the other runs. 0: PVCTL_MIGRATE_THERE. ret may be NULL; it is
+ * filled on a failure, too. Errors as of pvctl_domain_save, and -EPROTO: the other side is none. SIGPIPE should be ignored.
+ */
+PVCTL_API int pvctl_domain_migrate_send(struct pvctl *, uint32_t domid, int in, int out, const struct pvctl_migrate_opts *opts, struct pvctl_migrate_result *ret, struct pvctl_error *err) PVCTL_CHECK;
+/* The other side. The domain is NAME--incoming, and goes with the context, until the sender has given it away. */
+PVCTL_API int pvctl_domain_migrate_receive(struct pvctl *, int in, int out, const struct pvctl_migrate_opts *opts, uint32_t *ret_domid, struct pvctl_error *err) PVCTL_CHECK;
+
+/* Asks the guest (control/shutdown): "poweroff", "reboot", "halt", "suspend". Returns when it was asked; a guest that is booting finds it later. -ENOSYS: it says that it does not listen. */
 PVCTL_API int pvctl_domain_request(struct pvctl *, uint32_t domid, const char *what, struct pvctl_error *err) PVCTL_CHECK;
 /* Waits until the domain has shut down (ret_reason) or gone (PVCTL_REASON_NONE); 0 ms: for ever. */
 PVCTL_API int pvctl_domain_wait(struct pvctl *, uint32_t domid, uint32_t timeout_ms, int32_t *ret_reason, struct pvctl_error *err) PVCTL_CHECK;
@@ -182,6 +249,7 @@ PVCTL_API const struct pvctl_domain_info *pvctl_domain_list_at(const struct pvct
 PVCTL_API void pvctl_domain_list_free(struct pvctl_domain_list *);
 
 struct pvctl_vcpu_info {
+	size_t size;
 	uint32_t domid, vcpu;
 	uint32_t online, blocked, running;
 	uint32_t cpu;            /* where it runs, or ran last */
@@ -221,8 +289,65 @@ PVCTL_API int pvctl_domain_set_sched(struct pvctl *, uint32_t domid, int32_t wei
 /* A magic SysRq letter for the guest's kernel, which may have it switched off. */
 PVCTL_API int pvctl_domain_sysrq(struct pvctl *, uint32_t domid, char letter, struct pvctl_error *err) PVCTL_CHECK;
 
+/* ---- saving and restoring: docs/stream.md ---- */
+enum pvctl_save_leave {
+	PVCTL_SAVE_DESTROY = 0,   /* the domain is gone: what is saved is all there is of it */
+	PVCTL_SAVE_PAUSED = 1, PVCTL_SAVE_RUNNING = 2,
+	PVCTL_SAVE_SUSPENDED = 3  /* it waits for pvctl_domain_resume or pvctl_domain_destroy */
+};
+struct pvctl_save_opts {
+	size_t size;
+	uint32_t live;           /* 1: memory is sent while the domain runs, and what it changes meanwhile again, before it is suspended */
+	uint32_t leave;          /* enum pvctl_save_leave */
+	uint32_t compress;       /* 1: by zstd; such a file is for pvctl alone */
+	uint32_t suspend_timeout_ms; /* how long the guest may take to suspend; 0: 60 s */
+	const struct pvctl_config *config; /* saved instead of the domain's own; NULL: its own */
+	/* All has been written: 0 when that is safe (on disk, say). Anything else is a failure; it fills err. NULL: no such. */
+	int (*written)(void *data, struct pvctl_error *err);
+	void *written_data;
+	uint32_t max_rounds;     /* live: at most so many before the suspend; 0: 30 */
+};
+struct pvctl_save_stats {
+	size_t size;
+	uint64_t bytes;          /* that were written to the descriptor */
+	uint64_t pages;          /* that were sent, zero ones among them, and those again that changed */
+	uint64_t zero_pages;     /* of these: were named only */
+	uint64_t total_ns;
+	uint64_t pause_ns;       /* that the domain did not run: all that it takes from its suspension to the end of the function's writing */
+	uint32_t rounds, pad;
+};
+/*
+ * Writes the domain to fd, a file, pipe or socket, in Xen's format, from where it stands; fd stays the caller's. The guest
+ * suspends itself for it. opts NULL: not live, and the domain is destroyed. ret may be NULL. Whatever goes wrong, the domain goes
+ * on where it was; what fd has then is of no use. -EBUSY: it is paused; -ETIMEDOUT: its kernel does not suspend; -ENOSPC, -EIO: fd.
+ * The context's progress function is told "save", in pages.
+ */
+PVCTL_API int pvctl_domain_save(struct pvctl *, uint32_t domid, int fd, const struct pvctl_save_opts *opts, struct pvctl_save_stats *ret, struct pvctl_error *err) PVCTL_CHECK;
+struct pvctl_restore_opts {
+	size_t size;
+	uint32_t paused;         /* 1: it stays paused */
+	uint32_t pad;
+	const char *name;        /* NULL: as it is saved */
+	/* All of it is there but its devices, which are attached when this returns 0. Anything else is a failure; it fills err. */
+	int (*ready)(void *data, uint32_t domid, struct pvctl_error *err);
+	void *ready_data;
+};
+struct pvctl_restore_stats {
+	size_t size;
+	uint64_t bytes;          /* that were read from the descriptor */
+	uint64_t pages;          /* the domain has */
+	uint64_t total_ns;
+};
+/*
+ * A new domain from what pvctl or Xen's xl saved. override: its configuration, NULL: as it is saved. Nothing is left of it after a
+ * failure. -EPROTO: what fd has is no sound saved domain: err names the record and its offset. Else as pvctl_domain_create. ret may
+ * be NULL. A signal with a progress function that says so ends it (-ECANCELED).
+ */
+PVCTL_API int pvctl_domain_restore(struct pvctl *, int fd, const struct pvctl_config *override, const struct pvctl_restore_opts *opts, uint32_t *ret_domid, struct pvctl_restore_stats *ret, struct pvctl_error *err) PVCTL_CHECK;
+
 /* ---- disks ---- */
 struct pvctl_disk_info {
+	size_t size;
 	uint32_t domid, vdev;    /* vdev: the number that the guest knows it by */
 	uint32_t state;          /* of the handshake with the guest, as xen/io/xenbus.h has it; 4: connected */
 	uint32_t readonly, cdrom;
@@ -256,6 +381,7 @@ PVCTL_API void pvctl_disk_list_free(struct pvctl_disk_list *);
 
 /* ---- channels: named streams of bytes; made with their domain, by the key channel of pvctl.cfg(5) ---- */
 struct pvctl_channel_info {
+	size_t size;
 	uint32_t domid, devid;   /* devid: 1 is device/console/1 to the guest, hvc1 to Linux */
 	uint32_t state;          /* as in pvctl_disk_info */
 	int32_t event_channel, ring_ref; /* -1: not connected */
@@ -271,6 +397,7 @@ PVCTL_API void pvctl_channel_list_free(struct pvctl_channel_list *);
 
 /* ---- network interfaces ---- */
 struct pvctl_vif_info {
+	size_t size;
 	uint32_t domid, devid;
 	uint32_t state;          /* as in pvctl_disk_info */
 	uint32_t queues;         /* 0: not connected */
@@ -306,6 +433,7 @@ PVCTL_API void pvctl_vif_list_free(struct pvctl_vif_list *);
  * The console of a domain that died lately can be attached by its domid, too.
  */
 struct pvctl_ended {
+	size_t size;
 	uint32_t domid;
 	int32_t reason;          /* enum pvctl_reason; NONE: it was destroyed */
 	uint64_t ended_unix_ns;
@@ -319,14 +447,37 @@ PVCTL_API int pvctl_console_attach(struct pvctl *, uint32_t domid, uint64_t repl
 enum pvctl_event_type { PVCTL_EVENT_CREATED = 1, PVCTL_EVENT_SHUTDOWN = 2, PVCTL_EVENT_DESTROYED = 4,
 	PVCTL_EVENT_PAUSED = 8, PVCTL_EVENT_UNPAUSED = 16, PVCTL_EVENT_NODE_DOWN = 32,
 	PVCTL_EVENT_KEPT = 64, /* it ended too often: it stays, shut down, and is not restarted */
-	PVCTL_EVENT_NODE_SLOW = 128, PVCTL_EVENT_NODE_BACK = 256 }; /* the hypervisor does not answer; it does again */
+	PVCTL_EVENT_NODE_SLOW = 128, PVCTL_EVENT_NODE_BACK = 256, /* the hypervisor does not answer; it does again */
+	PVCTL_EVENT_RENAMED = 512,          /* detail: its former name */
+	PVCTL_EVENT_MEMORY = 1024,          /* it has come to its target, to within 1 MiB; value: bytes that it holds */
+	PVCTL_EVENT_VCPUS = 2048,           /* value: how many are online */
+	PVCTL_EVENT_DEVICE_ATTACHED = 4096, /* connected with its guest, which can use it */
+	PVCTL_EVENT_DEVICE_DETACHED = 8192, /* let go of by a guest that goes on */
+	PVCTL_EVENT_DEVICE_FAILED = 16384,  /* detail: why */
+	PVCTL_EVENT_CONSOLE = 32768,        /* its console can be attached */
+	/* A snapshot, before all that follows it: the node, then each domain that there is. */
+	PVCTL_EVENT_NODE_UP = 65536, PVCTL_EVENT_PRESENT = 131072,
+	PVCTL_EVENT_RESUMED = 524288,       /* it was suspended */
+	PVCTL_EVENT_LOST = 262144 }; /* the caller did not keep up, and events were dropped: look at the state anew */
+#define PVCTL_EVENT_ALL 1048575u
 struct pvctl_event {
+	size_t size;
 	uint32_t type, domid;
 	int32_t reason;          /* enum pvctl_reason, of SHUTDOWN */
-	uint32_t pad;
+	uint32_t pad;            /* 0 */
 	uint64_t time_unix_ns;
 	char name[128];
+	uint64_t unique_id;      /* of the domain; 0: an older daemon */
+	uint64_t value;
+	uint32_t state;          /* of PRESENT: enum pvctl_run_state */
+	char device_kind[12];    /* of DEVICE_*: "disk", "vif", "p9", "channel" */
+	char device[24];         /* of DEVICE_*: "xvda", "0" */
+	char detail[200];
 };
+/*
+ * mask: the types that are wanted. With PVCTL_EVENT_PRESENT a snapshot of the domains comes first, and nothing is lost
+ * between it and what follows; what happens while it is made may be in both. Domain 0 is no part of it.
+ */
 PVCTL_API int pvctl_events_open(struct pvctl *, uint32_t mask, struct pvctl_events **ret, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_events_fd(const struct pvctl_events *); /* poll it for reading */
 PVCTL_API int pvctl_events_next(struct pvctl_events *, struct pvctl_event *ret, struct pvctl_error *err) PVCTL_CHECK; /* 1, 0 (none now) or <0 */
@@ -334,6 +485,7 @@ PVCTL_API void pvctl_events_close(struct pvctl_events *);
 
 /* ---- the host and the hypervisor ---- */
 struct pvctl_host_info {
+	size_t size;
 	char hv_version[64], hv_extra[64], hv_caps[256], hv_compiler[128], hv_date[64], hv_changeset[64], hv_commandline[256];
 	uint32_t hv_major, hv_minor, page_size;
 	uint64_t virt_start;
@@ -371,9 +523,11 @@ struct pvctl_boot_opts {
 	const char *kernel, *ramdisk; /* paths on the disk: instead of an entry's. With a kernel, no menu is looked for */
 	uint64_t offset_bytes;   /* of the one file system that is looked at; 0: as the partition table says */
 	const char *user;        /* whom the helper becomes when the caller is root; NULL: nobody */
+	const char *format;      /* "raw", "qcow", "qcow2", "vhd", "qed": never guessed; NULL: raw. Others need qemu-utils */
 };
-struct pvctl_boot_entry { const char *title, *id, *kernel, *ramdisk, *cmdline; }; /* borrowed; id and ramdisk may be NULL */
+struct pvctl_boot_entry { size_t size; const char *title, *id, *kernel, *ramdisk, *cmdline; }; /* borrowed; id and ramdisk may be NULL */
 struct pvctl_boot_info {
+	size_t size;
 	uint32_t default_entry;
 	int32_t chosen;          /* -1: list_only */
 	uint32_t partition;      /* of the menu; 0: the whole disk */
@@ -384,7 +538,7 @@ struct pvctl_boot_info {
 PVCTL_API int pvctl_boot_open(const char *disk, const struct pvctl_boot_opts *opts, struct pvctl_boot **ret, struct pvctl_error *err) PVCTL_CHECK;
 /* The first disk of a configuration that has bootloader=, and what its bootloader_args say; opts: entry, timeout_ms and list_only count. */
 PVCTL_API int pvctl_boot_open_config(const struct pvctl_config *, const struct pvctl_boot_opts *opts, struct pvctl_boot **ret, struct pvctl_error *err) PVCTL_CHECK;
-PVCTL_API void pvctl_boot_get(const struct pvctl_boot *, struct pvctl_boot_info *ret);
+PVCTL_API int pvctl_boot_get(const struct pvctl_boot *, struct pvctl_boot_info *ret, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API size_t pvctl_boot_entry_count(const struct pvctl_boot *);
 PVCTL_API const struct pvctl_boot_entry *pvctl_boot_entry_at(const struct pvctl_boot *, size_t i); /* NULL past the end */
 PVCTL_API void pvctl_boot_free(struct pvctl_boot *);

@@ -179,9 +179,17 @@ static int ask_open(const struct vbd *v, const char *device, struct disk_opened 
 
 int vbd_open(struct vbd *v, const char *device, struct pvctl_error *err)
 {
+	const char *path = device ? device : "";
 	struct disk_opened o;
-	int rc = ask_open(v, device, &o, err);
+	int rc;
 
+	if (path != v->path) {
+		free(v->path);
+		v->path = strdup(path);
+		if (!v->path)
+			return fail(err, -ENOMEM, "no memory");
+	}
+	rc = ask_open(v, device, &o, err);
 	if (rc)
 		return rc;
 	v->fd = o.fd;

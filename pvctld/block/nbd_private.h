@@ -23,6 +23,8 @@ struct blk_nbd {
 	struct disk_spec spec;
 	struct blk_nbd_user user;
 	enum nbd_state state;
+	void (*closed)(void *data); /* not NULL: somebody waits for its end */
+	void *closed_data;
 	bool was_ready;
 	bool given_up;           /* it is not started again */
 	bool closing;            /* its user is gone, but what is kept is not in the image yet */

@@ -2,6 +2,8 @@
 #include "pvctld/domain/events.h"
 #include "pvctld/base/log.h"
 #include "pvctld/core/daemon.h"
+#include "pvctld/domain/domains.h"
+#include "pvctld/domain/sizes.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +17,7 @@ struct subscriber {
 	struct daemon *d;
 	struct loop_fd lf;
 	uint32_t mask;
+	bool lost;   /* it does not keep up: nothing is sent until it does */
 };
 
 static void drop(struct subscriber *s)
@@ -27,9 +30,29 @@ static void drop(struct subscriber *s)
 	free(s);
 }
 
+static int send_one(const struct subscriber *s, const struct pvctl_event *ev)
+{
+	return send(s->lf.fd, ev, sizeof(*ev), MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof(*ev) ? 0 : -errno;
+}
+
+static struct pvctl_event new_event(uint32_t type)
+{
+	return (struct pvctl_event){ .size = sizeof(struct pvctl_event), .type = type, .reason = PVCTL_REASON_NONE,
+				     .time_unix_ns = now_unix_ns() };
+}
+
+/* It reads again: it is told that it has missed some. */
 static void on_event(void *data, uint32_t events)
 {
-	drop(data); /* only EPOLLHUP and EPOLLERR come */
+	struct pvctl_event ev = new_event(PVCTL_EVENT_LOST);
+	struct subscriber *s = data;
+
+	if (events & (EPOLLHUP | EPOLLERR) || (s->lost && send_one(s, &ev))) {
+		drop(s);
+		return;
+	}
+	s->lost = false;
+	loop_fd_want(&s->d->loop, &s->lf, 0);
 }
 
 int events_subscribe(struct daemon *d, uint32_t mask, int *ret_fd)
@@ -58,24 +81,47 @@ int events_subscribe(struct daemon *d, uint32_t mask, int *ret_fd)
 		return -EIO;
 	}
 	list_add_tail(&d->subscribers, &s->link);
+	sizes_watch(d);
 	*ret_fd = sv[1];
 	return 0;
 }
 
-void events_emit(struct daemon *d, uint32_t type, uint32_t domid, int32_t reason, const char *name)
+bool events_wanted(const struct daemon *d, uint32_t types)
 {
-	struct pvctl_event ev = { .type = type, .domid = domid, .reason = reason, .time_unix_ns = now_unix_ns() };
+	list_for(p, &d->subscribers)
+		if (list_entry(p, struct subscriber, link)->mask & types)
+			return true;
+	return false;
+}
 
-	snprintf(ev.name, sizeof(ev.name), "%s", name ? name : "");
+void events_send(struct daemon *d, struct pvctl_event *ev)
+{
+	ev->size = sizeof(*ev);
+	ev->time_unix_ns = now_unix_ns();
 	list_for_safe(p, &d->subscribers) {
 		struct subscriber *s = list_entry(p, struct subscriber, link);
+		int rc;
 
-		if (!(s->mask & type))
+		if (!(s->mask & ev->type) || s->lost)
 			continue;
-		/* End of file tells a subscriber that does not read that it missed something. */
-		if (send(s->lf.fd, &ev, sizeof(ev), MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof(ev))
+		rc = send_one(s, ev);
+		if (rc == -EAGAIN && s->mask & PVCTL_EVENT_LOST) {
+			s->lost = true;
+			loop_fd_want(&d->loop, &s->lf, EPOLLOUT);
+		} else if (rc) {
+			/* End of file tells one that knows no such event. */
 			drop(s);
+		}
 	}
+}
+
+void events_emit(struct daemon *d, uint32_t type, uint32_t domid, int32_t reason, const char *name)
+{
+	const struct dom *dom = domid ? dom_find(d, domid) : NULL;
+	struct pvctl_event ev = { .type = type, .domid = domid, .reason = reason, .unique_id = dom ? dom->unique_id : 0 };
+
+	snprintf(ev.name, sizeof(ev.name), "%s", name ? name : "");
+	events_send(d, &ev);
 }
 
 void events_close(struct daemon *d)

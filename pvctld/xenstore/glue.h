@@ -22,6 +22,7 @@ struct store_link {
 	struct loop_task more;
 	struct loop_timer again; /* a last look after the ring moved */
 	const char *broken;
+	bool frozen;             /* the domain is suspended: its ring is left alone */
 };
 
 int store_glue_init(struct daemon *d, struct pvctl_error *err);
@@ -30,6 +31,7 @@ void store_glue_fini(struct daemon *d);
 void store_link_init(struct store_link *l, struct daemon *d, uint32_t domid);
 int store_link_start(struct store_link *l, struct xenstore_domain_interface *ring, uint32_t port);
 void store_link_event(struct store_link *l);
+void store_link_freeze(struct store_link *l, bool on);
 void store_link_stop(struct store_link *l);
 
 /* store_sock.c */

@@ -19,6 +19,16 @@ const char *disk_format_name(enum disk_format f)
 	return formats[f].name;
 }
 
+int disk_format_parse(const char *name, enum disk_format *ret)
+{
+	for (unsigned int i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
+		if (!strcmp(name, formats[i].name)) {
+			*ret = (enum disk_format)i;
+			return 0;
+		}
+	return -EINVAL;
+}
+
 const char *disk_format_driver(enum disk_format f)
 {
 	return formats[f].driver;
@@ -69,11 +79,8 @@ static int set_format(struct parse *p, const char *value)
 
 	if (rc || !*value)
 		return rc;
-	for (unsigned int i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
-		if (!strcmp(value, formats[i].name)) {
-			p->s->format = (enum disk_format)i;
-			return 0;
-		}
+	if (!disk_format_parse(value, &p->s->format))
+		return 0;
 	return bad(p, -EINVAL, "format must be raw, qcow, qcow2, vhd or qed, not", value);
 }
 
@@ -295,6 +302,15 @@ static int positional(struct parse *p, const char *item)
 	return *item ? set[p->position++](p, item) : (p->position++, 0);
 }
 
+/* A file's name may end with a blank, nothing else does. */
+static void trim(char *item)
+{
+	size_t len = strlen(item);
+
+	while (len && (item[len - 1] == ' ' || item[len - 1] == '\t'))
+		item[--len] = '\0';
+}
+
 static int take_items(struct parse *p, char *rest)
 {
 	while (rest) {
@@ -309,6 +325,8 @@ static int take_items(struct parse *p, char *rest)
 		rest = comma ? comma + 1 : NULL;
 		if (comma)
 			*comma = '\0';
+		if (p->position || strchr(item, '='))
+			trim(item);
 		rc = flag(p, item);
 		if (!rc)
 			rc = key_value(p, item);
@@ -339,8 +357,7 @@ static int check(struct parse *p)
 	/* There is nothing that it would be the format of. */
 	if (!s->target[0] && s->format != DISK_RAW)
 		return bad(p, -EINVAL, "a drive without a medium has no format", NULL);
-	if (s->cdrom && p->got & GOT_ACCESS && !s->readonly)
-		return bad(p, -EINVAL, "a cdrom is read-only", NULL);
+	/* As xl has it, whatever access says. */
 	if (s->cdrom)
 		s->readonly = true;
 	return 0;

@@ -4,16 +4,17 @@
  * (SOCK_STREAM, RUNDIR/control.sock). A request is a header and a body; the answer has the
  * same id, the same type with PROTO_REPLY set, a body, and possibly fds
  * (SCM_RIGHTS with the header's first byte). Requests of a connection are
- * answered in order. Both sides are the same user on the same machine; bodies
+ * answered in order. Structs of the public header start with their size (util/grow.h). Both sides are the same user on the same machine; bodies
  * are checked all the same. A connection that ends with a domain it created
  * and did not commit takes that domain with it.
  */
 #ifndef TRANSPORT_PROTO_H
 #define TRANSPORT_PROTO_H
 
+#include <stddef.h>
 #include <stdint.h>
 
-#define PROTO_VERSION 1u
+#define PROTO_VERSION 2u
 #define PROTO_MAX_BODY (1u << 20)
 #define PROTO_REPLY 0x80000000u
 
@@ -36,6 +37,9 @@ enum proto_type {
 	PROTO_DEVICES = 16,    /* proto_device -> rows of its class: struct pvctl_disk_info[], ... */
 	PROTO_ENDED = 17,      /* proto_domid + name: one that is gone -> struct pvctl_ended */
 	PROTO_MEMORY_CHECK = 32, /* proto_memory_check: could the host back all domains with that one so large? */
+	PROTO_SUSPEND = 48,    /* proto_domid: the guest is asked; until it is kept, the domain goes on when this connection ends */
+	PROTO_QUIESCE = 49,    /* proto_quiesce: of one that is suspended; answered when nothing touches its memory */
+	PROTO_RESUME = 50,     /* proto_domid: what PROTO_SUSPEND began is taken back; it runs, with its backends */
 	PROTO_ALLOW = 64,        /* proto_allow + text, to the spawner */
 	PROTO_MEMORY_BACK = 33   /* proto_range[]: the host allocates this RAM now; nothing on a node that overcommits */
 };
@@ -61,7 +65,11 @@ struct proto_hypercall { uint32_t op; uint32_t pad; uint64_t args[6]; };      /*
 struct proto_hypercall_reply { int64_t ret; uint64_t args[6]; };              /* arena follows */
 struct proto_commit { uint32_t domid; uint32_t flags; uint64_t created_unix_ns; char name[128]; uint8_t uuid[16]; };
 #define PROTO_COMMIT_UNPAUSE 1u /* and it runs: whoever built it may end at any time */
+#define PROTO_COMMIT_HOLD 2u    /* it has a name, but is its builder's still, and goes with the connection; a commit without ends that */
 struct proto_console { uint32_t domid; uint32_t pad; uint64_t replay_bytes; };
+struct proto_quiesce { uint32_t domid; uint32_t flags; };
+#define PROTO_QUIESCE_RELEASE 1u /* its disks are on stable storage, closed, and others may have them */
+#define PROTO_QUIESCE_KEEP 2u    /* it stays suspended when this connection ends */
 struct proto_events { uint32_t mask; uint32_t pad; };
 struct proto_domid { uint32_t domid; uint32_t pad; };
 /* Both rings by their reserved grants (GNTTAB_RESERVED_CONSOLE, _XENSTORE); ports are the guest's. */
@@ -79,7 +87,7 @@ struct proto_memory_check { uint32_t domid; uint32_t pad; uint64_t bytes; }; /* 
 #define PROTO_BACK_RANGES 4096u           /* in one request */
 #define PROTO_BACK_BYTES (16ull << 20)    /* all of them together */
 struct proto_range { uint64_t paddr, len; }; /* whole pages */
-struct proto_p9_row { uint32_t domid, devid, state, readonly; char tag[32]; char path[256]; };
+struct proto_p9_row { size_t size; uint32_t domid, devid, state, readonly; char tag[32]; char path[256]; };
 struct proto_domain_row { uint32_t domid; uint32_t kept; uint64_t unique_id, created_unix_ns; char name[128]; };
 
 #endif

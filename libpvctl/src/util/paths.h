@@ -20,6 +20,8 @@ int paths_cache_dir(char *buf, size_t len, struct pvctl_error *err);
 int paths_check_node(const char *node, struct pvctl_error *err);
 /* The installed or built hypervisor image and daemon (next to this binary in a build tree, else under LIBEXECDIR). */
 int paths_find_tool(const char *tool, char *buf, size_t len);
+/* A program of the host's, by PATH: an absolute path. */
+int paths_find_program(const char *name, char *buf, size_t len);
 /* Users' numbers that nobody has but what root's daemons start, and they themselves; with the process's added: JAIL_UID_BASE. */
 #define PATHS_DAEMON_UIDS 0x70000000u
 #define PATHS_NR_DAEMON_UIDS 0x400000u /* as many as there can be processes */
