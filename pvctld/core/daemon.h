@@ -23,7 +23,7 @@ struct daemon_opts {
 	uint32_t slow_ms;          /* 0: as usual */
 	bool foreground;
 	bool spawned;              /* this is the daemon proper, and has a spawner */
-	uid_t uid;                 /* whom the daemon becomes, which owns the state directory; 0: it stays who it is */
+	uid_t uid;                 /* whom the daemon becomes; 0: it stays who it is */
 	bool adopt;                /* another was here before, and died */
 	const char *hv_path;
 	const char *hv_cmdline;
@@ -98,6 +98,8 @@ void daemon_node_waits(struct daemon *d);
 /* rundir.c */
 /* From here on its peers are of this process's user, whoever it becomes. */
 void rundir_set_owner(void);
+/* Whom the node belongs to. */
+uid_t rundir_owner(void);
 int rundir_take(struct daemon *d, struct pvctl_error *err);
 /* The spawner took it: lock_fd is a copy of its lock. */
 int rundir_share(struct daemon *d, int lock_fd, struct pvctl_error *err);
