@@ -130,7 +130,15 @@ static void on_broken(void *data, const char *why)
 	loop_task_post(&l->d->loop, &l->more);
 }
 
-static const struct store_conn_ops conn_ops = { .output = on_output, .broken = on_broken };
+static const void *unsent(void *data, size_t *ret_len)
+{
+	const struct store_link *l = data;
+
+	*ret_len = l->out.len;
+	return l->out.len ? fifo_data(&l->out) : NULL;
+}
+
+static const struct store_conn_ops conn_ops = { .output = on_output, .broken = on_broken, .unsent = unsent };
 
 void store_link_init(struct store_link *l, struct daemon *d, uint32_t domid)
 {
@@ -146,7 +154,30 @@ int store_link_start(struct store_link *l, struct xenstore_domain_interface *rin
 		return -ENOMEM;
 	l->ring = ring;
 	l->port = port;
+	store_conn_keep(l->conn, &(struct store_position){ ring->req_cons, ring->rsp_prod });
 	store_domain_introduced(l->d->store, l->domid);
+	store_link_event(l);
+	return 0;
+}
+
+int store_link_resume(struct store_link *l, struct xenstore_domain_interface *ring, uint32_t port)
+{
+	struct store_position pos;
+	uint32_t behind;
+
+	l->conn = store_conn_resume(l->d->store, l->domid, &conn_ops, l, &pos, &l->out);
+	if (!l->conn)
+		return store_link_start(l, ring, port);
+	l->ring = ring;
+	l->port = port;
+	/* A request that was done and not taken yet is taken; an answer that had gone out partly goes on. */
+	__atomic_store_n(&ring->req_cons, pos.in, __ATOMIC_SEQ_CST);
+	behind = pos.out - __atomic_load_n(&ring->rsp_prod, __ATOMIC_RELAXED);
+	if (behind > l->out.len)
+		l->broken = "impossible ring indices";
+	else
+		fifo_consume(&l->out, l->out.len - behind);
+	evtchn_send(l->d, port);
 	store_link_event(l);
 	return 0;
 }
