@@ -93,6 +93,37 @@ static void connect_it(struct xenbus_dev *x)
 	set_state(x, rc ? XenbusStateClosing : XenbusStateConnected);
 }
 
+static void go_on_with(struct xenbus_dev *x)
+{
+	int rc;
+
+	x->resuming = true;
+	rc = x->ops->connect(x);
+	x->resuming = false;
+	if (!rc) {
+		x->up = XENBUS_UP;
+		return;
+	}
+	log_guest(x->domid, "%s %s cannot be taken over: %s", x->ops->what, x->name, strerror(-rc));
+	set_state(x, XenbusStateClosing);
+}
+
+int xenbus_dev_adopt(struct xenbus_dev *x, struct pvctl_error *err)
+{
+	uint32_t state, online = 1;
+
+	if (xenbus_read_own(x, "state", &state) || state > XenbusStateReconfigured)
+		return fail(err, -ENOENT, "%s %s has no nodes in the store", x->ops->what, x->name);
+	x->state = (enum xenbus_state)state;
+	(void)xenbus_read_own(x, "online", &online);
+	x->detaching = !online;
+	store_watch(x->d->store, &x->watch);
+	if (state == XenbusStateConnected)
+		go_on_with(x);
+	loop_task_post(&x->d->loop, &x->step);
+	return 0;
+}
+
 static void front_ready(struct xenbus_dev *x)
 {
 	if (x->detaching && x->up == XENBUS_DOWN)
@@ -156,6 +187,7 @@ void xenbus_dev_init(struct xenbus_dev *x, struct daemon *d, const struct xenbus
 	x->ops = ops;
 	x->domid = domid;
 	x->devid = devid;
+	x->adopted = d->adopting;
 	snprintf(x->name, sizeof(x->name), "%s", name);
 	snprintf(x->back, sizeof(x->back), "/local/domain/0/backend/%s/%u/%u", ops->type, domid, devid);
 	snprintf(x->front, sizeof(x->front), "/local/domain/%u/device/%s/%u", domid, ops->type, devid);

@@ -21,6 +21,7 @@ struct blk_script;
 struct vbd_ring {
 	struct vbd *vbd;
 	struct blk_ring ring;
+	struct blk_kept *kept;
 	struct gnt_window window;
 	uint32_t ref, port;      /* the first page's grant; our port */
 	struct loop_task task;

@@ -10,6 +10,7 @@
 #include "pvctld/core/node.h"
 #include "pvctld/hv/evtchn.h"
 #include "pvctld/hv/mailbox.h"
+#include "pvctld/state/state.h"
 #include "pvctld/store/store.h"
 
 struct daemon_opts {
@@ -37,7 +38,11 @@ struct daemon {
 	char control_path[300], store_path[300];
 	int lock_fd;
 	bool in_run_dir;          /* the lock is ours: files there are ours to remove */
-	uint64_t started_ns, started_unix_ns;
+	uint64_t started_ns, started_unix_ns; /* the node */
+	struct state state;
+	bool adopting;            /* another daemon's node is being taken over */
+	uint32_t adoptions;       /* that there were; when the last one was */
+	uint64_t adopted_unix_ns;
 
 	struct loop loop;
 	struct node node;
