@@ -144,6 +144,7 @@ static void json_node(struct json *j, const struct pvctl_node_info *n)
 	json_str(j, "daemon_confinement", n->daemon_confinement);
 	json_str(j, "store_socket", n->store_socket);
 	json_str(j, "state_dir", n->state_dir);
+	json_u64(j, "spawner_pid", n->spawner_pid);
 }
 
 static int list_json(const struct pvctl_node_list *list)
@@ -213,6 +214,8 @@ static int info_run(const struct command *cmd, const struct parsed *in)
 		printf("%-23s: the hypervisor has not answered for %" PRIu64 " s; QEMU is stopped, or the host is overloaded\n",
 		       "slow", n.silent_ns / UINT64_C(1000000000));
 	printf("%-23s: %u\n%-23s: %u\n", "pid", n.pid, "qemu_pid", n.qemu_pid);
+	if (n.spawner_pid)
+		printf("%-23s: %u\n", "spawner_pid", n.spawner_pid);
 	printf("%-23s: %u\n%-23s: %" PRIu64 "\n", "cpus", n.cpus, "memory", n.memory_bytes / MIB);
 	if (n.running) {
 		printf("%-23s: %" PRIu64 "\n%-23s: %" PRIu64 "\n", "backed_memory", n.backed_bytes / MIB,

@@ -14,8 +14,11 @@
 #include "pvctld/life/zombie.h"
 #include "pvctld/node/giveback.h"
 #include "pvctld/node/node.h"
+#include "pvctld/spawn/ask.h"
 #include "pvctld/xenstore/glue.h"
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #define RUNDIR_NS 2000000000ull
 #define LINGER_NS 1500000000ull /* after an accident: clients get to hear why */
@@ -73,6 +76,16 @@ static void look_at_rundir(void *data)
 	stop_begin(d);
 }
 
+/* It says nothing unasked. QEMU and all helpers end with it. */
+static void spawner_gone(void *data, uint32_t events)
+{
+	struct daemon *d = data;
+
+	loop_fd_del(&d->loop, &d->spawner);
+	log_line("the spawner was killed");
+	daemon_node_down(d, "its first process was killed");
+}
+
 void daemon_node_waits(struct daemon *d)
 {
 	control_answer_all(d);
@@ -105,6 +118,7 @@ void daemon_init(struct daemon *d)
 	d->started_unix_ns = now_unix_ns();
 	d->next_unique = d->started_unix_ns; /* never given twice by a node, even over its restarts */
 	d->loop.epfd = -1;
+	d->spawner.fd = -1;
 	node_init(&d->node);
 	list_init(&d->domains);
 	list_init(&d->leftovers);
@@ -128,6 +142,8 @@ int daemon_serve(struct daemon *d, struct pvctl_error *err)
 
 	rc = rc ? rc : evtchn_init(d, err);
 	rc = rc ? rc : node_watch(d, err);
+	if (!rc && d->opt.spawned && loop_fd_add(&d->loop, &d->spawner, ask_fd(), EPOLLIN, spawner_gone, d))
+		rc = fail(err, -EIO, "epoll: %s", strerror(errno));
 	rc = rc ? rc : store_glue_init(d, err);
 	if (!rc)
 		store_hear(d->store, departed_asked, d);
@@ -145,6 +161,7 @@ void daemon_finish(struct daemon *d)
 {
 	d->node.down = d->mbox.down = true;
 	if (d->loop.epfd >= 0) {
+		loop_fd_del(&d->loop, &d->spawner);
 		giveback_fini(d);
 		tidy_stop(d);
 		zombies_fini(d);
@@ -159,6 +176,8 @@ void daemon_finish(struct daemon *d)
 		node_fini(d);
 	}
 	rundir_release(d);
+	if (d->opt.spawned)
+		spawn_bye(d->exit_status);
 	/* Who asked for the end is told when nothing is left. */
 	stop_answer(d);
 	control_close(d);

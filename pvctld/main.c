@@ -8,9 +8,12 @@
 #include "pvctld/core/daemon.h"
 #include "pvctld/core/privileges.h"
 #include "pvctld/node/node.h"
+#include "pvctld/spawn/ask.h"
+#include "pvctld/spawner/spawner.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +31,7 @@ static struct daemon daemon_state;
 static struct loop_fd signals;
 
 enum { OPT_NODE = 1, OPT_MEMORY, OPT_CPUS, OPT_ACCEL, OPT_ICOUNT, OPT_OVERCOMMIT, OPT_HV, OPT_HV_CMDLINE, OPT_QEMU, OPT_READY, OPT_FOREGROUND,
-	OPT_SLOW, OPT_LIMITS, OPT_REBUILD, OPT_VERSION };
+	OPT_SLOW, OPT_LIMITS, OPT_REBUILD, OPT_SPAWNED, OPT_ADOPT, OPT_VERSION };
 
 static const struct option options[] = {
 	{ "node", required_argument, NULL, OPT_NODE },
@@ -45,6 +48,9 @@ static const struct option options[] = {
 	{ "ready-fd", required_argument, NULL, OPT_READY },
 	{ "foreground", no_argument, NULL, OPT_FOREGROUND },
 	{ "rebuild", required_argument, NULL, OPT_REBUILD },
+	/* The spawner's. */
+	{ "spawned", required_argument, NULL, OPT_SPAWNED },
+	{ "adopt", no_argument, NULL, OPT_ADOPT },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ NULL, 0, NULL, 0 }
 };
@@ -118,6 +124,13 @@ static bool set_option(struct daemon_opts *o, int c, const char *arg)
 		return true;
 	case OPT_FOREGROUND:
 		o->foreground = true;
+		return true;
+	case OPT_SPAWNED:
+		o->spawned = true;
+		o->ready_fd = strcmp(arg, "ready") ? -1 : SPAWN_READY_FD;
+		return true;
+	case OPT_ADOPT:
+		o->adopt = true;
 		return true;
 	}
 	return false;
@@ -198,25 +211,40 @@ static int watch_signals(struct daemon *d, struct pvctl_error *err)
 	return 0;
 }
 
-static int start(struct daemon *d, struct pvctl_error *err)
+static int open_log(struct daemon *d, struct pvctl_error *err)
 {
 	char log[300];
-	int rc = paths_check_node(d->opt.node, err);
 
-	rc = rc ? rc : rundir_take(d, err);
-	if (rc)
-		return rc;
 	snprintf(log, sizeof(log), "%s/daemon.log", d->state_dir);
 	log_limit(d->opt.limits.log);
 	if (!d->opt.foreground && log_open(log))
 		return fail(err, -EIO, "%s: %s", log, strerror(errno));
+	return 0;
+}
+
+/* Not yet: what a daemon that died has left is ended, as if it had been told to. */
+static int adopt(struct daemon *d, struct pvctl_error *err)
+{
+	return fail(err, -ENOSYS, "node %s: its daemon died", d->opt.node);
+}
+
+static int start(struct daemon *d, struct pvctl_error *err)
+{
+	int rc = rundir_share(d, SPAWN_LOCK_FD, err);
+
+	rc = rc ? rc : open_log(d, err);
+	if (!rc && d->opt.adopt)
+		rc = adopt(d, err);
+	if (rc)
+		return rc;
 	log_line("pvctld %s, node %s, process %d", PVCTL_VERSION, d->opt.node, (int)getpid());
 	if (loop_init(&d->loop))
 		return fail(err, -EIO, "epoll: %s", strerror(errno));
 	rc = watch_signals(d, err);
 	rc = rc ? rc : node_start(d, err);
 	rc = rc ? rc : daemon_serve(d, err);
-	return rc ? rc : rundir_write_info(d, err);
+	rc = rc ? rc : rundir_write_info(d, err);
+	return rc ? rc : spawn_up();
 }
 
 static int run(struct daemon *d)
@@ -226,6 +254,7 @@ static int run(struct daemon *d)
 
 	daemon_init(d);
 	rc = start(d, &e);
+	d->exit_status = rc ? 1 : 0;
 	if (rc)
 		log_line("cannot start: %s", e.msg);
 	else
@@ -235,7 +264,7 @@ static int run(struct daemon *d)
 	daemon_finish(d);
 	if (rc)
 		say_ready(d, &e);
-	return rc ? 1 : 0;
+	return d->exit_status;
 }
 
 /* The directory will be left. A path that leads nowhere is told of later. */
@@ -245,6 +274,29 @@ static void make_absolute(const char **path)
 
 	if (full)
 		*path = full;
+}
+
+/* The spawner's part of the start: who holds the lock is there for as long as the node is. */
+static int spawn(struct daemon *d, char *const *argv)
+{
+	struct pvctl_error e = { 0 };
+	int rc = detach(d);
+
+	if (rc) {
+		fprintf(stderr, "pvctld: %s\n", strerror(-rc));
+		return 1;
+	}
+	daemon_init(d);
+	node_set_size(d);
+	rc = paths_check_node(d->opt.node, &e);
+	rc = rc ? rc : rundir_take(d, &e);
+	rc = rc ? rc : open_log(d, &e);
+	rc = rc ? rc : spawner_run(d, argv, &e);
+	if (rc >= 0)
+		return rc;
+	rundir_release(d);
+	say_ready(d, &e);
+	return 1;
 }
 
 int main(int argc, char **argv)
@@ -271,6 +323,10 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return 2;
 	}
+	if (d->opt.spawned) {
+		(void)close_range(SPAWN_FD, SPAWN_READY_FD, CLOSE_RANGE_CLOEXEC);
+		ask_init(SPAWN_FD);
+	}
 	privileges_drop();
 	/* Several descriptors for each domain and viewer. */
 	if (!getrlimit(RLIMIT_NOFILE, &rl)) {
@@ -281,10 +337,5 @@ int main(int argc, char **argv)
 	/* A name without a slash is looked for on the PATH. */
 	if (d->opt.qemu_path && strchr(d->opt.qemu_path, '/'))
 		make_absolute(&d->opt.qemu_path);
-	c = detach(d);
-	if (c) {
-		fprintf(stderr, "pvctld: %s\n", strerror(-c));
-		return 1;
-	}
-	return run(d);
+	return d->opt.spawned ? run(d) : spawn(d, argv);
 }

@@ -86,6 +86,7 @@ struct pvctl_node_info {
 	uint64_t silent_ns;            /* not 0: so long has the hypervisor not answered (QEMU is stopped, or the host overloaded) */
 	char qemu_confinement[120];    /* what is in force: see docs/threat-model.md */
 	char daemon_confinement[120];
+	uint32_t spawner_pid;          /* its parent, which has the lock and started QEMU */
 };
 PVCTL_API int pvctl_node_start(const struct pvctl_node_start_opts *opts, struct pvctl_error *err) PVCTL_CHECK; /* -EEXIST: runs already */
 /* Ends it, and its domains at once. timeout_ms: 0 is 30 s; name NULL: "default". -ENOENT: it does not run; -ETIMEDOUT: it still does. */

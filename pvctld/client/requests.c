@@ -172,6 +172,7 @@ static void node_info(struct ctl_conn *c)
 	memset(&i, 0, sizeof(i)); /* what lies between its members is sent, too */
 	i.running = 1;
 	i.pid = (uint32_t)getpid();
+	i.spawner_pid = d->opt.spawned ? (uint32_t)getppid() : 0;
 	i.qemu_pid = (uint32_t)d->node.qemu_pid;
 	i.memory_bytes = d->node.ram_bytes;
 	i.cpus = d->node.cpus;

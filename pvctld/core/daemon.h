@@ -22,6 +22,8 @@ struct daemon_opts {
 	bool overcommit;
 	uint32_t slow_ms;          /* 0: as usual */
 	bool foreground;
+	bool spawned;              /* this is the daemon proper, and has a spawner */
+	bool adopt;                /* another was here before, and died */
 	const char *hv_path;
 	const char *hv_cmdline;
 	const char *qemu_path;     /* NULL: the one on the PATH */
@@ -43,8 +45,10 @@ struct daemon {
 	bool adopting;            /* another daemon's node is being taken over */
 	uint32_t adoptions;       /* that there were; when the last one was */
 	uint64_t adopted_unix_ns;
+	int exit_status;
 
 	struct loop loop;
+	struct loop_fd spawner;
 	struct node node;
 	struct mailbox mbox;
 	struct evtchn evtchn;
@@ -95,6 +99,8 @@ void daemon_node_waits(struct daemon *d);
 
 /* rundir.c */
 int rundir_take(struct daemon *d, struct pvctl_error *err);
+/* The spawner took it: lock_fd is a copy of its lock. */
+int rundir_share(struct daemon *d, int lock_fd, struct pvctl_error *err);
 int rundir_write_info(struct daemon *d, struct pvctl_error *err);
 void rundir_release(struct daemon *d);
 /* False: who looks for this node there does not find us. */

@@ -22,6 +22,8 @@ struct node {
 	int hv_efd[NODE_NR_VECTORS];   /* rung by us */
 	pid_t qemu_pid;
 	int qemu_pidfd;
+	int status_fd;           /* what QEMU ended with, once it has */
+	unsigned int qemu_version; /* 0: it did not say */
 	int jail_fd;             /* -1: QEMU is not in a jail, or has said what is in force */
 	unsigned int confined;   /* flags of jail/jail.h */
 	char accel[8];

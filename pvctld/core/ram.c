@@ -15,7 +15,7 @@
 
 void node_init(struct node *n)
 {
-	n->ram_fd = n->shm_fd = n->iv_sock = n->qemu_pidfd = n->jail_fd = -1;
+	n->ram_fd = n->shm_fd = n->iv_sock = n->qemu_pidfd = n->status_fd = n->jail_fd = -1;
 	n->death.fd = n->done.fd = n->log.fd = -1;
 	for (unsigned int i = 0; i < NODE_NR_VECTORS; i++)
 		n->host_efd[i] = n->hv_efd[i] = -1;

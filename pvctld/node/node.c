@@ -7,13 +7,13 @@
 #include "pvctld/node/confine.h"
 #include "pvctld/node/giveback.h"
 #include "pvctld/node/hvlog.h"
+#include "pvctld/spawn/ask.h"
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define READY_TIMEOUT_NS 25000000000ull
@@ -21,11 +21,8 @@
 
 static int reap(struct node *n)
 {
-	int status = 0;
+	int status = n->qemu_pid > 0 ? spawn_wait(n->status_fd) : 0;
 
-	if (n->qemu_pid > 0)
-		while (waitpid(n->qemu_pid, &status, 0) < 0 && errno == EINTR)
-			;
 	n->qemu_pid = 0;
 	return status;
 }
@@ -33,7 +30,7 @@ static int reap(struct node *n)
 void node_kill(struct node *n)
 {
 	if (n->qemu_pid > 0) {
-		kill(n->qemu_pid, SIGKILL);
+		(void)spawn_kill(n->qemu_pid, SIGKILL, false);
 		reap(n);
 	}
 }
@@ -98,24 +95,42 @@ static int wait_ready(struct daemon *d, struct pvctl_error *err)
 		    READY_TIMEOUT_NS / 1000000000u, d->state_dir);
 }
 
+void node_set_size(struct daemon *d)
+{
+	d->node.ram_bytes = d->opt.memory_bytes;
+	d->node.cpus = d->opt.icount ? 1 : d->opt.cpus;
+}
+
+static int ask_for_qemu(struct node *n, int iv_fd, struct pvctl_error *err)
+{
+	struct spawned_qemu q;
+	int rc = spawn_qemu(n->ram_fd, iv_fd, &q, err);
+
+	if (rc)
+		return rc;
+	n->qemu_pid = q.p.pid;
+	n->qemu_pidfd = q.p.pidfd;
+	n->status_fd = q.p.status_fd;
+	n->jail_fd = q.jail_fd;
+	n->qemu_version = q.version;
+	memcpy(n->accel, q.accel, sizeof(n->accel));
+	return 0;
+}
+
 int node_start(struct daemon *d, struct pvctl_error *err)
 {
 	struct node *n = &d->node;
 	int iv_fd, rc;
 
-	n->ram_bytes = d->opt.memory_bytes;
-	n->cpus = d->opt.icount ? 1 : d->opt.cpus;
-	rc = qemu_choose_accel(d->opt.icount ? "tcg" : d->opt.accel, n->accel, err);
-	rc = rc ? rc : backing_check_node(d, err);
-	if (!rc && access(d->opt.hv_path, R_OK))
-		rc = fail(err, -ENOENT, "hypervisor %s: %s", d->opt.hv_path, strerror(errno));
+	node_set_size(d);
+	rc = backing_check_node(d, err);
 	if (!rc)
 		rc = node_make_memory(n, err);
 	if (!rc)
 		rc = qemu_queue_handshake(n, &iv_fd, err);
 	if (rc)
 		return rc;
-	rc = qemu_spawn(d, iv_fd, err);
+	rc = ask_for_qemu(n, iv_fd, err);
 	close(iv_fd);
 	if (!rc)
 		rc = wait_ready(d, err);
@@ -212,6 +227,7 @@ void node_fini(struct daemon *d)
 	loop_fd_del(&d->loop, &n->done);
 	loop_fd_del(&d->loop, &n->log);
 	close_fd(&n->qemu_pidfd);
+	close_fd(&n->status_fd);
 	close_fd(&n->jail_fd);
 	close_fd(&n->iv_sock);
 	close_fd(&n->shm_fd);

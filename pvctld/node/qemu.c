@@ -49,7 +49,7 @@ static bool kvm_usable(void)
 	return fd >= 0;
 }
 
-int qemu_choose_accel(const char *want, char ret[8], struct pvctl_error *err)
+static int choose_accel(const char *want, char ret[8], struct pvctl_error *err)
 {
 	if (!strcmp(want, "auto"))
 		want = kvm_usable() ? "kvm" : "tcg";
@@ -154,7 +154,7 @@ static unsigned long long code_buffer_mib(const struct node *n)
  */
 static const char *tcg_cpu(const struct daemon *d)
 {
-	bool smap = qemu_version(d) >= QEMU_VERSION(9, 1);
+	bool smap = d->node.qemu_version >= QEMU_VERSION(9, 1);
 
 	if (d->opt.icount)
 		return smap ? "max,-la57,-x2apic" : "max,-smap,-la57,-x2apic";
@@ -382,13 +382,17 @@ static int spawn(struct daemon *d, struct confine *c, int iv_fd, struct pvctl_er
 	return rc;
 }
 
-int qemu_spawn(struct daemon *d, int iv_fd, struct pvctl_error *err)
+int qemu_start(struct daemon *d, int iv_fd, struct pvctl_error *err)
 {
 	struct confine c;
-	int rc = confine_find(&c, qemu_program(d), d->opt.hv_path, !strcmp(d->node.accel, "kvm"), err);
+	int rc = choose_accel(d->opt.icount ? "tcg" : d->opt.accel, d->node.accel, err);
 
+	if (!rc && access(d->opt.hv_path, R_OK))
+		rc = fail(err, -ENOENT, "hypervisor %s: %s", d->opt.hv_path, strerror(errno));
+	rc = rc ? rc : confine_find(&c, qemu_program(d), d->opt.hv_path, !strcmp(d->node.accel, "kvm"), err);
 	if (rc)
 		return rc;
+	d->node.qemu_version = qemu_version(d);
 	rc = spawn(d, &c, iv_fd, err);
 	if (!rc && c.on) {
 		d->node.jail_fd = c.said[0];
@@ -429,9 +433,8 @@ static void tail(const struct daemon *d, const char *name, char *buf, size_t len
 int qemu_explain(struct daemon *d, int status, struct pvctl_error *err)
 {
 	char own[120], hv[120];
-	unsigned int version;
+	unsigned int version = d->node.qemu_version;
 
-	version = qemu_version(d);
 	if (version && version < QEMU_MIN)
 		return fail(err, -ENOSYS, "QEMU %u is too old: version %u or later is needed", version / 100, QEMU_MIN / 100);
 	tail(d, "qemu.log", own, sizeof(own));

@@ -75,14 +75,33 @@ static void remove_stale_configs(const struct daemon *d)
 		closedir(dp);
 }
 
+static int find(struct daemon *d, struct pvctl_error *err)
+{
+	int rc = paths_run_dir(d->opt.node, d->run_dir, sizeof(d->run_dir), err);
+
+	rc = rc ? rc : paths_state_dir(d->opt.node, d->state_dir, sizeof(d->state_dir), err);
+	if (rc)
+		return rc;
+	snprintf(d->control_path, sizeof(d->control_path), "%s/control.sock", d->run_dir);
+	snprintf(d->store_path, sizeof(d->store_path), "%s/store.sock", d->run_dir);
+	if (strlen(d->control_path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+		return fail(err, -EINVAL, "%s: too long for a socket", d->control_path);
+	return 0;
+}
+
+int rundir_share(struct daemon *d, int lock_fd, struct pvctl_error *err)
+{
+	d->lock_fd = lock_fd;
+	return find(d, err);
+}
+
 int rundir_take(struct daemon *d, struct pvctl_error *err)
 {
 	static const char *const sub[] = { "", "/console", "/domains", "/dump" };
 	char dir[300];
-	int rc = paths_run_dir(d->opt.node, d->run_dir, sizeof(d->run_dir), err);
+	int rc = find(d, err);
 
 	d->lock_fd = -1;
-	rc = rc ? rc : paths_state_dir(d->opt.node, d->state_dir, sizeof(d->state_dir), err);
 	for (unsigned int i = 0; i < sizeof(sub) / sizeof(sub[0]) && !rc; i++) {
 		snprintf(dir, sizeof(dir), "%s%s", d->state_dir, sub[i]);
 		rc = paths_make(dir, err);
@@ -94,10 +113,6 @@ int rundir_take(struct daemon *d, struct pvctl_error *err)
 	for (unsigned int i = 0; i < sizeof(files) / sizeof(files[0]); i++)
 		remove_file(d, files[i]);
 	remove_stale_configs(d);
-	snprintf(d->control_path, sizeof(d->control_path), "%s/control.sock", d->run_dir);
-	snprintf(d->store_path, sizeof(d->store_path), "%s/store.sock", d->run_dir);
-	if (strlen(d->control_path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
-		return fail(err, -EINVAL, "%s: too long for a socket", d->control_path);
 	return 0;
 }
 

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The spawner: the process that `pvctl node start` makes. It has the node's lock and what the daemon must not have, starts
+ * the daemon, QEMU and helpers, and reads nothing that a guest wrote. The daemon reads that all the time: what it asks for
+ * is looked at here as if a guest had asked.
+ */
+#ifndef PVCTLD_SPAWNER_H
+#define PVCTLD_SPAWNER_H
+
+#include "pvctld/core/daemon.h"
+#include "pvctld/spawn/wire.h"
+
+struct spawner {
+	struct daemon *d;       /* its options and directories; no daemon runs here */
+	char *const *argv;
+	char program[512];
+	int sock;               /* to the daemon */
+	int signals;
+	pid_t daemon;
+	bool up, ended;
+	int status;             /* when it has ended */
+	unsigned int restarts;  /* since first_ns */
+	uint64_t first_ns;
+	bool has_qemu;
+};
+
+/* Until the node has ended; the process's exit status. err: it could not begin. */
+int spawner_run(struct daemon *d, char *const *argv, struct pvctl_error *err);
+
+/* daemon.c */
+int spawner_start_daemon(struct spawner *s, bool adopt, struct pvctl_error *err);
+
+/* serve.c: one request of the daemon's. 0; -errno: it is gone, or does not take answers. */
+int spawner_serve(struct spawner *s);
+/* m's request, done; the answer in a. Public for tests. */
+void spawner_do(struct spawner *s, struct spawn_msg *m, struct spawn_msg *a);
+
+/* helpers.c */
+/* What has pid just now: it is killed when there is no memory for it. ret_status_fd: of struct spawned. */
+int helper_add(pid_t pid, int *ret_status_fd);
+bool helper_ended(pid_t pid, int status);
+int helper_kill(pid_t pid, int sig, bool group);
+/* SIGTERM, some time, SIGKILL; QEMU at once. */
+void helpers_end(pid_t qemu);
+
+/* kept.c */
+int kept_put(const char *name, int fd); /* fd is the store's, or closed */
+int kept_get(const char *name);         /* borrowed; -ENOENT */
+int kept_drop(const char *name);
+uint32_t kept_names(uint32_t skip, char (*ret)[SPAWN_NAME], uint32_t max);
+
+#endif
