@@ -9,6 +9,8 @@
 #include "pvctld/core/privileges.h"
 #include "pvctld/node/node.h"
 #include "pvctld/spawn/ask.h"
+#include "pvctld/spawn/keep.h"
+#include "pvctld/state/die.h"
 #include "pvctld/spawner/spawner.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -222,10 +224,40 @@ static int open_log(struct daemon *d, struct pvctl_error *err)
 	return 0;
 }
 
-/* Not yet: what a daemon that died has left is ended, as if it had been told to. */
-static int adopt(struct daemon *d, struct pvctl_error *err)
+/* Of its own, or another daemon's. */
+static int begin_state(struct daemon *d, struct pvctl_error *err)
 {
-	return fail(err, -ENOSYS, "node %s: its daemon died", d->opt.node);
+	static const char *const names[] = { "state-store", "state-records", "state-rings" };
+	int fds[3], rc = 0;
+
+	for (unsigned int i = 0; i < 3 && d->opt.adopt && !rc; i++) {
+		fds[i] = keep_take(names[i]);
+		rc = fds[i] < 0 ? fds[i] : 0;
+	}
+	if (d->opt.adopt)
+		rc = rc ? rc : state_open(&d->state, fds[0], fds[1], fds[2]);
+	else
+		rc = state_new(&d->state);
+	if (rc)
+		return fail(err, rc, "what is known of the node cannot be %s: %s", d->opt.adopt ? "taken over" : "kept",
+			    rc == -EPROTO ? "another version of pvctld wrote it, or it is damaged" : strerror(-rc));
+	if (d->opt.adopt)
+		return 0;
+	rc = keep_put(names[0], d->state.store.fd);
+	rc = rc ? rc : keep_put(names[1], d->state.records.fd);
+	rc = rc ? rc : keep_put(names[2], d->state.slots_fd);
+	return rc ? fail(err, rc, "the spawner: %s", strerror(-rc)) : 0;
+}
+
+static int begin_node(struct daemon *d, struct pvctl_error *err)
+{
+	int rc;
+
+	d->adopting = d->opt.adopt;
+	if (d->opt.adopt)
+		return node_adopt(d, err);
+	rc = node_start(d, err);
+	return rc ? rc : node_keep(d, err);
 }
 
 static int start(struct daemon *d, struct pvctl_error *err)
@@ -233,15 +265,16 @@ static int start(struct daemon *d, struct pvctl_error *err)
 	int rc = rundir_share(d, SPAWN_LOCK_FD, err);
 
 	rc = rc ? rc : open_log(d, err);
-	if (!rc && d->opt.adopt)
-		rc = adopt(d, err);
 	if (rc)
 		return rc;
-	log_line("pvctld %s, node %s, process %d", PVCTL_VERSION, d->opt.node, (int)getpid());
+	log_line("pvctld %s, node %s, process %d%s", PVCTL_VERSION, d->opt.node, (int)getpid(),
+		 d->opt.adopt ? ", takes over from one that ended" : "");
+	die_read(d->state_dir);
 	if (loop_init(&d->loop))
 		return fail(err, -EIO, "epoll: %s", strerror(errno));
 	rc = watch_signals(d, err);
-	rc = rc ? rc : node_start(d, err);
+	rc = rc ? rc : begin_state(d, err);
+	rc = rc ? rc : begin_node(d, err);
 	rc = rc ? rc : daemon_serve(d, err);
 	rc = rc ? rc : rundir_write_info(d, err);
 	return rc ? rc : spawn_up();

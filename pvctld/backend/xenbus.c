@@ -4,7 +4,21 @@
 #include "pvctld/base/log.h"
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+void xenbus_keep(struct xenbus_dev *x, bool there)
+{
+	char key[64];
+
+	if (!x->spec)
+		return;
+	snprintf(key, sizeof(key), "dev/%u/%s/%u", x->domid, x->ops->type, x->devid);
+	if (there)
+		state_set(&x->d->state, key, x->spec, strlen(x->spec) + 1);
+	else
+		state_drop(&x->d->state, key);
+}
 
 static void disconnect(struct xenbus_dev *x)
 {
@@ -46,6 +60,7 @@ void xenbus_dev_free(struct xenbus_dev *x)
 	list_del(&x->link);
 	if (x->ready)
 		x->ready(x->ready_data, -ECANCELED, "it was taken away before it was there");
+	free(x->spec);
 	x->ops->free(x);
 }
 
@@ -56,6 +71,7 @@ void xenbus_dev_remove(struct xenbus_dev *x)
 		departed_add(x);
 		(void)store_rm(x->d->store, x->front);
 		(void)store_rm(x->d->store, x->back);
+		xenbus_keep(x, false);
 	}
 	x->gone = true;
 	disconnect(x);

@@ -39,6 +39,8 @@ struct vbd {
 	struct blk_script *script; /* not NULL: it knows what the target is */
 	struct blk_nbd *nbd;     /* not NULL: the target is QEMU's; fd is not used */
 	int fd;
+	struct loop_timer again; /* its target is in use by what another daemon left under way */
+	uint64_t again_until_ns;
 	int direct_fd;           /* of the same file, past the page cache; -1: not to be used */
 	uint32_t direct_align;   /* for that: of offsets, lengths and addresses */
 	bool is_device, can_discard, can_secure;

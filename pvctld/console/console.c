@@ -3,6 +3,7 @@
 #include "pvctld/base/log.h"
 #include "pvctld/console/ring.h"
 #include "pvctld/core/daemon.h"
+#include "pvctld/state/die.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,13 +117,17 @@ static bool take(struct console *c, bool limited)
 
 	if (limited && !may_take(c))
 		return false;
-	n = console_ring_take(c->ring, bytes, sizeof(bytes), &bad);
+	/* Given up when it is in the log: a daemon that dies loses nothing. */
+	n = console_ring_peek(c->ring, bytes, sizeof(bytes), &bad);
 	if (bad)
 		log_guest(c->domid, "impossible console indices; its output up to now is dropped");
 	c->window.used += n;
 	c->d->console_window.used += n;
-	if (n)
+	if (n) {
 		output(c, bytes, n);
+		die_point("console");
+		console_ring_consume(c->ring, n);
+	}
 	if (n || bad)
 		console_notify(c);
 	return true;
@@ -141,6 +146,20 @@ void console_start(struct console *c, struct xencons_interface *ring, uint32_t p
 	c->ring = ring;
 	c->port = port;
 	console_event(c);
+}
+
+void console_recall(struct console *c)
+{
+	uint8_t *bytes = malloc(REPLAY_MAX);
+	ssize_t n;
+
+	if (!bytes)
+		return;
+	open_log(c);
+	n = logfile_tail(&c->log, bytes, REPLAY_MAX);
+	if (n > 0)
+		replay_append(&c->replay, bytes, (size_t)n);
+	free(bytes);
 }
 
 void console_event(struct console *c)

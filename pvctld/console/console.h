@@ -37,6 +37,8 @@ struct console {
 struct console *console_new(struct daemon *d, uint32_t domid);
 void console_start(struct console *c, struct xencons_interface *ring, uint32_t port);
 void console_set_name(struct console *c, const char *name);
+/* Of a domain that another daemon had: its last output is in its log. */
+void console_recall(struct console *c);
 /* The guest rang: output, or room for input. */
 void console_event(struct console *c);
 /* Takes what the ring still holds and lets go of it. */

@@ -42,6 +42,7 @@ struct daemon {
 	bool in_run_dir;          /* the lock is ours: files there are ours to remove */
 	uint64_t started_ns, started_unix_ns; /* the node */
 	struct state state;
+	uint64_t begun_ns;        /* this process */
 	bool adopting;            /* another daemon's node is being taken over */
 	uint32_t adoptions;       /* that there were; when the last one was */
 	uint64_t adopted_unix_ns;

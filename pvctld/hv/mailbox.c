@@ -44,6 +44,8 @@ int mbox_init(struct mailbox *m, struct daemon *d, struct pvctl_error *err)
 	loop_task_init(&m->task, queue_task, m);
 	loop_timer_init(&m->tick, on_tick, m);
 	__atomic_store_n(&s->host_sleeps, 1, __ATOMIC_SEQ_CST);
+	/* Its answer is nobody's; whatever it did is found, or undone by what follows. */
+	m->busy = __atomic_load_n(&s->mailbox.state, __ATOMIC_ACQUIRE) != NODE_MBOX_IDLE;
 	return 0;
 }
 
@@ -402,6 +404,16 @@ int64_t mbox_call(struct mailbox *m, uint32_t op, uint64_t a0, uint64_t a1, uint
 	ret = mbox_call_raw(m, op, args);
 	memcpy(arg, mbox_own(m), len);
 	return ret;
+}
+
+int mbox_take_over(struct mailbox *m)
+{
+	uint64_t none[6] = { 0 };
+
+	m->tick_ns = now_ns();
+	if (m->busy)
+		ring(m);
+	return (int)mbox_call_raw(m, NODE_OP_RESET_HOST, none);
 }
 
 void mbox_post_shutdown(struct mailbox *m)

@@ -2,6 +2,7 @@
 #include "pvctld/node/listen.h"
 #include "pvctld/core/daemon.h"
 #include "pvctld/base/log.h"
+#include "pvctld/spawn/keep.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -89,10 +90,15 @@ static void on_accept(void *data, uint32_t events)
 
 int listener_open(struct listener *l, struct daemon *d, const char *path, struct pvctl_error *err)
 {
-	int fd = rundir_listen(path, err);
+	int fd = d->adopting ? keep_take(l->keep) : -ENOENT;
 
+	if (fd < 0 && d->adopting)
+		(void)unlink(path);
+	if (fd < 0)
+		fd = rundir_listen(path, err);
 	if (fd < 0)
 		return fd;
+	(void)keep_put(l->keep, fd);
 	l->d = d;
 	loop_timer_init(&l->again, pause_over, l);
 	if ((l->urgent ? loop_fd_add_urgent : loop_fd_add)(&d->loop, &l->lf, fd, EPOLLIN, on_accept, l)) {

@@ -14,6 +14,7 @@ struct daemon;
 struct pvctl_error;
 
 struct listener {
+	const char *keep; /* its name among what the spawner keeps: clients wait for a daemon that comes after this one */
 	struct daemon *d;
 	struct loop_fd lf;
 	struct loop_timer again;

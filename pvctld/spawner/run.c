@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define MAX_RESTARTS 5u
-#define RESTARTS_NS 60000000000ull
+#define STEADY_NS 500000000ull
 
 static void end(struct spawner *s, int status)
 {
@@ -24,10 +24,9 @@ static void end(struct spawner *s, int status)
 
 static bool may_restart(struct spawner *s)
 {
-	if (now_ns() - s->first_ns > RESTARTS_NS) {
-		s->first_ns = now_ns();
+	/* One that took over, and served for a while, is no part of a row. */
+	if (now_ns() - s->up_ns > STEADY_NS)
 		s->restarts = 0;
-	}
 	return s->up && ++s->restarts <= MAX_RESTARTS;
 }
 

@@ -132,6 +132,7 @@ void spawner_do(struct spawner *s, struct spawn_msg *m, struct spawn_msg *a)
 		break;
 	case SPAWN_UP:
 		s->up = true;
+		s->up_ns = now_ns();
 		answer(a, 0, sizeof(struct spawn_head));
 		break;
 	case SPAWN_BYE:

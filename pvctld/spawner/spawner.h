@@ -19,8 +19,8 @@ struct spawner {
 	pid_t daemon;
 	bool up, ended;
 	int status;             /* when it has ended */
-	unsigned int restarts;  /* since first_ns */
-	uint64_t first_ns;
+	unsigned int restarts;  /* in a row */
+	uint64_t up_ns;         /* when it said so last */
 	bool has_qemu;
 };
 

@@ -90,10 +90,9 @@ int store_glue_init(struct daemon *d, struct pvctl_error *err)
 	int rc;
 
 	loop_task_init(&d->store_work, go_on, d);
-	/* No journal: a hosted node's domains end with the daemon, and so does what is told of them. */
-	d->store = store_new(NULL, &host_ops, d);
+	d->store = store_new(state_is_kept(&d->state) ? &d->state.store : NULL, &host_ops, d);
 	if (!d->store)
-		return fail(err, -ENOMEM, "no memory for the store");
+		return fail(err, -ENOMEM, "no memory for the store, or its journal is damaged");
 	rc = store_mkdir(d->store, "/tool/xenstored");
 	rc = rc ? rc : store_mkdir(d->store, "/vm");
 	rc = rc ? rc : store_mkdir(d->store, "/local/domain");
