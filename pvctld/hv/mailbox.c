@@ -3,6 +3,7 @@
 #include "libpvctl/src/transport/proto.h"
 #include "pvctld/base/log.h"
 #include "pvctld/core/daemon.h"
+#include "pvctld/state/die.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -171,6 +172,7 @@ static void submit_and_spin(struct mailbox *m, uint32_t op, const uint64_t args[
 	__atomic_store_n(&m->shared->host_sleeps, 0, __ATOMIC_SEQ_CST);
 	m->events_unseen = true;
 	submit(m, op, args);
+	die_point("hypercall");
 	(void)spin(m);
 	__atomic_store_n(&m->shared->host_sleeps, 1, __ATOMIC_SEQ_CST);
 	/* Whoever sleeps looks once more behind this: the hypervisor writes its answer and then reads host_sleeps. */
@@ -182,6 +184,7 @@ static void take_answer(struct mailbox *m, uint64_t args[6], int64_t *ret)
 {
 	volatile struct node_mailbox *mb = &m->shared->mailbox;
 
+	die_point("hypercall-done");
 	*ret = mb->ret;
 	for (unsigned int i = 0; i < 6; i++)
 		args[i] = mb->args[i];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The wire protocol of xen/io/xs_wire.h: one request at a time, checked, answered. */
+#include "pvctld/state/die.h"
 #include "pvctld/store/private.h"
 
 #include <stdlib.h>
@@ -457,10 +458,14 @@ size_t store_conn_input(struct store_conn *c, const void *bytes, size_t len)
 		if (c->have == sizeof(h) + h.len) {
 			c->store->depth++;
 			handle(c);
+			if (c->kept)
+				die_point("store-done");
 			c->have = 0;
 			journal_note_in(c);
 			c->store->depth--;
 			journal_commit(c->store);
+			if (c->kept)
+				die_point("store-noted");
 		}
 	}
 	if (c->have && done) {

@@ -4,6 +4,7 @@
 #include "pvctld/core/daemon.h"
 #include "pvctld/domain/domains.h"
 #include "pvctld/hv/hvcall.h"
+#include "pvctld/state/die.h"
 #include "pvctld/xenstore/ring.h"
 #include <errno.h>
 #include <xen/xen.h>
@@ -191,6 +192,7 @@ static bool flush(struct store_link *l, bool *ret_moved)
 			return false;
 		if (!n)
 			break;
+		die_point("store-out");
 		fifo_consume(&l->out, (size_t)n);
 		*ret_moved = true;
 	}
@@ -228,7 +230,9 @@ static bool take(struct store_link *l, bool *ret_moved, bool *ret_more)
 		taken = store_conn_input(l->conn, bytes, (size_t)n);
 		if (!taken)
 			return true; /* it waits for its answers to be taken; the guest's event carries on */
+		die_point("store-take");
 		store_ring_consume(l->ring, taken);
+		die_point("store-taken");
 		*ret_moved = true;
 		credit -= taken;
 		if (taken < (size_t)n)
