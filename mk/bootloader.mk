@@ -3,7 +3,7 @@
 
 BOOT_SRC := $(sort $(wildcard libpvctl/helper/*.c))
 BOOT_OBJ := $(BOOT_SRC:%.c=$(O)/%.o)
-BOOT_PKGS := ext2fs libseccomp
+BOOT_PKGS := ext2fs libarchive libseccomp
 
 all: $(O)/pvctl-bootloader
 $(O)/pvctl-bootloader: $(BOOT_OBJ) $(O)/libpvctl.a

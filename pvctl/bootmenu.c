@@ -193,7 +193,7 @@ int bootmenu_ask(const struct pvctl_config *config, bool always, char *entry, si
 	const struct pvctl_boot_opts opts = { .size = sizeof(opts), .list_only = 1 };
 	const char *boot = pvctl_config_get_str(config, "bootloader");
 	struct pvctl_error err = { 0 };
-	struct pvctl_boot_info info;
+	struct pvctl_boot_info info = { .size = sizeof(info) };
 	struct pvctl_boot *b;
 	int rc = EXIT_OK;
 
@@ -206,8 +206,9 @@ int bootmenu_ask(const struct pvctl_config *config, bool always, char *entry, si
 	}
 	if (pvctl_boot_open_config(config, &opts, &b, &err))
 		return fail("create", pvctl_config_get_str(config, "name"), &err);
-	pvctl_boot_get(b, &info);
-	if (pvctl_boot_entry_count(b) > 0 && info.config[0])
+	if (pvctl_boot_get(b, &info, &err))
+		rc = fail("create", pvctl_config_get_str(config, "name"), &err);
+	else if (pvctl_boot_entry_count(b) > 0 && info.config[0])
 		rc = show(b, &info, entry, size);
 	pvctl_boot_free(b);
 	return rc;

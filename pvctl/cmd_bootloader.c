@@ -10,7 +10,7 @@
 #include "pvctl/commands.h"
 #include "pvctl/json.h"
 
-enum { OPT_ENTRY, OPT_KERNEL, OPT_RAMDISK, OPT_OFFSET, OPT_DIR, OPT_ARGS, OPT_TIMEOUT, OPT_JSON };
+enum { OPT_ENTRY, OPT_KERNEL, OPT_RAMDISK, OPT_OFFSET, OPT_DIR, OPT_ARGS, OPT_TIMEOUT, OPT_JSON, OPT_FORMAT };
 static const struct option_def options[] = {
 	[OPT_ENTRY] = { 0, "entry", "N|TITLE", "this entry instead of the default: its number, id or title" },
 	[OPT_KERNEL] = { 0, "kernel", "PATH", "this file on the disk; no menu is looked for" },
@@ -20,6 +20,7 @@ static const struct option_def options[] = {
 	[OPT_ARGS] = { 0, "args", "TEXT", "append to the command line" },
 	[OPT_TIMEOUT] = { 0, "timeout", "SECONDS", "give up after this time; default 30" },
 	[OPT_JSON] = { 0, "json", NULL, "as JSON" },
+	[OPT_FORMAT] = { 0, "format", "FORMAT", "of the image: qcow, qcow2, vhd or qed; default raw" },
 	{ 0 }
 };
 
@@ -148,10 +149,11 @@ static int bootloader_run(const struct command *cmd, const struct parsed *in)
 {
 	struct pvctl_boot_opts opts = {
 		.size = sizeof(opts), .entry = in->value[OPT_ENTRY], .kernel = in->value[OPT_KERNEL], .ramdisk = in->value[OPT_RAMDISK],
+		.format = in->value[OPT_FORMAT],
 	};
 	const struct pvctl_boot_entry *e;
 	struct pvctl_error err = { 0 };
-	struct pvctl_boot_info info;
+	struct pvctl_boot_info info = { .size = sizeof(info) };
 	struct pvctl_boot *b;
 	size_t i;
 	int rc = EXIT_OK;
@@ -167,8 +169,9 @@ static int bootloader_run(const struct command *cmd, const struct parsed *in)
 	opts.list_only = !in->count[OPT_ENTRY] && !in->count[OPT_DIR];
 	if (pvctl_boot_open(in->argv[0], &opts, &b, &err))
 		return fail("bootloader", NULL, &err);
-	pvctl_boot_get(b, &info);
-	if (in->count[OPT_DIR])
+	if (pvctl_boot_get(b, &info, &err))
+		rc = fail("bootloader", NULL, &err);
+	if (!rc && in->count[OPT_DIR])
 		rc = write_files(b, &info, in->value[OPT_DIR], in->value[OPT_ARGS]);
 	if (!rc && in->count[OPT_JSON])
 		rc = print_json(b, &info);

@@ -23,7 +23,7 @@ static const struct option_def options[] = {
 /* True: it is gone, and what it wrote is kept yet. By name for a minute only: another may be meant. */
 static bool has_ended(struct pvctl *ctx, const char *arg, struct pvctl_ended *ret)
 {
-	struct pvctl_domain_info info;
+	struct pvctl_domain_info info = { .size = sizeof(info) };
 	struct timespec now;
 	uint32_t domid;
 
@@ -38,7 +38,7 @@ static bool has_ended(struct pvctl *ctx, const char *arg, struct pvctl_ended *re
 static int console_run(const struct command *cmd, const struct parsed *in)
 {
 	struct console_opts opts = { .escape = CONSOLE_ESCAPE, .replay = CONSOLE_REPLAY_ALL };
-	struct pvctl_ended ended;
+	struct pvctl_ended ended = { .size = sizeof(ended) };
 	struct pvctl *ctx;
 	uint32_t domid, number = 0;
 	int rc;

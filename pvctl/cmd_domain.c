@@ -53,7 +53,7 @@ static int unpause_run(const struct command *cmd, const struct parsed *in)
 static int call_destroy(struct pvctl *ctx, uint32_t domid, const char *arg, struct pvctl_error *err)
 {
 	struct pvctl_destroy_opts opts = { .size = sizeof(opts) };
-	struct pvctl_domain_info info;
+	struct pvctl_domain_info info = { .size = sizeof(info) };
 	int rc = pvctl_domain_get(ctx, domid, &info, err);
 
 	/* The number may be another domain's by the time the request arrives. */
@@ -108,7 +108,7 @@ static int domid_run(const struct command *cmd, const struct parsed *in)
 static int domname_run(const struct command *cmd, const struct parsed *in)
 {
 	struct pvctl_error err = { 0 };
-	struct pvctl_domain_info info;
+	struct pvctl_domain_info info = { .size = sizeof(info) };
 	struct pvctl *ctx;
 	uint32_t domid;
 	int rc;

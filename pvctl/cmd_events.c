@@ -81,7 +81,7 @@ static void put_json(struct json *j, const struct pvctl_event *ev)
 static int stream(struct pvctl_events *events, struct json *j, uint32_t count)
 {
 	struct pvctl_error err = { 0 };
-	struct pvctl_event ev;
+	struct pvctl_event ev = { .size = sizeof(ev) };
 	uint32_t seen = 0;
 
 	while (!interrupted()) {

@@ -161,6 +161,8 @@ static int info_run(const struct command *cmd, const struct parsed *in)
 	if (!ctx)
 		return EXIT_FAILED;
 	host = calloc(1, sizeof(*host));
+	if (host)
+		host->size = sizeof(*host);
 	if (host && !pvctl_host_get(ctx, host, &err))
 		rc = show_info(host, in);
 	else

@@ -43,7 +43,7 @@ static int start_run(const struct command *cmd, const struct parsed *in)
 		.qemu_path = in->value[OPT_QEMU],
 		.limits = in->value[OPT_LIMITS],
 	};
-	struct pvctl_node_info info;
+	struct pvctl_node_info info = { .size = sizeof(info) };
 	struct pvctl_error err = { 0 };
 
 	if (in->count[OPT_MEMORY] && parse_size(in->value[OPT_MEMORY], &opts.memory_bytes))
@@ -73,7 +73,7 @@ static const struct option_def stop_options[] = {
 /* Who has just shut down may not have been taken away yet: a few looks. */
 static uint32_t domains_of(const char *name)
 {
-	struct pvctl_node_info info = { .domains = 0 };
+	struct pvctl_node_info info = { .size = sizeof(info) };
 
 	for (unsigned int i = 0; i < 4; i++) {
 		if (i)
@@ -189,7 +189,7 @@ static int info_run(const struct command *cmd, const struct parsed *in)
 {
 	const char *name = chosen(in);
 	struct pvctl_error err = { 0 };
-	struct pvctl_node_info n;
+	struct pvctl_node_info n = { .size = sizeof(n) };
 	int rc = pvctl_node_get(name, &n, &err);
 
 	if (rc == -ENOENT) {

@@ -113,7 +113,7 @@ static int one_domain(struct pvctl *ctx, const struct command *cmd, const struct
 {
 	const char *arg = in->value[OPT_DOMAIN];
 	struct pvctl_error err = { 0 };
-	struct pvctl_domain_info info;
+	struct pvctl_domain_info info = { .size = sizeof(info) };
 	uint32_t domid;
 	int rc = domain_resolve(ctx, arg, &domid);
 

@@ -94,7 +94,7 @@ static bool time_left(uint64_t deadline, uint32_t *ret_ms)
 /* There is no call for "until it is gone": the shutdown may be followed by an action that takes a while. */
 static int wait_gone(struct pvctl *ctx, uint32_t domid, uint64_t unique_id, uint64_t deadline, struct pvctl_error *err)
 {
-	struct pvctl_domain_info info;
+	struct pvctl_domain_info info = { .size = sizeof(info) };
 	uint32_t ms;
 
 	for (;;) {
@@ -115,7 +115,7 @@ static int wait_gone(struct pvctl *ctx, uint32_t domid, uint64_t unique_id, uint
 static int wait_one(struct pvctl *ctx, uint32_t domid, bool gone, uint64_t deadline)
 {
 	struct pvctl_error err = { 0 };
-	struct pvctl_domain_info info;
+	struct pvctl_domain_info info = { .size = sizeof(info) };
 	int32_t reason = PVCTL_REASON_NONE;
 	uint32_t ms;
 	int rc = pvctl_domain_get(ctx, domid, &info, &err);

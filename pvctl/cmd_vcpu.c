@@ -105,7 +105,7 @@ static int each_domain(struct pvctl *ctx, const struct parsed *in, void *data,
 	int rc = 0;
 
 	for (int i = 0; !rc && i < in->argc; i++) {
-		struct pvctl_domain_info info;
+		struct pvctl_domain_info info = { .size = sizeof(info) };
 		uint32_t domid;
 
 		rc = domain_resolve(ctx, in->argv[i], &domid);
@@ -135,7 +135,7 @@ static int put_vcpus(struct pvctl *ctx, void *data, const struct pvctl_domain_in
 static int vcpu_list_run(const struct command *cmd, const struct parsed *in)
 {
 	struct vcpu_output out = { 0 };
-	struct pvctl_host_info host;
+	struct pvctl_host_info host = { .size = sizeof(host) };
 	struct pvctl *ctx = node_open();
 	int rc;
 
@@ -230,7 +230,7 @@ static int put_uptime(struct pvctl *ctx, void *data, const struct pvctl_domain_i
 static int uptime_run(const struct command *cmd, const struct parsed *in)
 {
 	struct uptime_output out = { .brief = in->count[UP_SHORT] };
-	struct pvctl_node_info node;
+	struct pvctl_node_info node = { .size = sizeof(node) };
 	struct pvctl *ctx = node_open();
 	int rc;
 

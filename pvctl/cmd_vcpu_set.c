@@ -33,8 +33,8 @@ static const struct option_def set_options[] = {
 static int set_vcpus(struct pvctl *ctx, const struct parsed *in, uint32_t count)
 {
 	struct pvctl_error err = { 0 };
-	struct pvctl_domain_info info;
-	struct pvctl_host_info host;
+	struct pvctl_domain_info info = { .size = sizeof(info) };
+	struct pvctl_host_info host = { .size = sizeof(host) };
 	int rc = domain_info(ctx, in->argv[0], &info);
 
 	if (rc)
@@ -105,7 +105,7 @@ static int parse_pin(const struct parsed *in, struct pin *ret)
 static int pin_vcpus(struct pvctl *ctx, const char *arg, const struct pin *pin)
 {
 	struct pvctl_error err = { 0 };
-	struct pvctl_domain_info info;
+	struct pvctl_domain_info info = { .size = sizeof(info) };
 	uint32_t v, end;
 	int rc = domain_info(ctx, arg, &info);
 

@@ -170,7 +170,7 @@ static void expect(struct session *s)
 
 static void take_events(struct session *s)
 {
-	struct pvctl_event ev;
+	struct pvctl_event ev = { .size = sizeof(ev) };
 
 	int rc = 0;
 
@@ -302,7 +302,7 @@ static int say_end(const struct session *s, enum end end)
 
 static bool node_lost(struct session *s)
 {
-	struct pvctl_domain_info info;
+	struct pvctl_domain_info info = { .size = sizeof(info) };
 	int rc;
 
 	if (s->node_down || s->was_shut_down)
@@ -385,7 +385,7 @@ int console_show_ended(struct pvctl *ctx, const struct pvctl_ended *ended, const
 int console_session(struct pvctl *ctx, uint32_t domid, const struct console_opts *opts)
 {
 	struct session *s = calloc(1, sizeof(*s));
-	struct pvctl_domain_info info;
+	struct pvctl_domain_info info = { .size = sizeof(info) };
 	int code = EXIT_FAILED;
 
 	if (!s) {

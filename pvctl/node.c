@@ -141,7 +141,7 @@ int domain_resolve(struct pvctl *ctx, const char *arg, uint32_t *ret_domid)
 const char *domain_label(struct pvctl *ctx, uint32_t domid)
 {
 	static char label[160];
-	struct pvctl_domain_info info;
+	struct pvctl_domain_info info = { .size = sizeof(info) };
 
 	if (!pvctl_domain_get(ctx, domid, &info, NULL) && info.name[0])
 		snprintf(label, sizeof(label), "%s (%u)", info.name, domid);

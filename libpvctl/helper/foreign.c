@@ -15,7 +15,7 @@ static const struct mark marks[] = {
 	{ 0x8000, 4, "JFS1", "jfs", true },
 	{ 3, 8, "NTFS    ", "ntfs", true },
 	{ 0x400, 4, "\xe2\xe1\xf5\xe0", "erofs", false },
-	{ 512, 8, "LABELONE", "an LVM physical volume", true },
+	{ 512, 8, "LABELONE", "another LVM physical volume", true },
 	{ 0, 6, "LUKS\xba\xbe", "a LUKS container", false },
 	{ 4096, 4, "\xfc\x4e\x2b\xa9", "a part of a RAID array", true },
 	{ 4086, 10, "SWAPSPACE2", "swap", false },

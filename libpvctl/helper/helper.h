@@ -3,12 +3,13 @@
 #ifndef HELPER_HELPER_H
 #define HELPER_HELPER_H
 
+#include "bootloader/lvm.h"
 #include "bootloader/menu.h"
 #include "bootloader/partitions.h"
 #include "bootloader/proto.h"
 #include <sys/types.h>
 
-#define MAX_FS 16u
+#define MAX_FS 32u
 #define MAX_LINKS 8 /* symbolic links in a row */
 
 /*
@@ -20,8 +21,11 @@ void sandbox_enter(uid_t uid, gid_t gid);
 /* Says why to the library, and ends the program. */
 void give_up(int code, const char *fmt, ...) __attribute__((noreturn, format(printf, 2, 3)));
 
-int disk_open(void);
+int disk_open(bool nbd);
+uint64_t disk_bytes(void);
 int disk_read(uint64_t offset, void *buf, size_t len); /* all of it, or a negative errno */
+/* A volume of LVM's, which stays where it is: from here on disk_read reads it from what is returned on. 0: too many. */
+uint64_t disk_map(const struct lvm_volume *v);
 
 /* A file system on [offset, offset + bytes) of the disk. */
 struct fs;
@@ -41,11 +45,12 @@ struct fs {
 /* -ENOENT: another kind of file system. */
 int ext_open(uint64_t offset, uint64_t bytes, struct fs *ret);
 int fat_open(uint64_t offset, uint64_t bytes, struct fs *ret);
+int iso_open(uint64_t offset, uint64_t bytes, struct fs *ret);
 
 /* What a mark at its place says of [offset, offset + bytes), or NULL; *ret_grub: GRUB reads it. */
 const char *foreign_name(uint64_t offset, uint64_t bytes, bool *ret_grub);
 
-struct volume { struct fs fs; struct partition part; };
+struct volume { struct fs fs; struct partition part; const struct lvm_volume *lv; };
 extern struct volume volumes[MAX_FS];
 extern unsigned int n_volumes;
 /* offset 0: by the partition table; else the one there. Gives up when there is none. */

@@ -15,6 +15,7 @@
 
 struct ask {
 	bool list;                   /* no files */
+	bool nbd;                    /* the disk is served */
 	const char *entry;
 	const char *kernel, *ramdisk; /* instead of an entry's; with a kernel, no menu is looked for */
 	uint64_t offset;             /* of the one file system, in bytes */
@@ -71,7 +72,7 @@ enum config_kind { GRUB2, SYSLINUX, LEGACY };
 static const struct config { const char *dir, *name; enum config_kind kind; } configs[] = {
 	{ "/boot/grub", "grub.cfg", GRUB2 }, { "/grub", "grub.cfg", GRUB2 },
 	{ "/boot/grub2", "grub.cfg", GRUB2 }, { "/grub2", "grub.cfg", GRUB2 },
-	{ "/boot/isolinux", "isolinux.cfg", SYSLINUX }, { "/boot/extlinux", "extlinux.conf", SYSLINUX },
+	{ "/boot/isolinux", "isolinux.cfg", SYSLINUX }, { "/isolinux", "isolinux.cfg", SYSLINUX }, { "/boot/extlinux", "extlinux.conf", SYSLINUX },
 	{ "/boot", "extlinux.conf", SYSLINUX }, { "/extlinux", "extlinux.conf", SYSLINUX },
 	{ "", "extlinux.conf", SYSLINUX }, { "/boot/syslinux", "syslinux.cfg", SYSLINUX },
 	{ "/syslinux", "syslinux.cfg", SYSLINUX }, { "", "syslinux.cfg", SYSLINUX },
@@ -146,7 +147,7 @@ static bool try_bls(struct volume *v, struct boot_menu *m)
 static struct volume *find_menu(struct boot_menu *m)
 {
 	unsigned int i, c;
-	char more[320];
+	char more[600];
 	int rc = 0;
 
 	for (c = 0; c < sizeof(configs) / sizeof(configs[0]); c++)
@@ -284,6 +285,10 @@ static bool read_ask(int argc, char **argv, struct ask *a)
 			a->list = true;
 			continue;
 		}
+		if (strcmp(argv[i], "--nbd") == 0) {
+			a->nbd = true;
+			continue;
+		}
 		if (!value)
 			return false;
 		i++;
@@ -310,7 +315,7 @@ int main(int argc, char **argv)
 	if (!read_ask(argc, argv, &ask))
 		return 2;
 	sandbox_enter(ask.uid, ask.gid);
-	if (disk_open())
+	if (disk_open(ask.nbd))
 		give_up(-EINVAL, "the disk is empty");
 	volumes_find(ask.offset);
 	if (ask.kernel) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The disk, and the file systems on it. */
+/* The file systems on the disk. */
 #include "helper.h"
 #include <errno.h>
 #include <stdio.h>
@@ -10,90 +10,81 @@
 
 struct volume volumes[MAX_FS];
 unsigned int n_volumes;
-static uint64_t disk_size;
-static char foreign[200];    /* what was seen and is not read here */
+static char foreign[400];    /* what was seen and is not read here */
 static bool foreign_by_grub;
-
-int disk_open(void)
-{
-	off_t end = lseek(HELPER_DISK_FD, 0, SEEK_END);
-
-	if (end <= 0)
-		return -EINVAL;
-	disk_size = (uint64_t)end;
-	return 0;
-}
-
-int disk_read(uint64_t offset, void *buf, size_t len)
-{
-	uint8_t *p = buf;
-
-	if (offset > disk_size || len > disk_size - offset)
-		return -EIO;
-	while (len) {
-		ssize_t n = pread(HELPER_DISK_FD, p, len, (off_t)offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -EIO;
-		p += n;
-		offset += (uint64_t)n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-int write_at(int fd, const void *p, size_t len, uint64_t at)
-{
-	const uint8_t *from = p;
-
-	while (len) {
-		ssize_t n = pwrite(fd, from, len, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 && errno == EFBIG ? -E2BIG : -ENOSPC;
-		from += n;
-		at += (uint64_t)n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
 
 static int source_read(void *data, uint64_t offset, void *buf, size_t len)
 {
 	return disk_read(offset, buf, len);
 }
 
-static void note_foreign(const struct partition *p)
+static void note(const struct partition *p, const struct lvm_volume *lv, const char *name, bool grub)
 {
 	size_t used = strlen(foreign);
-	bool grub = false;
-	const char *name = foreign_name(p->offset, p->bytes, &grub);
+	char *at = foreign + used;
 
-	if (!name || used > sizeof(foreign) - 60)
+	if (used > sizeof(foreign) - 160)
 		return;
 	foreign_by_grub = foreign_by_grub || grub;
-	if (p->number)
-		snprintf(foreign + used, sizeof(foreign) - used, "%spartition %u is %s", used ? ", " : "", p->number, name);
+	if (lv)
+		snprintf(at, sizeof(foreign) - used, "%sLVM's %.80s is %.60s", used ? ", " : "", lv->name, name);
+	else if (p->number)
+		snprintf(at, sizeof(foreign) - used, "%spartition %u is %.60s", used ? ", " : "", p->number, name);
 	else
-		snprintf(foreign + used, sizeof(foreign) - used, "it is %s", name);
+		snprintf(at, sizeof(foreign) - used, "%sit is %.60s", used ? ", " : "", name);
+}
+
+static bool try_fs(const struct partition *p, const struct lvm_volume *lv)
+{
+	struct volume *v = &volumes[n_volumes];
+	const char *name;
+	bool grub = false;
+
+	if (n_volumes >= MAX_FS)
+		return false;
+	memset(v, 0, sizeof(*v));
+	v->part = *p;
+	v->lv = lv;
+	if (ext_open(p->offset, p->bytes, &v->fs) == 0 || fat_open(p->offset, p->bytes, &v->fs) == 0 ||
+	    iso_open(p->offset, p->bytes, &v->fs) == 0) {
+		n_volumes++;
+		return true;
+	}
+	name = foreign_name(p->offset, p->bytes, &grub);
+	if (name)
+		note(p, lv, name, grub);
+	return name != NULL;
+}
+
+/* One physical volume: what it has is the rest of a boot disk. */
+static int try_lvm(const struct partition *p)
+{
+	static struct lvm_volume lvs[LVM_MAX_VOLUMES];
+	static bool taken;
+	const struct part_source src = { source_read, NULL, disk_bytes() };
+	unsigned int n, i;
+	int rc = taken ? -ENOENT : lvm_read(&src, p->offset, p->bytes, lvs, &n);
+
+	taken = taken || !rc;
+	for (i = 0; !rc && i < n; i++) {
+		struct partition inside = { p->number, 0, lvs[i].bytes, p->active };
+
+		if (lvs[i].refused)
+			note(p, &lvs[i], lvs[i].refused, true);
+		else if ((inside.offset = disk_map(&lvs[i])))
+			(void)try_fs(&inside, &lvs[i]);
+	}
+	return rc;
 }
 
 static void try_volume(const struct partition *p)
 {
-	struct volume *v = &volumes[n_volumes];
+	int rc = try_lvm(p);
 
-	if (n_volumes >= MAX_FS)
-		return;
-	memset(v, 0, sizeof(*v));
-	v->part = *p;
-	if (ext_open(p->offset, p->bytes, &v->fs) == 0 || fat_open(p->offset, p->bytes, &v->fs) == 0)
-		n_volumes++;
-	else
-		note_foreign(p);
+	if (rc == -ENOENT)
+		(void)try_fs(p, NULL);
+	else if (rc)
+		note(p, NULL, rc == -E2BIG ? "LVM, beyond the limits" : "LVM, and damaged", true);
 }
 
 const char *volumes_foreign(char *buf, size_t size)
@@ -107,20 +98,34 @@ const char *volumes_foreign(char *buf, size_t size)
 
 static void none_found(int table, unsigned int n)
 {
-	char more[320];
+	char more[600];
 
-	give_up(-ENOENT, "no file system that can be read (ext2, ext3, ext4 or FAT); partition table: %s, %u partitions%s",
+	give_up(-ENOENT, "no file system that can be read (ext2, ext3, ext4, FAT or iso9660); partition table: %s, %u partitions%s",
 	        partitions_name(table), n, volumes_foreign(more, sizeof(more)));
+}
+
+/* A CD's image may have a partition table for other uses; its own file system begins where the table is. */
+static void try_hybrid(const struct partition *whole)
+{
+	struct volume *v = &volumes[n_volumes];
+
+	for (unsigned int i = 0; i < n_volumes; i++)
+		if (volumes[i].part.offset == 0)
+			return;
+	if (n_volumes < MAX_FS && iso_open(0, whole->bytes, &v->fs) == 0) {
+		v->part = *whole;
+		n_volumes++;
+	}
 }
 
 static void find_at(uint64_t offset)
 {
 	struct partition p = { 0, offset, 0, false };
 
-	if (offset >= disk_size)
+	if (offset >= disk_bytes())
 		give_up(-EINVAL, "--offset=%llu: the disk has %llu bytes", (unsigned long long)offset,
-		        (unsigned long long)disk_size);
-	p.bytes = disk_size - offset;
+		        (unsigned long long)disk_bytes());
+	p.bytes = disk_bytes() - offset;
 	try_volume(&p);
 	if (n_volumes == 0)
 		none_found(PART_NONE, 0);
@@ -128,9 +133,9 @@ static void find_at(uint64_t offset)
 
 void volumes_find(uint64_t offset)
 {
-	struct part_source src = { source_read, NULL, disk_size };
+	struct part_source src = { source_read, NULL, disk_bytes() };
 	static struct partition part[PARTITIONS_MAX];
-	const struct partition whole = { 0, 0, disk_size, false };
+	const struct partition whole = { 0, 0, disk_bytes(), false };
 	unsigned int n = 0, i;
 	uint8_t magic[4];
 	int table;
@@ -138,7 +143,8 @@ void volumes_find(uint64_t offset)
 	if (disk_read(0, magic, sizeof(magic)))
 		give_up(-EIO, "the disk cannot be read");
 	if (memcmp(magic, "QFI\xfb", 4) == 0)
-		give_up(-EINVAL, "this is a qcow2 image; a raw disk is needed");
+		give_up(-EINVAL, "this is a qcow2 image: its format must be told (format=qcow2; --format qcow2), as a guest could write "
+			"another image's mark into a raw disk");
 	if (offset)
 		return find_at(offset);
 	table = partitions_read(&src, part, &n);
@@ -152,6 +158,8 @@ void volumes_find(uint64_t offset)
 			try_volume(&part[i]);
 	if (n_volumes == 0)
 		try_volume(&whole);
+	else
+		try_hybrid(&whole);
 	if (n_volumes == 0)
 		none_found(table, n);
 }
@@ -164,6 +172,8 @@ static bool is_root(struct volume *v, const char *root)
 		return strcasecmp(root + 5, v->fs.uuid) == 0;
 	if (strncmp(root, "LABEL=", 6) == 0)
 		return strcmp(root + 6, v->fs.label) == 0;
+	if (v->lv && (strcmp(root, v->lv->grub) == 0 || strcmp(root, v->lv->grub_id) == 0))
+		return true;
 	if (strncmp(root, "FILE=", 5) == 0)
 		return v->fs.ops->kind(&v->fs, root + 5) == 1;
 	/* hd0,gpt1, hd0,1; GRUB legacy's numbers are one less, and tried after the config's own volume */

@@ -8,8 +8,14 @@
  * -ECANCELED -ENOSYS. Details go to *err where err is not NULL; on failure no
  * other output is touched.
  *
- * Structs with a `size` member first: set it to sizeof; zero the rest for the
- * defaults; NULL where an opts pointer is taken means all defaults.
+ * Structs start with a `size` member, so that they can grow, always at their end.
+ * Options: set it to sizeof and zero the rest for the defaults; NULL where an
+ * opts pointer is taken means all defaults. Results that the caller owns: set
+ * it to sizeof (-EINVAL otherwise); the library fills what both sides know,
+ * zeroes the rest and leaves size as it is. Borrowed results: the library sets
+ * it to what it has filled; a member beyond that is not there. Do not put such
+ * structs into arrays or other structs that another version must understand.
+ * struct pvctl_error alone is fixed for ever: it is where a wrong size is told.
  *
  * Threads: a context is used by one thread at a time; contexts are independent.
  * Fork: in the child only pvctl_close is allowed on an inherited context. All
@@ -69,6 +75,7 @@ struct pvctl_node_start_opts {
 	const char *limits;      /* NULL: as is; of logs and core dumps, "cores=8g,console-days=7": see pvctld(8) */
 };
 struct pvctl_node_info {
+	size_t size;
 	char name[64];
 	uint32_t running;        /* 0: only left-over state */
 	uint32_t pid, qemu_pid;
@@ -144,6 +151,7 @@ enum pvctl_run_state { PVCTL_STATE_RUNNING = 0, PVCTL_STATE_BLOCKED = 1, PVCTL_S
 enum pvctl_reason { PVCTL_REASON_NONE = -1, PVCTL_REASON_POWEROFF = 0, PVCTL_REASON_REBOOT = 1,
 	PVCTL_REASON_SUSPEND = 2, PVCTL_REASON_CRASH = 3, PVCTL_REASON_WATCHDOG = 4, PVCTL_REASON_SOFT_RESET = 5 };
 struct pvctl_domain_info {
+	size_t size;
 	uint32_t domid;
 	uint64_t unique_id;      /* never given twice by a node */
 	char name[128];          /* "" when it has none */
@@ -182,6 +190,7 @@ PVCTL_API const struct pvctl_domain_info *pvctl_domain_list_at(const struct pvct
 PVCTL_API void pvctl_domain_list_free(struct pvctl_domain_list *);
 
 struct pvctl_vcpu_info {
+	size_t size;
 	uint32_t domid, vcpu;
 	uint32_t online, blocked, running;
 	uint32_t cpu;            /* where it runs, or ran last */
@@ -223,6 +232,7 @@ PVCTL_API int pvctl_domain_sysrq(struct pvctl *, uint32_t domid, char letter, st
 
 /* ---- disks ---- */
 struct pvctl_disk_info {
+	size_t size;
 	uint32_t domid, vdev;    /* vdev: the number that the guest knows it by */
 	uint32_t state;          /* of the handshake with the guest, as xen/io/xenbus.h has it; 4: connected */
 	uint32_t readonly, cdrom;
@@ -256,6 +266,7 @@ PVCTL_API void pvctl_disk_list_free(struct pvctl_disk_list *);
 
 /* ---- channels: named streams of bytes; made with their domain, by the key channel of pvctl.cfg(5) ---- */
 struct pvctl_channel_info {
+	size_t size;
 	uint32_t domid, devid;   /* devid: 1 is device/console/1 to the guest, hvc1 to Linux */
 	uint32_t state;          /* as in pvctl_disk_info */
 	int32_t event_channel, ring_ref; /* -1: not connected */
@@ -271,6 +282,7 @@ PVCTL_API void pvctl_channel_list_free(struct pvctl_channel_list *);
 
 /* ---- network interfaces ---- */
 struct pvctl_vif_info {
+	size_t size;
 	uint32_t domid, devid;
 	uint32_t state;          /* as in pvctl_disk_info */
 	uint32_t queues;         /* 0: not connected */
@@ -306,6 +318,7 @@ PVCTL_API void pvctl_vif_list_free(struct pvctl_vif_list *);
  * The console of a domain that died lately can be attached by its domid, too.
  */
 struct pvctl_ended {
+	size_t size;
 	uint32_t domid;
 	int32_t reason;          /* enum pvctl_reason; NONE: it was destroyed */
 	uint64_t ended_unix_ns;
@@ -321,9 +334,10 @@ enum pvctl_event_type { PVCTL_EVENT_CREATED = 1, PVCTL_EVENT_SHUTDOWN = 2, PVCTL
 	PVCTL_EVENT_KEPT = 64, /* it ended too often: it stays, shut down, and is not restarted */
 	PVCTL_EVENT_NODE_SLOW = 128, PVCTL_EVENT_NODE_BACK = 256 }; /* the hypervisor does not answer; it does again */
 struct pvctl_event {
+	size_t size;
 	uint32_t type, domid;
 	int32_t reason;          /* enum pvctl_reason, of SHUTDOWN */
-	uint32_t pad;
+	uint32_t pad;            /* 0 */
 	uint64_t time_unix_ns;
 	char name[128];
 };
@@ -334,6 +348,7 @@ PVCTL_API void pvctl_events_close(struct pvctl_events *);
 
 /* ---- the host and the hypervisor ---- */
 struct pvctl_host_info {
+	size_t size;
 	char hv_version[64], hv_extra[64], hv_caps[256], hv_compiler[128], hv_date[64], hv_changeset[64], hv_commandline[256];
 	uint32_t hv_major, hv_minor, page_size;
 	uint64_t virt_start;
@@ -371,9 +386,11 @@ struct pvctl_boot_opts {
 	const char *kernel, *ramdisk; /* paths on the disk: instead of an entry's. With a kernel, no menu is looked for */
 	uint64_t offset_bytes;   /* of the one file system that is looked at; 0: as the partition table says */
 	const char *user;        /* whom the helper becomes when the caller is root; NULL: nobody */
+	const char *format;      /* "raw", "qcow", "qcow2", "vhd", "qed": never guessed; NULL: raw. Others need qemu-utils */
 };
-struct pvctl_boot_entry { const char *title, *id, *kernel, *ramdisk, *cmdline; }; /* borrowed; id and ramdisk may be NULL */
+struct pvctl_boot_entry { size_t size; const char *title, *id, *kernel, *ramdisk, *cmdline; }; /* borrowed; id and ramdisk may be NULL */
 struct pvctl_boot_info {
+	size_t size;
 	uint32_t default_entry;
 	int32_t chosen;          /* -1: list_only */
 	uint32_t partition;      /* of the menu; 0: the whole disk */
@@ -384,7 +401,7 @@ struct pvctl_boot_info {
 PVCTL_API int pvctl_boot_open(const char *disk, const struct pvctl_boot_opts *opts, struct pvctl_boot **ret, struct pvctl_error *err) PVCTL_CHECK;
 /* The first disk of a configuration that has bootloader=, and what its bootloader_args say; opts: entry, timeout_ms and list_only count. */
 PVCTL_API int pvctl_boot_open_config(const struct pvctl_config *, const struct pvctl_boot_opts *opts, struct pvctl_boot **ret, struct pvctl_error *err) PVCTL_CHECK;
-PVCTL_API void pvctl_boot_get(const struct pvctl_boot *, struct pvctl_boot_info *ret);
+PVCTL_API int pvctl_boot_get(const struct pvctl_boot *, struct pvctl_boot_info *ret, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API size_t pvctl_boot_entry_count(const struct pvctl_boot *);
 PVCTL_API const struct pvctl_boot_entry *pvctl_boot_entry_at(const struct pvctl_boot *, size_t i); /* NULL past the end */
 PVCTL_API void pvctl_boot_free(struct pvctl_boot *);

@@ -203,6 +203,7 @@ unsigned int device_list(struct daemon *d, const struct device_class *k, uint32_
 		if (!row)
 			continue;
 		memset(row, 0, k->row_size);
+		memcpy(row, &k->row_size, sizeof(k->row_size));
 		k->row(x, row);
 	}
 	return n;

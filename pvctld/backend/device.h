@@ -16,7 +16,7 @@ struct device_class {
 	int (*devid)(const char *spec, uint32_t *ret, struct pvctl_error *err);
 	/* A new device with all that it needs of the host, not in the store yet. Or pending: device_ready() follows. */
 	int (*create)(struct dom *dom, const char *spec, struct xenbus_dev **ret, struct pvctl_error *err);
-	/* row is zeroed, of row_size. */
+	/* row is zeroed, of row_size; the size that it starts with is set. */
 	void (*row)(const struct xenbus_dev *x, void *row);
 	/* Before the devices are freed: waits for all requests. May be NULL. */
 	void (*quiesce)(struct daemon *d);

@@ -121,7 +121,7 @@ static void ended(struct ctl_conn *c)
 	const struct proto_domid *b = BODY(c, struct proto_domid);
 	const char *name = (const char *)c->body + sizeof(*b);
 	const struct console *con;
-	struct pvctl_ended e = { 0 };
+	struct pvctl_ended e = { .size = sizeof(e) };
 
 	if (!b)
 		return;
@@ -170,6 +170,7 @@ static void node_info(struct ctl_conn *c)
 	struct pvctl_node_info i;
 
 	memset(&i, 0, sizeof(i)); /* what lies between its members is sent, too */
+	i.size = sizeof(i);
 	i.running = 1;
 	i.pid = (uint32_t)getpid();
 	i.spawner_pid = d->opt.spawned ? (uint32_t)getppid() : 0;

@@ -64,7 +64,7 @@ int events_subscribe(struct daemon *d, uint32_t mask, int *ret_fd)
 
 void events_emit(struct daemon *d, uint32_t type, uint32_t domid, int32_t reason, const char *name)
 {
-	struct pvctl_event ev = { .type = type, .domid = domid, .reason = reason, .time_unix_ns = now_unix_ns() };
+	struct pvctl_event ev = { .size = sizeof(ev), .type = type, .domid = domid, .reason = reason, .time_unix_ns = now_unix_ns() };
 
 	snprintf(ev.name, sizeof(ev.name), "%s", name ? name : "");
 	list_for_safe(p, &d->subscribers) {

@@ -28,7 +28,7 @@ static int build(const char *node, const struct pvctl_config *config, struct pvc
 /* A hypervisor that is silent for a while does not cost a domain its restart. */
 static int build_patiently(const char *node, const struct pvctl_config *config, struct pvctl_error *err)
 {
-	struct pvctl_node_info i;
+	struct pvctl_node_info i = { .size = sizeof(i) };
 	int rc = build(node, config, err);
 
 	for (unsigned int tries = 1; rc == -ETIMEDOUT && tries < TRIES; tries++) {

@@ -17,7 +17,7 @@ rc=$?
 sed 's/^/# /' "$tmp/log"
 result $rc "what the models restate by hand is as it was (else: correct them, then tests/verify/sources --record)"
 if command -v patch >/dev/null; then
-	for patch in tests/verify/mutants/*.patch; do
+	for patch in tests/verify/mutants/*.patch tests/soak/unfixed/*.patch; do
 		patch -s -p1 --dry-run <"$patch" >"$tmp/log" 2>&1
 		rc=$?
 		[ $rc -eq 0 ] || sed 's/^/# /' "$tmp/log"

@@ -75,22 +75,24 @@ enum kind { ANY_ACCESS, MARKED, MARKED_LONG };
 
 static void delay_at(uint64_t site, enum kind kind)
 {
-	unsigned int percent = scale, pick;
+	unsigned int percent = scale, any, pick;
 	uint64_t r;
 
 	if (!percent)
 		return;
 	r = next_random();
-	pick = (unsigned int)(r >> 32) % 65536 * 100 / percent;
+	any = (unsigned int)(r >> 32) % 65536;
+	pick = any * 100 / percent;
 	r = mix(r);
-	if (kind == MARKED_LONG && pick < 512)
+	/* Whatever the scale: few places, and the other side comes by as rarely in any case. */
+	if (kind == MARKED_LONG && any < 512)
 		spin_random(r, LONG_POINT_US);
 	else if (pick < 2)
 		spin_random(r, 1000);
 	else if (pick < 64)
 		spin_random(r, 50);
-	else if (pick < 32768 && hot(site, kind ? 8 : 32))
-		spin_random(r, 200);
+	else if (pick < 32768 && hot(site, kind ? 4 : 32))
+		spin_random(r, kind ? 500 : 200);
 	else if (pick & 1)
 		spin(r % 256);
 }

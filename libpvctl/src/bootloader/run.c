@@ -2,6 +2,7 @@
 /* Only async-signal-safe calls after fork: the caller may have threads. */
 #include "bootloader/run.h"
 #include "bootloader/proto.h"
+#include "bootloader/serve.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/paths.h"
@@ -36,9 +37,9 @@ static int open_disk(const char *path, int *ret_fd, struct pvctl_error *err)
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_os(err, errno, "disk %s", path);
+		return err_set(err, err_fold(errno), PVCTL_ORIGIN_OS, "%s", strerror(errno));
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
-		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "disk %s: neither a file nor a block device", path);
+		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "neither a file nor a block device");
 	*ret_fd = TAKE_FD(fd);
 	return 0;
 }
@@ -105,6 +106,8 @@ static int make_args(const struct boot_ask *ask, struct helper_args *a, struct p
 
 	memset(a, 0, sizeof(*a));
 	a->argv[n++] = "pvctl-bootloader";
+	if (ask->driver)
+		a->argv[n++] = "--nbd";
 	if (ask->list)
 		a->argv[n++] = "--list";
 	if (ask->user) {
@@ -330,24 +333,30 @@ static int check_entries(const struct boot_result *r, struct pvctl_error *err)
 	return 0;
 }
 
+/* What the helper reads. */
+static int open_source(const struct boot_ask *ask, int64_t deadline, struct boot_server *ret, struct pvctl_error *err)
+{
+	return ask->driver ? boot_server_start(ask->disk, ask->driver, deadline, ret, err) : open_disk(ask->disk, &ret->sock, err);
+}
+
 int boot_run(const struct boot_ask *ask, struct boot_result *ret, struct pvctl_error *err)
 {
 	struct child c = { -1, -1, -1 };
-	CLEANUP_CLOSE int fd = -1;
+	struct boot_server disk = { -1, -1, -1 };
 	int64_t deadline = now_ms() + (ask->timeout_ms ? ask->timeout_ms : HELPER_TIMEOUT_MS);
 	int rc, status;
 
 	memset(ret, 0, sizeof(*ret));
 	ret->chosen = ret->wait_s = ret->kernel_fd = ret->ramdisk_fd = -1;
-	rc = open_disk(ask->disk, &fd, err);
+	rc = open_source(ask, deadline, &disk, err);
 	if (rc)
-		return rc;
+		return err_wrap(err, rc, "disk %s", ask->disk);
 	ret->kernel_fd = memfd_create("guest-kernel", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	ret->ramdisk_fd = memfd_create("guest-ramdisk", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (ret->kernel_fd < 0 || ret->ramdisk_fd < 0)
 		rc = err_os(err, errno, "memory file");
 	if (!rc)
-		rc = start(fd, ask, ret, &c, err);
+		rc = start(disk.sock, ask, ret, &c, err);
 	if (!rc) {
 		rc = listen_to(c.sock, deadline, ret, err);
 		/* The end of the socket comes before the end of the process. */
@@ -357,6 +366,7 @@ int boot_run(const struct boot_ask *ask, struct boot_result *ret, struct pvctl_e
 		if (rc == 1)
 			rc = died(status, err);
 	}
+	boot_server_stop(&disk);
 	if (!rc)
 		rc = check_entries(ret, err);
 	if (!rc && !ask->list)

@@ -22,6 +22,7 @@ struct boot_result {
 };
 struct boot_ask {
 	const char *disk;
+	const char *driver;           /* QEMU's name of its format, with an absolute path of an image that was judged; NULL: raw */
 	const char *entry;            /* NULL: the default */
 	const char *kernel, *ramdisk; /* on the disk, instead of an entry's; NULL: none */
 	const char *user;             /* whom the helper becomes when the caller is root; NULL: nobody */

@@ -2,6 +2,7 @@
 #include "build/layout.h"
 #include "ctx/ctx.h"
 #include "util/err.h"
+#include "util/grow.h"
 #include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
@@ -54,6 +55,7 @@ void domain_info_fill(const struct xen_domctl_getdomaininfo *d, const struct pro
                       struct pvctl_domain_info *ret)
 {
 	memset(ret, 0, sizeof(*ret));
+	ret->size = sizeof(*ret);
 	ret->domid = d->domain;
 	memcpy(ret->uuid, d->handle, sizeof(ret->uuid));
 	ret->reason = domain_reason(d);
@@ -80,15 +82,19 @@ void domain_info_fill(const struct xen_domctl_getdomaininfo *d, const struct pro
 int pvctl_domain_get(struct pvctl *ctx, uint32_t domid, struct pvctl_domain_info *ret, struct pvctl_error *err)
 {
 	struct xen_domctl_getdomaininfo d;
+	struct pvctl_domain_info info;
 	struct rows rows;
 	int rc;
 
-	rc = hv_domain_info(ctx->t, domid, &d, err);
+	rc = grow_check(ret, err);
+	if (!rc)
+		rc = hv_domain_info(ctx->t, domid, &d, err);
 	if (!rc)
 		rc = rows_get(ctx, &rows, err);
 	if (rc)
 		return rc;
-	domain_info_fill(&d, rows_by_id(&rows, domid), ret);
+	domain_info_fill(&d, rows_by_id(&rows, domid), &info);
+	grow_out(ret, &info, sizeof(info));
 	rows_free(&rows);
 	return 0;
 }

@@ -80,7 +80,7 @@ static int check_target(const struct disk_spec *s, struct pvctl_error *err)
 		             "(an image of another format needs that said: format=qcow2)",
 		             s->target, (long long)size, SECTOR);
 	close(fd);
-	return rc || s->format == DISK_RAW ? rc : disk_image_check(s, err);
+	return rc || s->format == DISK_RAW ? rc : disk_image_check(s->target, s->format, err);
 }
 
 static int check_script(const struct disk_spec *s, struct pvctl_error *err)

@@ -49,22 +49,9 @@ struct command {
 };
 #define IMAGE_FD 5
 
-/* By its path, as the jail looks for none. */
-static bool find_qemu_img(char *ret, size_t size)
-{
-	const char *path = getenv("PATH"), *end;
-
-	for (path = path && *path ? path : "/usr/bin:/bin"; *path; path = *end ? end + 1 : end) {
-		end = path + strcspn(path, ":");
-		if (path[0] == '/' && snprintf(ret, size, "%.*s/qemu-img", (int)(end - path), path) < (int)size && !access(ret, X_OK))
-			return true;
-	}
-	return false;
-}
-
 static int prepare(struct command *c, const char *path, const char *driver, struct pvctl_error *err)
 {
-	if (!find_qemu_img(c->program, sizeof(c->program)))
+	if (paths_find_program("qemu-img", c->program, sizeof(c->program)))
 		return err_set(err, -ENOENT, PVCTL_ORIGIN_LIB, "qemu-img is not installed (Debian: apt install qemu-utils), which "
 		               "disks of format %s need", driver);
 	if (paths_find_tool("pvctl-jail", c->jail, sizeof(c->jail)))
@@ -242,29 +229,31 @@ int disk_image_judge(const char *path, const char *json, char *ret_base, char *r
 	return rc;
 }
 
-int disk_image_check(const struct disk_spec *s, struct pvctl_error *err)
+int disk_image_check(const char *image, enum disk_format format, struct pvctl_error *err)
 {
-	char path[DISK_TARGET_MAX + 1], base[DISK_TARGET_MAX + 1], format[16];
+	char path[DISK_TARGET_MAX + 1], base[DISK_TARGET_MAX + 1], base_format[16];
 	CLEANUP_FREE char *text = malloc(MAX_TEXT + 1);
-	const char *driver = disk_format_driver(s->format);
+	const char *driver = disk_format_driver(format);
 	char driver_copy[16];
 	struct stat st;
 	int rc;
 
 	if (!text)
 		return err_nomem(err);
-	strcpy(path, s->target);
+	if (strlen(image) > DISK_TARGET_MAX)
+		return bad(image, err, "the path is too long");
+	strcpy(path, image);
 	for (int i = 0; i < MAX_CHAIN; i++) {
 		if (stat(path, &st))
-			return err_os(err, errno, "disk \"%.600s\", on which \"%.80s\" is based", path, s->target);
+			return err_os(err, errno, "disk \"%.600s\", on which \"%.80s\" is based", path, image);
 		if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
 			return bad(path, err, "it is neither a file nor a block device");
 		rc = describe(path, driver, text, err);
-		rc = rc ? rc : disk_image_judge(path, text, base, format, err);
+		rc = rc ? rc : disk_image_judge(path, text, base, base_format, err);
 		if (rc || !base[0])
 			return rc;
 		strcpy(path, base);
-		driver = strcpy(driver_copy, format);
+		driver = strcpy(driver_copy, base_format);
 	}
-	return bad(s->target, err, "it is based on images without an end");
+	return bad(image, err, "it is based on images without an end");
 }

@@ -19,6 +19,16 @@ const char *disk_format_name(enum disk_format f)
 	return formats[f].name;
 }
 
+int disk_format_parse(const char *name, enum disk_format *ret)
+{
+	for (unsigned int i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
+		if (!strcmp(name, formats[i].name)) {
+			*ret = (enum disk_format)i;
+			return 0;
+		}
+	return -EINVAL;
+}
+
 const char *disk_format_driver(enum disk_format f)
 {
 	return formats[f].driver;
@@ -69,11 +79,8 @@ static int set_format(struct parse *p, const char *value)
 
 	if (rc || !*value)
 		return rc;
-	for (unsigned int i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
-		if (!strcmp(value, formats[i].name)) {
-			p->s->format = (enum disk_format)i;
-			return 0;
-		}
+	if (!disk_format_parse(value, &p->s->format))
+		return 0;
 	return bad(p, -EINVAL, "format must be raw, qcow, qcow2, vhd or qed, not", value);
 }
 

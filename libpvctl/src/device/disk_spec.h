@@ -30,6 +30,7 @@ void disk_spec_format(const struct disk_spec *s, char buf[DISK_SPEC_MAX + 1]);
 /* As xl has it ("raw", "vhd"), and as QEMU does ("raw", "vpc"). */
 const char *disk_format_name(enum disk_format f);
 const char *disk_format_driver(enum disk_format f);
+int disk_format_parse(const char *name, enum disk_format *ret);
 /* "xvda1", "sdb", "hdc", "d3p1", "51712": 0, or -EINVAL. */
 int disk_vdev_parse(const char *name, uint32_t *ret);
 

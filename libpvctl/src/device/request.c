@@ -3,6 +3,7 @@
 #include "util/buf.h"
 #include "util/cleanup.h"
 #include "util/err.h"
+#include "util/grow.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,17 +28,26 @@ int device_request_rows(struct pvctl *ctx, enum proto_class k, uint32_t domid, s
                 size_t *ret_n, struct pvctl_error *err)
 {
 	struct proto_device req = { .domid = domid, .class_id = k };
-	void *body = NULL;
-	size_t len = 0;
+	CLEANUP_FREE char *rows = NULL;
+	CLEANUP_FREE void *body = NULL;
+	size_t len = 0, step = 1;
 	int rc = ctx->t->ops->request(ctx->t, PROTO_DEVICES, &req, sizeof(req), &body, &len, NULL, err);
 
 	if (rc)
 		return rc;
-	if (len % row_size) {
-		free(body);
+	/* The daemon's rows are of one size: its own. */
+	if (len >= sizeof(step))
+		memcpy(&step, body, sizeof(step));
+	if (len && (step <= sizeof(step) || len % step))
 		return err_set(err, -EPROTO, PVCTL_ORIGIN_DAEMON, "a list of %s of %zu bytes", what, len);
-	}
-	*ret = body;
-	*ret_n = len / row_size;
+	rows = calloc(len / step + 1, row_size);
+	if (!rows)
+		return err_nomem(err);
+	for (size_t i = 0; i < len / step && !rc; i++)
+		rc = grow_in(rows + i * row_size, row_size, (char *)body + i * step, step, err);
+	if (rc)
+		return rc;
+	*ret = TAKE_PTR(rows);
+	*ret_n = len / step;
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include "domain/private.h"
 #include "util/cleanup.h"
 #include "util/err.h"
+#include "util/grow.h"
 #include <stdio.h>
 #include <string.h>
 #include <xen/version.h>
@@ -96,13 +97,15 @@ int pvctl_host_get(struct pvctl *ctx, struct pvctl_host_info *ret, struct pvctl_
 	int rc;
 
 	memset(&h, 0, sizeof(h));
-	rc = fill_version(ctx->t, &h, err);
+	rc = grow_check(ret, err);
+	if (!rc)
+		rc = fill_version(ctx->t, &h, err);
 	if (!rc)
 		rc = fill_resources(ctx->t, &h, err);
 	if (!rc)
 		rc = fill_reclaimable(ctx, &h, err);
 	if (!rc)
-		*ret = h;
+		grow_out(ret, &h, sizeof(h));
 	return rc;
 }
 

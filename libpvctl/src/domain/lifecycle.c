@@ -79,7 +79,7 @@ int pvctl_domain_request(struct pvctl *ctx, uint32_t domid, const char *what, st
 /* 1: it is over, with *ret_reason; 0: not yet. */
 static int drain(struct pvctl_events *ev, uint32_t domid, int32_t *ret_reason, struct pvctl_error *err)
 {
-	struct pvctl_event e;
+	struct pvctl_event e = { .size = sizeof(e) };
 	int rc;
 
 	while ((rc = pvctl_events_next(ev, &e, err)) == 1) {

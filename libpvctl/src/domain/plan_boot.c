@@ -10,8 +10,8 @@
 
 _Static_assert(BOOT_DISK_MAX == DISK_TARGET_MAX + 1, "one name of a disk");
 
-int boot_ask_of(const struct pvctl_config *c, char disk[BOOT_DISK_MAX], struct boot_ask *ret, struct boot_args *ret_args,
-                struct pvctl_error *err)
+int boot_ask_of(const struct pvctl_config *c, char disk[BOOT_DISK_MAX], struct boot_ask *ret, enum disk_format *ret_format,
+                struct boot_args *ret_args, struct pvctl_error *err)
 {
 	const struct config_value *disks = config_value(c, "disk"), *args = config_value(c, "bootloader_args");
 	CLEANUP_FREE struct disk_spec *spec = malloc(sizeof(*spec));
@@ -27,14 +27,17 @@ int boot_ask_of(const struct pvctl_config *c, char disk[BOOT_DISK_MAX], struct b
 		rc = boot_args_parse("bootloader_args", (const char *const *)args->list, args->n, &a, err);
 	if (rc)
 		return rc;
-	if (spec->format != DISK_RAW || spec->script[0] || !spec->target[0])
-		return err_set(err, -ENOSYS, PVCTL_ORIGIN_LIB, "bootloader: the first disk, %s, is not a raw image or a block device: "
-		               "others are not read yet; firmware=\"pvgrub64\" reads it, inside the domain, or set kernel and ramdisk", spec->vdev_name);
+	if (!spec->target[0])
+		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "bootloader: the first disk, %s, is a drive without a medium", spec->vdev_name);
+	if (spec->script[0])
+		return err_set(err, -ENOSYS, PVCTL_ORIGIN_LIB, "bootloader: what the first disk, %s, is, a script says when the domain is there: "
+		               "firmware=\"pvgrub64\" reads it, inside the domain, or set kernel and ramdisk", spec->vdev_name);
 	memcpy(disk, spec->target, BOOT_DISK_MAX);
 	*ret = (struct boot_ask){
 		.disk = disk, .entry = a.entry, .kernel = a.kernel, .ramdisk = a.ramdisk, .offset_bytes = a.offset_bytes,
 		.user = pvctl_config_get_str(c, "bootloader_user"),
 	};
+	*ret_format = spec->format;
 	if (ret_args)
 		*ret_args = a;
 	return 0;
@@ -59,19 +62,22 @@ int boot_plan(struct create_plan *p, const char *entry, const struct log *log, s
 {
 	CLEANUP_FREE struct boot_result *r = malloc(sizeof(*r));
 	CLEANUP_FREE char *disk = malloc(BOOT_DISK_MAX);
+	enum disk_format format;
 	struct boot_args args;
 	struct boot_ask ask;
 	int rc;
 
 	if (!r || !disk)
 		return err_nomem(err);
-	rc = boot_ask_of(p->config, disk, &ask, &args, err);
+	rc = boot_ask_of(p->config, disk, &ask, &format, &args, err);
 	if (rc)
 		return rc;
 	if (entry && ask.kernel)
 		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "bootloader_args has --kernel, so there is no menu to take an entry of");
 	if (entry)
 		ask.entry = entry;
+	/* The plan has judged it, with all disks. */
+	ask.driver = format == DISK_RAW ? NULL : disk_format_driver(format);
 	rc = boot_run(&ask, r, err);
 	if (rc)
 		return err_wrap(err, rc, "bootloader");

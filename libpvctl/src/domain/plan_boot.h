@@ -3,6 +3,7 @@
 #ifndef DOMAIN_PLAN_BOOT_H
 #define DOMAIN_PLAN_BOOT_H
 
+#include "device/disk_spec.h"
 #include "domain/private.h"
 
 struct boot_ask;
@@ -20,8 +21,8 @@ int boot_args_parse(const char *key, const char *const *values, size_t n, struct
 
 #define BOOT_DISK_MAX 3001
 /* What the configuration asks of the helper: its first disk, named in `disk', and its arguments. ret_args may be NULL. */
-int boot_ask_of(const struct pvctl_config *c, char disk[BOOT_DISK_MAX], struct boot_ask *ret, struct boot_args *ret_args,
-                struct pvctl_error *err);
+int boot_ask_of(const struct pvctl_config *c, char disk[BOOT_DISK_MAX], struct boot_ask *ret, enum disk_format *ret_format,
+                struct boot_args *ret_args, struct pvctl_error *err);
 /* Kernel, ramdisk and command line from the first disk into the plan, whose config has no kernel. entry: NULL, or for this start alone. */
 int boot_plan(struct create_plan *p, const char *entry, const struct log *log, struct pvctl_error *err);
 

@@ -4,11 +4,14 @@
 #include "store/client.h"
 #include "util/cleanup.h"
 #include "util/err.h"
+#include "util/grow.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+#define EVENT_MAX 4096u /* of any version's */
 
 struct pvctl_events {
 	int fd;
@@ -29,19 +32,21 @@ int pvctl_domain_ended(struct pvctl *ctx, const char *name, uint32_t domid, stru
 	struct { struct proto_domid d; char name[sizeof(ret->name)]; } req = { .d.domid = domid };
 	CLEANUP_FREE void *body = NULL;
 	size_t len = name ? strlen(name) : 0;
-	int rc;
+	struct pvctl_ended ended;
+	int rc = grow_check(ret, err);
 
+	if (rc)
+		return rc;
 	if (len >= sizeof(req.name))
 		return err_set(err, -ESRCH, PVCTL_ORIGIN_LIB, "no domain has so long a name");
 	if (name)
 		memcpy(req.name, name, len + 1);
 	rc = ctx->t->ops->request(ctx->t, PROTO_ENDED, &req, sizeof(req.d) + len, &body, &len, NULL, err);
+	rc = rc ? rc : grow_in(&ended, sizeof(ended), body, len, err);
 	if (rc)
 		return rc;
-	if (len != sizeof(*ret))
-		return err_set(err, -EPROTO, PVCTL_ORIGIN_DAEMON, "pvctld tells of a domain that is gone in another form");
-	memcpy(ret, body, sizeof(*ret));
-	ret->name[sizeof(ret->name) - 1] = '\0';
+	ended.name[sizeof(ended.name) - 1] = '\0';
+	grow_out(ret, &ended, sizeof(ended));
 	return 0;
 }
 
@@ -69,26 +74,29 @@ int pvctl_events_fd(const struct pvctl_events *ev)
 
 static int node_down(struct pvctl_events *ev, struct pvctl_event *ret, struct pvctl_error *err)
 {
+	struct pvctl_event e = { .type = PVCTL_EVENT_NODE_DOWN, .reason = PVCTL_REASON_NONE };
 	struct timespec now;
 
 	if (ev->down || !(ev->mask & PVCTL_EVENT_NODE_DOWN))
 		return err_set(err, -EIO, PVCTL_ORIGIN_DAEMON, "the node went down");
 	ev->down = true;
 	clock_gettime(CLOCK_REALTIME, &now);
-	memset(ret, 0, sizeof(*ret));
-	ret->type = PVCTL_EVENT_NODE_DOWN;
-	ret->reason = PVCTL_REASON_NONE;
-	ret->time_unix_ns = (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
+	e.time_unix_ns = (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
+	grow_out(ret, &e, sizeof(e));
 	return 1;
 }
 
 int pvctl_events_next(struct pvctl_events *ev, struct pvctl_event *ret, struct pvctl_error *err)
 {
+	char msg[EVENT_MAX];
 	struct pvctl_event e;
 	ssize_t n;
+	int rc = grow_check(ret, err);
 
+	if (rc)
+		return rc;
 	do
-		n = recv(ev->fd, &e, sizeof(e), MSG_DONTWAIT);
+		n = recv(ev->fd, msg, sizeof(msg), MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
 	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 		return 0;
@@ -96,12 +104,13 @@ int pvctl_events_next(struct pvctl_events *ev, struct pvctl_event *ret, struct p
 		return node_down(ev, ret, err);
 	if (n < 0)
 		return err_os(err, errno, "receiving an event");
-	if (n != (ssize_t)sizeof(e))
-		return err_set(err, -EPROTO, PVCTL_ORIGIN_DAEMON, "an event of %zd bytes", n);
+	rc = grow_in(&e, sizeof(e), msg, (size_t)n, err);
+	if (rc)
+		return rc;
 	e.name[sizeof(e.name) - 1] = '\0';
 	if (e.type == PVCTL_EVENT_NODE_DOWN)
 		ev->down = true;
-	*ret = e;
+	grow_out(ret, &e, sizeof(e));
 	return 1;
 }
 

@@ -17,6 +17,7 @@ static int fill(struct pvctl *ctx, uint32_t domid, uint32_t vcpu, uint64_t onlin
 	rc = hv_vcpu_info(ctx->t, domid, vcpu, &v, err);
 	if (rc)
 		return rc;
+	ret->size = sizeof(*ret);
 	ret->domid = domid;
 	ret->vcpu = vcpu;
 	ret->online = v.online;

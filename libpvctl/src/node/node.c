@@ -5,6 +5,7 @@
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/fd.h"
+#include "util/grow.h"
 #include "util/hostmem.h"
 #include "util/json.h"
 #include "util/paths.h"
@@ -58,9 +59,9 @@ static int node_info(struct transport *t, struct pvctl_node_info *ret, struct pv
 	rc = t->ops->request(t, PROTO_NODE_INFO, NULL, 0, &body, &len, NULL, err);
 	if (rc)
 		return rc;
-	if (len != sizeof(info))
-		return err_set(err, -EPROTO, PVCTL_ORIGIN_DAEMON, "pvctld's description of the node has another size");
-	memcpy(&info, body, sizeof(info));
+	rc = grow_in(&info, sizeof(info), body, len, err);
+	if (rc)
+		return rc;
 	info.name[sizeof(info.name) - 1] = '\0';
 	info.accel[sizeof(info.accel) - 1] = '\0';
 	info.store_socket[sizeof(info.store_socket) - 1] = '\0';
@@ -92,6 +93,7 @@ static int node_remains(const char *name, struct pvctl_node_info *ret, struct pv
 	if (fd_read_text(path, NODE_JSON_MAX, &text))
 		return err_set(err, -ENOENT, PVCTL_ORIGIN_LIB, "there is no node \"%s\"", or_default(name));
 	memset(&info, 0, sizeof(info));
+	info.size = sizeof(info);
 	snprintf(info.name, sizeof(info.name), "%s", or_default(name));
 	memcpy(info.state_dir, state, sizeof(info.state_dir));
 	info.state_dir[sizeof(info.state_dir) - 1] = '\0';
@@ -109,7 +111,8 @@ static int node_remains(const char *name, struct pvctl_node_info *ret, struct pv
 	return 0;
 }
 
-int pvctl_node_get(const char *name, struct pvctl_node_info *ret, struct pvctl_error *err)
+/* ret is ours, and whole. */
+static int get(const char *name, struct pvctl_node_info *ret, struct pvctl_error *err)
 {
 	struct transport *t;
 	int rc;
@@ -121,6 +124,17 @@ int pvctl_node_get(const char *name, struct pvctl_node_info *ret, struct pvctl_e
 		return rc;
 	rc = node_info(t, ret, err);
 	t->ops->close(t);
+	return rc;
+}
+
+int pvctl_node_get(const char *name, struct pvctl_node_info *ret, struct pvctl_error *err)
+{
+	struct pvctl_node_info info;
+	int rc = grow_check(ret, err);
+
+	rc = rc ? rc : get(name, &info, err);
+	if (!rc)
+		grow_out(ret, &info, sizeof(info));
 	return rc;
 }
 
@@ -297,7 +311,7 @@ static int append(struct pvctl_node_list *l, const char *name)
 {
 	struct pvctl_node_info info, *more;
 
-	if (paths_check_node(name, NULL) || pvctl_node_get(name, &info, NULL))
+	if (paths_check_node(name, NULL) || get(name, &info, NULL))
 		return 0; /* nothing of ours */
 	more = realloc(l->info, (l->n + 1) * sizeof(*more));
 	if (!more)

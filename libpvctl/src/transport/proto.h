@@ -4,16 +4,17 @@
  * (SOCK_STREAM, RUNDIR/control.sock). A request is a header and a body; the answer has the
  * same id, the same type with PROTO_REPLY set, a body, and possibly fds
  * (SCM_RIGHTS with the header's first byte). Requests of a connection are
- * answered in order. Both sides are the same user on the same machine; bodies
+ * answered in order. Structs of the public header start with their size (util/grow.h). Both sides are the same user on the same machine; bodies
  * are checked all the same. A connection that ends with a domain it created
  * and did not commit takes that domain with it.
  */
 #ifndef TRANSPORT_PROTO_H
 #define TRANSPORT_PROTO_H
 
+#include <stddef.h>
 #include <stdint.h>
 
-#define PROTO_VERSION 1u
+#define PROTO_VERSION 2u
 #define PROTO_MAX_BODY (1u << 20)
 #define PROTO_REPLY 0x80000000u
 
@@ -70,7 +71,7 @@ struct proto_memory_check { uint32_t domid; uint32_t pad; uint64_t bytes; }; /* 
 #define PROTO_BACK_RANGES 4096u           /* in one request */
 #define PROTO_BACK_BYTES (16ull << 20)    /* all of them together */
 struct proto_range { uint64_t paddr, len; }; /* whole pages */
-struct proto_p9_row { uint32_t domid, devid, state, readonly; char tag[32]; char path[256]; };
+struct proto_p9_row { size_t size; uint32_t domid, devid, state, readonly; char tag[32]; char path[256]; };
 struct proto_domain_row { uint32_t domid; uint32_t kept; uint64_t unique_id, created_unix_ns; char name[128]; };
 
 #endif

@@ -207,6 +207,18 @@ int paths_find_tool(const char *tool, char *buf, size_t len)
 	return try_tool(PVCTL_PREFIX "/libexec/pvctl", "", tool, buf, len);
 }
 
+int paths_find_program(const char *name, char *buf, size_t len)
+{
+	const char *path = getenv("PATH"), *end;
+
+	for (path = path && *path ? path : "/usr/bin:/bin"; *path; path = *end ? end + 1 : end) {
+		end = path + strcspn(path, ":");
+		if (path[0] == '/' && snprintf(buf, len, "%.*s/%s", (int)(end - path), path, name) < (int)len && !access(buf, X_OK))
+			return 0;
+	}
+	return -ENOENT;
+}
+
 static int check_dir(const char *dir, struct pvctl_error *err)
 {
 	struct stat st;

@@ -20,6 +20,8 @@ int paths_cache_dir(char *buf, size_t len, struct pvctl_error *err);
 int paths_check_node(const char *node, struct pvctl_error *err);
 /* The installed or built hypervisor image and daemon (next to this binary in a build tree, else under LIBEXECDIR). */
 int paths_find_tool(const char *tool, char *buf, size_t len);
+/* A program of the host's, by PATH: an absolute path. */
+int paths_find_program(const char *name, char *buf, size_t len);
 /* mkdir -p with mode 0700; refuses a directory of another owner. */
 int paths_make(const char *dir, struct pvctl_error *err);
 /*

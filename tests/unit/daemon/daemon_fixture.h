@@ -262,7 +262,7 @@ static inline void shut(uint32_t id, uint32_t reason)
 
 static inline uint32_t next_event(int ev, uint32_t domid)
 {
-	struct pvctl_event e;
+	struct pvctl_event e = { .size = sizeof(e) };
 
 	do
 		ck_assert_int_eq(recv(ev, &e, sizeof(e), 0), sizeof(e));

@@ -173,7 +173,7 @@ START_TEST(memory_is_allocated_when_asked)
 		{ { { 0 } }, 0, -EINVAL },
 	};
 	struct proto_memory_check check = { .domid = 9, .bytes = ~0ull };
-	struct pvctl_node_info before, after;
+	struct pvctl_node_info before = { .size = sizeof(before) }, after = { .size = sizeof(after) };
 	int fd = dial(d.control_path);
 
 	ck_assert_int_eq(ask(fd, PROTO_NODE_INFO, NULL, 0, &before, sizeof(before), NULL), 0);

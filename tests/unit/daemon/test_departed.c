@@ -37,7 +37,7 @@ static int create(struct dom *dom, const char *spec, struct xenbus_dev **ret, st
 	*ret = made;
 	return 0;
 }
-static const struct device_class class = { .key = "disk", .row_size = 1, .max = 9, .ops = &ops, .devid = devid, .create = create };
+static const struct device_class class = { .key = "disk", .row_size = sizeof(struct proto_p9_row), .max = 9, .ops = &ops, .devid = devid, .create = create };
 
 static void ask(uint32_t type, const char *path, size_t len)
 {

@@ -27,7 +27,7 @@ static void exempt_daemon(void)
 
 static void setup_both(void)
 {
-	struct pvctl_node_info info;
+	struct pvctl_node_info info = { .size = sizeof(info) };
 
 	fail_alloc = mmap(NULL, sizeof(*fail_alloc), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ck_assert_ptr_ne(fail_alloc, MAP_FAILED);

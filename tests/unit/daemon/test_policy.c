@@ -10,7 +10,7 @@ START_TEST(policy_and_events)
 	struct proto_events want = { .mask = ~0u };
 	uint32_t a = build(fd, "a", "{\"name\":\"a\"}");
 	uint32_t b = build(fd, "b", "{\"name\":\"b\",\"on_crash\":\"preserve\"}");
-	struct pvctl_event e;
+	struct pvctl_event e = { .size = sizeof(e) };
 
 	ck_assert_int_eq(ask(fd, PROTO_EVENTS, &want, sizeof(want), NULL, 0, &ev), 0);
 	shut(b, 3);

@@ -10,7 +10,7 @@ static void freeze(bool frozen)
 /* Of the node itself, or 0: the daemon is gone. */
 static uint32_t node_event(int ev)
 {
-	struct pvctl_event e;
+	struct pvctl_event e = { .size = sizeof(e) };
 
 	do
 		if (recv(ev, &e, sizeof(e), 0) != sizeof(e))
@@ -21,7 +21,7 @@ static uint32_t node_event(int ev)
 
 static uint64_t silent_ns(void)
 {
-	struct pvctl_node_info i;
+	struct pvctl_node_info i = { .size = sizeof(i) };
 	int fd = dial(d.control_path);
 
 	ck_assert_int_eq(ask(fd, PROTO_NODE_INFO, NULL, 0, &i, sizeof(i), NULL), 0);

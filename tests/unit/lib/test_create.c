@@ -44,7 +44,7 @@ static void expect_node(const char *path, const char *value)
 START_TEST(test_life)
 {
 	uint64_t before = mock_free_pages(t);
-	struct pvctl_domain_info info;
+	struct pvctl_domain_info info = { .size = sizeof(info) };
 	struct pvctl_config *back;
 	uint32_t domid, found;
 	int64_t v;
@@ -219,7 +219,7 @@ END_TEST
 
 START_TEST(test_host)
 {
-	struct pvctl_host_info h;
+	struct pvctl_host_info h = { .size = sizeof(h) };
 	char *log;
 
 	ck_assert_int_eq(pvctl_host_get(ctx, &h, &err), 0);

@@ -129,7 +129,7 @@ static int fill_config(struct pvctl_config *c)
 static int look(uint32_t domid)
 {
 	struct pvctl_domain_list *list = NULL;
-	struct pvctl_domain_info info;
+	struct pvctl_domain_info info = { .size = sizeof(info) };
 	struct pvctl_config *back = NULL;
 	char *name = NULL;
 	uint32_t found;

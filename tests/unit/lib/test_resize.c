@@ -183,7 +183,7 @@ END_TEST
 
 START_TEST(test_reclaimable)
 {
-	struct pvctl_host_info h;
+	struct pvctl_host_info h = { .size = sizeof(h) };
 
 	ck_assert_int_eq(pvctl_host_get(ctx, &h, &err), 0);
 	ck_assert_uint_eq(h.reclaimable_bytes, h.scrub_bytes);
