@@ -12,7 +12,7 @@
 
 #define ALL_EVENTS (PVCTL_EVENT_CREATED | PVCTL_EVENT_SHUTDOWN | PVCTL_EVENT_DESTROYED | PVCTL_EVENT_PAUSED | \
 		    PVCTL_EVENT_UNPAUSED | PVCTL_EVENT_NODE_DOWN | PVCTL_EVENT_KEPT | \
-		    PVCTL_EVENT_NODE_SLOW | PVCTL_EVENT_NODE_BACK)
+		    PVCTL_EVENT_NODE_SLOW | PVCTL_EVENT_NODE_BACK | PVCTL_EVENT_DAEMON_RESTARTED)
 
 enum { OPT_JSON, OPT_COUNT };
 static const struct option_def options[] = {
@@ -23,7 +23,8 @@ static const struct option_def options[] = {
 
 static bool is_of_node(uint32_t type)
 {
-	return type == PVCTL_EVENT_NODE_DOWN || type == PVCTL_EVENT_NODE_SLOW || type == PVCTL_EVENT_NODE_BACK;
+	return type == PVCTL_EVENT_NODE_DOWN || type == PVCTL_EVENT_NODE_SLOW || type == PVCTL_EVENT_NODE_BACK ||
+	       type == PVCTL_EVENT_DAEMON_RESTARTED;
 }
 
 static const char *event_name(uint32_t type)
@@ -38,6 +39,7 @@ static const char *event_name(uint32_t type)
 	case PVCTL_EVENT_KEPT: return "kept";
 	case PVCTL_EVENT_NODE_SLOW: return "node-slow";
 	case PVCTL_EVENT_NODE_BACK: return "node-back";
+	case PVCTL_EVENT_DAEMON_RESTARTED: return "daemon-restarted";
 	default: return "unknown";
 	}
 }

@@ -159,7 +159,9 @@ static void go_on(struct daemon *d)
 	d->adoptions = now.nr;
 	d->adopted_unix_ns = now.last_unix_ns;
 	state_set(&d->state, "adoptions", &now, sizeof(now));
+	events_adopt(d);
 	doms_adopt(d);
+	events_emit(d, PVCTL_EVENT_DAEMON_RESTARTED, 0, PVCTL_REASON_NONE, d->opt.node);
 	log_line("taken over: %u domains, %llu ms", dom_count(d), (unsigned long long)(now_ns() - d->begun_ns) / 1000000u);
 	if (state_get(&d->state, "stop", &len))
 		stop_begin(d);

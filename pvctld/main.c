@@ -33,7 +33,7 @@ static struct daemon daemon_state;
 static struct loop_fd signals;
 
 enum { OPT_NODE = 1, OPT_MEMORY, OPT_CPUS, OPT_ACCEL, OPT_ICOUNT, OPT_OVERCOMMIT, OPT_HV, OPT_HV_CMDLINE, OPT_QEMU, OPT_READY, OPT_FOREGROUND,
-	OPT_SLOW, OPT_LIMITS, OPT_REBUILD, OPT_SPAWNED, OPT_ADOPT, OPT_VERSION };
+	OPT_SLOW, OPT_LIMITS, OPT_REBUILD, OPT_SPAWNED, OPT_ADOPT, OPT_STATE_VERSION, OPT_VERSION };
 
 static const struct option options[] = {
 	{ "node", required_argument, NULL, OPT_NODE },
@@ -53,6 +53,7 @@ static const struct option options[] = {
 	/* The spawner's. */
 	{ "spawned", required_argument, NULL, OPT_SPAWNED },
 	{ "adopt", no_argument, NULL, OPT_ADOPT },
+	{ "state-version", no_argument, NULL, OPT_STATE_VERSION },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ NULL, 0, NULL, 0 }
 };
@@ -343,6 +344,10 @@ int main(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == OPT_REBUILD && optind == argc - 1)
 			return rebuild_main(optarg, argv[optind]);
+		if (c == OPT_STATE_VERSION) {
+			puts(SPAWNER_VERSIONS);
+			return 0;
+		}
 		if (c == OPT_VERSION) {
 			puts("pvctld " PVCTL_VERSION);
 			return 0;

@@ -14,6 +14,13 @@
 
 struct xencons_interface;
 
+#define CONSOLE_MAX_VIEWERS 64u
+/* For a later daemon: how much there was, and where viewers are in it, whose sockets the spawner has. */
+struct console_kept {
+	uint64_t end;
+	struct { uint64_t pos, used; } viewer[CONSOLE_MAX_VIEWERS];
+};
+
 struct console {
 	struct list link;   /* on the list of dead consoles, or on none */
 	struct daemon *d;
@@ -22,6 +29,7 @@ struct console {
 	struct xencons_interface *ring; /* NULL: the domain is gone, or not yet introduced */
 	uint32_t port;
 	struct replay replay;
+	struct console_kept *kept;
 	struct logfile log;
 	bool log_tried;
 	struct list viewers;
@@ -57,6 +65,7 @@ int console_attach(struct console *c, uint64_t replay_bytes, int *ret_fd);
 void viewers_output(struct console *c);   /* more is in the replay buffer */
 void viewers_input(struct console *c);    /* there may be room in the ring */
 void viewers_close(struct console *c);
+void viewers_recall(struct console *c);
 void console_notify(struct console *c);
 
 #endif

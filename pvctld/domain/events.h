@@ -8,6 +8,8 @@ struct daemon;
 
 /* One end of a SOCK_SEQPACKET pair that carries a struct pvctl_event per message; -errno. */
 int events_subscribe(struct daemon *d, uint32_t mask, int *ret_fd);
+/* Those of another daemon. */
+void events_adopt(struct daemon *d);
 void events_emit(struct daemon *d, uint32_t type, uint32_t domid, int32_t reason, const char *name);
 void events_close(struct daemon *d);
 

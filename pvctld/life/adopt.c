@@ -263,12 +263,21 @@ static void look_at_device(void *data, const char *key, const void *value, size_
 		state_drop(&d->state, key);
 }
 
+/* What is of a domain has its number second. */
+static bool is_of_nobody(void *data, const char *key)
+{
+	const char *id = strchr(key, '/');
+
+	return id && !dom_find(data, (uint32_t)strtoul(id + 1, NULL, 10));
+}
+
 void doms_adopt(struct daemon *d)
 {
 	history_adopt(d);
 	look_at_all(d);
 	state_each(&d->state, "dom/", look_at_record, d);
 	state_each(&d->state, "dev/", look_at_device, d);
+	state_slots_sweep(&d->state, is_of_nobody, d);
 	store_drop_orphans(d->store);
 	policy_adopt(d);
 }

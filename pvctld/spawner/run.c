@@ -40,13 +40,17 @@ static void daemon_ended(struct spawner *s, int status)
 	s->sock = -1;
 	if (s->ended)
 		return;
-	log_line("the daemon ended without having said so (status %#x)", (unsigned int)status);
-	if (!may_restart(s)) {
+	if (s->restarting)
+		log_line("the daemon is started again");
+	else
+		log_line("the daemon ended without having said so (status %#x)", (unsigned int)status);
+	if (!s->restarting && !may_restart(s)) {
 		end(s, 1);
 	} else if (spawner_start_daemon(s, true, &e)) {
 		log_line("the daemon cannot be started again: %s", e.msg);
 		end(s, 1);
 	}
+	s->restarting = false;
 }
 
 static void reap(struct spawner *s)

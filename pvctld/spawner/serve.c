@@ -135,6 +135,14 @@ void spawner_do(struct spawner *s, struct spawn_msg *m, struct spawn_msg *a)
 		s->up_ns = now_ns();
 		answer(a, 0, sizeof(struct spawn_head));
 		break;
+	case SPAWN_RESTART:
+		rc = spawner_check_program(s, &e);
+		s->restarting = !rc;
+		if (rc)
+			refuse(a, rc, &e);
+		else
+			answer(a, 0, sizeof(struct spawn_head));
+		break;
 	case SPAWN_BYE:
 		bye(s, m, a);
 		break;

@@ -10,6 +10,11 @@
 #include "pvctld/core/daemon.h"
 #include "pvctld/spawn/wire.h"
 
+#define VERSION_TEXT(n) VERSION_TEXT_(n)
+#define VERSION_TEXT_(n) #n
+/* Of the protocol, and of what a daemon leaves to the next. */
+#define SPAWNER_VERSIONS VERSION_TEXT(SPAWN_VERSION) "." VERSION_TEXT(STATE_VERSION)
+
 struct spawner {
 	struct daemon *d;       /* its options and directories; no daemon runs here */
 	char *const *argv;
@@ -22,12 +27,14 @@ struct spawner {
 	unsigned int restarts;  /* in a row */
 	uint64_t up_ns;         /* when it said so last */
 	bool has_qemu;
+	bool restarting;        /* the daemon is about to end, for another */
 };
 
 /* Until the node has ended; the process's exit status. err: it could not begin. */
 int spawner_run(struct daemon *d, char *const *argv, struct pvctl_error *err);
 
 /* daemon.c */
+int spawner_check_program(struct spawner *s, struct pvctl_error *err);
 int spawner_start_daemon(struct spawner *s, bool adopt, struct pvctl_error *err);
 
 /* serve.c: one request of the daemon's. 0; -errno: it is gone, or does not take answers. */

@@ -220,6 +220,13 @@ void state_slot_free(struct state *st, void *slot)
 	st->slots_used[i / 64] &= ~(1ull << (i % 64));
 }
 
+void state_slots_sweep(struct state *st, bool (*fn)(void *data, const char *key), void *data)
+{
+	for (unsigned int i = 0; st->slots && i < NR_SLOTS; i++)
+		if (is_used(st, i) && fn(data, key_of(st, i)))
+			state_slot_free(st, key_of(st, i) + STATE_SLOT_KEY);
+}
+
 /* Only those parts of the file that there are. */
 static int read_slots(struct state *st)
 {

@@ -44,5 +44,7 @@ void state_each(struct state *st, const char *prefix, void (*fn)(void *data, con
  */
 void *state_slot(struct state *st, const char *key, bool *ret_is_new);
 void state_slot_free(struct state *st, void *slot);
+/* Frees those of which fn says so. */
+void state_slots_sweep(struct state *st, bool (*fn)(void *data, const char *key), void *data);
 
 #endif

@@ -31,7 +31,9 @@ goes_on() { # FROM: all three are beyond that
 no_harm() { ! console_log a | tr -d '\r' | grep -aE 'PROBE-BAD|I/O error|Buffer I/O|blk_update'; }
 ticks() { console_log a | tr -d '\r' | sed -n 's/^TICK \([0-9]*\)$/\1/p'; }
 
-t "node start" pvctl node start --memory 512
+cp "$O/pvctld/pvctld" "$W/pvctld"
+for f in "$O"/pvctl-*; do ln -s "$f" "$W/"; done
+t "node start" pvctl node start --memory 512 --daemon "$W/pvctld"
 truncate -s 64M "$W/disk.img"
 f=$(net_config a 'insmod+/lib/modules/xen-blkfront.ko;net-up;pauseprobe+/dev/xvda+10.0.2.2' \
 	"disk=[\"$W/disk.img,raw,xvda,rw\"]" 'vif=["hostfwd=tcp:22080-80"]')
@@ -94,11 +96,37 @@ for point in ${POINTS:-$points}; do
 	if eventually 30 goes_on "$before"; then ok "killed at $point $n"; else not_ok "killed at $point $n: all goes on"; say "before $before, now $(probe)"; break; fi
 done
 t "the guest saw nothing wrong" no_harm
+
+# On purpose; and not by a program that could not take over. Who looks at the console and who waits for events goes on.
+pvctl events >"$W/events" &
+watcher=$!
+mkfifo "$W/keys"
+timeout 300 "$PVCTL" console a <"$W/keys" >"$W/seen" 2>&1 &
+viewer=$!
+exec 8>"$W/keys"
+t "somebody looks at the console" eventually 20 grep -qa 'TICK' "$W/seen"
+pid=$(info pid)
+t "node restart-daemon" pvctl node restart-daemon
+t "it is another daemon" is_another "$pid"
+t "node info says so" eval "pvctl node info | grep -q '^daemon_restarts  *: [0-9]*, the last at 20'"
+t "so does an event" eventually 5 grep -q daemon-restarted "$W/events"
+last=$(ticks | tail -n 1)
+t "who looks at the console goes on" eventually 20 grep -qa "TICK $((last + 20))" "$W/seen"
+tr -d '\r' <"$W/seen" | sed -n 's/^TICK \([0-9]*\)$/\1/p' | tail -n +2 >"$W/seen-ticks"
+t "and misses nothing" awk 'NR > 1 && $1 != last + 1 { exit 1 } { last = $1 } END { exit NR < 20 }' "$W/seen-ticks"
+exec 8>&-
+kill $watcher $viewer 2>/dev/null
 ticks >"$W/ticks"
 t "no line of its console is missing" eval "sort -nu '$W/ticks' | awk 'NR > 1 && \$1 != last + 1 { exit 1 } { last = \$1 } END { exit NR < 50 }'"
 t "the hypervisor's counts are right" eval "pvctl debug-keys t && ! pvctl dmesg | grep -i 'audit.*wrong'"
 read -r _ _ d _ dm _ s _ sm _ p _ pm <<<"$(probe)"
 say "longest: disk $dm ms, store $sm ms, without an answer to a ping $pm ms; $killed daemons"
+mv "$W/pvctld" "$W/pvctld.good"
+printf '%s\n' '#!/bin/sh' 'echo 9.9' >"$W/pvctld"
+chmod 755 "$W/pvctld"
+refused "a program that keeps another state is refused" '*' 'could not take over: .*version 9.9' pvctl node restart-daemon
+mv "$W/pvctld.good" "$W/pvctld"
+t "and nothing was done" pvctl node restart-daemon
 t "pvctl shutdown" timeout 60 "$PVCTL" shutdown -w a
 t "node stop" pvctl node stop
 done_testing
