@@ -100,7 +100,7 @@ struct pvctl_node_info {
 PVCTL_API int pvctl_node_start(const struct pvctl_node_start_opts *opts, struct pvctl_error *err) PVCTL_CHECK; /* -EEXIST: runs already */
 /*
  * Another daemon takes over, by the program that is installed now, as after an upgrade: the domains run on. Returns when it
- * has. timeout_ms: 0 is 30 s; name NULL: "default". -ENOENT: it does not run; -EPROTO: that program could not, and nothing
+ * has. timeout_ms: 0 is 30 s; name NULL: "default". -ENOENT: it does not run; -ENOTSUP: that program could not, and nothing
  * was done; -ETIMEDOUT: it has not yet. Other connections to the node end.
  */
 PVCTL_API int pvctl_node_restart_daemon(const char *name, uint32_t timeout_ms, struct pvctl_error *err) PVCTL_CHECK;

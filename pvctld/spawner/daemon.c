@@ -83,7 +83,7 @@ int spawner_check_program(struct spawner *s, struct pvctl_error *err)
 		return 0;
 	if (said[0] < '0' || said[0] > '9')
 		return fail(err, -ENOEXEC, "%s cannot be asked whether it could take over", s->program);
-	return fail(err, -EPROTO, "%s could not take over: it keeps its state as version %s, and this node's is %s; stop the node and "
+	return fail(err, -ENOTSUP, "%s could not take over: it keeps its state as version %s, and this node's is %s; stop the node and "
 		    "start it again", s->program, said, SPAWNER_VERSIONS);
 }
 

@@ -31,9 +31,11 @@ goes_on() { # FROM: all three are beyond that
 no_harm() { ! console_log a | tr -d '\r' | grep -aE 'PROBE-BAD|I/O error|Buffer I/O|blk_update'; }
 ticks() { console_log a | tr -d '\r' | sed -n 's/^TICK \([0-9]*\)$/\1/p'; }
 
-cp "$O/pvctld/pvctld" "$W/pvctld"
-for f in "$O"/pvctl-*; do ln -s "$f" "$W/"; done
-t "node start" pvctl node start --memory 512 --daemon "$W/pvctld"
+# A daemon that can be replaced, beside the helpers.
+mkdir "$W/libexec"
+cp "$O/pvctld/pvctld" "$O"/pvctl-* "$W/libexec/" 2>/dev/null
+export PVCTL_LIBEXEC_DIR=$W/libexec
+t "node start" pvctl node start --memory 512 --daemon "$W/libexec/pvctld" --hypervisor "$O/xen-like-hv.elf"
 truncate -s 64M "$W/disk.img"
 f=$(net_config a 'insmod+/lib/modules/xen-blkfront.ko;net-up;pauseprobe+/dev/xvda+10.0.2.2' \
 	"disk=[\"$W/disk.img,raw,xvda,rw\"]" 'vif=["hostfwd=tcp:22080-80"]')
@@ -121,11 +123,11 @@ t "no line of its console is missing" eval "sort -nu '$W/ticks' | awk 'NR > 1 &&
 t "the hypervisor's counts are right" eval "pvctl debug-keys t && ! pvctl dmesg | grep -i 'audit.*wrong'"
 read -r _ _ d _ dm _ s _ sm _ p _ pm <<<"$(probe)"
 say "longest: disk $dm ms, store $sm ms, without an answer to a ping $pm ms; $killed daemons"
-mv "$W/pvctld" "$W/pvctld.good"
-printf '%s\n' '#!/bin/sh' 'echo 9.9' >"$W/pvctld"
-chmod 755 "$W/pvctld"
+mv "$W/libexec/pvctld" "$W/good"
+printf '%s\n' '#!/bin/sh' 'echo 9.9' >"$W/libexec/pvctld"
+chmod 755 "$W/libexec/pvctld"
 refused "a program that keeps another state is refused" '*' 'could not take over: .*version 9.9' pvctl node restart-daemon
-mv "$W/pvctld.good" "$W/pvctld"
+mv "$W/good" "$W/libexec/pvctld"
 t "and nothing was done" pvctl node restart-daemon
 t "pvctl shutdown" timeout 60 "$PVCTL" shutdown -w a
 t "node stop" pvctl node stop
