@@ -117,8 +117,8 @@ static const struct cfg_key keys[] = {
 	IGNORED("dm_restrict", "there is no device model"),
 	IGNORED("shadow_memory", "page tables are not shadowed"),
 	IGNORED("on_soft_reset", "for HVM guests only"),
-	IGNORED("xend_suspend_evtchn_compat", "for suspending, which is not there yet"),
-	IGNORED("suspend_cancel", "for suspending, which is not there yet"),
+	IGNORED("xend_suspend_evtchn_compat", "the guest is asked by the store, always"),
+	IGNORED("suspend_cancel", "read from the kernel: it is always so"),
 	IGNORED("vmtrace_buf_kb", "no tracing of guests"),
 	IGNORED("msr_relaxed", "unknown MSRs read as 0 already"),
 	IGNORED("mca_caps", "machine checks are not shown to guests"),
@@ -178,4 +178,10 @@ const char *cfg_status_name(enum cfg_status status)
 	static const char *const names[] = { "supported", "later", "ignored", "old" };
 
 	return names[status];
+}
+
+/* xl takes an empty text for them as if they were not there. */
+bool cfg_may_be_empty(const struct cfg_key *key)
+{
+	return key->kind == CFG_KIND_LIST || !strcmp(key->name, "ramdisk") || !strncmp(key->name, "cpus", 4);
 }

@@ -10,39 +10,41 @@
 #include "pvctl/json.h"
 #include "pvctl/term.h"
 
-#define ALL_EVENTS (PVCTL_EVENT_CREATED | PVCTL_EVENT_SHUTDOWN | PVCTL_EVENT_DESTROYED | PVCTL_EVENT_PAUSED | \
-		    PVCTL_EVENT_UNPAUSED | PVCTL_EVENT_NODE_DOWN | PVCTL_EVENT_KEPT | \
-		    PVCTL_EVENT_NODE_SLOW | PVCTL_EVENT_NODE_BACK | PVCTL_EVENT_DAEMON_RESTARTED)
-
-enum { OPT_JSON, OPT_COUNT };
+enum { OPT_JSON, OPT_COUNT, OPT_SNAPSHOT };
 static const struct option_def options[] = {
 	[OPT_JSON] = { 0, "json", NULL, "a JSON document on each line" },
 	[OPT_COUNT] = { 'n', "count", "NUMBER", "end after so many events" },
+	[OPT_SNAPSHOT] = { 's', "snapshot", NULL, "first the node and each domain there is; nothing is lost in between" },
 	{ 0 }
 };
 
 static bool is_of_node(uint32_t type)
 {
-	return type == PVCTL_EVENT_NODE_DOWN || type == PVCTL_EVENT_NODE_SLOW || type == PVCTL_EVENT_NODE_BACK ||
-	       type == PVCTL_EVENT_DAEMON_RESTARTED;
+	return type & (PVCTL_EVENT_NODE_DOWN | PVCTL_EVENT_NODE_SLOW | PVCTL_EVENT_NODE_BACK | PVCTL_EVENT_NODE_UP |
+		       PVCTL_EVENT_LOST | PVCTL_EVENT_DAEMON_RESTARTED);
 }
 
 static const char *event_name(uint32_t type)
 {
-	switch (type) {
-	case PVCTL_EVENT_CREATED: return "created";
-	case PVCTL_EVENT_SHUTDOWN: return "shutdown";
-	case PVCTL_EVENT_DESTROYED: return "destroyed";
-	case PVCTL_EVENT_PAUSED: return "paused";
-	case PVCTL_EVENT_UNPAUSED: return "unpaused";
-	case PVCTL_EVENT_NODE_DOWN: return "node-down";
-	case PVCTL_EVENT_KEPT: return "kept";
-	case PVCTL_EVENT_NODE_SLOW: return "node-slow";
-	case PVCTL_EVENT_NODE_BACK: return "node-back";
-	case PVCTL_EVENT_DAEMON_RESTARTED: return "daemon-restarted";
-	default: return "unknown";
-	}
+	static const struct { uint32_t type; const char *name; } names[] = {
+		{ PVCTL_EVENT_CREATED, "created" }, { PVCTL_EVENT_SHUTDOWN, "shutdown" }, { PVCTL_EVENT_DESTROYED, "destroyed" },
+		{ PVCTL_EVENT_PAUSED, "paused" }, { PVCTL_EVENT_UNPAUSED, "unpaused" }, { PVCTL_EVENT_NODE_DOWN, "node-down" },
+		{ PVCTL_EVENT_KEPT, "kept" }, { PVCTL_EVENT_NODE_SLOW, "node-slow" }, { PVCTL_EVENT_NODE_BACK, "node-back" },
+		{ PVCTL_EVENT_RENAMED, "renamed" }, { PVCTL_EVENT_MEMORY, "memory" }, { PVCTL_EVENT_VCPUS, "vcpus" },
+		{ PVCTL_EVENT_DEVICE_ATTACHED, "device-attached" }, { PVCTL_EVENT_DEVICE_DETACHED, "device-detached" },
+		{ PVCTL_EVENT_DEVICE_FAILED, "device-failed" }, { PVCTL_EVENT_CONSOLE, "console" },
+		{ PVCTL_EVENT_NODE_UP, "node-up" }, { PVCTL_EVENT_PRESENT, "present" }, { PVCTL_EVENT_LOST, "lost" },
+		{ PVCTL_EVENT_RESUMED, "resumed" }, { PVCTL_EVENT_DAEMON_RESTARTED, "daemon-restarted" },
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i].type == type)
+			return names[i].name;
+	return "unknown";
 }
+
+#define DEVICE_EVENTS (PVCTL_EVENT_DEVICE_ATTACHED | PVCTL_EVENT_DEVICE_DETACHED | PVCTL_EVENT_DEVICE_FAILED)
+#define REASON_EVENTS (PVCTL_EVENT_SHUTDOWN | PVCTL_EVENT_PRESENT)
 
 static void put_text(const struct pvctl_event *ev)
 {
@@ -58,8 +60,20 @@ static void put_text(const struct pvctl_event *ev)
 		print_clean(stdout, ev->name[0] ? ev->name : "(null)");
 		printf(" (%u)", ev->domid);
 	}
-	if (ev->type == PVCTL_EVENT_SHUTDOWN && reason_name(ev->reason))
+	if (ev->type == PVCTL_EVENT_PRESENT)
+		printf(" %s", state_name(ev->state));
+	if (ev->type & REASON_EVENTS && reason_name(ev->reason))
 		printf(" %s", reason_name(ev->reason));
+	if (ev->type & DEVICE_EVENTS)
+		printf(" %s %s", ev->device_kind, ev->device);
+	if (ev->type == PVCTL_EVENT_MEMORY)
+		printf(" %" PRIu64 " MiB", ev->value >> 20);
+	if (ev->type == PVCTL_EVENT_VCPUS)
+		printf(" %" PRIu64, ev->value);
+	if (ev->detail[0]) {
+		fputs(ev->type == PVCTL_EVENT_RENAMED ? " from " : ": ", stdout);
+		print_clean(stdout, ev->detail);
+	}
 	putchar('\n');
 	fflush(stdout);
 }
@@ -72,15 +86,42 @@ static void put_json(struct json *j, const struct pvctl_event *ev)
 	json_str(j, "event", event_name(ev->type));
 	if (!is_of_node(ev->type)) {
 		json_u64(j, "domid", ev->domid);
+		json_u64(j, "unique_id", ev->unique_id);
 		json_str(j, "name", ev->name[0] ? ev->name : NULL);
 	}
-	if (ev->type == PVCTL_EVENT_SHUTDOWN)
+	if (ev->type & REASON_EVENTS)
 		json_str(j, "reason", reason_name(ev->reason));
+	if (ev->type == PVCTL_EVENT_PRESENT)
+		json_str(j, "state", state_name(ev->state));
+	if (ev->type & DEVICE_EVENTS) {
+		json_str(j, "device_kind", ev->device_kind);
+		json_str(j, "device", ev->device);
+	}
+	if (ev->type == PVCTL_EVENT_MEMORY)
+		json_u64(j, "memory_bytes", ev->value);
+	if (ev->type == PVCTL_EVENT_VCPUS)
+		json_u64(j, "vcpus_online", ev->value);
+	if (ev->type == PVCTL_EVENT_RENAMED)
+		json_str(j, "old_name", ev->detail);
+	if (ev->type == PVCTL_EVENT_DEVICE_FAILED)
+		json_str(j, "why", ev->detail);
 	json_end_map(j);
 	json_flush_line(j);
 }
 
-static int stream(struct pvctl_events *events, struct json *j, uint32_t count)
+/* A domain by its number, or by the name it has then; NULL: all. What is said of the node is for all. */
+static bool is_about(const struct pvctl_event *ev, const char *arg)
+{
+	uint32_t domid;
+
+	if (!arg || is_of_node(ev->type))
+		return true;
+	if (!parse_u32(arg, 0, 0x7fef, &domid))
+		return ev->domid == domid;
+	return !strcmp(ev->name, arg) || (ev->type == PVCTL_EVENT_RENAMED && !strcmp(ev->detail, arg));
+}
+
+static int stream(struct pvctl_events *events, struct json *j, uint32_t count, const char *arg)
 {
 	struct pvctl_error err = { 0 };
 	struct pvctl_event ev = { .size = sizeof(ev) };
@@ -97,6 +138,8 @@ static int stream(struct pvctl_events *events, struct json *j, uint32_t count)
 				return EXIT_FAILED;
 			continue;
 		}
+		if (!is_about(&ev, arg))
+			continue;
 		if (j)
 			put_json(j, &ev);
 		else
@@ -115,12 +158,14 @@ static int events_run(const struct command *cmd, const struct parsed *in)
 	struct pvctl_error err = { 0 };
 	struct pvctl_events *events = NULL;
 	struct json *j = NULL;
-	uint32_t count = 0;
+	uint32_t count = 0, mask = PVCTL_EVENT_ALL;
 	struct pvctl *ctx;
 	int rc = EXIT_FAILED;
 
 	if (in->count[OPT_COUNT] && parse_u32(in->value[OPT_COUNT], 1, UINT32_MAX, &count))
 		return command_usage(cmd, "`%s' is no number of events", in->value[OPT_COUNT]);
+	if (!in->count[OPT_SNAPSHOT])
+		mask &= ~(uint32_t)(PVCTL_EVENT_PRESENT | PVCTL_EVENT_NODE_UP);
 	ctx = node_open();
 	if (!ctx)
 		return EXIT_FAILED;
@@ -129,12 +174,12 @@ static int events_run(const struct command *cmd, const struct parsed *in)
 		if (!j)
 			goto out;
 	}
-	if (pvctl_events_open(ctx, ALL_EVENTS, &events, &err)) {
+	if (pvctl_events_open(ctx, mask, &events, &err)) {
 		fail("events", NULL, &err);
 		goto out;
 	}
 	interrupts_catch();
-	rc = stream(events, j, count);
+	rc = stream(events, j, count, in->argc ? in->argv[0] : NULL);
 	pvctl_events_close(events);
 out:
 	json_free(j);
@@ -143,7 +188,7 @@ out:
 }
 
 const struct command cmd_events = {
-	.name = "events", .args = "", .summary = "Print what happens to domains, as it happens",
-	.example = "  pvctl events --json | jq -r .event",
-	.options = options, .args_min = 0, .args_max = 0, .run = events_run,
+	.name = "events", .args = "[DOMAIN]", .summary = "Print what happens to domains, as it happens",
+	.example = "  pvctl events --json | jq -r .event\n  pvctl events --snapshot web1",
+	.options = options, .args_min = 0, .args_max = 1, .run = events_run,
 };

@@ -9,6 +9,7 @@
 #include "pvctld/core/daemon.h"
 #include "pvctld/domain/domains.h"
 #include "pvctld/domain/events.h"
+#include "pvctld/domain/sizes.h"
 #include "pvctld/life/adopt.h"
 #include "pvctld/life/policy.h"
 #include "pvctld/life/tidy.h"
@@ -135,6 +136,7 @@ void daemon_init(struct daemon *d)
 	loop_timer_init(&d->rundir_timer, look_at_rundir, d);
 	giveback_init(d);
 	zombies_init(d);
+	sizes_init(d);
 }
 
 static int take_over(struct daemon *d, struct pvctl_error *err)
@@ -201,6 +203,7 @@ void daemon_finish(struct daemon *d)
 		giveback_fini(d);
 		tidy_stop(d);
 		zombies_fini(d);
+		sizes_fini(d);
 		policy_fini(d);
 		dom_free_all(d);
 		devices_fini(d);

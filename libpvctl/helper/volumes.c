@@ -172,14 +172,14 @@ static bool is_root(struct volume *v, const char *root)
 		return strcasecmp(root + 5, v->fs.uuid) == 0;
 	if (strncmp(root, "LABEL=", 6) == 0)
 		return strcmp(root + 6, v->fs.label) == 0;
-	if (v->lv && (strcmp(root, v->lv->grub) == 0 || strcmp(root, v->lv->grub_id) == 0))
-		return true;
+	if (strncmp(root, "lvm", 3) == 0)
+		return v->lv && (strcmp(root, v->lv->grub) == 0 || strcmp(root, v->lv->grub_id) == 0);
 	if (strncmp(root, "FILE=", 5) == 0)
 		return v->fs.ops->kind(&v->fs, root + 5) == 1;
 	/* hd0,gpt1, hd0,1; GRUB legacy's numbers are one less, and tried after the config's own volume */
 	while (digits > root && digits[-1] >= '0' && digits[-1] <= '9')
 		digits--;
-	return digits > root && digits[-1] != 'd' && (uint32_t)atoi(digits) == v->part.number;
+	return *digits && digits > root && digits[-1] != 'd' && (uint32_t)atoi(digits) == v->part.number;
 }
 
 struct volume *volumes_with_file(struct volume *home, const char *root, const char *path)

@@ -60,6 +60,8 @@ int device_attach(const struct device_class *k, struct dom *dom, const char *spe
 
 	if (dom->forgotten || dom->dying)
 		return fail(err, -ESRCH, "domain %u is being destroyed", dom->domid);
+	if (dom->rest || dom->suspend_asked)
+		return fail(err, -EBUSY, "domain %u is suspended, or about to be: it must run to get a %s", dom->domid, what);
 	rc = k->devid(spec, &devid, err);
 	if (rc)
 		return rc;
@@ -164,8 +166,10 @@ void device_ready(struct xenbus_dev *x, int rc, const char *why)
 	}
 	if (ready)
 		ready(x->ready_data, rc, e.msg);
-	if (rc)
+	if (rc) {
+		xenbus_dev_tell(x, PVCTL_EVENT_DEVICE_FAILED, e.msg);
 		xenbus_dev_free(x);
+	}
 }
 
 void device_free_again(struct daemon *d, const struct xenbus_ops *ops, uint32_t domid, uint32_t devid)
@@ -182,10 +186,12 @@ int device_detach(const struct device_class *k, struct dom *dom, uint32_t devid,
 
 	if (!x)
 		return fail(err, -ENOENT, "domain %u has no such %s", dom->domid, k->ops->what);
-	if (force || x->pending)
+	if (force || x->pending) {
+		xenbus_dev_tell(x, PVCTL_EVENT_DEVICE_DETACHED, NULL);
 		xenbus_dev_remove(x);
-	else
+	} else {
 		xenbus_dev_detach(x);
+	}
 	return 0;
 }
 
@@ -207,6 +213,51 @@ unsigned int device_list(struct daemon *d, const struct device_class *k, uint32_
 		k->row(x, row);
 	}
 	return n;
+}
+
+int devices_may_rest(struct daemon *d, uint32_t domid, struct pvctl_error *err)
+{
+	list_for(p, &d->devices) {
+		struct xenbus_dev *x = list_entry(p, struct xenbus_dev, link);
+
+		if (x->domid != domid)
+			continue;
+		if (x->pending)
+			return fail(err, -EBUSY, "%s %s is still being attached: try again when it is there", x->ops->what, x->name);
+		if (x->detaching || x->gone)
+			return fail(err, -EBUSY, "%s %s is still being detached: try again when it is gone, or detach it with force",
+				    x->ops->what, x->name);
+	}
+	return 0;
+}
+
+void devices_each(struct daemon *d, uint32_t domid, void (*step)(struct xenbus_dev *x))
+{
+	list_for(p, &d->devices) {
+		struct xenbus_dev *x = list_entry(p, struct xenbus_dev, link);
+
+		if (x->domid == domid && !x->gone)
+			step(x);
+	}
+}
+
+bool devices_rest(struct daemon *d, uint32_t domid, enum xenbus_rest want, struct pvctl_error *err)
+{
+	bool all = true;
+
+	list_for(p, &d->devices) {
+		struct xenbus_dev *x = list_entry(p, struct xenbus_dev, link);
+
+		if (x->domid != domid || x->gone)
+			continue;
+		if (err && !err->code && x->rest_error.code)
+			*err = x->rest_error;
+		if (x->rest == XENBUS_QUIESCING || x->rest == XENBUS_RELEASING || x->rest == XENBUS_RETAKING)
+			all = false;
+		else if (x->rest != want && !x->rest_error.code)
+			all = false;
+	}
+	return all;
 }
 
 void devices_domain_gone(struct daemon *d, uint32_t domid)

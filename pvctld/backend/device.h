@@ -49,6 +49,12 @@ int device_detach(const struct device_class *k, struct dom *dom, uint32_t devid,
 struct xenbus_dev *device_find(struct daemon *d, const struct device_class *k, uint32_t domid, uint32_t devid);
 /* A domain's, as many as max: how many there are. rows may be NULL. */
 unsigned int device_list(struct daemon *d, const struct device_class *k, uint32_t domid, void *rows, unsigned int max);
+/* Before its guest is asked to suspend. -EBUSY: a device would not be found again as it is now. */
+int devices_may_rest(struct daemon *d, uint32_t domid, struct pvctl_error *err);
+/* Each one's step, see xenbus.h. */
+void devices_each(struct daemon *d, uint32_t domid, void (*step)(struct xenbus_dev *x));
+/* All have come to that, or beyond what they began. An error that one met: *err, if its code is 0. */
+bool devices_rest(struct daemon *d, uint32_t domid, enum xenbus_rest want, struct pvctl_error *err);
 /* The domain goes away, and its store nodes with it. Requests under way are waited for, later. */
 void devices_domain_gone(struct daemon *d, uint32_t domid);
 /* At the end. */

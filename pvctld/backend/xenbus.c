@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "pvctld/backend/xenbus.h"
 #include "pvctld/backend/departed.h"
+#include "pvctld/backend/device.h"
 #include "pvctld/base/log.h"
+#include "pvctld/domain/domains.h"
+#include "pvctld/domain/events.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +32,30 @@ static void disconnect(struct xenbus_dev *x)
 		x->up = XENBUS_DOWN;
 }
 
+void xenbus_dev_tell(const struct xenbus_dev *x, uint32_t type, const char *why)
+{
+	const struct dom *dom = dom_find(x->d, x->domid);
+	struct pvctl_event ev = { .type = type, .domid = x->domid, .reason = PVCTL_REASON_NONE };
+
+	if (!dom || !dom->name[0] || dom->forgotten || dom->dying)
+		return;
+	ev.unique_id = dom->unique_id;
+	memcpy(ev.name, dom->name, sizeof(ev.name));
+	for (unsigned int i = 0; i < NR_DEVICE_CLASSES; i++)
+		if (device_classes[i] && device_classes[i]->ops == x->ops)
+			snprintf(ev.device_kind, sizeof(ev.device_kind), "%s", device_classes[i]->key);
+	snprintf(ev.device, sizeof(ev.device), "%s", x->name);
+	snprintf(ev.detail, sizeof(ev.detail), "%s", why ? why : "");
+	events_send(x->d, &ev);
+}
+
+/* Let go of by a guest that goes on. */
+static void let_go(struct xenbus_dev *x)
+{
+	xenbus_dev_tell(x, PVCTL_EVENT_DEVICE_DETACHED, NULL);
+	xenbus_dev_remove(x);
+}
+
 void xenbus_dev_drained(struct xenbus_dev *x)
 {
 	x->up = XENBUS_DOWN;
@@ -46,6 +73,7 @@ static void set_state(struct xenbus_dev *x, enum xenbus_state state)
 void xenbus_dev_fail(struct xenbus_dev *x, const char *why)
 {
 	log_guest(x->domid, "%s %s disconnected: %s", x->ops->what, x->name, why);
+	xenbus_dev_tell(x, PVCTL_EVENT_DEVICE_FAILED, why);
 	set_state(x, XenbusStateClosing);
 	disconnect(x);
 	loop_task_post(&x->d->loop, &x->step);
@@ -61,6 +89,7 @@ void xenbus_dev_free(struct xenbus_dev *x)
 	if (x->ready)
 		x->ready(x->ready_data, -ECANCELED, "it was taken away before it was there");
 	free(x->spec);
+	xenbus_dev_rest_gone(x);
 	x->ops->free(x);
 }
 
@@ -93,7 +122,7 @@ static void front_away(struct xenbus_dev *x, enum xenbus_state next)
 	if (x->up != XENBUS_DOWN)
 		return;
 	if (x->detaching)
-		xenbus_dev_remove(x);
+		let_go(x);
 	else
 		set_state(x, next);
 }
@@ -107,6 +136,7 @@ static void connect_it(struct xenbus_dev *x)
 	else
 		x->up = XENBUS_UP;
 	set_state(x, rc ? XenbusStateClosing : XenbusStateConnected);
+	xenbus_dev_tell(x, rc ? PVCTL_EVENT_DEVICE_FAILED : PVCTL_EVENT_DEVICE_ATTACHED, rc ? strerror(-rc) : NULL);
 }
 
 static void go_on_with(struct xenbus_dev *x)
@@ -143,7 +173,7 @@ int xenbus_dev_adopt(struct xenbus_dev *x, struct pvctl_error *err)
 static void front_ready(struct xenbus_dev *x)
 {
 	if (x->detaching && x->up == XENBUS_DOWN)
-		xenbus_dev_remove(x);
+		let_go(x);
 	else if (x->detaching)
 		set_state(x, XenbusStateClosing);
 	else if (x->up == XENBUS_DOWN && x->state == XenbusStateInitWait)
@@ -167,6 +197,11 @@ static void step(void *data)
 		return;
 	if (x->gone) {
 		xenbus_dev_remove(x);
+		return;
+	}
+	if (x->rest) {
+		if (x->rest == XENBUS_QUIESCING && x->up == XENBUS_DOWN)
+			xenbus_dev_settled(x, 0, NULL);
 		return;
 	}
 	switch (front_state(x)) {

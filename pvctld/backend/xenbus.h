@@ -21,10 +21,23 @@ struct xenbus_ops {
 	int (*connect)(struct xenbus_dev *x);
 	/* Takes no more requests. False: something is under way, and xenbus_dev_drained() will tell of its end. */
 	bool (*disconnect)(struct xenbus_dev *x);
+	/*
+	 * For a domain that is suspended: no byte of it is touched any more, and what was taken from it is answered. True: so
+	 * it is now; false: xenbus_dev_settled() follows. The rings stay as they are. thaw: it goes on.
+	 */
+	bool (*quiesce)(struct xenbus_dev *x);
+	void (*thaw)(struct xenbus_dev *x);
+	/*
+	 * While it is quiet: what only one may have (a disk) is written out and let go of, and had again. May be NULL.
+	 * release as quiesce; retake: 0, -EINPROGRESS (xenbus_dev_settled() follows), or why not.
+	 */
+	bool (*release)(struct xenbus_dev *x);
+	int (*retake)(struct xenbus_dev *x, struct pvctl_error *err);
 	/* The device itself: it is down, unlinked and not in the store. */
 	void (*free)(struct xenbus_dev *x);
 };
 
+enum xenbus_rest { XENBUS_AWAKE, XENBUS_QUIESCING, XENBUS_QUIET, XENBUS_RELEASING, XENBUS_RELEASED, XENBUS_RETAKING };
 enum xenbus_link { XENBUS_DOWN, XENBUS_UP, XENBUS_DRAINING };
 struct xenbus_dev {
 	struct list link;        /* of its owner */
@@ -47,7 +60,15 @@ struct xenbus_dev {
 	void (*ready)(void *data, int rc, const char *why);
 	void *ready_data;
 	enum xenbus_link up;
+	enum xenbus_rest rest;
+	struct pvctl_error rest_error; /* of the last release or retake; code 0: none */
 };
+
+/* Its frontend is served: connected, and the domain is not suspended. */
+static inline bool xenbus_dev_serves(const struct xenbus_dev *x)
+{
+	return x->up == XENBUS_UP && x->rest == XENBUS_AWAKE;
+}
 
 /* Before anything else; it may be freed with xenbus_dev_free() from here on. */
 void xenbus_dev_init(struct xenbus_dev *x, struct daemon *d, const struct xenbus_ops *ops, uint32_t domid,
@@ -68,6 +89,18 @@ void xenbus_dev_free(struct xenbus_dev *x);
 void xenbus_dev_drained(struct xenbus_dev *x);
 /* The frontend did what it must not: it is disconnected, and the domain's log says why. */
 void xenbus_dev_fail(struct xenbus_dev *x, const char *why);
+
+/* To who listens: a PVCTL_EVENT_DEVICE_*; nothing when its domain is ending. why may be NULL. */
+void xenbus_dev_tell(const struct xenbus_dev *x, uint32_t type, const char *why);
+/* quiet.c; each is for one whose rest is the step before. The domain's quiet task is told when it is done. */
+void xenbus_dev_quiesce(struct xenbus_dev *x);
+void xenbus_dev_thaw(struct xenbus_dev *x);
+void xenbus_dev_release(struct xenbus_dev *x);
+void xenbus_dev_retake(struct xenbus_dev *x);
+/* What a device's quiesce, release or retake began has ended: rc 0, or why (release, retake). */
+void xenbus_dev_settled(struct xenbus_dev *x, int rc, const char *why);
+/* It is not there any more for those who wait. */
+void xenbus_dev_rest_gone(struct xenbus_dev *x);
 
 /* A node below dir (front or back). What is too long is cut. */
 int xenbus_put(struct xenbus_dev *x, const char *dir, const char *node, const char *fmt, ...)

@@ -31,22 +31,27 @@ static int begin(struct daemon *d, struct pvctl_error *err)
 	return d->disk_pool ? 0 : fail(err, -ENOMEM, "no memory or threads for disks");
 }
 
+const char *vbd_say_failure(const struct vbd *v, int rc, const char *why, char *buf, size_t size)
+{
+	char holder[200];
+
+	if (rc != -EBUSY) {
+		snprintf(buf, size, "disk \"%.600s\": %.300s", v->spec.target, why);
+		return buf;
+	}
+	vbd_say_holder(v, holder, sizeof(holder));
+	snprintf(buf, size, "disk \"%.600s\" is in use by %s", v->spec.target, holder);
+	return buf;
+}
+
 static void nbd_ready(void *data, int rc, const char *why)
 {
 	struct vbd *v = data;
 	struct blk_nbd_info info;
 	struct pvctl_error e = { 0 };
-	char text[sizeof(e.msg)], holder[200];
 
-	if (rc == -EBUSY) {
-		vbd_say_holder(v, holder, sizeof(holder));
-		snprintf(text, sizeof(text), "disk \"%.600s\" is in use by %s", v->spec.target, holder);
-		device_ready(&v->x, rc, text);
-		return;
-	}
 	if (rc) {
-		snprintf(text, sizeof(text), "disk \"%.600s\": %.300s", v->spec.target, why);
-		device_ready(&v->x, rc, text);
+		device_ready(&v->x, rc, vbd_say_failure(v, rc, why, e.msg, sizeof(e.msg)));
 		return;
 	}
 	blk_nbd_info(v->nbd, &info);
@@ -107,11 +112,16 @@ static int open_raw(struct vbd *v, struct pvctl_error *err)
 	return 0;
 }
 
+int vbd_open_image(struct vbd *v, void (*ready)(void *data, int rc, const char *why), struct pvctl_error *err)
+{
+	const struct blk_nbd_user user = { .ready = ready, .dead = nbd_dead, .data = v };
+
+	return blk_nbd_open(v->x.d, &v->spec, &user, &v->nbd, err);
+}
+
 /* Its target: opened, or on its way. */
 static int open_target(struct vbd *v, struct pvctl_error *err)
 {
-	const struct blk_nbd_user user = { .ready = nbd_ready, .dead = nbd_dead, .data = v };
-
 	if (!v->spec.target[0]) {
 		v->sector_size = v->physical_size = BLK_SECTOR;
 		return 0;
@@ -121,7 +131,7 @@ static int open_target(struct vbd *v, struct pvctl_error *err)
 	v->x.pending = true;
 	if (v->spec.script[0])
 		return blk_script_add(v, script_done, err);
-	return blk_nbd_open(v->x.d, &v->spec, &user, &v->nbd, err);
+	return vbd_open_image(v, nbd_ready, err);
 }
 
 static int create(struct dom *dom, const char *text, struct xenbus_dev **ret, struct pvctl_error *err)
@@ -154,8 +164,12 @@ static void free_vbd(struct xenbus_dev *x)
 	struct vbd *v = vbd_of(x);
 
 	loop_timer_cancel(&v->again);
-	blk_nbd_close(v->nbd);
+	if (v->leaving)
+		blk_nbd_closing(v->nbd, NULL, NULL);
+	else
+		blk_nbd_close(v->nbd);
 	vbd_close(v);
+	free(v->path);
 	blk_script_remove(v->script);
 	free(v);
 }
@@ -194,7 +208,7 @@ static void quiesce(struct daemon *d)
 	list_for(p, &d->devices) {
 		struct xenbus_dev *x = list_entry(p, struct xenbus_dev, link);
 
-		if (x->ops == &vbd_ops && vbd_of(x)->nbd)
+		if (x->ops == &vbd_ops && vbd_of(x)->nbd && !vbd_of(x)->leaving)
 			blk_nbd_drain(vbd_of(x)->nbd);
 	}
 	blk_pool_free(d->disk_pool);
@@ -204,6 +218,7 @@ static void quiesce(struct daemon *d)
 const struct xenbus_ops vbd_ops = {
 	.type = "vbd", .what = "disk", .put_backend = vbd_put_backend, .put_frontend = vbd_put_frontend,
 	.connect = vbd_connect, .disconnect = vbd_disconnect, .free = free_vbd,
+	.quiesce = vbd_quiesce, .thaw = vbd_thaw, .release = vbd_release, .retake = vbd_retake,
 };
 const struct device_class block_class = {
 	.key = "disk", .row_size = sizeof(struct pvctl_disk_info), .max = MAX_DISKS, .ops = &vbd_ops,

@@ -217,6 +217,12 @@ int vbd_open(struct vbd *v, const char *path, struct pvctl_error *err)
 {
 	int rc;
 
+	if (path != v->path) {
+		free(v->path);
+		v->path = strdup(path);
+		if (!v->path)
+			return fail(err, -ENOMEM, "no memory");
+	}
 	/* O_NONBLOCK: a FIFO must not hold the daemon up. */
 	v->fd = open(path, (v->spec.readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (v->fd < 0)

@@ -49,6 +49,8 @@ static void destroy(struct blk_nbd *n)
 	loop_task_cancel(&n->begin);
 	nbd_io_fini(n);
 	list_del(&n->link);
+	if (n->closed)
+		n->closed(n->closed_data);
 	free(n);
 }
 
@@ -415,6 +417,12 @@ void blk_nbd_close(struct blk_nbd *n)
 	n->state = NBD_CLOSED;
 	nbd_hang_up(n);
 	loop_timer_set(&n->d->loop, &n->timer, CLOSE_NS);
+}
+
+void blk_nbd_closing(struct blk_nbd *n, void (*closed)(void *data), void *data)
+{
+	n->closed = closed;
+	n->closed_data = data;
 }
 
 void blk_nbd_fini(struct daemon *d)

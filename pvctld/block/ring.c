@@ -124,6 +124,20 @@ int blk_ring_take(struct blk_ring *r, union blkif_sring_entry *ret)
 	return 1;
 }
 
+void blk_ring_untake(struct blk_ring *r, uint16_t kept)
+{
+	if (r->kept && kept < BLK_KEPT_MAX) {
+		if (index_of(r->kept, kept) + 1 != r->req_cons) {
+			r->redo[r->nr_redo++] = kept;
+			return;
+		}
+		__atomic_store_n(&r->kept->req_cons, r->req_cons - 1, __ATOMIC_RELEASE);
+		set_word(r->kept, kept, BLK_KEPT_FREE, 0);
+		r->free[r->nr_free++] = kept;
+	}
+	r->req_cons--;
+}
+
 bool blk_ring_idle(struct blk_ring *r)
 {
 	__atomic_store_n(&r->shared->req_event, r->req_cons + 1, __ATOMIC_SEQ_CST);

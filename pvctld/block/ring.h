@@ -78,6 +78,8 @@ void blk_ring_keep(struct blk_ring *r, struct blk_kept *kept, bool resume);
  * -EAGAIN: too many are under way.
  */
 int blk_ring_take(struct blk_ring *r, union blkif_sring_entry *ret);
+/* The one that was taken last goes back. */
+void blk_ring_untake(struct blk_ring *r, uint16_t kept);
 /* Nothing is left; the frontend is to ring for the next one. False: there is something after all. */
 bool blk_ring_idle(struct blk_ring *r);
 /* kept: the request's r->taken, or BLK_NOT_KEPT. */

@@ -40,6 +40,21 @@ static void answer(struct vbd_ring *r, const struct blk_request *q, int status)
 	blk_ring_respond(&r->ring, q->kept, q->id, q->wire_op, (int16_t)status);
 }
 
+static void push(struct vbd_ring *r)
+{
+	if (blk_ring_push(&r->ring))
+		evtchn_send(r->vbd->x.d, r->port);
+}
+
+void vbd_untake(struct vbd_ring *r)
+{
+	if (r->held) {
+		blk_ring_untake(&r->ring, r->held->req.kept);
+		vbd_drop_held(r);
+	}
+	push(r);
+}
+
 static void count(struct vbd_stats *s, const struct blk_request *q, bool failed)
 {
 	s->errors += failed;
@@ -106,7 +121,12 @@ static void done(struct blk_job *job)
 	gnt_table_put(&v->table, io->page, io->nr_pages);
 	v->inflight_bytes -= io->req.nr_segments ? io->req.nr_sectors * BLK_SECTOR : 0;
 	v->inflight--;
-	if (v->x.up == XENBUS_UP) {
+	if (v->x.up == XENBUS_UP && v->x.rest) {
+		answer(r, &io->req, status);
+		push(r);
+		if (!v->inflight)
+			vbd_at_rest(v);
+	} else if (v->x.up == XENBUS_UP) {
 		answer(r, &io->req, status);
 		/* Of all rings: another may wait for what has become free. */
 		for (unsigned int i = 0; i < v->nr_rings; i++)
@@ -327,15 +347,14 @@ void vbd_serve(void *data)
 	struct vbd *v = r->vbd;
 	int rc;
 
-	if (v->x.up != XENBUS_UP)
+	if (!xenbus_dev_serves(&v->x))
 		return;
 	rc = take_some(r);
 	if (rc < 0) {
 		xenbus_dev_fail(&v->x, rc == -ENOMEM ? "no memory" : "impossible ring indices");
 		return;
 	}
-	if (blk_ring_push(&r->ring))
-		evtchn_send(v->x.d, r->port);
+	push(r);
 	if (!rc)
 		loop_task_post(&v->x.d->loop, &r->task);
 }

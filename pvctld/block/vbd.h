@@ -37,6 +37,9 @@ struct vbd {
 	struct blk_pool *pool;
 	struct disk_spec spec;
 	struct blk_script *script; /* not NULL: it knows what the target is */
+	char *path;              /* what vbd_open() was given */
+	struct blk_job sync;     /* of a release */
+	bool leaving;            /* nbd is closing, and its end is waited for */
 	struct blk_nbd *nbd;     /* not NULL: the target is QEMU's; fd is not used */
 	int fd;
 	struct loop_timer again; /* its target is in use by what another daemon left under way */
@@ -81,6 +84,19 @@ void vbd_let_go(struct vbd *v);
 /* serve.c */
 void vbd_serve(void *ring);
 void vbd_drop_held(struct vbd_ring *r);
+/* What waits for room goes back to its ring, and what is answered is told. */
+void vbd_untake(struct vbd_ring *r);
+/* rest.c: the disk of a domain that is suspended */
+bool vbd_quiesce(struct xenbus_dev *x);
+void vbd_thaw(struct xenbus_dev *x);
+bool vbd_release(struct xenbus_dev *x);
+int vbd_retake(struct xenbus_dev *x, struct pvctl_error *err);
+/* The last request is answered. */
+void vbd_at_rest(struct vbd *v);
+/* block.c: qemu-nbd is asked for the target. */
+int vbd_open_image(struct vbd *v, void (*ready)(void *data, int rc, const char *why), struct pvctl_error *err);
+/* block.c: why an image could not be opened, with its name and who has it; into buf, which is returned. */
+const char *vbd_say_failure(const struct vbd *v, int rc, const char *why, char *buf, size_t size);
 
 extern const struct device_class block_class;
 

@@ -103,6 +103,7 @@ static void row(const struct xenbus_dev *x, void *data)
 static const struct xenbus_ops channel_ops = {
 	.type = "console", .what = "channel", .put_backend = put_backend, .put_frontend = put_frontend,
 	.connect = channel_connect, .disconnect = channel_disconnect, .free = free_channel,
+	.quiesce = channel_quiesce, .thaw = channel_thaw,
 };
 const struct device_class channel_class = {
 	.key = "channel", .row_size = sizeof(struct pvctl_channel_info), .max = CHANNEL_LAST, .ops = &channel_ops,

@@ -64,6 +64,8 @@ static inline struct channel *channel_of(struct xenbus_dev *x)
 /* stream.c */
 int channel_connect(struct xenbus_dev *x);
 bool channel_disconnect(struct xenbus_dev *x);
+bool channel_quiesce(struct xenbus_dev *x);
+void channel_thaw(struct xenbus_dev *x);
 void channel_host_ready(void *channel, unsigned int what);
 void channel_impatient(void *channel);
 void channel_serve(void *channel);

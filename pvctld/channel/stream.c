@@ -48,7 +48,7 @@ void channel_serve(void *data)
 	struct xencons_interface *ring = c->window.at;
 	bool bad = false, more = true, moved = false;
 
-	if (c->x.up != XENBUS_UP)
+	if (!xenbus_dev_serves(&c->x))
 		return;
 	for (unsigned int i = 0; i < ROUND && more && !bad; i++) {
 		size_t had = c->out_len, n = to_host(c, ring, &bad);
@@ -89,8 +89,8 @@ void channel_host_ready(void *data, unsigned int what)
 		c->stalled = false;
 		loop_timer_cancel(&c->patience);
 	}
-	/* Nobody is in the domain yet: the descriptor must not ring until somebody is. */
-	if (c->x.up != XENBUS_UP)
+	/* Nobody is in the domain yet, or it is suspended: the descriptor must not ring until somebody is. */
+	if (!xenbus_dev_serves(&c->x))
 		channel_host_want(&c->host, false, false);
 	loop_task_post(&c->x.d->loop, &c->task);
 }
@@ -117,6 +117,21 @@ int channel_connect(struct xenbus_dev *x)
 	if (rc)
 		gnt_window_unmap(x->d, &c->window);
 	return rc;
+}
+
+/* What was taken from its ring and not written yet stays here, for when it goes on. */
+bool channel_quiesce(struct xenbus_dev *x)
+{
+	struct channel *c = channel_of(x);
+
+	channel_host_want(&c->host, false, false);
+	loop_timer_cancel(&c->patience);
+	return true;
+}
+
+void channel_thaw(struct xenbus_dev *x)
+{
+	on_event(channel_of(x));
 }
 
 bool channel_disconnect(struct xenbus_dev *x)

@@ -72,6 +72,10 @@ void request_devices(struct ctl_conn *c);
 /* requests_memory.c: PROTO_MEMORY_CHECK, PROTO_MEMORY_BACK */
 void request_memory_check(struct ctl_conn *c);
 void request_memory_back(struct ctl_conn *c);
+/* requests_suspend.c */
+void request_suspend(struct ctl_conn *c);
+void request_quiesce(struct ctl_conn *c);
+void request_resume(struct ctl_conn *c);
 /* requests_store.c */
 void request_store(struct ctl_conn *c);
 

@@ -311,6 +311,7 @@ void request_handle(struct ctl_conn *c)
 		[PROTO_DOMAINS] = domains, [PROTO_ENDED] = ended,
 		[PROTO_DEVICE_ATTACH] = request_device_attach, [PROTO_DEVICE_DETACH] = request_device_detach,
 		[PROTO_DEVICES] = request_devices,
+		[PROTO_SUSPEND] = request_suspend, [PROTO_QUIESCE] = request_quiesce, [PROTO_RESUME] = request_resume,
 		[PROTO_MEMORY_CHECK] = request_memory_check, [PROTO_MEMORY_BACK] = request_memory_back,
 	};
 	uint32_t type = c->head.type;

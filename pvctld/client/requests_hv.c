@@ -9,6 +9,7 @@
 #include "pvctld/domain/domains.h"
 #include "pvctld/domain/events.h"
 #include "pvctld/life/policy.h"
+#include "pvctld/life/suspend.h"
 #include "pvctld/life/zombie.h"
 #include <errno.h>
 #include <stdio.h>
@@ -47,6 +48,11 @@ static bool watch_before(struct ctl_conn *c)
 		c->made = dom_new(c->d);
 	if (op.cmd == XEN_DOMCTL_createdomain && !c->made) {
 		ctl_refuse(c, -ENOMEM, "pvctld has no memory to keep track of a domain");
+		return false;
+	}
+	dom = op.cmd == XEN_DOMCTL_resumedomain ? dom_find(c->d, op.domain) : NULL;
+	if (dom && suspend_is_released(dom)) {
+		ctl_refuse(c, -EBUSY, "the domain's disks were given back: it goes on by \"pvctl resume\" alone");
 		return false;
 	}
 	/* Our mappings would keep its pages from being freed. */
@@ -148,5 +154,6 @@ void request_conn_closed(struct ctl_conn *c)
 	fifo_free(&c->store_reply);
 	free(c->made);
 	c->made = NULL;
+	suspend_holder_gone(c->d, c);
 	dom_creator_gone(c->d, c);
 }

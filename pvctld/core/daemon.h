@@ -76,7 +76,7 @@ struct daemon {
 	struct control *control;
 	struct store_sock *store_sock;
 	struct stop *stop;        /* not NULL: the node is being stopped */
-	struct loop_timer exit_timer, watchdog, giveback, zombie_timer, rundir_timer, tidy;
+	struct loop_timer exit_timer, watchdog, giveback, zombie_timer, rundir_timer, tidy, sizes_timer;
 	struct loop_task policy_task, down_task;
 };
 

@@ -18,6 +18,9 @@ enum dom_action {
 	ACTION_DESTROY, ACTION_RESTART, ACTION_RENAME_RESTART, ACTION_PRESERVE, ACTION_DUMP_DESTROY, ACTION_DUMP_RESTART
 };
 
+/* How far its backends have let go of one that is suspended, see life/suspend.h. */
+enum dom_rest { DOM_AWAKE, DOM_QUIESCING, DOM_QUIET, DOM_RELEASING, DOM_RELEASED, DOM_RETAKING };
+
 #define RESTART_LIMIT_MAX 100
 
 struct dom_grant {
@@ -26,6 +29,9 @@ struct dom_grant {
 	uint32_t port; /* ours; 0: none */
 	void *page;
 };
+
+/* As they were when they were looked at last: see sizes.c. */
+struct dom_sizes { bool known, reached; uint32_t vcpus; uint64_t target; };
 
 struct dom {
 	struct list link;
@@ -42,9 +48,20 @@ struct dom {
 	bool kept;                /* it ended too often: stopped, and not restarted */
 	enum dom_action next;     /* when the pause before a restart is over */
 	struct loop_timer pause;
+	enum dom_rest rest;
+	bool suspend_asked;       /* control/shutdown has it, or had */
+	bool suspend_unwanted;    /* who asked is gone: it goes on when it comes to that */
+	bool rest_release, rest_resume; /* what is to come after the step that is under way */
+	struct ctl_conn *suspender; /* it goes on when that connection ends */
+	void (*rest_done)(void *data, int rc, const char *why); /* somebody waits */
+	void *rest_data;
+	struct loop_task rest_task;
+	struct loop_timer rest_timer;
+	uint32_t rest_tries;
 	bool forgotten;           /* rings let go, store nodes gone */
 	bool nodes_left;          /* ...but for these, for want of memory */
 	bool dying;               /* destroydomain is under way */
+	struct dom_sizes sizes;
 	struct dom_grant console_ring, store_ring;
 	struct console *console;
 	struct store_link store;

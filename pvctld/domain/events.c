@@ -2,6 +2,8 @@
 #include "pvctld/domain/events.h"
 #include "pvctld/base/log.h"
 #include "pvctld/core/daemon.h"
+#include "pvctld/domain/domains.h"
+#include "pvctld/domain/sizes.h"
 #include "pvctld/spawn/keep.h"
 #include <errno.h>
 #include <stdio.h>
@@ -18,6 +20,7 @@ struct subscriber {
 	struct loop_fd lf;
 	uint32_t mask;
 	char key[32];            /* of what is kept for a later daemon */
+	bool lost;   /* it does not keep up: nothing is sent until it does */
 };
 
 static void drop(struct subscriber *s)
@@ -34,9 +37,29 @@ static void drop(struct subscriber *s)
 	free(s);
 }
 
+static int send_one(const struct subscriber *s, const struct pvctl_event *ev)
+{
+	return send(s->lf.fd, ev, sizeof(*ev), MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof(*ev) ? 0 : -errno;
+}
+
+static struct pvctl_event new_event(uint32_t type)
+{
+	return (struct pvctl_event){ .size = sizeof(struct pvctl_event), .type = type, .reason = PVCTL_REASON_NONE,
+				     .time_unix_ns = now_unix_ns() };
+}
+
+/* It reads again: it is told that it has missed some. */
 static void on_event(void *data, uint32_t events)
 {
-	drop(data); /* only EPOLLHUP and EPOLLERR come */
+	struct pvctl_event ev = new_event(PVCTL_EVENT_LOST);
+	struct subscriber *s = data;
+
+	if (events & (EPOLLHUP | EPOLLERR) || (s->lost && send_one(s, &ev))) {
+		drop(s);
+		return;
+	}
+	s->lost = false;
+	loop_fd_want(&s->d->loop, &s->lf, 0);
 }
 
 static int add(struct subscriber *s, int fd)
@@ -85,6 +108,7 @@ int events_subscribe(struct daemon *d, uint32_t mask, int *ret_fd)
 		return -EIO;
 	}
 	keep(s);
+	sizes_watch(d);
 	*ret_fd = sv[1];
 	return 0;
 }
@@ -110,22 +134,46 @@ static void adopt(void *data, const char *key, const void *value, size_t len)
 void events_adopt(struct daemon *d)
 {
 	state_each(&d->state, "events/", adopt, d);
+	if (!list_empty(&d->subscribers))
+		sizes_watch(d);
+}
+
+bool events_wanted(const struct daemon *d, uint32_t types)
+{
+	list_for(p, &d->subscribers)
+		if (list_entry(p, struct subscriber, link)->mask & types)
+			return true;
+	return false;
+}
+
+void events_send(struct daemon *d, struct pvctl_event *ev)
+{
+	ev->size = sizeof(*ev);
+	ev->time_unix_ns = now_unix_ns();
+	list_for_safe(p, &d->subscribers) {
+		struct subscriber *s = list_entry(p, struct subscriber, link);
+		int rc;
+
+		if (!(s->mask & ev->type) || s->lost)
+			continue;
+		rc = send_one(s, ev);
+		if (rc == -EAGAIN && s->mask & PVCTL_EVENT_LOST) {
+			s->lost = true;
+			loop_fd_want(&d->loop, &s->lf, EPOLLOUT);
+		} else if (rc) {
+			/* End of file tells one that knows no such event. */
+			drop(s);
+		}
+	}
 }
 
 void events_emit(struct daemon *d, uint32_t type, uint32_t domid, int32_t reason, const char *name)
 {
-	struct pvctl_event ev = { .size = sizeof(ev), .type = type, .domid = domid, .reason = reason, .time_unix_ns = now_unix_ns() };
+	const struct dom *dom = domid ? dom_find(d, domid) : NULL;
+	struct pvctl_event ev = { .type = type, .domid = domid, .reason = reason, .unique_id = dom ? dom->unique_id : 0 };
 
 	snprintf(ev.name, sizeof(ev.name), "%s", name ? name : "");
-	list_for_safe(p, &d->subscribers) {
-		struct subscriber *s = list_entry(p, struct subscriber, link);
-
-		if (!(s->mask & type))
-			continue;
-		/* End of file tells a subscriber that does not read that it missed something. */
-		if (send(s->lf.fd, &ev, sizeof(ev), MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof(ev))
-			drop(s);
-	}
+	events_send(d, &ev);
 }
 
 void events_close(struct daemon *d)

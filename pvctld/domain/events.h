@@ -2,6 +2,7 @@
 #ifndef PVCTLD_EVENTS_H
 #define PVCTLD_EVENTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct daemon;
@@ -10,6 +11,11 @@ struct daemon;
 int events_subscribe(struct daemon *d, uint32_t mask, int *ret_fd);
 /* Those of another daemon. */
 void events_adopt(struct daemon *d);
+/* ev: all but its size and time. */
+struct pvctl_event;
+void events_send(struct daemon *d, struct pvctl_event *ev);
+/* Somebody wants one of these. */
+bool events_wanted(const struct daemon *d, uint32_t types);
 void events_emit(struct daemon *d, uint32_t type, uint32_t domid, int32_t reason, const char *name);
 void events_close(struct daemon *d);
 

@@ -58,6 +58,33 @@ static uint64_t data_handle(struct daemon *d)
 	return mbox_own_handle(&d->mbox, DATA_OFFSET);
 }
 
+/* The call that suspended answers 0 to a guest that is elsewhere now, else 1: its first vCPU's rax. */
+static int set_return(struct daemon *d, uint32_t domid, uint64_t value)
+{
+	struct xen_domctl op = { 0 };
+	uint64_t handle = data_handle(d);
+	vcpu_guest_context_t *c = (void *)(mbox_own(&d->mbox) + DATA_OFFSET);
+	int rc;
+
+	_Static_assert(sizeof(*c) <= MBOX_OWN_ARENA - DATA_OFFSET, "fits");
+	memcpy(&op.u.vcpucontext.ctxt, &handle, sizeof(handle));
+	rc = domctl(d, &op, XEN_DOMCTL_getvcpucontext, domid);
+	if (rc)
+		return rc;
+	c->user_regs.rax = value;
+	op.u.vcpucontext.vcpu = 0;
+	memcpy(&op.u.vcpucontext.ctxt, &handle, sizeof(handle));
+	return domctl(d, &op, XEN_DOMCTL_setvcpucontext, domid);
+}
+
+int hvc_resume(struct daemon *d, uint32_t domid)
+{
+	struct xen_domctl op = { 0 };
+	int rc = set_return(d, domid, 1);
+
+	return rc ? rc : domctl(d, &op, XEN_DOMCTL_resumedomain, domid);
+}
+
 int hvc_list(struct daemon *d, uint32_t first, struct xen_domctl_getdomaininfo *infos, unsigned int max)
 {
 	struct xen_sysctl op = { .cmd = XEN_SYSCTL_getdomaininfolist, .interface_version = XEN_SYSCTL_INTERFACE_VERSION };

@@ -11,6 +11,8 @@ struct xen_domctl_getdomaininfo;
 
 int hvc_pause(struct daemon *d, uint32_t domid);
 int hvc_unpause(struct daemon *d, uint32_t domid);
+/* Of one that has suspended; its call returns 1: nothing has changed around it. */
+int hvc_resume(struct daemon *d, uint32_t domid);
 int hvc_set_handle(struct daemon *d, uint32_t domid, const uint8_t uuid[16]);
 /* Domains from first on, at most max: how many, or negative. */
 int hvc_list(struct daemon *d, uint32_t first, struct xen_domctl_getdomaininfo *infos, unsigned int max);

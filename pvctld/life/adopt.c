@@ -12,6 +12,7 @@
 #include "pvctld/hv/hvcall.h"
 #include "pvctld/life/history.h"
 #include "pvctld/life/policy.h"
+#include "pvctld/life/suspend.h"
 #include "pvctld/state/die.h"
 #include <errno.h>
 #include <stdio.h>
@@ -28,6 +29,7 @@ struct kept_dom {
 	uint8_t uuid[16];
 	char name[128];
 	uint8_t kept, dying, restarts, forgotten, unpausing, next, has_ended, saved;
+	uint8_t held, spare[7];
 	int32_t reason;
 	/* and its configuration */
 };
@@ -44,7 +46,7 @@ void dom_keep(struct dom *dom)
 	char key[24], *all;
 
 	/* Not committed: it does not outlive us. */
-	if (!dom->config || !state_is_kept(&dom->d->state) || dom->d->node.down)
+	if (!dom->config || dom->creator || !state_is_kept(&dom->d->state) || dom->d->node.down)
 		return;
 	memset(&k, 0, sizeof(k));
 	k.unique_id = dom->unique_id;
@@ -64,6 +66,7 @@ void dom_keep(struct dom *dom)
 	k.next = (uint8_t)dom->next;
 	k.has_ended = dom->ended && (dom->kept || dom->saved || k.pause_until_ns);
 	k.saved = dom->saved;
+	k.held = dom->suspender != NULL;
 	k.reason = dom->console ? dom->console->reason : PVCTL_REASON_NONE;
 	all = malloc(sizeof(k) + len);
 	if (!all) {
@@ -165,6 +168,8 @@ static void what_was_begun(struct dom *dom, const struct kept_dom *k)
 		dom_destroy(dom, k->restarts ? policy_rebuild : NULL);
 		return;
 	}
+	if (k->saved || k->held)
+		suspend_adopt(dom, k->saved, k->held);
 	if (k->unpausing && hvc_unpause(dom->d, dom->domid))
 		log_line("domain %u (%s) cannot be unpaused", dom->domid, dom->name);
 	if (k->pause_until_ns)

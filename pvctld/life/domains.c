@@ -8,6 +8,7 @@
 #include "pvctld/domain/events.h"
 #include "pvctld/hv/hvcall.h"
 #include "pvctld/life/policy.h"
+#include "pvctld/life/suspend.h"
 #include "pvctld/life/tidy.h"
 #include "pvctld/life/zombie.h"
 #include "pvctld/node/giveback.h"
@@ -180,7 +181,8 @@ static int check_unique(struct dom *dom, const char *name, const uint8_t *uuid, 
 			continue;
 		if (!strcmp(other->name, name))
 			return fail(err, -EEXIST, "domain %u has the name \"%s\" already", other->domid, name);
-		if (uuid && !uuid_is_null(uuid) && !memcmp(other->uuid, uuid, 16))
+		/* One that is suspended may be about to be given to us. */
+		if (uuid && !other->rest && !uuid_is_null(uuid) && !memcmp(other->uuid, uuid, 16))
 			return fail(err, -EEXIST, "domain \"%s\" has this uuid already", other->name);
 	}
 	return 0;
@@ -221,7 +223,8 @@ int dom_commit(struct dom *dom, const struct proto_commit *c, const char *json, 
 		return rc;
 	}
 	dom->created_unix_ns = c->created_unix_ns ? c->created_unix_ns : now_unix_ns();
-	dom->creator = NULL;
+	if (!(c->flags & PROTO_COMMIT_HOLD))
+		dom->creator = NULL;
 	dom->unpausing = c->flags & PROTO_COMMIT_UNPAUSE;
 	dom_keep(dom);
 	die_point("commit");
@@ -232,6 +235,8 @@ int dom_commit(struct dom *dom, const struct proto_commit *c, const char *json, 
 		log_line("domain %u is \"%s\"", dom->domid, dom->name);
 		policy_committed(dom);
 		events_emit(dom->d, PVCTL_EVENT_CREATED, dom->domid, PVCTL_REASON_NONE, dom->name);
+		if (dom->console)
+			events_emit(dom->d, PVCTL_EVENT_CONSOLE, dom->domid, PVCTL_REASON_NONE, dom->name);
 	}
 	if (!dom->unpausing)
 		return 0;
@@ -239,6 +244,16 @@ int dom_commit(struct dom *dom, const struct proto_commit *c, const char *json, 
 	dom->unpausing = false;
 	dom_keep(dom);
 	return rc;
+}
+
+static void renamed(const struct dom *dom, const char *old)
+{
+	struct pvctl_event ev = { .type = PVCTL_EVENT_RENAMED, .domid = dom->domid, .reason = PVCTL_REASON_NONE,
+				  .unique_id = dom->unique_id };
+
+	memcpy(ev.name, dom->name, sizeof(ev.name));
+	snprintf(ev.detail, sizeof(ev.detail), "%s", old);
+	events_send(dom->d, &ev);
 }
 
 int dom_rename(struct dom *dom, const char *name, struct pvctl_error *err)
@@ -260,6 +275,7 @@ int dom_rename(struct dom *dom, const char *name, struct pvctl_error *err)
 		dom_write_names(dom);
 	if (dom->console)
 		console_set_name(dom->console, name);
+	renamed(dom, old);
 	return 0;
 }
 
@@ -276,6 +292,7 @@ void dom_gone(struct dom *dom)
 	drop_config(dom);
 	dom_keep_not(dom);
 	mbox_cancel(&d->mbox, &dom->kill);
+	suspend_gone(dom);
 	loop_timer_cancel(&dom->pause);
 	list_del(&dom->link);
 	free(dom->config);

@@ -9,6 +9,7 @@
 #include "pvctld/domain/events.h"
 #include "pvctld/hv/hvcall.h"
 #include "pvctld/life/history.h"
+#include "pvctld/life/suspend.h"
 #include "pvctld/life/zombie.h"
 #include <errno.h>
 #include <signal.h>
@@ -242,6 +243,7 @@ static void pause_over(void *data)
 void policy_init_dom(struct dom *dom)
 {
 	loop_timer_init(&dom->pause, pause_over, dom);
+	suspend_init(dom);
 }
 
 static void act(struct dom *dom, enum dom_action action, bool failed)
@@ -280,11 +282,13 @@ static void ended(struct dom *dom, unsigned int reason)
 		 reason < sizeof(names) / sizeof(names[0]) ? names[reason] : "reason unknown");
 	events_emit(d, PVCTL_EVENT_SHUTDOWN, dom->domid, (int32_t)reason, dom->name);
 	store_fire_special(d->store, "@releaseDomain");
-	/* Not committed: its builder's; it goes with the connection. Being saved: the saver's. */
 	if (reason == SHUTDOWN_suspend && dom->config) {
 		dom->saved = true;
 		dom_keep(dom);
 	}
+	if (reason == SHUTDOWN_suspend)
+		suspend_seen(dom);
+	/* Not committed: its builder's; it goes with the connection. Suspended: whose who asked for it, or it is kept. */
 	if (dom->creator || !dom->config || reason == SHUTDOWN_suspend)
 		return;
 	switch (reason) {
@@ -338,6 +342,7 @@ void dom_resumed(struct dom *dom)
 {
 	dom->ended = dom->kept = dom->saved = false;
 	loop_timer_cancel(&dom->pause);
+	suspend_over(dom);
 	dom_keep(dom);
 	/* If it has ended again by now, the look that its end caused passed it over. */
 	loop_task_post(&dom->d->loop, &dom->d->policy_task);

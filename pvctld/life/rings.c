@@ -6,6 +6,7 @@
 #include "pvctld/core/daemon.h"
 #include "pvctld/domain/domains.h"
 #include "pvctld/hv/hvcall.h"
+#include "pvctld/life/suspend.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -199,6 +200,7 @@ void dom_forget(struct dom *dom)
 		return;
 	dom->forgotten = true;
 	dom_keep(dom);
+	suspend_gone(dom);
 	if (dom->console)
 		console_stop(dom->console);
 	store_link_stop(&dom->store);

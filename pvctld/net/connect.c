@@ -158,6 +158,20 @@ static void tell_link(struct vif *v, bool up)
 	v->link->ops->carrier(v->link, up);
 }
 
+/* What is taken from a ring is answered in the same turn: there is nothing under way. */
+bool vif_quiesce(struct xenbus_dev *x)
+{
+	return true;
+}
+
+void vif_thaw(struct xenbus_dev *x)
+{
+	struct vif *v = vif_of(x);
+
+	for (unsigned int i = 0; i < v->nr_queues; i++)
+		on_event(&v->queue[i]);
+}
+
 int vif_connect(struct xenbus_dev *x)
 {
 	struct vif *v = vif_of(x);

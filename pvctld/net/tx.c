@@ -127,7 +127,7 @@ void vif_tx_serve(void *data)
 	struct batch *b = &batch;
 	int more, rc = 0;
 
-	if (v->x.up != XENBUS_UP)
+	if (!xenbus_dev_serves(&v->x))
 		return;
 	more = collect(q, b);
 	if (b->nr_copies)

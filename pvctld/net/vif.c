@@ -108,6 +108,7 @@ static void row(const struct xenbus_dev *x, void *data)
 const struct xenbus_ops vif_ops = {
 	.type = "vif", .what = "network interface", .put_backend = vif_put_backend, .put_frontend = vif_put_frontend,
 	.connect = vif_connect, .disconnect = vif_disconnect, .free = free_vif,
+	.quiesce = vif_quiesce, .thaw = vif_thaw,
 };
 const struct device_class vif_class = {
 	.key = "vif", .row_size = sizeof(struct pvctl_vif_info), .max = MAX_VIFS, .ops = &vif_ops,

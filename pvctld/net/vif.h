@@ -71,6 +71,8 @@ int vif_read_features(struct vif *v);
 /* connect.c: rings by what the frontend wrote. */
 int vif_connect(struct xenbus_dev *x);
 bool vif_disconnect(struct xenbus_dev *x);
+bool vif_quiesce(struct xenbus_dev *x);
+void vif_thaw(struct xenbus_dev *x);
 /* tx.c: the task of a queue. */
 void vif_tx_serve(void *queue);
 /* rx.c */

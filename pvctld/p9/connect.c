@@ -88,6 +88,23 @@ int share_connect(struct xenbus_dev *x)
 	return rc;
 }
 
+/* What it was asked stays with its server: a guest that is suspended makes no room for replies. */
+bool share_quiesce(struct xenbus_dev *x)
+{
+	struct share *s = share_of(x);
+
+	if (s->server)
+		p9_server_want(s->server, false, false);
+	return true;
+}
+
+void share_thaw(struct xenbus_dev *x)
+{
+	struct share *s = share_of(x);
+
+	loop_task_post(&s->x.d->loop, &s->task);
+}
+
 bool share_disconnect(struct xenbus_dev *x)
 {
 	struct share *s = share_of(x);

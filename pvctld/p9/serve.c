@@ -198,7 +198,7 @@ void share_serve(void *data)
 	struct share *s = data;
 	enum turn t = MOVED;
 
-	if (s->x.up != XENBUS_UP)
+	if (!xenbus_dev_serves(&s->x))
 		return;
 	for (unsigned int i = 0; i < ROUND && t == MOVED; i++)
 		t = one_turn(s);

@@ -61,6 +61,8 @@ static inline struct share *share_of(struct xenbus_dev *x)
 /* connect.c */
 int share_connect(struct xenbus_dev *x);
 bool share_disconnect(struct xenbus_dev *x);
+bool share_quiesce(struct xenbus_dev *x);
+void share_thaw(struct xenbus_dev *x);
 /* serve.c */
 void share_serve(void *share);
 

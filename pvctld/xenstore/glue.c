@@ -268,7 +268,7 @@ static void service(void *data)
 	struct store_link *l = data;
 	bool moved = false, more = false, ok;
 
-	if (!l->ring)
+	if (!l->ring || l->frozen)
 		return;
 	ok = flush(l, &moved) && take_turn(l, &moved, &more) && flush(l, &moved);
 	if (!ok && !l->broken) {
@@ -293,6 +293,13 @@ void store_link_event(struct store_link *l)
 	/* Not at once: a guest that rings all the time gets one turn per round. */
 	if (l->ring)
 		loop_task_post(&l->d->loop, &l->more);
+}
+
+void store_link_freeze(struct store_link *l, bool on)
+{
+	l->frozen = on;
+	if (!on)
+		store_link_event(l);
 }
 
 void store_link_stop(struct store_link *l)

@@ -22,6 +22,7 @@ struct store_link {
 	struct loop_task more;
 	struct loop_timer again; /* a last look after the ring moved */
 	const char *broken;
+	bool frozen;             /* the domain is suspended: its ring is left alone */
 };
 
 int store_glue_init(struct daemon *d, struct pvctl_error *err);
@@ -32,6 +33,7 @@ int store_link_start(struct store_link *l, struct xenstore_domain_interface *rin
 /* A connection that a daemon before this one had. */
 int store_link_resume(struct store_link *l, struct xenstore_domain_interface *ring, uint32_t port);
 void store_link_event(struct store_link *l);
+void store_link_freeze(struct store_link *l, bool on);
 void store_link_stop(struct store_link *l);
 
 /* store_sock.c */

@@ -52,23 +52,23 @@ else
 fi
 
 # The stock kernel as ELF, plain and compressed. The cache has what was unpacked.
-if command -v lz4 >/dev/null && python3 - "$KERNEL" "$W/payload.lz4" <<'P'
+if command -v lz4 >/dev/null && command -v zstd >/dev/null && tool=$(python3 - "$KERNEL" "$W/payload" <<'P'
 import struct, sys
 d = open(sys.argv[1], "rb").read()
 at = (d[0x1f1] or 4) * 512 + 512 + struct.unpack_from("<I", d, 0x248)[0]
 p = d[at:at + struct.unpack_from("<I", d, 0x24c)[0]]
 open(sys.argv[2], "wb").write(p[:-4])
-sys.exit(0 if p[:4] == b"\x02\x21\x4c\x18" else 1)
+print({b"\x02\x21\x4c\x18": "lz4", b"\x28\xb5\x2f\xfd": "zstd"}[p[:4]])
 P
-then
-	lz4 -dcq "$W/payload.lz4" >"$W/vmlinux" 2>/dev/null
+); then
+	$tool -dcq "$W/payload" >"$W/vmlinux" 2>/dev/null
 	gzip -1c "$W/vmlinux" >"$W/vmlinux.gz"
 	for k in vmlinux vmlinux.gz; do
 		t "the kernel as $k: create" pvctl create -q "$(config "elf-${k/./-}" "kernel=\"$W/$k\"")"
 		boots "elf-${k/./-}" "the kernel as $k"
 	done
 else
-	skip "the kernel as ELF" "no lz4 here, or another payload"
+	skip "the kernel as ELF" "no lz4 or zstd here, or another payload"
 fi
 
 t "no memory is lost" eventually 10 eval "[ \"\$(free_bytes)\" = '$free0' ]"

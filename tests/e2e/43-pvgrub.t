@@ -23,12 +23,12 @@ refused "firmware and kernel" '*' 'kernel and firmware' pvctl config check "$W/p
 refused "firmware and bootloader" '*' 'bootloader and firmware' pvctl config check "$W/pv.cfg" 'bootloader="pygrub"'
 
 GRUB=$(ls /usr/lib/grub-xen/grub-x86_64-xen.bin 2>/dev/null)
-for need in "${GRUB:+true}" lz4 mke2fs; do
-	command -v "${need:-none}" >/dev/null || { skip "PV GRUB" "grub-xen-host, lz4 or e2fsprogs is not installed"; done_testing; exit; }
+for need in "${GRUB:+true}" lz4 zstd mke2fs; do
+	command -v "${need:-none}" >/dev/null || { skip "PV GRUB" "grub-xen-host, lz4, zstd or e2fsprogs is not installed"; done_testing; exit; }
 done
 [ -s "$MODULE" ] && [ -s "$KERNEL" ] || { skip "PV GRUB" "there is no demo kernel with its xen-blkfront.ko"; done_testing; exit; }
 
-# GRUB unpacks gzip, xz and lzo, Debian's cloud kernel is lz4: it gets that unpacked.
+# GRUB unpacks gzip, xz and lzo, Debian's cloud kernel is lz4, or zstd in Debian 13: it gets that unpacked.
 R=$W/root
 mkdir -p "$R/boot/grub" "$W/more/lib/modules"
 cp "$MODULE" "$W/more/lib/modules/xen-blkfront.ko"
@@ -38,8 +38,9 @@ import struct, subprocess, sys
 d = open(sys.argv[1], "rb").read()
 start, size = struct.unpack_from("<II", d, 0x248)
 p = ((d[0x1f1] or 4) + 1) * 512 + start
-if d[p:p + 4] == b"\x02\x21\x4c\x18":
-    d = subprocess.run(["lz4", "-dc"], input=d[p:p + size - 4], capture_output=True, check=True).stdout
+tool = {b"\x02\x21\x4c\x18": "lz4", b"\x28\xb5\x2f\xfd": "zstd"}.get(d[p:p + 4])
+if tool:
+    d = subprocess.run([tool, "-dc"], input=d[p:p + size - 4], capture_output=True, check=True).stdout
 open(sys.argv[2], "wb").write(d)
 P
 python3 "$W/unpack.py" "$KERNEL" "$R/boot/vmlinuz"

@@ -75,7 +75,7 @@ t "in large packets, too" [ "$(vif b tx_gso_packets)" -gt "$before" ]
 say "a: $(vif a rx_bytes) bytes in $(vif a rx_packets) packets, of which $(vif a rx_gso_packets) large, $(vif a rx_drops) dropped"
 
 t "network-detach" pvctl network-detach b 0
-t "the guest has none" says b '^none' '[ -d /sys/class/net/eth0 ] || echo none'
+t "the guest has none" says b '^none' 'i=0; while [ -d /sys/class/net/eth0 -a $((i += 1)) -lt 20 ]; do sleep 1; done; [ -d /sys/class/net/eth0 ] || echo none'
 t "network-attach, to another switch" pvctl network-attach b link=switch,bridge=other,mac=00:16:3e:00:00:02
 t "it finds nobody there" says b '100% packet loss' "$(again 2); ping -c 2 -W 1 10.9.0.1"
 t "detached again" pvctl network-detach b 0

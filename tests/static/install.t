@@ -30,7 +30,7 @@ for f in bin/pvctl libexec/pvctl/pvctld libexec/pvctl/xen-like-hv.elf libexec/pv
 	share/doc/pvctl/examples/debian.cfg; do
 	[ -e "$root$P/$f" ] || { t "$f is installed" false; }
 done
-t "no text names the build tree" eval "! grep -rlF '$PWD' '$root' --include='*.pc' --include='*.[1358]' --include='*.h'"
+t "no text names the build tree" eval "! grep -rlF '$PWD/' '$root' --include='*.pc' --include='*.[1358]' --include='*.h'"
 cat >"$T/list.c" <<'C'
 #include <libpvctl.h>
 #include <stdio.h>

@@ -6,10 +6,12 @@
  * gives the object itself back.
  */
 #include "control/private.h"
+#include "domain/dirty_log.h"
 #include "event/evtchn.h"
 #include "grant/grant.h"
 #include "mm/heap.h"
 #include "mm/page_alloc.h"
+#include "pv/cpu_policy.h"
 #include "pv/mmu.h"
 #include "pv/trap.h"
 #include "sched/sched.h"
@@ -76,6 +78,9 @@ int domain_kill(struct domain *d)
 		d->relinquish_state = KILL_vcpus;
 		/* fall through */
 	case KILL_vcpus:
+		ret = shadow_off(d);
+		if (ret != 0)
+			return ret;
 		stop_vcpus(d);
 		d->relinquish_state = KILL_events;
 		/* fall through */
@@ -127,5 +132,7 @@ void domain_free(struct domain *d)
 	if (d->evtchn != NULL)
 		evtchn_free(d);
 	grant_destroy(d);
+	dirty_log_free(d);
+	cpu_policy_free(d);
 	xfree(d);
 }

@@ -2,6 +2,7 @@
 /* DOMCTL: the tools' operations on a domain. Domain 0 alone may call it. */
 #include "control/private.h"
 #include "domain/continuation.h"
+#include "domain/dirty_log.h"
 #include "mm/page_alloc.h"
 #include "pv/mmu.h"
 #include "pv/trap.h"
@@ -89,6 +90,7 @@ static int hypercall_init(struct xen_domctl *op, struct domain *d)
 	if (get_page_and_type(pg, d, PGT_writable) != 0)
 		return -EACCES;
 	pv_fill_hypercall_page(page_to_virt(pg));
+	page_written(d, pg);
 	put_page_and_type(pg);
 	return 0;
 }
@@ -112,17 +114,35 @@ static int gettscinfo(struct xen_domctl *op, struct domain *d)
 	op->u.tsc_info = (struct xen_domctl_tsc_info){
 		.tsc_mode = TSC_MODE_NEVER_EMULATE,
 		.gtsc_khz = tsc_khz,
-		.elapsed_nsec = NOW(),
+		.incarnation = d->tsc_incarnation,
+		.elapsed_nsec = (uint64_t)(NOW() + d->time_shift_ns),
 	};
 	return 0;
 }
 
+/*
+ * A restored domain's system time goes on where it stopped. The TSC itself is this host's: what it
+ * counts is in vcpu_time_info, which a kernel reads anew after it was suspended. No elapsed time: a new domain.
+ */
 static int settscinfo(struct xen_domctl *op, struct domain *d)
 {
 	const struct xen_domctl_tsc_info *t = &op->u.tsc_info;
 
+	if (is_host_domain(d) || d->is_dying != DOMDYING_alive)
+		return -EINVAL;
 	/* "Default" may be native where that is right; here it always is. */
-	return t->tsc_mode == TSC_MODE_DEFAULT || t->tsc_mode == TSC_MODE_NEVER_EMULATE ? 0 : -EOPNOTSUPP;
+	if (t->tsc_mode != TSC_MODE_DEFAULT && t->tsc_mode != TSC_MODE_NEVER_EMULATE)
+		return -EOPNOTSUPP;
+	/* Centuries; sums of two stay in range. */
+	if (t->elapsed_nsec >= 1ULL << 62)
+		return -EINVAL;
+	d->tsc_incarnation = t->incarnation;
+	if (t->elapsed_nsec == 0)
+		return 0;
+	domain_pause(d);
+	vtime_shift(d, (s_time_t)t->elapsed_nsec - NOW());
+	domain_unpause(d);
+	return 0;
 }
 
 static int subscribe(struct xen_domctl *op, struct domain *d)
@@ -163,6 +183,7 @@ static int not_supported(struct xen_domctl *op, struct domain *d)
 #define COPY_BACK 1u
 #define NO_DOMAIN 2u
 #define OR_NEXT 4u /* or of the next domain there is; zombies, too */
+#define ERROR_BACK 8u /* after an error, too: it says where */
 
 struct domctl_op {
 	domctl_fn fn;
@@ -200,8 +221,15 @@ static const struct domctl_op ops[] = {
 	[XEN_DOMCTL_getpageframeinfo3] = { domctl_getpageframeinfo3, 0 },
 	[XEN_DOMCTL_setnodeaffinity] = { domctl_nodeaffinity_set, 0 },
 	[XEN_DOMCTL_getnodeaffinity] = { domctl_nodeaffinity_get, 0 },
-	[XEN_DOMCTL_get_cpu_policy] = { not_supported, 0 },
-	[XEN_DOMCTL_set_cpu_policy] = { not_supported, 0 },
+	[XEN_DOMCTL_getvcpuextstate] = { domctl_getvcpuextstate, COPY_BACK },
+	[XEN_DOMCTL_setvcpuextstate] = { domctl_setvcpuextstate, 0 },
+	[XEN_DOMCTL_get_ext_vcpucontext] = { domctl_get_ext_vcpucontext, COPY_BACK },
+	[XEN_DOMCTL_set_ext_vcpucontext] = { domctl_set_ext_vcpucontext, 0 },
+	[XEN_DOMCTL_get_vcpu_msrs] = { domctl_get_vcpu_msrs, COPY_BACK | ERROR_BACK },
+	[XEN_DOMCTL_set_vcpu_msrs] = { domctl_set_vcpu_msrs, ERROR_BACK },
+	[XEN_DOMCTL_shadow_op] = { domctl_shadow_op, COPY_BACK },
+	[XEN_DOMCTL_get_cpu_policy] = { domctl_get_cpu_policy, COPY_BACK },
+	[XEN_DOMCTL_set_cpu_policy] = { domctl_set_cpu_policy, COPY_BACK | ERROR_BACK },
 };
 
 static int run(const struct domctl_op *o, struct xen_domctl *op)
@@ -238,7 +266,7 @@ long do_domctl(unsigned long arg)
 	ret = run(o, &op);
 	if (ret == -ERESTART_HC)
 		return hypercall_continuation(__HYPERVISOR_domctl, arg, 0, 0, 0, 0);
-	if (ret == 0 && (o->flags & COPY_BACK) && copy_to_guest(arg, &op, 1))
+	if ((o->flags & (ret == 0 ? COPY_BACK : ERROR_BACK)) && copy_to_guest(arg, &op, 1))
 		return -EFAULT;
 	return ret;
 }

@@ -53,6 +53,23 @@ int domctl_scheduler_op(struct xen_domctl *op, struct domain *d);
 int domctl_nodeaffinity_set(struct xen_domctl *op, struct domain *d);
 int domctl_nodeaffinity_get(struct xen_domctl *op, struct domain *d);
 
+/* domctl_state.c */
+int domctl_getvcpuextstate(struct xen_domctl *op, struct domain *d);
+int domctl_setvcpuextstate(struct xen_domctl *op, struct domain *d);
+int domctl_get_ext_vcpucontext(struct xen_domctl *op, struct domain *d);
+int domctl_set_ext_vcpucontext(struct xen_domctl *op, struct domain *d);
+int domctl_get_vcpu_msrs(struct xen_domctl *op, struct domain *d);
+int domctl_set_vcpu_msrs(struct xen_domctl *op, struct domain *d);
+
+/* cpu_policy_op.c */
+int domctl_get_cpu_policy(struct xen_domctl *op, struct domain *d);
+int domctl_set_cpu_policy(struct xen_domctl *op, struct domain *d);
+int sysctl_get_cpu_policy(struct xen_sysctl *op);
+
+/* shadow_op.c */
+int domctl_shadow_op(struct xen_domctl *op, struct domain *d);
+int shadow_off(struct domain *d); /* also of a domain that dies: 0, -ERESTART_HC */
+
 /* bitmap.c: masks of up to 64 bits in a xenctl_bitmap. 0, -EINVAL, -EFAULT. */
 int ctl_bitmap_read(const struct xenctl_bitmap *bm, uint64_t *ret);
 int ctl_bitmap_write(const struct xenctl_bitmap *bm, uint64_t value, unsigned int bits);

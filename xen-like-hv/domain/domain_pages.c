@@ -6,7 +6,7 @@
  * d->page_list. A page leaves it when its last reference goes; while its domain
  * is taken apart it goes from list to list (pv/relinquish.c).
  */
-#include "domain/domain.h"
+#include "domain/dirty_log.h"
 #include "lib/errno.h"
 #include "mm/hv_pagetable.h"
 #include "mm/page_alloc.h"
@@ -175,8 +175,10 @@ int domain_page_publish(struct domain *d, struct page_info *pg, unsigned int ord
 	 * Last: from here on get_page succeeds, also for a vCPU of d that guessed the
 	 * frame and gives it back at once, off the list.
 	 */
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
+		page_written(d, &pg[i]);
 		__atomic_store_n(&pg[i].count_info, PGC_allocated | 1, __ATOMIC_RELEASE);
+	}
 	return 0;
 }
 
@@ -289,6 +291,7 @@ int domain_page_assign(struct domain *d, struct page_info *pg)
 		pg->flags &= PGF_exec;
 		pg->owner = (uint16_t)(d->domid + 1);
 		list_add(&d->page_list, pg);
+		page_written(d, pg);
 		__atomic_store_n(&pg->count_info, PGC_allocated | 1, __ATOMIC_RELEASE);
 	}
 	spin_unlock(&d->page_lock);

@@ -13,6 +13,8 @@
 #include "x86/printk.h"
 #include "x86/processor.h"
 #include "x86/smap.h"
+#include "x86/smp.h"
+#include "x86/softirq.h"
 #include "x86/spinlock.h"
 #include "x86/traps.h"
 
@@ -43,6 +45,16 @@ static void hypervisor_fault(struct cpu_user_regs *regs, uint64_t cr2)
 				regs->rip = (uint64_t)iret_again;
 			return;
 		}
+	}
+	if (fixup && regs->entry_vector == TRAP_page_fault && unlikely(current->domain->pv.shadow)) {
+		irq_enable();
+		done = pv_fault_in(cr2, regs->error_code);
+		irq_disable();
+		/* Where interrupts are off, as in bounce.S, nobody looks for what one of ours left: let another come. */
+		if (!(regs->rflags & FLAGS_IF) && softirqs_pending())
+			smp_send_event_check(smp_cpu());
+		if (done)
+			return;
 	}
 	if (fixup) {
 		if (regs->entry_vector != TRAP_page_fault || !pv_retry_guest_access())

@@ -5,6 +5,7 @@
  * any time: links are written, never followed; only the tails, which are kept
  * here, say where a queue ends. A guest that breaks its queues loses events.
  */
+#include "domain/dirty_log.h"
 #include "event/private.h"
 #include "lib/errno.h"
 #include "mm/frametable.h"
@@ -293,6 +294,13 @@ int fifo_expand_array(struct domain *d, uint64_t array_mfn)
 	return 0;
 }
 
+/* Up to here it counted as written all the time (control/shadow_op.c). */
+static void put_written(struct domain *d, struct page_info *pg)
+{
+	page_written(d, pg);
+	put_page_and_type(pg);
+}
+
 /* All ports are closed, so nobody is using the arrays. */
 void fifo_destroy(struct domain *d)
 {
@@ -306,11 +314,11 @@ void fifo_destroy(struct domain *d)
 
 		v->evtchn_fifo = NULL;
 		if (q && q->page)
-			put_page_and_type(q->page);
+			put_written(d, q->page);
 		xfree(q);
 	}
 	for (i = 0; f && i < f->nr_pages; i++)
-		put_page_and_type(mfn_to_page(virt_to_mfn(f->page[i])));
+		put_written(d, mfn_to_page(virt_to_mfn(f->page[i])));
 	xfree(f);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* VCPUOP_register_vcpu_info: a vCPU's vcpu_info moves from shared_info to a page of the guest. */
+#include "domain/dirty_log.h"
 #include "event/poll.h"
 #include "event/private.h"
 #include "lib/errno.h"
@@ -37,6 +38,7 @@ int vcpu_info_register(struct vcpu *v, uint64_t frame, uint32_t offset)
 		from = v->vcpu_info;
 		memcpy(to, from, sizeof(*to));
 		v->vcpu_info_page = pg;
+		page_written(v->domain, pg);
 		__atomic_store_n(&v->vcpu_info, to, __ATOMIC_SEQ_CST);
 	}
 	spin_unlock(&v->domain->hypercall_lock);

@@ -18,6 +18,8 @@ int grant_reset_host(struct domain *d);  /* NODE_OP_RESET_HOST; likewise */
 int grant_frame_mfn(struct domain *d, uint32_t idx, bool status, mfn_t *ret);
 /* For the audit; nothing of d runs. d's mappings of others' (or its own) frames; is frame among them, with that access? */
 void grant_each_mapping(struct domain *d, void (*fn)(mfn_t frame, bool readonly, void *arg), void *arg);
+/* For the log of writes: d's frames that others have mapped writable now, from *cursor on. 0, -ERESTART_HC. */
+int grant_each_written(struct domain *d, uint64_t *cursor, void (*fn)(mfn_t frame, void *arg), void *arg);
 bool grant_maps_frame(struct domain *d, mfn_t frame, bool writable);
 long do_grant_table_op(unsigned long cmd, unsigned long arg, unsigned long count);
 /* XENMEM_acquire_resource: domain 0 maps frames of a table (grant/resource.c). */

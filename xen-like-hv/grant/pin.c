@@ -5,8 +5,10 @@
  * version 1 by cmpxchg of the flags, version 2 by clearing the flags, a
  * barrier, and a look at the status word.
  */
+#include "domain/dirty_log.h"
 #include "grant/private.h"
 #include "pv/mmu.h"
+#include "x86/softirq.h"
 
 #define MAX_TRIES 5
 
@@ -104,10 +106,37 @@ void grant_put_frame(mfn_t frame, bool readonly)
 {
 	struct page_info *pg = mfn_to_page(frame);
 
-	if (readonly)
+	if (readonly) {
 		put_page(pg);
-	else
-		put_page_and_type(pg);
+		return;
+	}
+	/* While it was held it counted as written, see grant_each_written: from the end on this stands for it. */
+	page_written_known(pg);
+	put_page_and_type(pg);
+}
+
+int grant_each_written(struct domain *d, uint64_t *cursor, void (*fn)(mfn_t frame, void *arg), void *arg)
+{
+	struct grant_table *gt = d->grant;
+	uint32_t end, n;
+
+	while (gt != NULL) {
+		spin_lock(&gt->lock);
+		n = gt->closed ? 0 : grant_nr_refs(gt);
+		end = (uint32_t)min(*cursor + ACTIVE_PER_PAGE, (uint64_t)n);
+		for (; *cursor < end; ++*cursor) {
+			const struct active_grant *act = grant_active(gt, (uint32_t)*cursor);
+
+			if (act->writers != 0)
+				fn(act->frame, arg);
+		}
+		spin_unlock(&gt->lock);
+		if (*cursor >= n)
+			break;
+		if (preempt_wanted())
+			return -ERESTART_HC;
+	}
+	return 0;
 }
 
 /* *marked: the entry is one to be mapped, and may need its marks taken back after an error. */

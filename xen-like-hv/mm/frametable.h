@@ -47,6 +47,8 @@ _Static_assert(sizeof(struct page_info) == 32, "1/128 of all RAM is spent on the
 #define PGT_partial     (1ULL << 57) /* validation or teardown stopped half way, see pv/page_type.c */
 #define PGT_locked      (1ULL << 56) /* an entry is being changed */
 #define PGT_count_mask  0xffffffffULL
+/* A table whose changes somebody follows: a validated one of a domain whose writes are logged (pv/shadow.h). */
+#define PGT_watched     (1ULL << 43)
 /* A table that is not validated: its entries below this index hold their references. */
 #define PGT_done_shift  32
 #define PGT_done_mask   (0x3ffULL << PGT_done_shift)
@@ -57,6 +59,7 @@ _Static_assert(sizeof(struct page_info) == 32, "1/128 of all RAM is spent on the
 #define PGF_xenshare    4u /* hypervisor page that a guest may map (shared_info, grant frame, M2P) */
 #define PGF_exec        8u /* was mapped executable since it was allocated; kept until it is zeroed */
 #define PGF_out         16u /* head of a free chunk that the host is making zero */
+#define PGF_written     32u /* since the tools asked last (domain/dirty_log.h) */
 
 #define frame_table ((struct page_info *)FRAMETABLE_VIRT)
 extern uint64_t max_page; /* frames are < max_page */

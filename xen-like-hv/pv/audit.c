@@ -7,6 +7,7 @@
  */
 #include "pv/audit.h"
 #include "pv/mmu_private.h"
+#include "pv/shadow.h"
 
 #define LINES_MAX 40u
 
@@ -151,6 +152,11 @@ static void check_root(struct audit *a, const struct vcpu *v, bool user)
 		if (hv_l4_slot(slot))
 			continue;
 		e = root_entry(v, user, slot);
+		/* Filled in when it is used. */
+		if (v->domain->pv.shadow && !(e & PTE_P))
+			continue;
+		if (v->domain->pv.shadow && l4)
+			want = shadow_root_entry(v->domain, l4, want);
 		if (((e ^ want) & ~(PTE_AD | PTE_MARKS)) && ((e | want) & PTE_P))
 			audit_differ(a, l4, "d%uv%u's %s root has %#lx in slot %u, its L4 %#lx", v->domain->domid,
 				     v->vcpu_id, user ? "user" : "kernel", e, slot, want);

@@ -75,6 +75,13 @@ void fpu_set_legacy(struct vcpu *v, const void *fx);  /* 512 bytes, FXSAVE forma
 void fpu_get_legacy(const struct vcpu *v, void *fx);
 int fpu_set_xcr0(struct vcpu *v, uint64_t xcr0);      /* v is current: 0 or -EINVAL */
 
+/* For the tools; v is paused. Area: what XSAVE writes in its standard form, for the components of fpu_get_xcr0_accum. */
+uint32_t fpu_xstate_bytes(uint64_t xcr0);
+uint64_t fpu_get_xcr0_accum(const struct vcpu *v);    /* 0: no XSAVE */
+void fpu_get_xstate(const struct vcpu *v, void *buf); /* fpu_xstate_bytes(fpu_get_xcr0_accum(v)) */
+/* area may be anything, standard or compacted; bytes 0: all in the initial state. 0 or -EINVAL, then v is as it was. */
+int fpu_set_xstate(struct vcpu *v, uint64_t xcr0, uint64_t accum, const void *area, uint64_t bytes);
+
 /* From entry.S. */
 void pv_syscall64(struct cpu_user_regs *regs);
 void pv_syscall32(struct cpu_user_regs *regs);

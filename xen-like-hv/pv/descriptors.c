@@ -4,6 +4,7 @@
  * descriptor in them was checked, the guest has no writable mapping of them, and
  * the CPU sees them read-only. Hence the accessed bit is set beforehand.
  */
+#include "domain/dirty_log.h"
 #include "domain/uaccess.h"
 #include "pv/mmu_private.h"
 
@@ -146,6 +147,7 @@ long do_update_descriptor(unsigned long pa, unsigned long desc)
 		rc = get_page_type(pg, PGT_writable, false);
 	if (!rc) {
 		WRITE_ONCE(*(uint64_t *)((char *)page_to_virt(pg) + (pa & ~PAGE_MASK)), val);
+		page_written(d, pg);
 		put_page_type(pg, false);
 	}
 	put_page(pg);

@@ -173,14 +173,118 @@ void fpu_get_legacy(const struct vcpu *v, void *fx)
 		memcpy(o->regs + 128, x->regs + 128, 256);
 }
 
+static bool xcr0_valid(uint64_t xcr0)
+{
+	return (xcr0 & XSTATE_FP) && !(xcr0 & ~cpu_features.xcr0) && (!(xcr0 & XSTATE_AVX) || (xcr0 & XSTATE_SSE));
+}
+
 int fpu_set_xcr0(struct vcpu *v, uint64_t xcr0)
 {
-	if (!(xcr0 & XSTATE_FP) || (xcr0 & ~cpu_features.xcr0))
-		return -EINVAL;
-	if ((xcr0 & XSTATE_AVX) && !(xcr0 & XSTATE_SSE))
+	if (!xcr0_valid(xcr0))
 		return -EINVAL;
 	v->pv.xcr0 = xcr0;
 	xsetbv(0, xcr0);
+	return 0;
+}
+
+/* --- the public form: XCR0, all that was ever in it, and an area as XSAVE writes it --- */
+
+#define XSTATE_HEADER_END (512u + 64u)
+#define XCOMP_COMPACTED (1ULL << 63)
+
+/* Standard form has AVX at an offset that CPUID names; compacted has it behind the header. */
+static void avx_place(uint32_t *offset, uint32_t *bytes)
+{
+	uint32_t c, d;
+
+	cpuid_count(0xd, 2, bytes, offset, &c, &d);
+}
+
+uint32_t fpu_xstate_bytes(uint64_t xcr0)
+{
+	uint32_t offset, bytes;
+
+	if (!(xcr0 & XSTATE_AVX))
+		return XSTATE_HEADER_END;
+	avx_place(&offset, &bytes);
+	return offset + bytes;
+}
+
+uint64_t fpu_get_xcr0_accum(const struct vcpu *v)
+{
+	/* What a register's initial state says nothing of was in XCR0 for nothing. */
+	return v->pv.xcr0 ? v->pv.xcr0 | (v->pv.xsave->xstate_bv & cpu_features.xcr0) : 0;
+}
+
+void fpu_get_xstate(const struct vcpu *v, void *buf)
+{
+	uint32_t bytes = fpu_xstate_bytes(fpu_get_xcr0_accum(v));
+	struct xsave_area *o = buf;
+
+	memcpy(o, v->pv.xsave, bytes);
+	/* What is in its initial state is not in the area, which may have older contents there, or another domain's. */
+	fpu_get_legacy(v, o);
+	o->mxcsr_mask = mxcsr_valid();
+	if (bytes > XSTATE_HEADER_END && !(o->xstate_bv & XSTATE_AVX))
+		memset((char *)o + XSTATE_HEADER_END, 0, bytes - XSTATE_HEADER_END);
+}
+
+/* As XRSTOR would fault on it, and then more: in standard form, too, the rest of the header must be 0. */
+static int check_area(const struct xsave_area *x, uint64_t accum)
+{
+	if (x->xstate_bv & ~accum)
+		return -EINVAL;
+	if (x->xcomp_bv && (!(x->xcomp_bv & XCOMP_COMPACTED) || (x->xcomp_bv & ~(XCOMP_COMPACTED | accum)) ||
+			    (x->xstate_bv & ~x->xcomp_bv)))
+		return -EINVAL;
+	for (unsigned int i = 0; i < ARRAY_SIZE(x->header); i++)
+		if (x->header[i])
+			return -EINVAL;
+	return x->mxcsr & ~mxcsr_valid() ? -EINVAL : 0;
+}
+
+static uint32_t area_bytes(const struct xsave_area *x, uint64_t accum)
+{
+	uint32_t offset, bytes;
+
+	if (!(x->xcomp_bv & XCOMP_COMPACTED))
+		return fpu_xstate_bytes(accum);
+	if (!(x->xcomp_bv & XSTATE_AVX))
+		return XSTATE_HEADER_END;
+	avx_place(&offset, &bytes);
+	return XSTATE_HEADER_END + bytes;
+}
+
+int fpu_set_xstate(struct vcpu *v, uint64_t xcr0, uint64_t accum, const void *area, uint64_t bytes)
+{
+	const struct xsave_area *x = area;
+	uint32_t offset, avx_bytes;
+	int ret;
+
+	if (!cpu_features.xcr0 || !xcr0_valid(xcr0) || !xcr0_valid(accum) || (xcr0 & ~accum))
+		return -EINVAL;
+	if (bytes != 0) {
+		if (bytes < XSTATE_HEADER_END)
+			return -EINVAL;
+		ret = check_area(x, accum);
+		if (ret != 0)
+			return ret;
+		if (bytes < area_bytes(x, accum) || bytes > fpu_xstate_bytes(cpu_features.xcr0))
+			return -EINVAL;
+	}
+	set_initial(v->pv.xsave);
+	v->pv.fpu_cpu = 0;
+	v->pv.xcr0 = xcr0;
+	if (bytes == 0)
+		return 0;
+	memcpy(v->pv.xsave, x, XSTATE_HEADER_END);
+	v->pv.xsave->mxcsr_mask = 0;
+	v->pv.xsave->xcomp_bv = 0;
+	if (x->xstate_bv & XSTATE_AVX) {
+		avx_place(&offset, &avx_bytes);
+		memcpy((char *)v->pv.xsave + offset,
+		       (const char *)x + (x->xcomp_bv ? XSTATE_HEADER_END : offset), avx_bytes);
+	}
 	return 0;
 }
 

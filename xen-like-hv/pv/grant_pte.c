@@ -6,6 +6,7 @@
  * unmapped through the grant table.
  */
 #include "pv/mmu_private.h"
+#include "pv/shadow.h"
 
 struct pte_place {
 	struct page_info *l1;
@@ -29,6 +30,13 @@ static bool find_place(struct vcpu *v, uint64_t addr, bool machine, struct pte_p
 }
 
 static pte_t *place_entry(const struct pte_place *at) { return (pte_t *)page_to_virt(at->l1) + at->slot; }
+
+static void place_store(struct domain *d, const struct pte_place *at, pte_t val)
+{
+	WRITE_ONCE(*place_entry(at), val);
+	if (unlikely(table_watched(at->l1)))
+		shadow_l1_changed(d, at->l1, at->slot);
+}
 
 /* The caller's references show that the page is alive and of a type that allows this. */
 static int get_frame(mfn_t frame, bool readonly)
@@ -58,12 +66,12 @@ int pv_grant_map_pte(struct vcpu *v, uint64_t host_addr, bool contains_pte, mfn_
 	rc = get_frame(frame, readonly);
 	if (rc)
 		return rc;
-	if (!table_lock(at.l1, v->domain, PGT_l1)) {
+	if (!table_lock_any(at.l1, v->domain, PGT_l1)) {
 		l1e_put(val);
 		return -EINVAL;
 	}
 	old = *place_entry(&at);
-	WRITE_ONCE(*place_entry(&at), val);
+	place_store(v->domain, &at, val);
 	table_unlock(at.l1);
 	if (old & PTE_P) {
 		flush_tlb_mask(v->domain->dirty_cpus);
@@ -76,9 +84,9 @@ static bool lock_places(struct domain *d, struct page_info *a, struct page_info 
 {
 	struct page_info *first = a < b ? a : b, *second = a < b ? b : a;
 
-	if (!table_lock(first, d, PGT_l1))
+	if (!table_lock_any(first, d, PGT_l1))
 		return false;
-	if (second != first && !table_lock(second, d, PGT_l1)) {
+	if (second != first && !table_lock_any(second, d, PGT_l1)) {
 		table_unlock(first);
 		return false;
 	}
@@ -118,9 +126,9 @@ int pv_grant_unmap_pte(struct vcpu *v, uint64_t host_addr, bool contains_pte, mf
 		if (new_addr) {
 			/* The entry moves, with its references. */
 			val = *place_entry(&from);
-			WRITE_ONCE(*place_entry(&from), 0);
+			place_store(d, &from, 0);
 		}
-		WRITE_ONCE(*place_entry(&at), val);
+		place_store(d, &at, val);
 	}
 	unlock_places(at.l1, from.l1);
 	if (!found)

@@ -44,7 +44,7 @@ static struct page_info *get_ldt_page(struct vcpu *v, uint64_t va)
 	struct page_info *l1 = v->pv.base ? pt_find_l1(v->pv.base, va) : NULL, *pg;
 	pte_t e;
 
-	if (!l1 || !table_lock(l1, v->domain, PGT_l1))
+	if (!l1 || !table_lock_any(l1, v->domain, PGT_l1))
 		return NULL;
 	e = ((pte_t *)page_to_virt(l1))[pt_index(va, 1)];
 	/* An entry of a validated table: its frame is held by it while the lock is. */

@@ -41,6 +41,9 @@ void pv_mmu_switch_to(struct vcpu *v);
  * a spurious fault, LDT page demand mapping) and the guest may go on. */
 bool pv_mmu_fault(struct cpu_user_regs *regs, uint64_t addr, uint32_t error_code);
 
+/* A fault of the hypervisor's own access to current's memory, interrupts on. true: it may go through now. */
+bool pv_fault_in(uint64_t addr, uint32_t error_code);
+
 /* Demand mapping of an LDT page: also for a fault of the hypervisor's own iret. Interrupts on. */
 bool pv_ldt_fault(struct vcpu *v, uint64_t addr);
 /* Finishes what a preempted call left in v->partial_page: 0 or -ERESTART_HC. */

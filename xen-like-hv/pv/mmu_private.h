@@ -54,6 +54,13 @@ int put_table_type(struct page_info *pg, bool preemptible, uint32_t stamp);
  */
 bool __must_check table_lock(struct page_info *pg, const struct domain *d, uint64_t type);
 void table_unlock(struct page_info *pg);
+/*
+ * table_lock is for the usual case: it fails for a watched table (pv/shadow.h), so that those who
+ * know of nobody watching need not ask. This one is for all; then table_watched() says whether
+ * shadow_l1_changed or shadow_upper_changed is to be called.
+ */
+bool __must_check table_lock_any(struct page_info *pg, const struct domain *d, uint64_t type);
+static inline bool table_watched(const struct page_info *pg) { return READ_ONCE(pg->type_info) & PGT_watched; }
 /* Tears down the orphan left by a preempted validation (teardown of its domain only). */
 int drop_partial(struct page_info *pg, bool preemptible);
 
@@ -85,6 +92,8 @@ struct pt_write {
 };
 /* table is locked, an L1. */
 int pt_write_l1(struct page_info *table, unsigned int slot, struct pt_write *w);
+/* For a table that could not be locked as one that nobody watches; not locked. -EINVAL: it is no L1 of w->pt_dom. */
+int pt_write_l1_slow(struct page_info *table, unsigned int slot, struct pt_write *w);
 /* Any table or plain page of w->pt_dom: what mmu_update does. -ERESTART_HC: nothing was done. */
 int pt_write(struct vcpu *v, struct page_info *pg, unsigned int slot, struct pt_write *w);
 /* Drops a type and a general reference; what is left after preemption goes to v->partial_page. For a
@@ -99,6 +108,8 @@ int vcpu_bitmap_to_cpus(struct domain *d, uint64_t addr, cpumask_t *ret);
 
 /* --- root.c, root_fast.c --- */
 int pv_put_bases(struct vcpu *v); /* as pv_drop_bases, preemptible */
+/* The entries of v's roots are copied anew; v is paused. */
+void pv_root_remake(struct vcpu *v);
 /* v is current and runs on the opened user root: on its kernel root from now on. */
 void root_leave_opened(struct vcpu *v);
 /* The two roots were made anew: may the one be opened for the kernel? */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* mmu_update: checked stores into page tables and the machine-to-physical table. */
 #include "domain/continuation.h"
+#include "domain/dirty_log.h"
 #include "domain/uaccess.h"
 #include "pv/mmu_private.h"
 
@@ -52,6 +53,8 @@ static int update_machphys(struct mmu_batch *b, uint64_t ptr, uint64_t gfn)
 	if (!get_page(pg, b->fd))
 		return -EINVAL;
 	m2p_set(m, gfn);
+	/* Under its new name it was never told. */
+	page_written(b->fd, pg);
 	put_page(pg);
 	return 0;
 }

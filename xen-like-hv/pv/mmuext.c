@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* mmuext_op: pins, bases, flushes, the LDT. */
 #include "domain/continuation.h"
+#include "domain/dirty_log.h"
 #include "domain/uaccess.h"
 #include "pv/mmu_private.h"
 
@@ -63,6 +64,7 @@ static int clear_page(struct domain *d, uint64_t nr)
 	rc = get_page_type(pg, PGT_writable, false);
 	if (!rc) {
 		memset(page_to_virt(pg), 0, PAGE_SIZE);
+		page_written(d, pg);
 		put_page_type(pg, false);
 	}
 	put_page(pg);
@@ -78,6 +80,7 @@ static int copy_page(struct domain *d, uint64_t to, uint64_t from)
 		rc = get_page_type(dst, PGT_writable, false);
 		if (!rc) {
 			memcpy(page_to_virt(dst), page_to_virt(src), PAGE_SIZE);
+			page_written(d, dst);
 			put_page_type(dst, false);
 		}
 		put_page(dst);

@@ -4,6 +4,7 @@
  * number is #GP, to read and to write, which kernels expect and handle, unless
  * the domain was made with XEN_X86_MSR_RELAXED.
  */
+#include "domain/dirty_log.h"
 #include "lib/errno.h"
 #include "pv/bounce.h"
 #include "pv/mmu.h"
@@ -208,6 +209,7 @@ static int write_hypercall_page(struct vcpu *v, uint64_t val)
 	if (get_page_and_type(pg, v->domain, PGT_writable) != 0)
 		return -EPERM;
 	pv_fill_hypercall_page(page_to_virt(pg));
+	page_written(v->domain, pg);
 	put_page_and_type(pg);
 	return 0;
 }

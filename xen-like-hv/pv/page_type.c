@@ -23,7 +23,9 @@
  * naming its own page counts nothing), so that waiting for a page cannot
  * deadlock, and dropping all roots and pins empties everything.
  */
+#include "domain/dirty_log.h"
 #include "pv/mmu_private.h"
+#include "pv/shadow.h"
 #include "x86/debug.h"
 
 #define TYPE_COUNT_LIMIT 0xf0000000u
@@ -75,6 +77,20 @@ static void publish_free(struct page_info *pg, bool have_ref)
 }
 
 /*
+ * What a page is used as matters to who copies it: it counts as written when that
+ * changes. Returns the mark of a table whose changes are followed.
+ */
+static uint64_t note_new_type(struct page_info *pg)
+{
+	struct domain *d = page_owner(pg);
+
+	if (likely(!d || !READ_ONCE(d->dirty_log)))
+		return 0;
+	page_written(d, pg);
+	return is_table(pg->type_info) ? PGT_watched : 0;
+}
+
+/*
  * Validates from where it stands; one count is the worker's and becomes the
  * caller's on success. have_ref: the partial state's general reference is there.
  */
@@ -90,7 +106,7 @@ static int work_validate(struct page_info *pg, bool preemptible, bool have_ref)
 		rc = table_validate(pg, preemptible);
 
 	if (likely(rc == 0)) {
-		publish(pg, (pg->type_info & ~PGT_done_mask) | PGT_validated);
+		publish(pg, (pg->type_info & ~PGT_done_mask) | PGT_validated | note_new_type(pg));
 		if (have_ref)
 			put_page(pg);
 		return 0;
@@ -243,8 +259,11 @@ int put_page_type(struct page_info *pg, bool preemptible)
 				return 0;
 			}
 			if (cmpxchg_u64(&pg->type_info, &x,
-					(x & PGT_type_mask) | ((uint64_t)PT_ENTRIES << PGT_done_shift) | 1))
+					(x & PGT_type_mask) | ((uint64_t)PT_ENTRIES << PGT_done_shift) | 1)) {
+				if (unlikely(x & PGT_watched))
+					shadow_table_gone(pg);
 				return work_put(pg, preemptible, false);
+			}
 		} else if (x & PGT_partial) {
 			BUG_ON((uint32_t)x != 2);
 			if (cmpxchg_u64(&pg->type_info, &x, (x & ~PGT_partial) - 1))
@@ -282,7 +301,7 @@ void put_page_and_type(struct page_info *pg)
 	put_page(pg);
 }
 
-bool table_lock(struct page_info *pg, const struct domain *d, uint64_t type)
+static inline bool lock_as(struct page_info *pg, const struct domain *d, uint64_t type, uint64_t mask)
 {
 	uint16_t owner = (uint16_t)(d->domid + 1);
 	uint64_t x;
@@ -293,7 +312,7 @@ bool table_lock(struct page_info *pg, const struct domain *d, uint64_t type)
 	hv_delay_point("table: owner seen");
 	x = READ_ONCE(pg->type_info);
 	for (;;) {
-		if (unlikely((x & (PGT_type_mask | PGT_validated)) != (type | PGT_validated)))
+		if (unlikely((x & mask) != (type | PGT_validated)))
 			return false;
 		if (unlikely(x & PGT_locked)) {
 			cpu_relax();
@@ -309,6 +328,16 @@ bool table_lock(struct page_info *pg, const struct domain *d, uint64_t type)
 		return true;
 	table_unlock(pg);
 	return false;
+}
+
+bool table_lock(struct page_info *pg, const struct domain *d, uint64_t type)
+{
+	return lock_as(pg, d, type, PGT_type_mask | PGT_validated | PGT_watched);
+}
+
+bool table_lock_any(struct page_info *pg, const struct domain *d, uint64_t type)
+{
+	return lock_as(pg, d, type, PGT_type_mask | PGT_validated);
 }
 
 void table_unlock(struct page_info *pg)

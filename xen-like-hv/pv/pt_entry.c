@@ -7,7 +7,9 @@
  * The table's lock keeps other writers out; the hardware alone may set A and D
  * meanwhile, on which nothing here depends.
  */
+#include "domain/dirty_log.h"
 #include "pv/mmu_private.h"
+#include "pv/shadow.h"
 
 static int entry_store(pte_t *p, pte_t val, struct pt_write *w)
 {
@@ -28,8 +30,23 @@ static int entry_store(pte_t *p, pte_t val, struct pt_write *w)
 	return -EINVAL;
 }
 
+/*
+ * The two below are compiled twice. watched: the table's entry has changed, what
+ * it referred to is not yet dropped; who watches is to hear of it in between.
+ */
+static inline __attribute__((always_inline)) int store_l1(struct page_info *table, unsigned int slot, pte_t val,
+							   struct pt_write *w, bool watched)
+{
+	int rc = entry_store((pte_t *)page_to_virt(table) + slot, val, w);
+
+	if (watched && !rc)
+		shadow_l1_changed(w->pt_dom, table, slot);
+	return rc;
+}
+
 /* The frame stays, the right to write comes or goes. */
-static int change_access(pte_t *p, pte_t old, pte_t val, struct pt_write *w)
+static inline __attribute__((always_inline)) int change_access(struct page_info *table, unsigned int slot, pte_t old,
+								pte_t val, struct pt_write *w, bool watched)
 {
 	struct page_info *pg = mfn_to_page(pte_mfn(old));
 	int rc;
@@ -37,7 +54,7 @@ static int change_access(pte_t *p, pte_t old, pte_t val, struct pt_write *w)
 	if (!(val & PTE_NX))
 		page_note_exec(pg);
 	if (!((old ^ val) & PTE_W))
-		return entry_store(p, val, w);
+		return store_l1(table, slot, val, w, watched);
 	if (val & PTE_W) {
 		/* A frame mapped by grant is not fd's: it gets no more rights this way. */
 		if (unlikely(!w->fd || pg->owner != w->fd->domid + 1))
@@ -45,21 +62,21 @@ static int change_access(pte_t *p, pte_t old, pte_t val, struct pt_write *w)
 		rc = get_page_type(pg, PGT_writable, false);
 		if (unlikely(rc))
 			return rc;
-		rc = entry_store(p, val, w);
+		rc = store_l1(table, slot, val, w, watched);
 		if (unlikely(rc))
 			put_page_type(pg, false);
 		return rc;
 	}
-	rc = entry_store(p, val, w);
+	rc = store_l1(table, slot, val, w, watched);
 	if (likely(!rc))
 		put_page_type(pg, false);
 	return rc;
 }
 
-int pt_write_l1(struct page_info *table, unsigned int slot, struct pt_write *w)
+static inline __attribute__((always_inline)) int write_l1(struct page_info *table, unsigned int slot,
+							   struct pt_write *w, bool watched)
 {
-	pte_t *p = (pte_t *)page_to_virt(table) + slot;
-	pte_t old = READ_ONCE(*p), val = w->val;
+	pte_t old = READ_ONCE(((pte_t *)page_to_virt(table))[slot]), val = w->val;
 	int rc;
 
 	if (val & PTE_P) {
@@ -67,12 +84,12 @@ int pt_write_l1(struct page_info *table, unsigned int slot, struct pt_write *w)
 		if (unlikely(rc))
 			return rc;
 		if ((old & PTE_P) && !((old ^ val) & PTE_MFN_MASK))
-			return change_access(p, old, val, w);
+			return change_access(table, slot, old, val, w, watched);
 		rc = l1e_get(w->fd, val);
 		if (unlikely(rc))
 			return rc;
 	}
-	rc = entry_store(p, val, w);
+	rc = store_l1(table, slot, val, w, watched);
 	if (unlikely(rc)) {
 		if (val & PTE_P)
 			l1e_put(val);
@@ -81,6 +98,22 @@ int pt_write_l1(struct page_info *table, unsigned int slot, struct pt_write *w)
 	if (old & PTE_P)
 		l1e_put(old);
 	return 0;
+}
+
+int pt_write_l1(struct page_info *table, unsigned int slot, struct pt_write *w)
+{
+	return write_l1(table, slot, w, false);
+}
+
+int pt_write_l1_slow(struct page_info *table, unsigned int slot, struct pt_write *w)
+{
+	int rc;
+
+	if (!table_lock_any(table, w->pt_dom, PGT_l1))
+		return -EINVAL;
+	rc = table_watched(table) ? write_l1(table, slot, w, true) : write_l1(table, slot, w, false);
+	table_unlock(table);
+	return rc;
 }
 
 /* A table that a live entry named until now. */
@@ -140,12 +173,14 @@ static int pt_write_upper(struct vcpu *v, struct page_info *table, int level, un
 			return rc;
 	}
 	/* Only now, because taking the references can take long. */
-	if (!table_lock(table, w->pt_dom, level_type(level))) {
+	if (!table_lock_any(table, w->pt_dom, level_type(level))) {
 		drop_entry(v, table, val);
 		return -EBUSY;
 	}
 	old = READ_ONCE(*p);
 	rc = entry_store(p, val, w);
+	if (unlikely(table_watched(table)))
+		shadow_upper_changed(w->pt_dom, table, slot);
 	if (likely(!rc) && level == 4) {
 		if (val & PTE_P)
 			l4_note_slot(w->pt_dom, slot);
@@ -164,23 +199,28 @@ static int pt_write_plain(struct page_info *pg, unsigned int slot, struct pt_wri
 	if (rc)
 		return rc;
 	rc = entry_store((pte_t *)page_to_virt(pg) + slot, w->val, w);
+	page_written(w->pt_dom, pg);
 	put_page_and_type(pg);
 	return rc;
 }
 
 int pt_write(struct vcpu *v, struct page_info *pg, unsigned int slot, struct pt_write *w)
 {
-	uint64_t x = READ_ONCE(pg->type_info);
 	int level, rc;
+	uint64_t x;
 
 	if (likely(table_lock(pg, w->pt_dom, PGT_l1))) {
 		rc = pt_write_l1(pg, slot, w);
 		table_unlock(pg);
 		return rc;
 	}
+	/* After the lock: it may be watched just now, or a table, and need its way. */
+	x = READ_ONCE(pg->type_info);
 	level = type_level(x);
 	/* The lock looks again; a table of somebody else is refused there. */
 	if ((x & PGT_validated) && level >= 2 && level <= 4 && pg->owner == w->pt_dom->domid + 1)
 		return pt_write_upper(v, pg, level, slot, w);
+	if ((x & PGT_validated) && level == 1 && pg->owner == w->pt_dom->domid + 1)
+		return pt_write_l1_slow(pg, slot, w);
 	return pt_write_plain(pg, slot, w);
 }

@@ -7,6 +7,7 @@
  */
 #include "domain/uaccess.h"
 #include "pv/mmu_private.h"
+#include "pv/shadow.h"
 #include "x86/traps.h"
 
 #define PFEC_PKEY 0x20u
@@ -95,6 +96,17 @@ static bool emulate_store(struct vcpu *v, struct page_info *pg, uint64_t addr, s
 	return rc == 0 || rc == -ERESTART_HC || rc == -EAGAIN;
 }
 
+bool pv_fault_in(uint64_t addr, uint32_t error_code)
+{
+	struct vcpu *v = current;
+	struct page_info *l4 = v->pv.kernel_mode ? v->pv.base : v->pv.user_base;
+	struct fault_walk w;
+
+	if (is_host_domain(v->domain) || !v->domain->pv.shadow || !l4 || !guest_range_ok(addr, 1) || !walk(l4, addr, &w))
+		return false;
+	return !((error_code & PFEC_write) && !w.write) && shadow_fault(v, l4, addr, error_code & PFEC_write);
+}
+
 bool pv_mmu_fault(struct cpu_user_regs *regs, uint64_t addr, uint32_t error_code)
 {
 	struct vcpu *v = current;
@@ -108,11 +120,16 @@ bool pv_mmu_fault(struct cpu_user_regs *regs, uint64_t addr, uint32_t error_code
 	if (!walk(l4, addr, &w))
 		return false;
 	if (!((error_code & PFEC_write) && !w.write) && !((error_code & PFEC_fetch) && w.nx)) {
+		if (unlikely(v->domain->pv.shadow) && shadow_fault(v, l4, addr, error_code & PFEC_write))
+			return true;
 		/* The kernel may be on the user root, which lacks what changed since. */
 		if (v->pv.root_opened)
 			root_leave_opened(v);
 		return true;
 	}
+	/* There is an entry, whatever a shadow has. */
+	if (unlikely(v->domain->pv.shadow))
+		regs->error_code |= PFEC_present;
 	if (likely(!v->pv.kernel_mode || !(error_code & PFEC_write)))
 		return false;
 	/* Memory of others, and plain copy-on-write: the guest's business. */

@@ -9,6 +9,7 @@
  */
 #include "mm/hv_pagetable.h"
 #include "pv/mmu_private.h"
+#include "pv/shadow.h"
 #include "x86/desc.h"
 
 #define PTE_TABLE (PTE_P | PTE_W | PTE_A | PTE_D)
@@ -154,6 +155,14 @@ static void copy_group(uint64_t *dst, const uint64_t *src)
 	WRITE_ONCE(dst[7], src[7]);
 }
 
+static void copy_group_shadowed(struct domain *d, uint64_t *dst, const struct page_info *l4, const uint64_t *src)
+{
+	unsigned int i;
+
+	for (i = 0; i < 8; i++)
+		WRITE_ONCE(dst[i], shadow_root_entry(d, l4, READ_ONCE(src[i])));
+}
+
 /*
  * Groups of eight slots: those that any L4 of the domain ever had, and those to
  * be emptied. Kernels use the same few in all their tables, so what this one
@@ -168,7 +177,10 @@ static void copy_groups(struct vcpu *v, uint64_t *root, uint64_t *groups, const 
 	for (m = want; m; m &= m - 1) {
 		unsigned int g = (unsigned int)__builtin_ctzll(m) * 8;
 
-		copy_group(root + g, src + g);
+		if (unlikely(v->domain->pv.shadow))
+			copy_group_shadowed(v->domain, root + g, l4, src + g);
+		else
+			copy_group(root + g, src + g);
 	}
 	for (m = *groups & ~want; m; m &= m - 1)
 		copy_group(root + __builtin_ctzll(m) * 8, empty);
@@ -182,7 +194,7 @@ static void copy_groups(struct vcpu *v, uint64_t *root, uint64_t *groups, const 
 static void switch_base(struct vcpu *v, bool user, struct page_info *pg)
 {
 	if (pg)
-		BUG_ON(!table_lock(pg, v->domain, PGT_l4));
+		BUG_ON(!table_lock_any(pg, v->domain, PGT_l4));
 	spin_lock(&v->pv.root_lock);
 	root_fast_off(v);
 	if (user) {
@@ -196,6 +208,14 @@ static void switch_base(struct vcpu *v, bool user, struct page_info *pg)
 	spin_unlock(&v->pv.root_lock);
 	if (pg)
 		table_unlock(pg);
+}
+
+void pv_root_remake(struct vcpu *v)
+{
+	if (v->pv.base)
+		switch_base(v, false, v->pv.base);
+	if (v->pv.user_base)
+		switch_base(v, true, v->pv.user_base);
 }
 
 static int get_base(struct domain *d, mfn_t m, bool preemptible, struct page_info **ret)
@@ -313,6 +333,8 @@ void pv_root_sync_entry(struct domain *d, struct page_info *l4, unsigned int slo
 	struct vcpu *v;
 	unsigned int i;
 
+	if (unlikely(d->pv.shadow))
+		new_entry = shadow_root_entry(d, l4, new_entry);
 	for_each_vcpu (d, v, i) {
 		if (READ_ONCE(v->pv.base) != l4 && READ_ONCE(v->pv.user_base) != l4)
 			continue;

@@ -80,10 +80,14 @@ static long update_va(struct vcpu *v, struct domain *fd, unsigned long va, unsig
 	if (unlikely(!v->pv.base))
 		return -EINVAL;
 	pg = pt_find_l1(v->pv.base, va);
-	if (unlikely(!pg || !table_lock(pg, v->domain, PGT_l1)))
+	if (unlikely(!pg))
 		return -EINVAL;
-	rc = pt_write_l1(pg, pt_index(va, 1), &w);
-	table_unlock(pg);
+	if (likely(table_lock(pg, v->domain, PGT_l1))) {
+		rc = pt_write_l1(pg, pt_index(va, 1), &w);
+		table_unlock(pg);
+	} else {
+		rc = pt_write_l1_slow(pg, pt_index(va, 1), &w);
+	}
 	if (likely(!rc) && flags)
 		rc = flush_after(v, va, flags);
 	return rc;

@@ -5,7 +5,7 @@
  * may run in user mode), so the pages are found once, when the guest registers
  * the place, and written through the direct map.
  */
-#include "domain/domain.h"
+#include "domain/dirty_log.h"
 #include "lib/errno.h"
 #include "pv/mmu.h"
 #include "vtime/vtime.h"
@@ -82,8 +82,11 @@ void guest_area_unmap(struct guest_area *a)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(a->page); i++)
-		if (a->page[i])
+		if (a->page[i]) {
+			/* Up to here it counted as written all the time (control/shadow_op.c). */
+			page_written_known(a->page[i]);
 			put_page_and_type(a->page[i]);
+		}
 	*a = (struct guest_area){ .first = 0 };
 }
 

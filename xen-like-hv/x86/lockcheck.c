@@ -27,6 +27,7 @@ static const struct lock_class { const char *name; unsigned int rank, flags; } c
 	{ "PGT_locked", 6, 0 },
 	{ "root_lock", 7, 0 },
 	{ "page_lock", 8, 0 },
+	{ "shadow_lock", 8, 0 }, /* never with the one before */
 	{ "domlist_lock", 9, 0 },
 	{ "wc_lock", 10, 0 },
 	{ "console_lock", 11, 0 },

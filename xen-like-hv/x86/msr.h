@@ -5,11 +5,16 @@
 
 #define MSR_TSC             0x10
 #define MSR_APIC_BASE       0x1b
+#define MSR_SPEC_CTRL       0x48
+#define MSR_PLATFORM_INFO   0xce
+#define MSR_ARCH_CAPS       0x10a
+#define MSR_INTEL_MISC_FEATURES_ENABLES 0x140
 #define MSR_SYSENTER_CS     0x174
 #define MSR_SYSENTER_ESP    0x175
 #define MSR_SYSENTER_EIP    0x176
 #define MSR_PAT             0x277
 #define MSR_X2APIC_FIRST    0x800
+#define MSR_XSS             0xda0
 #define MSR_EFER            0xc0000080
 #define MSR_STAR            0xc0000081
 #define MSR_LSTAR           0xc0000082
@@ -19,6 +24,8 @@
 #define MSR_GS_BASE         0xc0000101
 #define MSR_KERNEL_GS_BASE  0xc0000102
 #define MSR_TSC_AUX         0xc0000103
+#define MSR_DR1_MASK        0xc0011019 /* to DR3's */
+#define MSR_DR0_MASK        0xc0011027
 
 #define EFER_SCE  (1UL << 0)
 #define EFER_LME  (1UL << 8)

@@ -37,7 +37,7 @@ int pvctl_domain_unpause(struct pvctl *ctx, uint32_t domid, struct pvctl_error *
  * nothing yet and finds the request later; many never write a flag at all.
  * halt has no flag of its own.
  */
-static int check_listens(struct pvctl *ctx, uint32_t domid, const char *what, struct pvctl_error *err)
+int check_listens(struct pvctl *ctx, uint32_t domid, const char *what, struct pvctl_error *err)
 {
 	const char *feature = strcmp(what, "halt") == 0 ? "poweroff" : what;
 	CLEANUP_FREE char *value = NULL;
@@ -61,8 +61,8 @@ int pvctl_domain_request(struct pvctl *ctx, uint32_t domid, const char *what, st
 	char path[64];
 	int rc;
 
-	if (strcmp(what, "poweroff") != 0 && strcmp(what, "reboot") != 0 && strcmp(what, "halt") != 0)
-		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "\"%.40s\": must be poweroff, reboot or halt", what);
+	if (strcmp(what, "poweroff") != 0 && strcmp(what, "reboot") != 0 && strcmp(what, "halt") != 0 && strcmp(what, "suspend") != 0)
+		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "\"%.40s\": must be poweroff, reboot, halt or suspend", what);
 	rc = refuse_host(domid, "shut down", err);
 	if (!rc)
 		rc = hv_domain_info(ctx->t, domid, &info, err);

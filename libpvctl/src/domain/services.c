@@ -17,6 +17,10 @@ struct pvctl_events {
 	int fd;
 	uint32_t mask;
 	bool down;  /* the end was reported */
+	struct pvctl_domain_list *there; /* of the snapshot; NULL: it has been told */
+	size_t next;
+	bool up_told;
+	uint64_t made_unix_ns;           /* what happened before is in it */
 };
 
 int pvctl_console_attach(struct pvctl *ctx, uint32_t domid, uint64_t replay_bytes, int *ret_fd, struct pvctl_error *err)
@@ -50,6 +54,21 @@ int pvctl_domain_ended(struct pvctl *ctx, const char *name, uint32_t domid, stru
 	return 0;
 }
 
+static uint64_t unix_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
+}
+
+/* After the subscription: what happens from now on is in one of the two. */
+static int take_snapshot(struct pvctl *ctx, struct pvctl_events *ev, struct pvctl_error *err)
+{
+	ev->made_unix_ns = unix_ns();
+	return pvctl_domain_list(ctx, &ev->there, err);
+}
+
 int pvctl_events_open(struct pvctl *ctx, uint32_t mask, struct pvctl_events **ret, struct pvctl_error *err)
 {
 	struct proto_events req = { .mask = mask };
@@ -60,8 +79,13 @@ int pvctl_events_open(struct pvctl *ctx, uint32_t mask, struct pvctl_events **re
 		return err_nomem(err);
 	ev->mask = mask;
 	rc = ctx->t->ops->request(ctx->t, PROTO_EVENTS, &req, sizeof(req), NULL, NULL, &ev->fd, err);
-	if (rc)
+	if (rc) {
 		free(ev);
+		return rc;
+	}
+	rc = mask & PVCTL_EVENT_PRESENT ? take_snapshot(ctx, ev, err) : 0;
+	if (rc)
+		pvctl_events_close(ev);
 	else
 		*ret = ev;
 	return rc;
@@ -75,39 +99,92 @@ int pvctl_events_fd(const struct pvctl_events *ev)
 static int node_down(struct pvctl_events *ev, struct pvctl_event *ret, struct pvctl_error *err)
 {
 	struct pvctl_event e = { .type = PVCTL_EVENT_NODE_DOWN, .reason = PVCTL_REASON_NONE };
-	struct timespec now;
 
 	if (ev->down || !(ev->mask & PVCTL_EVENT_NODE_DOWN))
 		return err_set(err, -EIO, PVCTL_ORIGIN_DAEMON, "the node went down");
 	ev->down = true;
-	clock_gettime(CLOCK_REALTIME, &now);
-	e.time_unix_ns = (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
+	e.time_unix_ns = unix_ns();
 	grow_out(ret, &e, sizeof(e));
+	return 1;
+}
+
+/* 0: all of it has been told. */
+static int next_present(struct pvctl_events *ev, struct pvctl_event *e)
+{
+	const struct pvctl_domain_info *d;
+
+	*e = (struct pvctl_event){ .reason = PVCTL_REASON_NONE, .time_unix_ns = ev->made_unix_ns };
+	if (!ev->up_told) {
+		ev->up_told = true;
+		e->type = PVCTL_EVENT_NODE_UP;
+		if (ev->mask & PVCTL_EVENT_NODE_UP)
+			return 1;
+	}
+	do
+		d = pvctl_domain_list_at(ev->there, ev->next++);
+	while (d && (d->domid == 0 || !d->name[0]));
+	if (!d) {
+		pvctl_domain_list_free(ev->there);
+		ev->there = NULL;
+		return 0;
+	}
+	e->type = PVCTL_EVENT_PRESENT;
+	e->domid = d->domid;
+	e->reason = d->reason;
+	e->state = d->state;
+	e->unique_id = d->unique_id;
+	memcpy(e->name, d->name, sizeof(e->name));
+	return 1;
+}
+
+static void terminate(struct pvctl_event *e)
+{
+	e->name[sizeof(e->name) - 1] = '\0';
+	e->device_kind[sizeof(e->device_kind) - 1] = '\0';
+	e->device[sizeof(e->device) - 1] = '\0';
+	e->detail[sizeof(e->detail) - 1] = '\0';
+}
+
+/* 1, 0 (none now), or an error; -EPIPE: there will be none. */
+static int receive(struct pvctl_events *ev, struct pvctl_event *e, struct pvctl_error *err)
+{
+	char msg[EVENT_MAX];
+	ssize_t n;
+	int rc;
+
+	do {
+		do
+			n = recv(ev->fd, msg, sizeof(msg), MSG_DONTWAIT);
+		while (n < 0 && errno == EINTR);
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			return 0;
+		if (n == 0 || (n < 0 && errno == ECONNRESET))
+			return -EPIPE;
+		if (n < 0)
+			return err_os(err, errno, "receiving an event");
+		rc = grow_in(e, sizeof(*e), msg, (size_t)n, err);
+		if (rc)
+			return rc;
+		/* What happened before the snapshot was made is part of it. */
+	} while (e->time_unix_ns < ev->made_unix_ns);
+	terminate(e);
 	return 1;
 }
 
 int pvctl_events_next(struct pvctl_events *ev, struct pvctl_event *ret, struct pvctl_error *err)
 {
-	char msg[EVENT_MAX];
 	struct pvctl_event e;
-	ssize_t n;
 	int rc = grow_check(ret, err);
 
 	if (rc)
 		return rc;
-	do
-		n = recv(ev->fd, msg, sizeof(msg), MSG_DONTWAIT);
-	while (n < 0 && errno == EINTR);
-	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-		return 0;
-	if (n == 0 || (n < 0 && errno == ECONNRESET))
-		return node_down(ev, ret, err);
-	if (n < 0)
-		return err_os(err, errno, "receiving an event");
-	rc = grow_in(&e, sizeof(e), msg, (size_t)n, err);
-	if (rc)
-		return rc;
-	e.name[sizeof(e.name) - 1] = '\0';
+	if (!ev->there || !next_present(ev, &e)) {
+		rc = receive(ev, &e, err);
+		if (rc == -EPIPE)
+			return node_down(ev, ret, err);
+		if (rc <= 0)
+			return rc;
+	}
 	if (e.type == PVCTL_EVENT_NODE_DOWN)
 		ev->down = true;
 	grow_out(ret, &e, sizeof(e));
@@ -118,6 +195,7 @@ void pvctl_events_close(struct pvctl_events *ev)
 {
 	if (!ev)
 		return;
+	pvctl_domain_list_free(ev->there);
 	close(ev->fd);
 	free(ev);
 }

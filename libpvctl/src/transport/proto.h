@@ -38,6 +38,9 @@ enum proto_type {
 	PROTO_ENDED = 17,      /* proto_domid + name: one that is gone -> struct pvctl_ended */
 	PROTO_NODE_RESTART = 18, /* answered, then the daemon ends and another takes over */
 	PROTO_MEMORY_CHECK = 32, /* proto_memory_check: could the host back all domains with that one so large? */
+	PROTO_SUSPEND = 48,    /* proto_domid: the guest is asked; until it is kept, the domain goes on when this connection ends */
+	PROTO_QUIESCE = 49,    /* proto_quiesce: of one that is suspended; answered when nothing touches its memory */
+	PROTO_RESUME = 50,     /* proto_domid: what PROTO_SUSPEND began is taken back; it runs, with its backends */
 	PROTO_MEMORY_BACK = 33   /* proto_range[]: the host allocates this RAM now; nothing on a node that overcommits */
 };
 enum proto_class { PROTO_CLASS_DISK, PROTO_CLASS_VIF, PROTO_CLASS_P9, PROTO_CLASS_CHANNEL };
@@ -62,7 +65,11 @@ struct proto_hypercall { uint32_t op; uint32_t pad; uint64_t args[6]; };      /*
 struct proto_hypercall_reply { int64_t ret; uint64_t args[6]; };              /* arena follows */
 struct proto_commit { uint32_t domid; uint32_t flags; uint64_t created_unix_ns; char name[128]; uint8_t uuid[16]; };
 #define PROTO_COMMIT_UNPAUSE 1u /* and it runs: whoever built it may end at any time */
+#define PROTO_COMMIT_HOLD 2u    /* it has a name, but is its builder's still, and goes with the connection; a commit without ends that */
 struct proto_console { uint32_t domid; uint32_t pad; uint64_t replay_bytes; };
+struct proto_quiesce { uint32_t domid; uint32_t flags; };
+#define PROTO_QUIESCE_RELEASE 1u /* its disks are on stable storage, closed, and others may have them */
+#define PROTO_QUIESCE_KEEP 2u    /* it stays suspended when this connection ends */
 struct proto_events { uint32_t mask; uint32_t pad; };
 struct proto_domid { uint32_t domid; uint32_t pad; };
 /* Both rings by their reserved grants (GNTTAB_RESERVED_CONSOLE, _XENSTORE); ports are the guest's. */

@@ -2,6 +2,7 @@
 #include "harness.h"
 #include "control/hypercall.h"
 #include "mm/hv_pagetable.h"
+#include "pv/shadow.h"
 #include "x86/desc.h"
 #include "domain/uaccess.h"
 #include "x86/smp.h"
@@ -419,6 +420,12 @@ static void tally_root(struct vcpu *v, const uint64_t *root, const struct page_i
 			for (unsigned int k = 0; k < v->pv.fast_nr; k++)
 				if (v->pv.fast_slot[k] == i)
 					want = replaced[k];
+		if (v->domain->pv.shadow && !replaced) {
+			/* Filled in when it is used. */
+			if (!(root[i] & PTE_P))
+				continue;
+			want = l4 ? shadow_root_entry(v->domain, l4, want) : 0;
+		}
 		if (((root[i] | want) & PTE_P) && root[i] != want) {
 			fprintf(stderr, "vcpu %u %s slot %u: %016lx, want %016lx; opened %u, listed %u\n", v->vcpu_id,
 				root == v->pv.root_user ? "user" : "kernel", i, root[i], want, v->pv.root_opened,

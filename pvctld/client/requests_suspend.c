@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* Clients' requests about domains that are suspended. */
+#include "pvctld/client/control.h"
+#include "pvctld/core/daemon.h"
+#include "pvctld/domain/domains.h"
+#include "pvctld/life/suspend.h"
+#include <errno.h>
+
+/* NULL: refused. All bodies begin with the domain's number. */
+static struct dom *domain_of(struct ctl_conn *c, size_t len)
+{
+	const struct proto_domid *b = (const void *)c->body;
+	struct dom *dom;
+
+	if (c->head.len < len) {
+		ctl_refuse(c, -EINVAL, "the request is too short");
+		return NULL;
+	}
+	dom = dom_find(c->d, b->domid);
+	if (!dom)
+		ctl_refuse(c, -ESRCH, "there is no such domain");
+	return dom;
+}
+
+static void answer(void *data, int rc, const char *why)
+{
+	struct ctl_conn *c = data;
+
+	if (rc)
+		ctl_refuse(c, rc, why);
+	else
+		ctl_reply(c, NULL, 0, -1);
+}
+
+void request_suspend(struct ctl_conn *c)
+{
+	struct dom *dom = domain_of(c, sizeof(struct proto_domid));
+	struct pvctl_error e;
+	int rc;
+
+	if (!dom)
+		return;
+	rc = suspend_ask(dom, c, &e);
+	answer(c, rc, rc ? e.msg : NULL);
+}
+
+void request_quiesce(struct ctl_conn *c)
+{
+	const struct proto_quiesce *b = (const void *)c->body;
+	struct dom *dom = domain_of(c, sizeof(*b));
+
+	if (!dom)
+		return;
+	if (b->flags & PROTO_QUIESCE_KEEP)
+		suspend_keep(dom);
+	suspend_wait(dom, b->flags & PROTO_QUIESCE_RELEASE, answer, c);
+}
+
+void request_resume(struct ctl_conn *c)
+{
+	struct dom *dom = domain_of(c, sizeof(struct proto_domid));
+
+	if (dom)
+		suspend_end(dom, answer, c);
+}

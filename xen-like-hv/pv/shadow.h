@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tables for the hardware while a domain's writes are logged.
+ *
+ * A guest with direct paging reads its own tables. An entry in which the
+ * hypervisor had cleared W in place would mislead it: fork() would find nothing
+ * to take away, and what the hypervisor gives back on the next write would be
+ * shared by two processes. So while writes are logged, CPUs walk copies: of a
+ * table T the shadow S(T), of which the guest knows nothing. S(T) of an L1 has
+ * its entries without W until the page is written; S(T) of an L2 or L3 has
+ * shadows in place of tables. Roots are copies anyway; theirs name S(L3).
+ *
+ * A shadow entry allows at most what the guest's allows, and names no frame
+ * that the guest's entry does not. That holds because
+ *
+ *   - all entries of shadows change under shadow_lock;
+ *   - who changes T's entry (PGT_locked held) stores it, then S(T)'s from what
+ *     T has then, then drops what the old entry referred to;
+ *   - S(T) is made while T is locked, and PGT_watched is set by then: who locks T
+ *     later knows that there may be one;
+ *   - S(T) goes before T's entries give back their references (put_page_type).
+ *
+ * So under shadow_lock: an S(T) that is found belongs to a validated T; what
+ * T's entry names is referenced, as the one who takes it out cannot drop it
+ * before he had the lock; the same goes for the next table below.
+ *
+ * Interleavings of a change (CPU A: T's entry from a to b) with a fault that
+ * fills in S(T)'s (CPU B, under shadow_lock):
+ *
+ *   B reads a, A stores b            A's update of S(T) waits for B and puts b there; only
+ *                                    then a's references are dropped
+ *   A stores b, B reads b            b's references were taken before; A stores it once more
+ *   A has T locked, without S(T)     S(T) is made under T's lock: after A, of b
+ *   A unlinks the table below T      S(T)'s entry is zero before A drops the count that keeps
+ *                                    the lower table and its shadow
+ *   A lets T go                      T's shadow is taken off under shadow_lock before T's
+ *                                    entries drop anything; no table named T then, so no
+ *                                    shadow names S(T). CPUs may have it cached: its frame
+ *                                    is used again after a flush, see shadow_take()
+ *
+ * With a round of the log (shadow_round.c; the reader clears flags first, all
+ * of them, then closes what is open, then flushes):
+ *
+ *   B marks the page, then opens the entry, both under the lock: if the mark came before the
+ *   reader cleared it, the page is told in this round, and the entry was open before the
+ *   closing, which takes the lock for each table, looks at it: it is closed. If after: the mark
+ *   stays for the next round, whether the closing found the entry or not.
+ *   A write between mark, closing and flush: the page is told, and copied after the flush.
+ *   D and A in the guest's entry are set when the shadow's becomes writable or present, as the
+ *   hardware would, and T counts as written: it is told with what it names.
+ *
+ * Without memory for a shadow the guest's own table is linked in its place, and
+ * from then on (shadow.failed) every page counts as written.
+ */
+#ifndef PV_SHADOW_H
+#define PV_SHADOW_H
+#include "domain/domain.h"
+#include "mm/frametable.h"
+
+/* What a root has for the L4 entry e of l4. Caller: l4 is locked, or nothing of d runs. */
+uint64_t shadow_root_entry(struct domain *d, const struct page_info *l4, uint64_t e);
+/* T, locked, has a new entry; before what the old one referred to is dropped. */
+void shadow_l1_changed(struct domain *d, struct page_info *table, unsigned int slot);
+void shadow_upper_changed(struct domain *d, struct page_info *table, unsigned int slot);
+/* A watched table is claimed, to be taken down. */
+void shadow_table_gone(struct page_info *table);
+
+/*
+ * An access that the guest's tables under l4 allow and the hardware's did not.
+ * true: it may go through now. false: the shadows had it. v is current, interrupts on.
+ */
+bool shadow_fault(struct vcpu *v, struct page_info *l4, uint64_t addr, bool write);
+
+/*
+ * What control/shadow_op.c makes the operations of. Domain 0 alone calls these, so one at a time. Those that
+ * say "paused": none of d's vCPUs is in the middle of anything.
+ */
+enum shadow_state { SHADOW_off, SHADOW_marking, SHADOW_on, SHADOW_clearing, SHADOW_freeing };
+
+/* Kept over continuations. */
+struct shadow_control {
+	enum shadow_state state;
+	uint64_t cursor;
+	uint32_t phase;             /* of a round, 0: none is under way */
+	uint64_t bitmap, pages;     /* what it was asked with */
+	bool peek, lost;            /* lost: a round was given up, its pages are told in the next */
+	uint32_t faults, dirty;     /* since the last round that cleared */
+};
+struct shadow_control *shadow_control(const struct domain *d); /* NULL: off */
+
+int shadow_begin(struct domain *d);              /* paused. Also d->dirty_log. 0, -ENOMEM */
+int shadow_watch(struct domain *d, bool on);     /* marks all tables, or takes all marks off: 0, -ERESTART_HC */
+void shadow_roots(struct domain *d, bool on);    /* paused. off: also forgets all shadows */
+int shadow_release(struct domain *d);            /* their frames: 0, -ERESTART_HC */
+void shadow_end(struct domain *d);               /* paused. The object itself */
+/* After all flags were harvested: what is open is closed, and flushed. 0, -ERESTART_HC */
+int shadow_close_all(struct domain *d);
+/* Everything counts as written: a shadow is missing, or somebody asked for this. */
+bool shadow_all_written(const struct domain *d);
+#endif

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* Shadows come and go, and are closed for writing. Domain 0's calls alone: one at a time. */
+#include "domain/dirty_log.h"
+#include "mm/heap.h"
+#include "pv/shadow_private.h"
+
+#define FRAMES_AT_ONCE 4096u
+#define SPARE_TABLES 256u
+
+/* --- on and off: a mark on each table of the domain --- */
+
+static void watch_table(struct domain *d, struct page_info *pg, bool on)
+{
+	uint64_t x = READ_ONCE(pg->type_info);
+
+	if (pg->owner != d->domid + 1)
+		return;
+	if (!on) {
+		if (x & PGT_watched)
+			__atomic_and_fetch(&pg->type_info, ~PGT_watched, __ATOMIC_SEQ_CST);
+		if (READ_ONCE(pg->flags) & PGF_written)
+			__atomic_fetch_and(&pg->flags, (uint8_t)~PGF_written, __ATOMIC_SEQ_CST);
+		return;
+	}
+	/* Those validated from now on are marked by who validates them. */
+	while ((x & PGT_validated) && !(x & PGT_watched) && (unsigned int)type_level(x) - 1 < 4 &&
+	       !cmpxchg_u64(&pg->type_info, &x, x | PGT_watched))
+		;
+}
+
+/* From the cursor on; -ERESTART_HC: not yet all. */
+int shadow_watch(struct domain *d, bool on)
+{
+	struct shadow *s = d->pv.shadow;
+
+	while (s->control.cursor < max_page) {
+		uint64_t end = min(s->control.cursor + FRAMES_AT_ONCE, max_page);
+
+		for (; s->control.cursor < end; s->control.cursor++)
+			if (mfn_valid(mfn(s->control.cursor)))
+				watch_table(d, mfn_to_page(mfn(s->control.cursor)), on);
+		if (preempt_wanted() && s->control.cursor < max_page)
+			return -ERESTART_HC;
+	}
+	s->control.cursor = 0;
+	return 0;
+}
+
+void shadow_roots(struct domain *d, bool on)
+{
+	struct shadow *s = d->pv.shadow;
+	struct vcpu *v;
+	unsigned int i;
+
+	s->roots = on;
+	for_each_vcpu (d, v, i)
+		pv_root_remake(v);
+	flush_tlb_mask(d->dirty_cpus);
+	if (on)
+		return;
+	spin_lock(&s->shadow_lock);
+	memset(s->bucket, 0, sizeof(s->bucket));
+	s->free = 0;
+	spin_unlock(&s->shadow_lock);
+}
+
+int shadow_begin(struct domain *d)
+{
+	struct shadow *s = xzalloc(struct shadow);
+	int rc;
+
+	if (!s)
+		return -ENOMEM;
+	rc = dirty_log_on(d);
+	if (rc) {
+		xfree(s);
+		return rc;
+	}
+	spin_lock_init(&s->shadow_lock);
+	s->max = (uint32_t)min(d->tot_pages / 16 + SPARE_TABLES, SHADOW_DIR * SHADOW_PER_PAGE);
+	s->control.state = SHADOW_marking;
+	d->pv.shadow = s;
+	return 0;
+}
+
+int shadow_release(struct domain *d)
+{
+	struct shadow *s = d->pv.shadow;
+
+	while (s->nr) {
+		struct shadow_page *p = shadow_nr(s, s->nr - 1);
+
+		free_hv_page(mfn_to_virt(mfn(p->frame)));
+		s->nr--;
+		if (s->nr % SHADOW_PER_PAGE == 0) {
+			free_hv_page(s->dir[s->nr / SHADOW_PER_PAGE]);
+			s->dir[s->nr / SHADOW_PER_PAGE] = NULL;
+			if (preempt_wanted())
+				return -ERESTART_HC;
+		}
+	}
+	return 0;
+}
+
+void shadow_end(struct domain *d)
+{
+	struct shadow *s = d->pv.shadow;
+
+	d->pv.shadow = NULL;
+	/* One may be there without a shadow in it. */
+	for (unsigned int i = 0; i < SHADOW_DIR; i++)
+		free_hv_page(s->dir[i]);
+	xfree(s);
+}
+
+/* --- a round --- */
+
+/* Also what a fault opened just now, for a page that is marked: it stays marked, and faults once more. */
+static void close_table(struct shadow *s, uint32_t nr)
+{
+	struct shadow_page *p;
+	pte_t *pt;
+
+	spin_lock(&s->shadow_lock);
+	p = nr < s->nr ? shadow_nr(s, nr) : NULL;
+	if (p && p->table && p->open) {
+		pt = shadow_entries(p);
+		for (unsigned int i = 0; i < PT_ENTRIES; i++)
+			/* Only A and D are the hardware's, and of no meaning here. */
+			if (pt[i] & PTE_W)
+				WRITE_ONCE(pt[i], pt[i] & ~PTE_W);
+		p->open = false;
+	}
+	spin_unlock(&s->shadow_lock);
+}
+
+int shadow_close_all(struct domain *d)
+{
+	struct shadow *s = d->pv.shadow;
+
+	for (; s->control.cursor < READ_ONCE(s->nr); s->control.cursor++) {
+		close_table(s, (uint32_t)s->control.cursor);
+		if (s->control.cursor % 16 == 15 && preempt_wanted()) {
+			s->control.cursor++;
+			return -ERESTART_HC;
+		}
+	}
+	hv_delay_point("shadow: closed, not flushed");
+	/* A write through an older entry comes before this returns, or faults. */
+	flush_tlb_mask(d->dirty_cpus);
+	return 0;
+}
+
+struct shadow_control *shadow_control(const struct domain *d) { return d->pv.shadow ? &d->pv.shadow->control : NULL; }
+bool shadow_all_written(const struct domain *d) { return READ_ONCE(d->pv.shadow->failed); }
