@@ -89,7 +89,7 @@ static void open_again(void *data)
 {
 	struct vbd *v = data;
 	struct pvctl_error e = { 0 };
-	int rc = vbd_open(v, v->spec.target, &e);
+	int rc = vbd_open(v, NULL, &e);
 
 	if (rc == -EBUSY && now_ns() < v->again_until_ns) {
 		vbd_close(v);
@@ -101,7 +101,7 @@ static void open_again(void *data)
 
 static int open_raw(struct vbd *v, struct pvctl_error *err)
 {
-	int rc = vbd_open(v, v->spec.target, err);
+	int rc = vbd_open(v, NULL, err);
 
 	if (rc != -EBUSY || !v->x.adopted)
 		return rc;

@@ -119,7 +119,7 @@ int vbd_retake(struct xenbus_dev *x, struct pvctl_error *err)
 
 	if (!v->spec.target[0])
 		return 0;
-	if (!v->path) {
+	if (!v->raw) {
 		rc = vbd_open_image(v, image_back, err);
 		return rc ? rc : -EINPROGRESS;
 	}

@@ -14,7 +14,6 @@ struct daemon;
 struct pvctl_error;
 
 struct listener {
-	const char *keep; /* its name among what the spawner keeps: clients wait for a daemon that comes after this one */
 	struct daemon *d;
 	struct loop_fd lf;
 	struct loop_timer again;
@@ -29,8 +28,8 @@ struct listener {
 	void (*refuse)(int fd);
 };
 
-/* The five above are set. */
-int listener_open(struct listener *l, struct daemon *d, const char *path, struct pvctl_error *err);
+/* The five above are set. given: a listening socket of the spawner's; 0 or -1: one is made at path. */
+int listener_open(struct listener *l, struct daemon *d, int given, const char *path, struct pvctl_error *err);
 /* Harmless for one that is not open; it must have been zeroed once. */
 void listener_close(struct listener *l);
 

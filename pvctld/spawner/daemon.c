@@ -7,13 +7,14 @@
 #include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MORE_ARGS 2
+#define MORE_ARGS 3
 
 extern char **environ;
 
@@ -90,7 +91,7 @@ int spawner_check_program(struct spawner *s, struct pvctl_error *err)
 int spawner_start_daemon(struct spawner *s, bool adopt, struct pvctl_error *err)
 {
 	int sv[2], n = 0, ready = adopt ? -1 : s->d->opt.ready_fd;
-	char **argv;
+	char **argv, uid[24];
 
 	while (s->argv[n])
 		n++;
@@ -99,6 +100,8 @@ int spawner_start_daemon(struct spawner *s, bool adopt, struct pvctl_error *err)
 		return fail(err, -ENOMEM, "no memory");
 	memcpy(argv, s->argv, (size_t)n * sizeof(*argv));
 	argv[n++] = (char *)(uintptr_t)(ready >= 0 ? "--spawned=ready" : "--spawned=quiet");
+	snprintf(uid, sizeof(uid), "--uid=%u", (unsigned int)s->d->opt.uid);
+	argv[n++] = uid;
 	if (adopt)
 		argv[n++] = (char *)(uintptr_t)"--adopt";
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv)) {

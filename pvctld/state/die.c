@@ -27,7 +27,5 @@ void die_here(const char *name)
 {
 	if (strcmp(name, where) || --left)
 		return;
-	(void)kill(getpid(), SIGKILL);
-	for (;;)
-		(void)pause();
+	(void)raise(SIGKILL);
 }

@@ -189,8 +189,8 @@ int store_sock_open(struct daemon *d, struct pvctl_error *err)
 	s->d = d;
 	list_init(&s->clients);
 	d->store_sock = s;
-	s->listener = (struct listener){ .keep = "store.sock", .data = s, .accepted = accepted, .make_room = make_room_for_fds };
-	return listener_open(&s->listener, d, d->store_path, err);
+	s->listener = (struct listener){ .data = s, .accepted = accepted, .make_room = make_room_for_fds };
+	return listener_open(&s->listener, d, d->store_fd, d->store_path, err);
 }
 
 void store_sock_close(struct daemon *d)
