@@ -212,15 +212,17 @@ static int ask_open(const struct vbd *v, const char *device, struct disk_opened 
 int vbd_open(struct vbd *v, const char *device, struct pvctl_error *err)
 {
 	struct disk_opened o;
-	int rc = ask_open(v, device, &o, err);
+	int rc;
 
+	if (device && device != v->device) {
+		free(v->device);
+		v->device = strdup(device);
+		if (!v->device)
+			return fail(err, -ENOMEM, "no memory");
+	}
+	rc = ask_open(v, device, &o, err);
 	if (rc)
 		return rc;
-	v->raw = true;
-	if (device && device != v->path) {
-		free(v->path);
-		v->path = strdup(device);
-	}
 	v->fd = o.fd;
 	rc = measure(v, &o, err);
 	rc = rc ? rc : lock(v, err);
