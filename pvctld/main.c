@@ -310,8 +310,6 @@ static int run(struct daemon *d)
 		log_line("cannot start: %s", e.msg);
 	else
 		say_ready(d, NULL);
-	if (!rc && !d->opt.adopt)
-		autostart_begin(d);
 	if (!rc)
 		loop_run(&d->loop);
 	daemon_finish(d);
@@ -343,6 +341,9 @@ static int spawn(struct daemon *d, char *const *argv)
 	node_set_size(d);
 	rc = paths_check_node(d->opt.node, &e);
 	rc = rc ? rc : rundir_take(d, &e);
+	/* What a spawner that was killed has not taken back. */
+	if (!rc)
+		state_take_back(d);
 	rc = rc ? rc : open_log(d, &e);
 	rc = rc ? rc : spawner_run(d, argv, &e);
 	if (rc >= 0)

@@ -24,7 +24,7 @@ struct daemon_opts {
 	uint32_t slow_ms;          /* 0: as usual */
 	bool foreground;
 	bool spawned;              /* this is the daemon proper, and has a spawner */
-	uid_t uid;                 /* whom the daemon becomes, which owns the state directory; 0: it stays who it is */
+	uid_t uid;                 /* whom the daemon becomes; 0: it stays who it is */
 	bool adopt;                /* another was here before, and died */
 	const char *hv_path;
 	const char *hv_cmdline;

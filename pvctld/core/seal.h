@@ -8,7 +8,7 @@
 #include <sys/types.h>
 
 /*
- * Before anything of a guest's is there, and before there are threads. uid: whom to become, which owns state_dir; 0: nobody
+ * Before anything of a guest's is there, and before there are threads. uid: whom to become, who may write into state_dir; 0: nobody
  * else. state_dir is all that is left of the host's files, where the host permits that. -errno where half of it is no state.
  */
 int seal(uid_t uid, const char *state_dir, struct pvctl_error *err);

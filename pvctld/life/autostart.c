@@ -2,7 +2,6 @@
 /* The defined domains that start with their node: by a process of its own, as a restart is. stderr is daemon.log. */
 #include "pvctld/life/autostart.h"
 #include "pvctld/base/log.h"
-#include "pvctld/core/children.h"
 #include "pvctld/core/daemon.h"
 #include <errno.h>
 #include <signal.h>
@@ -79,13 +78,13 @@ static bool some(const char *node)
 	return any;
 }
 
-void autostart_begin(struct daemon *d)
+pid_t autostart_spawn(const struct daemon *d)
 {
 	sigset_t none;
 	pid_t pid;
 
 	if (d->opt.no_autostart || !some(d->opt.node))
-		return;
+		return 0;
 	pid = fork();
 	if (!pid) {
 		sigemptyset(&none);
@@ -94,6 +93,7 @@ void autostart_begin(struct daemon *d)
 		execl("/proc/self/exe", "pvctld", "--autostart", d->opt.node, (char *)NULL);
 		_exit(127);
 	}
-	if (pid < 0 || child_start(d, pid, NULL, NULL))
+	if (pid < 0)
 		log_line("autostart: fork: %s", strerror(errno));
+	return pid;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The daemon's requests. What is wrong with one costs that request, and is not looked into further. */
 #include "pvctld/base/log.h"
+#include "pvctld/life/autostart.h"
 #include "pvctld/node/node.h"
 #include "pvctld/spawner/spawner.h"
 #include <errno.h>
@@ -92,6 +93,20 @@ static void bye(struct spawner *s, struct spawn_msg *m, struct spawn_msg *a)
 	answer(a, 0, sizeof(struct spawn_head));
 }
 
+static int is_up(struct spawner *s)
+{
+	struct pvctl_error e;
+	int status_fd, rc = rundir_write_info(s->d, s->daemon, &e);
+	pid_t pid = s->up ? 0 : autostart_spawn(s->d);
+
+	s->up = true;
+	if (rc)
+		log_line("%s", e.msg);
+	if (pid > 0 && !helper_add(pid, &status_fd))
+		close(status_fd);
+	return rc;
+}
+
 static int start(struct spawner *s, struct spawn_msg *m, struct spawn_msg *a, struct pvctl_error *err)
 {
 	switch (m->u.h.type) {
@@ -141,11 +156,8 @@ void spawner_do(struct spawner *s, struct spawn_msg *m, struct spawn_msg *a)
 		answer(a, helper_kill(k->pid, (int)k->sig, k->group), sizeof(struct spawn_head));
 		break;
 	case SPAWN_UP:
-		s->up = true;
 		s->up_ns = now_ns();
-		rc = rundir_write_info(s->d, s->daemon, &e);
-		if (rc)
-			log_line("%s", e.msg);
+		rc = is_up(s);
 		answer(a, rc, sizeof(struct spawn_head));
 		break;
 	case SPAWN_RESTART:

@@ -44,7 +44,7 @@ int spawner_run(struct daemon *d, char *const *argv, struct pvctl_error *err);
 /* Nothing of the node is left when it returns, but the daemon. */
 void spawner_end(struct spawner *s, int status);
 
-/* state.c: root's daemon becomes a user of its own, whose the state directory is meanwhile. */
+/* state.c: root's daemon becomes a user of its own, who writes into the state directory meanwhile. */
 void state_give(struct daemon *d);
 void state_take_back(struct daemon *d);
 

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Root's daemon becomes a user of its own. The state directory stays root's, and is the daemon's group's to write in, as
+ * /tmp is: what is the owner's there (defined/) it can neither read nor replace.
+ */
 #include "pvctld/base/log.h"
 #include "pvctld/jail/jail.h"
 #include "pvctld/spawner/spawner.h"
@@ -9,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* One level, and nothing that a link leads to: what earlier daemons of this node wrote is this one's to write. */
+/* One level, and nothing that a link leads to: what earlier daemons of this node wrote is this one's to write. uid 0: back. */
 static int give_dir(const char *path, uid_t uid)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), rc = fd < 0 ? -errno : 0;
@@ -25,7 +29,7 @@ static int give_dir(const char *path, uid_t uid)
 		if (!fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
 		    fchownat(fd, e->d_name, uid, uid, AT_SYMLINK_NOFOLLOW))
 			rc = -errno;
-	if (fchown(fd, uid, uid))
+	if (fchown(fd, 0, uid) || fchmod(fd, uid ? S_ISVTX | 0770 : 0700))
 		rc = -errno;
 	closedir(dir);
 	return rc;
@@ -33,7 +37,7 @@ static int give_dir(const char *path, uid_t uid)
 
 static int give_all(const struct daemon *d, uid_t uid)
 {
-	static const char *const sub[] = { "/console", "/domains", "/dump", "" };
+	static const char *const sub[] = { "", "/console", "/domains", "/dump" };
 	char path[300];
 	int rc = 0;
 
@@ -55,11 +59,11 @@ void state_give(struct daemon *d)
 		return;
 	}
 	log_line("%s cannot be given to a user of the daemon's own: it stays root", d->state_dir);
-	(void)give_all(d, 0);
+	state_take_back(d);
 }
 
 void state_take_back(struct daemon *d)
 {
-	if (d->opt.uid)
+	if (!geteuid())
 		(void)give_all(d, 0);
 }

@@ -219,6 +219,12 @@ int paths_find_program(const char *name, char *buf, size_t len)
 	return -ENOENT;
 }
 
+static bool is_daemons(const struct stat *st)
+{
+	return !st->st_uid && st->st_mode & S_ISVTX && st->st_gid >= PATHS_DAEMON_UIDS &&
+	       st->st_gid - PATHS_DAEMON_UIDS < PATHS_NR_DAEMON_UIDS;
+}
+
 static int check_dir(const char *dir, struct pvctl_error *err)
 {
 	struct stat st;
@@ -227,10 +233,10 @@ static int check_dir(const char *dir, struct pvctl_error *err)
 		return err_os(err, errno, "%s", dir);
 	if (!S_ISDIR(st.st_mode))
 		return err_set(err, -EINVAL, PVCTL_ORIGIN_OS, "%s is not a directory", dir);
-	/* A daemon of root's has a number of its own, and its state is its own. */
-	if (st.st_uid != geteuid() && (geteuid() || st.st_uid < PATHS_DAEMON_UIDS || st.st_uid - PATHS_DAEMON_UIDS >= PATHS_NR_DAEMON_UIDS))
+	if (st.st_uid != geteuid())
 		return err_set(err, -EPERM, PVCTL_ORIGIN_OS, "%s belongs to another user", dir);
-	if (st.st_mode & 022)
+	/* A daemon of root's has a number of its own, and a place for its own files there. */
+	if (st.st_mode & (is_daemons(&st) ? 02 : 022))
 		return err_set(err, -EPERM, PVCTL_ORIGIN_OS, "%s is writable by other users", dir);
 	return 0;
 }
