@@ -280,13 +280,13 @@ static int start(struct daemon *d, struct pvctl_error *err)
 	int rc = rundir_share(d, SPAWN_LOCK_FD, err);
 
 	rc = rc ? rc : open_log(d, err);
+	die_read(d->state_dir);
 	rc = rc ? rc : privileges_forget(err);
 	rc = rc ? rc : seal(d->opt.uid, d->state_dir, err);
 	if (rc)
 		return rc;
 	log_line("pvctld %s, node %s, process %d%s", PVCTL_VERSION, d->opt.node, (int)getpid(),
 		 d->opt.adopt ? ", takes over from one that ended" : "");
-	die_read(d->state_dir);
 	if (loop_init(&d->loop))
 		return fail(err, -EIO, "epoll: %s", strerror(errno));
 	rc = watch_signals(d, err);

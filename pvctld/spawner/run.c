@@ -28,8 +28,9 @@ void spawner_end(struct spawner *s, int status)
 static bool may_restart(struct spawner *s)
 {
 	/* One that took over, and served for a while, is no part of a row. */
-	if (now_ns() - s->up_ns > STEADY_NS)
+	if (s->up_ns && now_ns() - s->up_ns > STEADY_NS)
 		s->restarts = 0;
+	s->up_ns = 0;
 	return s->up && ++s->restarts <= MAX_RESTARTS;
 }
 
