@@ -21,7 +21,7 @@ static const struct option_def options[] = {
 static bool is_of_node(uint32_t type)
 {
 	return type & (PVCTL_EVENT_NODE_DOWN | PVCTL_EVENT_NODE_SLOW | PVCTL_EVENT_NODE_BACK | PVCTL_EVENT_NODE_UP |
-		       PVCTL_EVENT_LOST);
+		       PVCTL_EVENT_LOST | PVCTL_EVENT_DAEMON_RESTARTED);
 }
 
 static const char *event_name(uint32_t type)
@@ -34,7 +34,7 @@ static const char *event_name(uint32_t type)
 		{ PVCTL_EVENT_DEVICE_ATTACHED, "device-attached" }, { PVCTL_EVENT_DEVICE_DETACHED, "device-detached" },
 		{ PVCTL_EVENT_DEVICE_FAILED, "device-failed" }, { PVCTL_EVENT_CONSOLE, "console" },
 		{ PVCTL_EVENT_NODE_UP, "node-up" }, { PVCTL_EVENT_PRESENT, "present" }, { PVCTL_EVENT_LOST, "lost" },
-		{ PVCTL_EVENT_RESUMED, "resumed" },
+		{ PVCTL_EVENT_RESUMED, "resumed" }, { PVCTL_EVENT_DAEMON_RESTARTED, "daemon-restarted" },
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "pvctl/cmd.h"
@@ -122,6 +123,29 @@ static int stop_run(const struct command *cmd, const struct parsed *in)
 	return rc ? fail("node stop", name, &err) : EXIT_OK;
 }
 
+enum { RESTART_TIMEOUT };
+static const struct option_def restart_options[] = {
+	[RESTART_TIMEOUT] = { 0, "timeout", "SECONDS", "how long it may take (default: 30)" },
+	{ 0 }
+};
+
+static int restart_run(const struct command *cmd, const struct parsed *in)
+{
+	const char *name = chosen(in);
+	struct pvctl_error err = { 0 };
+	uint32_t timeout_ms = 0;
+	int rc;
+
+	if (in->count[RESTART_TIMEOUT] && parse_seconds(in->value[RESTART_TIMEOUT], &timeout_ms))
+		return command_usage(cmd, "`%s' is no time in seconds", in->value[RESTART_TIMEOUT]);
+	rc = pvctl_node_restart_daemon(name, timeout_ms, &err);
+	if (rc == -ENOENT) {
+		say_error("the node `%s' does not run", name ? name : "default");
+		return EXIT_FAILED;
+	}
+	return rc ? fail("node restart-daemon", name, &err) : EXIT_OK;
+}
+
 enum { LIST_JSON };
 static const struct option_def list_options[] = {
 	[LIST_JSON] = { 0, "json", NULL, "as JSON" },
@@ -154,6 +178,8 @@ static void json_node(struct json *j, const struct pvctl_node_info *n)
 	json_str(j, "store_socket", n->store_socket);
 	json_str(j, "state_dir", n->state_dir);
 	json_u64(j, "spawner_pid", n->spawner_pid);
+	json_u64(j, "daemon_restarts", n->daemon_restarts);
+	json_u64(j, "daemon_restarted_unix_ns", n->daemon_restarted_unix_ns);
 }
 
 static int list_json(const struct pvctl_node_list *list)
@@ -194,6 +220,17 @@ static int list_run(const struct command *cmd, const struct parsed *in)
 	return rc;
 }
 
+static void put_restarts(const struct pvctl_node_info *n)
+{
+	time_t t = (time_t)(n->daemon_restarted_unix_ns / UINT64_C(1000000000));
+	char when[32];
+	struct tm tm;
+
+	gmtime_r(&t, &tm);
+	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	printf("%-23s: %u, the last at %s\n", "daemon_restarts", n->daemon_restarts, when);
+}
+
 static int info_run(const struct command *cmd, const struct parsed *in)
 {
 	const char *name = chosen(in);
@@ -225,6 +262,8 @@ static int info_run(const struct command *cmd, const struct parsed *in)
 	printf("%-23s: %u\n%-23s: %u\n", "pid", n.pid, "qemu_pid", n.qemu_pid);
 	if (n.spawner_pid)
 		printf("%-23s: %u\n", "spawner_pid", n.spawner_pid);
+	if (n.daemon_restarts)
+		put_restarts(&n);
 	printf("%-23s: %u\n%-23s: %" PRIu64 "\n", "cpus", n.cpus, "memory", n.memory_bytes / MIB);
 	if (n.running) {
 		printf("%-23s: %" PRIu64 "\n%-23s: %" PRIu64 "\n", "backed_memory", n.backed_bytes / MIB,
@@ -247,6 +286,10 @@ const struct command cmd_node_start = {
 const struct command cmd_node_stop = {
 	.group = "node", .name = "stop", .args = "[NODE]", .summary = "Stop a node",
 	.example = "  pvctl shutdown -a -w && pvctl node stop", .options = stop_options, .args_max = 1, .run = stop_run,
+};
+const struct command cmd_node_restart_daemon = {
+	.group = "node", .name = "restart-daemon", .args = "[NODE]", .summary = "Replace a node's daemon while its domains run",
+	.example = "  pvctl node restart-daemon", .options = restart_options, .args_max = 1, .run = restart_run,
 };
 const struct command cmd_node_list = {
 	.group = "node", .name = "list", .args = "", .summary = "List the nodes of this user",

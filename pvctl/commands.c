@@ -56,6 +56,7 @@ const struct command *const commands[] = {
 	&cmd_wait,
 	&cmd_node_start,
 	&cmd_node_stop,
+	&cmd_node_restart_daemon,
 	&cmd_node_list,
 	&cmd_node_info,
 	&cmd_doctor,

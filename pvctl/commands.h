@@ -37,6 +37,7 @@ extern const struct command
 	cmd_network_list,
 	cmd_node_info,
 	cmd_node_list,
+	cmd_node_restart_daemon,
 	cmd_node_start,
 	cmd_node_stop,
 	cmd_pause,

@@ -10,6 +10,7 @@
 #include "pvctld/domain/domains.h"
 #include "pvctld/domain/events.h"
 #include "pvctld/domain/sizes.h"
+#include "pvctld/life/adopt.h"
 #include "pvctld/life/policy.h"
 #include "pvctld/life/tidy.h"
 #include "pvctld/life/zombie.h"
@@ -115,7 +116,7 @@ void daemon_node_back(struct daemon *d)
 
 void daemon_init(struct daemon *d)
 {
-	d->started_ns = now_ns();
+	d->started_ns = d->begun_ns = now_ns();
 	d->started_unix_ns = now_unix_ns();
 	d->next_unique = d->started_unix_ns; /* never given twice by a node, even over its restarts */
 	d->loop.epfd = -1;
@@ -140,6 +141,36 @@ void daemon_init(struct daemon *d)
 	sizes_init(d);
 }
 
+static int take_over(struct daemon *d, struct pvctl_error *err)
+{
+	int rc = mbox_take_over(&d->mbox);
+
+	return rc ? fail(err, rc, "the hypervisor cannot be taken over: %s", strerror(-rc)) : 0;
+}
+
+struct kept_adoptions { uint64_t last_unix_ns; uint32_t nr, spare; };
+
+/* All that another daemon had. */
+static void go_on(struct daemon *d)
+{
+	const struct kept_adoptions *k;
+	struct kept_adoptions now = { .last_unix_ns = now_unix_ns(), .nr = 1 };
+	size_t len;
+
+	k = state_get(&d->state, "adoptions", &len);
+	if (k && len == sizeof(*k))
+		now.nr = k->nr + 1;
+	d->adoptions = now.nr;
+	d->adopted_unix_ns = now.last_unix_ns;
+	state_set(&d->state, "adoptions", &now, sizeof(now));
+	events_adopt(d);
+	doms_adopt(d);
+	events_emit(d, PVCTL_EVENT_DAEMON_RESTARTED, 0, PVCTL_REASON_NONE, d->opt.node);
+	log_line("taken over: %u domains, %llu ms", dom_count(d), (unsigned long long)(now_ns() - d->begun_ns) / 1000000u);
+	if (state_get(&d->state, "stop", &len))
+		stop_begin(d);
+}
+
 static int ask_for_sockets(struct daemon *d, struct pvctl_error *err)
 {
 	struct spawn_started a;
@@ -156,6 +187,8 @@ int daemon_serve(struct daemon *d, struct pvctl_error *err)
 {
 	int rc = mbox_init(&d->mbox, d, err);
 
+	if (!rc && d->adopting)
+		rc = take_over(d, err);
 	rc = rc ? rc : evtchn_init(d, err);
 	rc = rc ? rc : node_watch(d, err);
 	if (!rc && d->opt.spawned && loop_fd_add(&d->loop, &d->spawner, ask_fd(), EPOLLIN, spawner_gone, d))
@@ -166,10 +199,13 @@ int daemon_serve(struct daemon *d, struct pvctl_error *err)
 	rc = rc ? rc : policy_init(d, err);
 	if (!rc)
 		tidy_start(d);
+	if (!rc && d->adopting)
+		go_on(d);
 	if (!rc && d->opt.spawned)
 		rc = ask_for_sockets(d, err);
 	rc = rc ? rc : store_sock_open(d, err);
 	rc = rc ? rc : control_open(d, err);
+	d->adopting = false;
 	/* The spawner looks at its own. */
 	if (!rc && !d->opt.spawned)
 		loop_timer_set(&d->loop, &d->rundir_timer, RUNDIR_NS);

@@ -11,6 +11,8 @@
 #include "pvctld/life/autostart.h"
 #include "pvctld/node/node.h"
 #include "pvctld/spawn/ask.h"
+#include "pvctld/spawn/keep.h"
+#include "pvctld/state/die.h"
 #include "pvctld/spawner/spawner.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -33,7 +35,7 @@ static struct daemon daemon_state;
 static struct loop_fd signals;
 
 enum { OPT_NODE = 1, OPT_MEMORY, OPT_CPUS, OPT_ACCEL, OPT_ICOUNT, OPT_OVERCOMMIT, OPT_HV, OPT_HV_CMDLINE, OPT_QEMU, OPT_READY, OPT_FOREGROUND,
-	OPT_SLOW, OPT_LIMITS, OPT_REBUILD, OPT_AUTOSTART, OPT_NO_AUTOSTART, OPT_SPAWNED, OPT_ADOPT, OPT_UID, OPT_VERSION };
+	OPT_SLOW, OPT_LIMITS, OPT_REBUILD, OPT_AUTOSTART, OPT_NO_AUTOSTART, OPT_SPAWNED, OPT_ADOPT, OPT_UID, OPT_STATE_VERSION, OPT_VERSION };
 
 static const struct option options[] = {
 	{ "node", required_argument, NULL, OPT_NODE },
@@ -55,6 +57,7 @@ static const struct option options[] = {
 	/* The spawner's. */
 	{ "spawned", required_argument, NULL, OPT_SPAWNED },
 	{ "adopt", no_argument, NULL, OPT_ADOPT },
+	{ "state-version", no_argument, NULL, OPT_STATE_VERSION },
 	{ "uid", required_argument, NULL, OPT_UID },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ NULL, 0, NULL, 0 }
@@ -236,10 +239,40 @@ static int open_log(struct daemon *d, struct pvctl_error *err)
 	return 0;
 }
 
-/* Not yet: what a daemon that died has left is ended, as if it had been told to. */
-static int adopt(struct daemon *d, struct pvctl_error *err)
+/* Of its own, or another daemon's. */
+static int begin_state(struct daemon *d, struct pvctl_error *err)
 {
-	return fail(err, -ENOSYS, "node %s: its daemon died", d->opt.node);
+	static const char *const names[] = { "state-store", "state-records", "state-rings" };
+	int fds[3], rc = 0;
+
+	for (unsigned int i = 0; i < 3 && d->opt.adopt && !rc; i++) {
+		fds[i] = keep_take(names[i]);
+		rc = fds[i] < 0 ? fds[i] : 0;
+	}
+	if (d->opt.adopt)
+		rc = rc ? rc : state_open(&d->state, fds[0], fds[1], fds[2]);
+	else
+		rc = state_new(&d->state);
+	if (rc)
+		return fail(err, rc, "what is known of the node cannot be %s: %s", d->opt.adopt ? "taken over" : "kept",
+			    rc == -EPROTO ? "another version of pvctld wrote it, or it is damaged" : strerror(-rc));
+	if (d->opt.adopt)
+		return 0;
+	rc = keep_put(names[0], d->state.store.fd);
+	rc = rc ? rc : keep_put(names[1], d->state.records.fd);
+	rc = rc ? rc : keep_put(names[2], d->state.slots_fd);
+	return rc ? fail(err, rc, "the spawner: %s", strerror(-rc)) : 0;
+}
+
+static int begin_node(struct daemon *d, struct pvctl_error *err)
+{
+	int rc;
+
+	d->adopting = d->opt.adopt;
+	if (d->opt.adopt)
+		return node_adopt(d, err);
+	rc = node_start(d, err);
+	return rc ? rc : node_keep(d, err);
 }
 
 static int start(struct daemon *d, struct pvctl_error *err)
@@ -247,17 +280,18 @@ static int start(struct daemon *d, struct pvctl_error *err)
 	int rc = rundir_share(d, SPAWN_LOCK_FD, err);
 
 	rc = rc ? rc : open_log(d, err);
+	die_read(d->state_dir);
 	rc = rc ? rc : privileges_forget(err);
 	rc = rc ? rc : seal(d->opt.uid, d->state_dir, err);
-	if (!rc && d->opt.adopt)
-		rc = adopt(d, err);
 	if (rc)
 		return rc;
-	log_line("pvctld %s, node %s, process %d", PVCTL_VERSION, d->opt.node, (int)getpid());
+	log_line("pvctld %s, node %s, process %d%s", PVCTL_VERSION, d->opt.node, (int)getpid(),
+		 d->opt.adopt ? ", takes over from one that ended" : "");
 	if (loop_init(&d->loop))
 		return fail(err, -EIO, "epoll: %s", strerror(errno));
 	rc = watch_signals(d, err);
-	rc = rc ? rc : node_start(d, err);
+	rc = rc ? rc : begin_state(d, err);
+	rc = rc ? rc : begin_node(d, err);
 	rc = rc ? rc : daemon_serve(d, err);
 	if (!rc && (rc = spawn_up()))
 		fail(err, rc, "the spawner: %s", strerror(-rc));
@@ -330,6 +364,10 @@ int main(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == OPT_REBUILD && optind == argc - 1)
 			return rebuild_main(optarg, argv[optind]);
+		if (c == OPT_STATE_VERSION) {
+			puts(SPAWNER_VERSIONS);
+			return 0;
+		}
 		if (c == OPT_AUTOSTART && optind == argc)
 			return autostart_main(optarg);
 		if (c == OPT_VERSION) {

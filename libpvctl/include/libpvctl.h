@@ -95,8 +95,16 @@ struct pvctl_node_info {
 	char qemu_confinement[120];    /* what is in force: see docs/threat-model.md */
 	char daemon_confinement[120];
 	uint32_t spawner_pid;          /* its parent, which has the lock and started QEMU */
+	uint32_t daemon_restarts;      /* daemons that took over from one that ended, while the domains ran on */
+	uint64_t daemon_restarted_unix_ns; /* the last of them; 0: none */
 };
 PVCTL_API int pvctl_node_start(const struct pvctl_node_start_opts *opts, struct pvctl_error *err) PVCTL_CHECK; /* -EEXIST: runs already */
+/*
+ * Another daemon takes over, by the program that is installed now, as after an upgrade: the domains run on. Returns when it
+ * has. timeout_ms: 0 is 30 s; name NULL: "default". -ENOENT: it does not run; -ENOTSUP: that program could not, and nothing
+ * was done; -ETIMEDOUT: it has not yet. Other connections to the node end.
+ */
+PVCTL_API int pvctl_node_restart_daemon(const char *name, uint32_t timeout_ms, struct pvctl_error *err) PVCTL_CHECK;
 /* Ends it, and its domains at once. timeout_ms: 0 is 30 s; name NULL: "default". -ENOENT: it does not run; -ETIMEDOUT: it still does. */
 PVCTL_API int pvctl_node_stop(const char *name, uint32_t timeout_ms, struct pvctl_error *err) PVCTL_CHECK;
 /* name NULL: "default". -ENOENT: nothing is left of such a node, either. */
@@ -484,8 +492,9 @@ enum pvctl_event_type { PVCTL_EVENT_CREATED = 1, PVCTL_EVENT_SHUTDOWN = 2, PVCTL
 	/* A snapshot, before all that follows it: the node, then each domain that there is. */
 	PVCTL_EVENT_NODE_UP = 65536, PVCTL_EVENT_PRESENT = 131072,
 	PVCTL_EVENT_RESUMED = 524288,       /* it was suspended */
-	PVCTL_EVENT_LOST = 262144 }; /* the caller did not keep up, and events were dropped: look at the state anew */
-#define PVCTL_EVENT_ALL 1048575u
+	PVCTL_EVENT_LOST = 262144, /* the caller did not keep up, and events were dropped: look at the state anew */
+	PVCTL_EVENT_DAEMON_RESTARTED = 1048576 }; /* another daemon has taken over; what happened meanwhile may have been missed */
+#define PVCTL_EVENT_ALL 2097151u
 struct pvctl_event {
 	size_t size;
 	uint32_t type, domid;

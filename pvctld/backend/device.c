@@ -5,6 +5,7 @@
 #include "pvctld/domain/domains.h"
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const struct device_class *device_class(uint32_t n)
@@ -26,6 +27,28 @@ static struct xenbus_dev *find(struct daemon *d, const struct xenbus_ops *ops, u
 struct xenbus_dev *device_find(struct daemon *d, const struct device_class *k, uint32_t domid, uint32_t devid)
 {
 	return find(d, k->ops, domid, devid);
+}
+
+static void give_up(struct xenbus_dev *x)
+{
+	if (x->adopted) {
+		(void)store_rm(x->d->store, x->front);
+		(void)store_rm(x->d->store, x->back);
+	}
+	xenbus_keep(x, false);
+}
+
+/* First in the records: what is in the store without one is of nobody's. */
+static int begin(struct xenbus_dev *x, struct pvctl_error *err)
+{
+	int rc;
+
+	xenbus_keep(x, true);
+	rc = x->adopted ? xenbus_dev_adopt(x, err) : xenbus_dev_start(x, err);
+	if (rc)
+		give_up(x);
+	x->adopted = false;
+	return rc;
 }
 
 int device_attach(const struct device_class *k, struct dom *dom, const char *spec, struct pvctl_error *err)
@@ -50,13 +73,14 @@ int device_attach(const struct device_class *k, struct dom *dom, const char *spe
 	rc = k->create(dom, spec, &x, err);
 	if (rc)
 		return rc;
+	x->spec = strdup(spec);
 	if (!x->pending && departed_waits(x))
 		x->pending = x->held = true;
 	if (x->pending) {
 		list_add_tail(&dom->d->devices, &x->link);
 		return -EINPROGRESS;
 	}
-	rc = xenbus_dev_start(x, err);
+	rc = begin(x, err);
 	if (rc)
 		xenbus_dev_free(x);
 	else
@@ -64,20 +88,82 @@ int device_attach(const struct device_class *k, struct dom *dom, const char *spe
 	return rc;
 }
 
+static void remove_dirs(struct daemon *d, uint32_t domid, const char *what)
+{
+	char path[96], type[16];
+
+	snprintf(type, sizeof(type), "%.*s", (int)strcspn(what, "/"), what);
+	snprintf(path, sizeof(path), "/local/domain/%u/device/%s", domid, what);
+	(void)store_rm(d->store, path);
+	snprintf(path, sizeof(path), "/local/domain/0/backend/%s/%u/%s", type, domid, what + strlen(type) + 1);
+	(void)store_rm(d->store, path);
+	snprintf(path, sizeof(path), "dev/%u/%s", domid, what);
+	state_drop(&d->state, path);
+}
+
+static const struct device_class *class_of(const char *what)
+{
+	for (unsigned int i = 0; i < NR_DEVICE_CLASSES; i++)
+		if (device_classes[i] && !strncmp(what, device_classes[i]->ops->type, strcspn(what, "/")) &&
+		    strlen(device_classes[i]->ops->type) == strcspn(what, "/"))
+			return device_classes[i];
+	return NULL;
+}
+
+void device_adopt(struct dom *dom, const char *what, const char *spec)
+{
+	const struct device_class *k = class_of(what);
+	struct pvctl_error e = { 0 };
+	char *copy = strdup(spec), name[48];
+	struct xenbus_dev *x;
+	int rc = k && copy ? k->create(dom, copy, &x, &e) : -ENOMEM;
+
+	/* Its record may go. */
+	snprintf(name, sizeof(name), "%s", what);
+	if (!rc) {
+		x->spec = copy;
+		list_add_tail(&dom->d->devices, &x->link);
+		if (x->pending)
+			return;
+		rc = begin(x, &e);
+		if (!rc)
+			return;
+		xenbus_dev_free(x);
+	} else {
+		free(copy);
+	}
+	log_line("domain %u: %s is gone: %s", dom->domid, name, e.msg);
+	remove_dirs(dom->d, dom->domid, name);
+}
+
+void devices_remove_nodes(struct daemon *d, uint32_t domid)
+{
+	char path[64];
+
+	for (unsigned int i = 0; i < NR_DEVICE_CLASSES; i++) {
+		if (!device_classes[i])
+			continue;
+		snprintf(path, sizeof(path), "/local/domain/0/backend/%s/%u", device_classes[i]->ops->type, domid);
+		(void)store_rm(d->store, path);
+	}
+}
+
 void device_ready(struct xenbus_dev *x, int rc, const char *why)
 {
 	void (*ready)(void *data, int rc, const char *why) = x->ready;
 	struct pvctl_error e = { 0 };
 
-	x->held = !rc && departed_waits(x);
+	x->held = !rc && !x->adopted && departed_waits(x);
 	if (x->held)
 		return;
 	x->pending = false;
 	x->ready = NULL;
-	if (rc)
+	if (rc) {
 		(void)fail(&e, rc, "%s", why);
-	else
-		rc = xenbus_dev_start(x, &e);
+		give_up(x);
+	} else {
+		rc = begin(x, &e);
+	}
 	if (ready)
 		ready(x->ready_data, rc, e.msg);
 	if (rc) {

@@ -32,6 +32,10 @@ extern const struct device_class *const device_classes[NR_DEVICE_CLASSES];
 const struct device_class *device_class(uint32_t proto_class);
 /* -EINPROGRESS: it is there, pending; its ready is to be set. */
 int device_attach(const struct device_class *k, struct dom *dom, const char *spec, struct pvctl_error *err);
+/* One that another daemon had: what is its kind and number, as in the store. */
+void device_adopt(struct dom *dom, const char *what, const char *spec);
+/* Backends' directories of a domain that has no devices. */
+void devices_remove_nodes(struct daemon *d, uint32_t domid);
 /*
  * A pending device has all it needs (rc 0), or will not have it: it is freed then, as when its nodes cannot be made.
  * It may have to wait for its guest still.

@@ -2,6 +2,7 @@
 #include "pvctld/backend/grants.h"
 #include "pvctld/base/log.h"
 #include "pvctld/core/daemon.h"
+#include "pvctld/state/die.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@ static int map_batch(struct daemon *d, struct gnttab_map_grant_ref *ops, unsigne
 	int64_t rc = mbox_call(&d->mbox, __HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, 0, n, 1, ops,
 			       n * sizeof(*ops));
 
+	die_point("grant-mapped");
 	return rc > 0 ? -EPROTO : (int)rc;
 }
 

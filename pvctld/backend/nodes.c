@@ -80,10 +80,11 @@ char *xenbus_read(struct xenbus_dev *x, const char *node)
 	return store_read(x->d->store, path, NULL);
 }
 
-int xenbus_read_u32(struct xenbus_dev *x, const char *node, uint32_t *ret)
+/* text is freed. */
+static int number(char *text, uint32_t *ret)
 {
-	char *text = xenbus_read(x, node), *end;
 	unsigned long n;
+	char *end;
 	int rc = 0;
 
 	if (!text)
@@ -96,4 +97,17 @@ int xenbus_read_u32(struct xenbus_dev *x, const char *node, uint32_t *ret)
 		*ret = (uint32_t)n;
 	free(text);
 	return rc;
+}
+
+int xenbus_read_u32(struct xenbus_dev *x, const char *node, uint32_t *ret)
+{
+	return number(xenbus_read(x, node), ret);
+}
+
+int xenbus_read_own(struct xenbus_dev *x, const char *node, uint32_t *ret)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", x->back, node);
+	return number(store_read(x->d->store, path, NULL), ret);
 }

@@ -7,7 +7,21 @@
 #include "pvctld/domain/events.h"
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+void xenbus_keep(struct xenbus_dev *x, bool there)
+{
+	char key[64];
+
+	if (!x->spec)
+		return;
+	snprintf(key, sizeof(key), "dev/%u/%s/%u", x->domid, x->ops->type, x->devid);
+	if (there)
+		state_set(&x->d->state, key, x->spec, strlen(x->spec) + 1);
+	else
+		state_drop(&x->d->state, key);
+}
 
 static void disconnect(struct xenbus_dev *x)
 {
@@ -74,6 +88,7 @@ void xenbus_dev_free(struct xenbus_dev *x)
 	list_del(&x->link);
 	if (x->ready)
 		x->ready(x->ready_data, -ECANCELED, "it was taken away before it was there");
+	free(x->spec);
 	xenbus_dev_rest_gone(x);
 	x->ops->free(x);
 }
@@ -85,6 +100,7 @@ void xenbus_dev_remove(struct xenbus_dev *x)
 		departed_add(x);
 		(void)store_rm(x->d->store, x->front);
 		(void)store_rm(x->d->store, x->back);
+		xenbus_keep(x, false);
 	}
 	x->gone = true;
 	disconnect(x);
@@ -121,6 +137,37 @@ static void connect_it(struct xenbus_dev *x)
 		x->up = XENBUS_UP;
 	set_state(x, rc ? XenbusStateClosing : XenbusStateConnected);
 	xenbus_dev_tell(x, rc ? PVCTL_EVENT_DEVICE_FAILED : PVCTL_EVENT_DEVICE_ATTACHED, rc ? strerror(-rc) : NULL);
+}
+
+static void go_on_with(struct xenbus_dev *x)
+{
+	int rc;
+
+	x->resuming = true;
+	rc = x->ops->connect(x);
+	x->resuming = false;
+	if (!rc) {
+		x->up = XENBUS_UP;
+		return;
+	}
+	log_guest(x->domid, "%s %s cannot be taken over: %s", x->ops->what, x->name, strerror(-rc));
+	set_state(x, XenbusStateClosing);
+}
+
+int xenbus_dev_adopt(struct xenbus_dev *x, struct pvctl_error *err)
+{
+	uint32_t state, online = 1;
+
+	if (xenbus_read_own(x, "state", &state) || state > XenbusStateReconfigured)
+		return fail(err, -ENOENT, "%s %s has no nodes in the store", x->ops->what, x->name);
+	x->state = (enum xenbus_state)state;
+	(void)xenbus_read_own(x, "online", &online);
+	x->detaching = !online;
+	store_watch(x->d->store, &x->watch);
+	if (state == XenbusStateConnected)
+		go_on_with(x);
+	loop_task_post(&x->d->loop, &x->step);
+	return 0;
 }
 
 static void front_ready(struct xenbus_dev *x)
@@ -191,6 +238,7 @@ void xenbus_dev_init(struct xenbus_dev *x, struct daemon *d, const struct xenbus
 	x->ops = ops;
 	x->domid = domid;
 	x->devid = devid;
+	x->adopted = d->adopting;
 	snprintf(x->name, sizeof(x->name), "%s", name);
 	snprintf(x->back, sizeof(x->back), "/local/domain/0/backend/%s/%u/%u", ops->type, domid, devid);
 	snprintf(x->front, sizeof(x->front), "/local/domain/%u/device/%s/%u", domid, ops->type, devid);

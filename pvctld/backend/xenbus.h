@@ -55,6 +55,9 @@ struct xenbus_dev {
 	bool gone;               /* has no nodes any more */
 	bool pending;            /* not all that it needs is there yet: it has no nodes so far */
 	bool held;               /* pending, for its guest alone: see departed.h */
+	char *spec;              /* NULL: not in the daemon's records */
+	bool adopted;            /* another daemon's: its nodes are there */
+	bool resuming;           /* connect() goes on with what that one had begun */
 	/* Not NULL: somebody waits for that, who is told once, also of its end. */
 	void (*ready)(void *data, int rc, const char *why);
 	void *ready_data;
@@ -74,6 +77,10 @@ void xenbus_dev_init(struct xenbus_dev *x, struct daemon *d, const struct xenbus
 		     uint32_t devid, const char *name);
 /* Makes its nodes and begins. On failure no nodes are left. */
 int xenbus_dev_start(struct xenbus_dev *x, struct pvctl_error *err);
+/* The same for one that another daemon had: it goes on with what is in the store and in the guest's memory. */
+int xenbus_dev_adopt(struct xenbus_dev *x, struct pvctl_error *err);
+/* A daemon that comes after this one finds it, or finds it no more. */
+void xenbus_keep(struct xenbus_dev *x, bool there);
 /* The frontend is asked to let go; the device goes then. */
 void xenbus_dev_detach(struct xenbus_dev *x);
 /* It goes, now or when what is under way has ended. x may be freed. */
@@ -102,6 +109,8 @@ int xenbus_put(struct xenbus_dev *x, const char *dir, const char *node, const ch
 	__attribute__((format(printf, 4, 5)));
 /* The frontend's: 0, -ENOENT, -EINVAL (no decimal number). */
 int xenbus_read_u32(struct xenbus_dev *x, const char *node, uint32_t *ret);
+/* The same of the backend's. */
+int xenbus_read_own(struct xenbus_dev *x, const char *node, uint32_t *ret);
 /* NULL: it is not there. To be freed. */
 char *xenbus_read(struct xenbus_dev *x, const char *node);
 

@@ -63,6 +63,20 @@ void logfile_write(struct logfile *f, const void *bytes, size_t len)
 		f->size += (uint64_t)n;
 }
 
+ssize_t logfile_tail(const struct logfile *f, void *buf, size_t max)
+{
+	int fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	struct stat st;
+	ssize_t n = -1;
+
+	if (fd < 0)
+		return -1;
+	if (!fstat(fd, &st))
+		n = pread(fd, buf, max, (size_t)st.st_size > max ? st.st_size - (off_t)max : 0);
+	close(fd);
+	return n;
+}
+
 void logfile_rename(struct logfile *f, const char *dir, const char *name)
 {
 	char path[sizeof(f->path)];

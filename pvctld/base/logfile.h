@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct logfile {
 	int fd;
@@ -14,6 +15,8 @@ struct logfile {
 
 /* Name is a domain's; what cannot be in a file name is replaced. -errno on failure, and then nothing is logged. */
 int logfile_open(struct logfile *f, const char *dir, const char *name);
+/* Its last bytes; -1: none. */
+ssize_t logfile_tail(const struct logfile *f, void *buf, size_t max);
 void logfile_write(struct logfile *f, const void *bytes, size_t len);
 /* The domain has a new name: so has its log, unless that file is there already (then it is appended to). */
 void logfile_rename(struct logfile *f, const char *dir, const char *name);

@@ -81,6 +81,37 @@ static void script_done(struct vbd *v, const char *path, const char *why)
 	device_ready(&v->x, rc, e.msg);
 }
 
+#define AGAIN_NS 2000000u
+#define AGAIN_MOST_NS 30000000000ull
+
+/* What another daemon left under way has its end, and with that its locks. */
+static void open_again(void *data)
+{
+	struct vbd *v = data;
+	struct pvctl_error e = { 0 };
+	int rc = vbd_open(v, NULL, &e);
+
+	if (rc == -EBUSY && now_ns() < v->again_until_ns) {
+		vbd_close(v);
+		loop_timer_set(&v->x.d->loop, &v->again, AGAIN_NS);
+		return;
+	}
+	device_ready(&v->x, rc, e.msg);
+}
+
+static int open_raw(struct vbd *v, struct pvctl_error *err)
+{
+	int rc = vbd_open(v, NULL, err);
+
+	if (rc != -EBUSY || !v->x.adopted)
+		return rc;
+	vbd_close(v);
+	v->x.pending = true;
+	v->again_until_ns = now_ns() + AGAIN_MOST_NS;
+	loop_timer_set(&v->x.d->loop, &v->again, AGAIN_NS);
+	return 0;
+}
+
 int vbd_open_image(struct vbd *v, void (*ready)(void *data, int rc, const char *why), struct pvctl_error *err)
 {
 	const struct blk_nbd_user user = { .ready = ready, .dead = nbd_dead, .data = v };
@@ -96,7 +127,7 @@ static int open_target(struct vbd *v, struct pvctl_error *err)
 		return 0;
 	}
 	if (v->spec.format == DISK_RAW && !v->spec.script[0])
-		return vbd_open(v, NULL, err);
+		return open_raw(v, err);
 	v->x.pending = true;
 	if (v->spec.script[0])
 		return blk_script_add(v, script_done, err);
@@ -119,6 +150,7 @@ static int create(struct dom *dom, const char *text, struct xenbus_dev **ret, st
 	xenbus_dev_init(&v->x, dom->d, &vbd_ops, dom->domid, v->spec.vdev, v->spec.vdev_name);
 	v->pool = dom->d->disk_pool;
 	v->fd = v->direct_fd = -1;
+	loop_timer_init(&v->again, open_again, v);
 	rc = open_target(v, err);
 	if (rc)
 		xenbus_dev_free(&v->x);
@@ -131,6 +163,7 @@ static void free_vbd(struct xenbus_dev *x)
 {
 	struct vbd *v = vbd_of(x);
 
+	loop_timer_cancel(&v->again);
 	if (v->leaving)
 		blk_nbd_closing(v->nbd, NULL, NULL);
 	else

@@ -33,6 +33,23 @@ static int read_refs(struct vbd *v, const char *dir, unsigned int order, uint32_
 	return rc;
 }
 
+_Static_assert(sizeof(struct blk_kept) <= STATE_SLOT_BYTES, "a ring's memory");
+
+/* Without room it is served all the same, and not adopted. */
+static void keep(struct vbd *v, struct vbd_ring *r)
+{
+	char key[STATE_SLOT_KEY];
+	bool is_new;
+
+	snprintf(key, sizeof(key), "vbd/%u/%u/%u", v->x.domid, v->x.devid, (unsigned int)(r - v->ring));
+	r->kept = state_slot(&v->x.d->state, key, &is_new);
+	if (!r->kept)
+		return;
+	blk_ring_keep(&r->ring, r->kept, v->x.resuming && !is_new);
+	v->unsynced |= r->kept->unsynced != 0;
+	r->kept->unsynced = v->unsynced;
+}
+
 static int start_ring(struct vbd *v, struct vbd_ring *r, const char *dir, unsigned int order)
 {
 	uint32_t refs[BLK_MAX_PAGES], remote;
@@ -50,9 +67,15 @@ static int start_ring(struct vbd *v, struct vbd_ring *r, const char *dir, unsign
 	r->held = NULL;
 	loop_task_init(&r->task, vbd_serve, r);
 	blk_ring_init(&r->ring, r->window.at, r->window.pages);
+	keep(v, r);
 	rc = evtchn_bind_interdomain(v->x.d, v->x.domid, remote, on_event, r, &r->port);
 	if (rc)
 		gnt_window_unmap(v->x.d, &r->window);
+	/* It may wait for an answer that was made before. */
+	if (!rc && v->x.resuming) {
+		(void)blk_ring_push(&r->ring);
+		evtchn_send(v->x.d, r->port);
+	}
 	return rc;
 }
 
@@ -119,8 +142,11 @@ int vbd_connect(struct xenbus_dev *x)
 
 void vbd_let_go(struct vbd *v)
 {
-	for (unsigned int i = 0; i < v->nr_rings; i++)
+	for (unsigned int i = 0; i < v->nr_rings; i++) {
 		gnt_window_unmap(v->x.d, &v->ring[i].window);
+		state_slot_free(&v->x.d->state, v->ring[i].kept);
+		v->ring[i].kept = NULL;
+	}
 	v->nr_rings = 0;
 	gnt_table_clear(&v->table);
 }

@@ -46,10 +46,39 @@ void vbd_say_holder(const struct vbd *v, char *buf, size_t size)
 	}
 }
 
+#define MARKS (1ll << 62) /* bytes from here on say that something is under way */
+
+/* A byte that is this disk's own. */
+static off_t mark_of(const struct vbd *v)
+{
+	uint64_t h = 14695981039346656037ull;
+
+	for (const char *p = v->x.d->run_dir; *p; p++)
+		h = (h ^ (unsigned char)*p) * 1099511628211ull;
+	h = (h ^ v->x.domid) * 1099511628211ull;
+	h = (h ^ v->x.devid) * 1099511628211ull;
+	return (off_t)(MARKS + (int64_t)(h >> 3));
+}
+
+/*
+ * A process may be gone while the kernel still has direct I/O of its under way, to and from guests' pages. What is under
+ * way holds the open file, and that holds its locks: so the next daemon sees that it has not ended.
+ */
+static int mark_direct(struct vbd *v)
+{
+	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = mark_of(v), .l_len = 1 };
+
+	if (v->x.adopted && !fcntl(v->direct_fd, F_OFD_GETLK, &l) && l.l_type != F_UNLCK)
+		return -EBUSY;
+	l = (struct flock){ .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = mark_of(v), .l_len = 1 };
+	(void)fcntl(v->direct_fd, F_OFD_SETLK, &l);
+	return 0;
+}
+
 /* Two writers of one disk destroy it; so do a writer and a reader who caches. */
 static int lock(struct vbd *v, struct pvctl_error *err)
 {
-	struct flock l = { .l_type = v->spec.readonly ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET };
+	struct flock l = { .l_type = v->spec.readonly ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET, .l_len = MARKS };
 	char holder[200];
 
 	/* A file system without locks is used without. */
@@ -153,11 +182,14 @@ static int measure(struct vbd *v, const struct disk_opened *o, struct pvctl_erro
  * said to be safe. A request that is not aligned goes through the cache of the
  * same file, which the kernel keeps coherent.
  */
-static void take_direct(struct vbd *v, int fd)
+static int take_direct(struct vbd *v, int fd, struct pvctl_error *err)
 {
 	v->direct_fd = fd;
 	if (fd < 0 && v->spec.direct_io_safe)
 		log_line("domain %u: disk %s: no direct I/O here, the page cache is used", v->x.domid, v->x.name);
+	if (fd >= 0 && mark_direct(v))
+		return fail(err, -EBUSY, "disk \"%.600s\": something is under way yet", v->spec.target);
+	return 0;
 }
 
 static int ask_open(const struct vbd *v, const char *device, struct disk_opened *o, struct pvctl_error *err)
@@ -195,8 +227,8 @@ int vbd_open(struct vbd *v, const char *device, struct pvctl_error *err)
 	rc = measure(v, &o, err);
 	rc = rc ? rc : lock(v, err);
 	if (!rc && (v->is_device || v->spec.direct_io_safe))
-		take_direct(v, o.direct_fd);
-	else if (o.direct_fd >= 0)
+		return take_direct(v, o.direct_fd, err);
+	if (o.direct_fd >= 0)
 		close(o.direct_fd);
 	return rc;
 }

@@ -25,6 +25,8 @@
 #define LINGER_NS 2000000000ull   /* from the end of its socket to its own */
 #define CLOSE_NS 60000000000ull   /* for what it has to write */
 #define HURRY_NS 30000000000ull   /* for what is under way when nobody wants it any more */
+#define PATIENCE_NS 60000000000ull
+#define PATIENCE_STEP_NS 50000000u
 #define FINI_MS 10000
 #define RESTARTS 10u              /* in RESTART_WINDOW_NS */
 #define RESTART_WINDOW_NS 60000000000ull
@@ -157,10 +159,17 @@ static void ended(struct blk_nbd *n, int status)
 	nbd_hang_up(n);
 	/* One that was to write the rest may have died over it. */
 	n->closing |= closed && !well && n->kept;
-	if (!well && (!closed || n->closing))
+	if (!well && (!closed || n->closing) && (was_ready || now_ns() >= n->patience_ns))
 		log_line("disk \"%.600s\": %s%s", n->spec.target, why, was_ready ? "; it is started again" : "");
 	if ((!closed || n->closing) && restart(n))
 		return;
+	if (!closed && !was_ready && strstr(why, "lock") && now_ns() < n->patience_ns) {
+		n->state = NBD_WAITING;
+		n->said_len = 0;
+		n->said[0] = '\0';
+		loop_timer_set(&d->loop, &n->timer, PATIENCE_STEP_NS);
+		return;
+	}
 	if (closed && !n->closing)
 		destroy(n);
 	else if (was_ready)
@@ -350,6 +359,7 @@ int blk_nbd_open(struct daemon *d, const struct disk_spec *s, const struct blk_n
 	n->dev = st.st_dev;
 	n->ino = st.st_ino;
 	n->state = NBD_WAITING;
+	n->patience_ns = d->adopting ? now_ns() + PATIENCE_NS : 0;
 	n->sock.fd = n->log.fd = n->process.fd = -1;
 	loop_timer_init(&n->timer, on_timer, n);
 	loop_task_init(&n->deliver, on_deliver, n);

@@ -26,6 +26,7 @@ struct blk_nbd {
 	void (*closed)(void *data); /* not NULL: somebody waits for its end */
 	void *closed_data;
 	bool was_ready;
+	uint64_t patience_ns;    /* until then: another daemon's server ends, having written what it was told, and has the image yet */
 	bool given_up;           /* it is not started again */
 	bool closing;            /* its user is gone, but what is kept is not in the image yet */
 	unsigned int restarts;   /* since then */

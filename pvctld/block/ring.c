@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "pvctld/block/ring.h"
+#include "pvctld/state/die.h"
 #include <errno.h>
 #include <string.h>
 
@@ -19,6 +20,84 @@ void blk_ring_init(struct blk_ring *r, void *shared, unsigned int pages)
 	r->size = blk_ring_entries(pages);
 	/* A backend that comes later goes on where the last one ended; ours begin with the frontend. */
 	r->req_cons = r->rsp_prod = __atomic_load_n(&r->shared->rsp_prod, __ATOMIC_ACQUIRE);
+	r->kept = NULL;
+	r->taken = BLK_NOT_KEPT;
+	r->nr_free = r->nr_redo = 0;
+}
+
+static void set_word(struct blk_kept *k, unsigned int at, enum blk_kept_state state, uint32_t index)
+{
+	__atomic_store_n(&k->request[at].word, (uint64_t)index << 8 | state, __ATOMIC_RELEASE);
+}
+
+static uint32_t index_of(const struct blk_kept *k, unsigned int at)
+{
+	return (uint32_t)(k->request[at].word >> 8);
+}
+
+/* What was half done when the other daemon died is done, or undone. */
+static void settle(struct blk_kept *k, unsigned int at)
+{
+	enum blk_kept_state state = k->request[at].word & 0xff;
+
+	if (state == BLK_KEPT_ANSWERED && index_of(k, at) == k->rsp_prod)
+		k->rsp_prod++;
+	/* It had not been taken yet: it is in the ring. */
+	if (state != BLK_KEPT_TAKEN || (int32_t)(index_of(k, at) - k->req_cons) >= 0)
+		set_word(k, at, BLK_KEPT_FREE, 0);
+}
+
+/* The oldest last. There are few. */
+static void add_redo(struct blk_ring *r, unsigned int at)
+{
+	unsigned int i = r->nr_redo++;
+
+	for (; i && (int32_t)(index_of(r->kept, r->redo[i - 1]) - index_of(r->kept, at)) < 0; i--)
+		r->redo[i] = r->redo[i - 1];
+	r->redo[i] = (uint16_t)at;
+}
+
+void blk_ring_keep(struct blk_ring *r, struct blk_kept *kept, bool resume)
+{
+	if (!resume) {
+		kept->req_cons = r->req_cons;
+		kept->rsp_prod = r->rsp_prod;
+	}
+	r->kept = kept;
+	for (unsigned int i = 0; i < BLK_KEPT_MAX; i++) {
+		if (resume)
+			settle(kept, i);
+		else
+			set_word(kept, i, BLK_KEPT_FREE, 0);
+		if (kept->request[i].word == BLK_KEPT_FREE)
+			r->free[r->nr_free++] = (uint16_t)i;
+		else
+			add_redo(r, i);
+	}
+	r->req_cons = kept->req_cons;
+	r->rsp_prod = kept->rsp_prod;
+}
+
+static void note_taken(struct blk_ring *r, const union blkif_sring_entry *e)
+{
+	r->taken = r->free[--r->nr_free];
+	memcpy(&r->kept->request[r->taken].e, e, sizeof(*e));
+	set_word(r->kept, r->taken, BLK_KEPT_TAKEN, r->req_cons);
+	die_point("blk-take");
+	__atomic_store_n(&r->kept->req_cons, r->req_cons + 1, __ATOMIC_RELEASE);
+	die_point("blk-taken");
+}
+
+/* The response is in its place. */
+static void note_answered(struct blk_ring *r, uint16_t at)
+{
+	die_point("blk-answer");
+	set_word(r->kept, at, BLK_KEPT_ANSWERED, r->rsp_prod);
+	die_point("blk-answered");
+	__atomic_store_n(&r->kept->rsp_prod, r->rsp_prod + 1, __ATOMIC_RELEASE);
+	die_point("blk-counted");
+	set_word(r->kept, at, BLK_KEPT_FREE, 0);
+	r->free[r->nr_free++] = at;
 }
 
 int blk_ring_take(struct blk_ring *r, union blkif_sring_entry *ret)
@@ -28,12 +107,35 @@ int blk_ring_take(struct blk_ring *r, union blkif_sring_entry *ret)
 	/* Also what would leave no room for the answers is impossible. */
 	if (prod - r->rsp_prod > r->size || prod - r->req_cons > r->size)
 		return -EPROTO;
+	if (r->nr_redo) {
+		r->taken = r->redo[--r->nr_redo];
+		memcpy(ret, &r->kept->request[r->taken].e, sizeof(*ret));
+		return 1;
+	}
 	if (prod == r->req_cons)
 		return 0;
+	if (r->kept && !r->nr_free)
+		return -EAGAIN;
 	memcpy(ret, (const void *)&r->shared->ring[r->req_cons & (r->size - 1)], sizeof(*ret));
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (r->kept)
+		note_taken(r, ret);
 	r->req_cons++;
 	return 1;
+}
+
+void blk_ring_untake(struct blk_ring *r, uint16_t kept)
+{
+	if (r->kept && kept < BLK_KEPT_MAX) {
+		if (index_of(r->kept, kept) + 1 != r->req_cons) {
+			r->redo[r->nr_redo++] = kept;
+			return;
+		}
+		__atomic_store_n(&r->kept->req_cons, r->req_cons - 1, __ATOMIC_RELEASE);
+		set_word(r->kept, kept, BLK_KEPT_FREE, 0);
+		r->free[r->nr_free++] = kept;
+	}
+	r->req_cons--;
 }
 
 bool blk_ring_idle(struct blk_ring *r)
@@ -43,11 +145,13 @@ bool blk_ring_idle(struct blk_ring *r)
 	return __atomic_load_n(&r->shared->req_prod, __ATOMIC_SEQ_CST) == r->req_cons;
 }
 
-void blk_ring_respond(struct blk_ring *r, uint64_t id, uint8_t op, int16_t status)
+void blk_ring_respond(struct blk_ring *r, uint16_t kept, uint64_t id, uint8_t op, int16_t status)
 {
 	struct blkif_response rsp = { .id = id, .operation = op, .status = status };
 
 	memcpy((void *)&r->shared->ring[r->rsp_prod & (r->size - 1)], &rsp, sizeof(rsp));
+	if (r->kept && kept < BLK_KEPT_MAX)
+		note_answered(r, kept);
 	r->rsp_prod++;
 }
 
@@ -55,7 +159,9 @@ bool blk_ring_push(struct blk_ring *r)
 {
 	uint32_t old = __atomic_load_n(&r->shared->rsp_prod, __ATOMIC_RELAXED), event;
 
+	die_point("blk-push");
 	__atomic_store_n(&r->shared->rsp_prod, r->rsp_prod, __ATOMIC_SEQ_CST);
+	die_point("blk-pushed");
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	event = __atomic_load_n(&r->shared->rsp_event, __ATOMIC_SEQ_CST);
 	return (uint32_t)(r->rsp_prod - event) < (uint32_t)(r->rsp_prod - old);

@@ -20,10 +20,34 @@
 #define BLK_MAX_ORDER 4u
 #define BLK_MAX_PAGES (1u << BLK_MAX_ORDER)
 
+/*
+ * What a daemon that comes after this one has to know, in memory that outlives us. A response takes the place of some
+ * request in the ring, so that those under way are here, too. One word of each says what it is; what else there is, is
+ * written before that word, and a daemon may die between any two of these stores.
+ */
+#define BLK_KEPT_MAX 288u /* more than are under way, with those that wait for room */
+enum blk_kept_state { BLK_KEPT_FREE, BLK_KEPT_TAKEN /* | its index << 8 */, BLK_KEPT_ANSWERED /* | the response's index << 8 */ };
+struct blk_kept {
+	uint32_t req_cons, rsp_prod;
+	uint32_t unsynced;
+	uint32_t spare[13];
+	struct blk_kept_request {
+		uint64_t word;
+		uint64_t spare;
+		union blkif_sring_entry e;
+	} request[BLK_KEPT_MAX];
+};
+#define BLK_NOT_KEPT UINT16_MAX
+
 struct blk_ring {
 	blkif_sring_t *shared;
 	uint32_t size;      /* entries, a power of two */
 	uint32_t req_cons, rsp_prod;
+	struct blk_kept *kept; /* NULL: not */
+	uint16_t taken;     /* where the one is that was taken last */
+	uint16_t nr_free, nr_redo;
+	uint16_t free[BLK_KEPT_MAX];
+	uint16_t redo[BLK_KEPT_MAX]; /* what another daemon left, the oldest last */
 };
 
 struct blk_segment {
@@ -33,6 +57,7 @@ struct blk_segment {
 
 struct blk_request {
 	uint64_t id;
+	uint16_t kept;       /* where in the ring's memory; not set by the parser */
 	uint64_t sector, nr_sectors;
 	uint8_t wire_op;     /* for the response */
 	uint8_t op;          /* what is to be done; never BLKIF_OP_INDIRECT */
@@ -46,11 +71,19 @@ struct blk_request {
 /* Entries of a ring of that many pages. */
 uint32_t blk_ring_entries(unsigned int pages);
 void blk_ring_init(struct blk_ring *r, void *shared, unsigned int pages);
-/* 1: a copy of the next request; 0: there is none; -EPROTO: the producer index is impossible. */
+/* Of a new ring, or (resume) one that another daemon had: what it had begun is what is taken first. */
+void blk_ring_keep(struct blk_ring *r, struct blk_kept *kept, bool resume);
+/*
+ * 1: a copy of the next request, and r->taken; 0: there is none; -EPROTO: the producer index is impossible.
+ * -EAGAIN: too many are under way.
+ */
 int blk_ring_take(struct blk_ring *r, union blkif_sring_entry *ret);
+/* The one that was taken last goes back. */
+void blk_ring_untake(struct blk_ring *r, uint16_t kept);
 /* Nothing is left; the frontend is to ring for the next one. False: there is something after all. */
 bool blk_ring_idle(struct blk_ring *r);
-void blk_ring_respond(struct blk_ring *r, uint64_t id, uint8_t op, int16_t status);
+/* kept: the request's r->taken, or BLK_NOT_KEPT. */
+void blk_ring_respond(struct blk_ring *r, uint16_t kept, uint64_t id, uint8_t op, int16_t status);
 /* Shows the responses. True: the frontend wants to be told. */
 bool blk_ring_push(struct blk_ring *r);
 

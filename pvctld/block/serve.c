@@ -37,7 +37,7 @@ void vbd_drop_held(struct vbd_ring *r)
 
 static void answer(struct vbd_ring *r, const struct blk_request *q, int status)
 {
-	blk_ring_respond(&r->ring, q->id, q->wire_op, (int16_t)status);
+	blk_ring_respond(&r->ring, q->kept, q->id, q->wire_op, (int16_t)status);
 }
 
 static void push(struct vbd_ring *r)
@@ -49,8 +49,8 @@ static void push(struct vbd_ring *r)
 void vbd_untake(struct vbd_ring *r)
 {
 	if (r->held) {
+		blk_ring_untake(&r->ring, r->held->req.kept);
 		vbd_drop_held(r);
-		r->ring.req_cons--;
 	}
 	push(r);
 }
@@ -96,6 +96,9 @@ static void flush_failed(struct vbd *v)
 		log_guest(v->x.domid, "disk %s: a flush failed, and what was written before it may be lost: it takes no more writes "
 			  "until it is attached anew", v->x.name);
 	v->unsynced = true;
+	for (unsigned int i = 0; i < v->nr_rings; i++)
+		if (v->ring[i].ring.kept)
+			v->ring[i].ring.kept->unsynced = 1;
 }
 
 static void done(struct blk_job *job)
@@ -304,6 +307,7 @@ static bool take_one(struct vbd_ring *r, const union blkif_sring_entry *e)
 		return false;
 	io->ring = r;
 	status = blk_request_parse(e, &io->req);
+	io->req.kept = r->ring.taken;
 	if (status) {
 		answer(r, &io->req, status);
 		free_io(io);
@@ -325,6 +329,8 @@ static int take_some(struct vbd_ring *r)
 		if (r->held || r->vbd->inflight >= VBD_MAX_INFLIGHT || r->vbd->inflight_bytes >= VBD_MAX_BYTES)
 			return 1; /* a completion carries on */
 		rc = blk_ring_take(&r->ring, &e);
+		if (rc == -EAGAIN)
+			return 1;
 		if (rc < 0)
 			return rc;
 		if (!rc && blk_ring_idle(&r->ring))

@@ -21,6 +21,7 @@ struct blk_script;
 struct vbd_ring {
 	struct vbd *vbd;
 	struct blk_ring ring;
+	struct blk_kept *kept;
 	struct gnt_window window;
 	uint32_t ref, port;      /* the first page's grant; our port */
 	struct loop_task task;
@@ -41,6 +42,8 @@ struct vbd {
 	bool leaving;            /* nbd is closing, and its end is waited for */
 	struct blk_nbd *nbd;     /* not NULL: the target is QEMU's; fd is not used */
 	int fd;
+	struct loop_timer again; /* its target is in use by what another daemon left under way */
+	uint64_t again_until_ns;
 	int direct_fd;           /* of the same file, past the page cache; -1: not to be used */
 	uint32_t direct_align;   /* for that: of offsets, lengths and addresses */
 	bool is_device, can_discard, can_secure;

@@ -34,12 +34,20 @@ static int spec_devid(const char *text, uint32_t *ret, struct pvctl_error *err)
 static int create(struct dom *dom, const char *text, struct xenbus_dev **ret, struct pvctl_error *err)
 {
 	struct channel *c = calloc(1, sizeof(*c));
+	char key[40];
 	int rc;
 
 	if (!c)
 		return fail(err, -ENOMEM, "no memory");
 	rc = parse(text, &c->spec, err);
-	rc = rc ? rc : channel_host_open(&c->host, &dom->d->loop, &c->spec, err);
+	snprintf(key, sizeof(key), "channel/%u/%u", dom->domid, c->spec.devid);
+	if (!rc && dom->d->adopting && !channel_host_adopt(&c->host, &dom->d->loop, &c->spec, &dom->d->state, key)) {
+		/* As it was. */
+	} else if (!rc) {
+		rc = channel_host_open(&c->host, &dom->d->loop, &c->spec, err);
+		if (!rc)
+			channel_host_keep(&c->host, &dom->d->state, key);
+	}
 	if (rc) {
 		free(c);
 		return rc;

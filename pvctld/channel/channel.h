@@ -13,10 +13,19 @@
 #include "pvctld/backend/device.h"
 #include "pvctld/backend/grants.h"
 #include "pvctld/backend/xenbus.h"
+#include "pvctld/state/state.h"
 #include <sys/types.h>
 #include <xen/io/console.h>
 
 #define CHANNEL_BUFFER 2048u
+
+/* From the guest, and not written yet: in memory that outlives us. */
+struct channel_kept {
+	uint64_t taken;          /* how much is in out, and (upper half) the ring's index behind it: one store */
+	uint32_t at;             /* so much of it is written */
+	uint32_t is_used;
+	char out[CHANNEL_BUFFER];
+};
 
 /* What ready() tells: a new client is there (what is left for the last one is not for it), it can be written to. */
 enum { CHANNEL_NEW_CLIENT = 1, CHANNEL_WRITABLE = 2 };
@@ -29,6 +38,8 @@ struct channel_host {
 	struct loop_timer pause;  /* of that: there was no descriptor for a client */
 	int listen_fd, slave_fd;  /* -1: none */
 	char path[CHANNEL_PATH_MAX + 1]; /* of the pty, or of the socket */
+	struct state *state;
+	char key[40];             /* of what is kept for a later daemon; "": nothing */
 	uint64_t id[2];           /* of the socket's file, so that another's is not removed: device, inode */
 	char spec[CHANNEL_SPEC_MAX + 1];
 	void (*ready)(void *data, unsigned int what);
@@ -36,6 +47,9 @@ struct channel_host {
 };
 /* host.c; 0 or -errno with *err. Nothing is left on failure. */
 int channel_host_open(struct channel_host *h, struct loop *loop, const struct channel_spec *s, struct pvctl_error *err);
+/* It is kept; or (adopt) what another daemon has kept under that key is taken: 0, or there is nothing. */
+void channel_host_keep(struct channel_host *h, struct state *state, const char *key);
+int channel_host_adopt(struct channel_host *h, struct loop *loop, const struct channel_spec *s, struct state *state, const char *key);
 void channel_host_close(struct channel_host *h);
 /* The spawner's part. */
 int channel_open_pty(int *ret_master, int *ret_slave, char *path, size_t size);
@@ -56,8 +70,7 @@ struct channel {
 	struct loop_task task;
 	struct loop_timer patience;
 	bool stalled;             /* the reader has taken nothing for too long */
-	char out[CHANNEL_BUFFER]; /* from the guest */
-	size_t out_at, out_len;
+	struct channel_kept *kept;
 };
 
 static inline struct channel *channel_of(struct xenbus_dev *x)

@@ -3,6 +3,7 @@
 #include "pvctld/base/log.h"
 #include "pvctld/channel/channel.h"
 #include "pvctld/spawn/ask.h"
+#include "pvctld/spawn/keep.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -157,12 +158,32 @@ int channel_host_open(struct channel_host *h, struct loop *loop, const struct ch
 	return fail(err, -EIO, "channel \"%.63s\": epoll", s->name);
 }
 
+/* The ends, and who is there: by these names. */
+static const char *const part_names[] = { "end", "slave", "peer" };
+enum { PART_END, PART_SLAVE, PART_PEER, NR_PARTS };
+
+static void part_name(const struct channel_host *h, unsigned int part, char buf[64])
+{
+	snprintf(buf, 64, "%s/%s", h->key, part_names[part]);
+}
+
+static void keep_part(const struct channel_host *h, unsigned int part, int fd)
+{
+	char name[64];
+
+	if (!h->key[0])
+		return;
+	part_name(h, part, name);
+	(void)(fd < 0 ? keep_drop(name) : keep_put(name, fd));
+}
+
 static void drop_peer(struct channel_host *h)
 {
 	int fd = h->peer.fd;
 
 	if (fd < 0)
 		return;
+	keep_part(h, h->listen_fd < 0 ? PART_END : PART_PEER, -1);
 	loop_fd_del(h->loop, &h->peer);
 	close(fd);
 }
@@ -173,8 +194,14 @@ void channel_host_close(struct channel_host *h)
 	struct spawn_started a;
 
 	drop_peer(h);
-	if (h->slave_fd >= 0)
+	if (h->key[0])
+		state_drop(h->state, h->key);
+	if (h->slave_fd >= 0) {
+		keep_part(h, PART_SLAVE, -1);
 		close(h->slave_fd);
+	}
+	if (h->listen_fd >= 0)
+		keep_part(h, PART_END, -1);
 	if (h->listen_fd >= 0) {
 		loop_timer_cancel(&h->pause);
 		if (h->listener.fd >= 0)
@@ -232,6 +259,7 @@ static void on_listener(void *data, uint32_t events)
 		return;
 	}
 	loop_fd_del(h->loop, &h->listener);
+	keep_part(h, PART_PEER, fd);
 	h->ready(h->data, CHANNEL_NEW_CLIENT);
 }
 
@@ -267,4 +295,71 @@ void channel_host_want(struct channel_host *h, bool read, bool write)
 {
 	if (h->peer.fd >= 0)
 		loop_fd_want(h->loop, &h->peer, (read ? EPOLLIN : 0u) | (write ? EPOLLOUT : 0u));
+}
+
+struct kept_host {
+	char path[CHANNEL_PATH_MAX + 1];
+	uint64_t id[2];
+	uint32_t is_socket, spare;
+};
+
+void channel_host_keep(struct channel_host *h, struct state *state, const char *key)
+{
+	struct kept_host k;
+
+	if (!state_is_kept(state))
+		return;
+	h->state = state;
+	snprintf(h->key, sizeof(h->key), "%s", key);
+	memset(&k, 0, sizeof(k));
+	memcpy(k.path, h->path, sizeof(k.path));
+	memcpy(k.id, h->id, sizeof(k.id));
+	k.is_socket = h->listen_fd >= 0;
+	keep_part(h, PART_END, k.is_socket ? h->listen_fd : h->peer.fd);
+	if (h->slave_fd >= 0)
+		keep_part(h, PART_SLAVE, h->slave_fd);
+	state_set(state, key, &k, sizeof(k));
+}
+
+static int take_part(const struct channel_host *h, unsigned int part)
+{
+	char name[64];
+
+	part_name(h, part, name);
+	return keep_take(name);
+}
+
+int channel_host_adopt(struct channel_host *h, struct loop *loop, const struct channel_spec *s, struct state *state, const char *key)
+{
+	const struct kept_host *k;
+	int end, peer, rc;
+	size_t len;
+
+	k = state_get(state, key, &len);
+	if (!k || len != sizeof(*k) || !k->is_socket != !s->socket)
+		return -ENOENT;
+	memset(h, 0, sizeof(*h));
+	h->loop = loop;
+	h->state = state;
+	h->peer.fd = h->listener.fd = h->listen_fd = h->slave_fd = -1;
+	loop_timer_init(&h->pause, pause_over, h);
+	channel_spec_format(s, h->spec);
+	snprintf(h->key, sizeof(h->key), "%s", key);
+	memcpy(h->path, k->path, sizeof(h->path));
+	memcpy(h->id, k->id, sizeof(h->id));
+	end = take_part(h, PART_END);
+	if (end < 0)
+		return -ENOENT;
+	peer = s->socket ? take_part(h, PART_PEER) : end;
+	h->slave_fd = s->socket ? -1 : take_part(h, PART_SLAVE);
+	if (s->socket)
+		h->listen_fd = end;
+	rc = peer >= 0 ? loop_fd_add(loop, &h->peer, peer, 0, on_peer, h)
+		       : loop_fd_add(loop, &h->listener, end, EPOLLIN, on_listener, h);
+	if (!rc)
+		return 0;
+	if (peer >= 0)
+		close(peer);
+	channel_host_close(h);
+	return -EIO;
 }

@@ -4,31 +4,48 @@
 #include "pvctld/channel/channel.h"
 #include "pvctld/console/ring.h"
 #include <errno.h>
+#include <stdio.h>
 
 #define ROUND 8u /* ringfuls before others have their turn */
 #define PATIENCE_NS 1000000000ull
 
+static uint32_t waiting(const struct channel *c)
+{
+	return (uint32_t)c->kept->taken - c->kept->at;
+}
+
+/* Ours, and then the guest's room. */
+static void take(struct channel *c, struct xencons_interface *ring, bool *ret_bad)
+{
+	uint32_t cons = __atomic_load_n(&ring->out_cons, __ATOMIC_RELAXED);
+	size_t n = console_ring_peek(ring, c->kept->out, sizeof(c->kept->out), ret_bad);
+
+	if (!n)
+		return;
+	c->kept->at = 0;
+	__atomic_store_n(&c->kept->taken, (uint64_t)(cons + (uint32_t)n) << 32 | n, __ATOMIC_RELEASE);
+	console_ring_consume(ring, n);
+}
+
 /* Bytes moved. A ring that makes no sense: *ret_bad. */
 static size_t to_host(struct channel *c, struct xencons_interface *ring, bool *ret_bad)
 {
+	struct channel_kept *k = c->kept;
 	size_t n;
 
 	*ret_bad = false;
-	if (!c->out_len) {
-		c->out_at = 0;
-		c->out_len = console_ring_take(ring, c->out, sizeof(c->out), ret_bad);
-	}
-	if (!c->out_len)
+	if (!waiting(c))
+		take(c, ring, ret_bad);
+	if (!waiting(c))
 		return 0;
-	n = channel_host_write(&c->host, c->out + c->out_at, c->out_len);
+	n = channel_host_write(&c->host, k->out + k->at, waiting(c));
 	if (n)
 		loop_timer_cancel(&c->patience);
 	else if (c->host.peer.fd < 0 || c->stalled)
-		n = c->out_len; /* dropped */
+		n = waiting(c); /* dropped */
 	else if (!loop_timer_armed(&c->patience))
 		loop_timer_set(&c->x.d->loop, &c->patience, PATIENCE_NS);
-	c->out_at += n;
-	c->out_len -= n;
+	k->at += (uint32_t)n;
 	return n;
 }
 
@@ -51,10 +68,10 @@ void channel_serve(void *data)
 	if (!xenbus_dev_serves(&c->x))
 		return;
 	for (unsigned int i = 0; i < ROUND && more && !bad; i++) {
-		size_t had = c->out_len, n = to_host(c, ring, &bad);
+		size_t had = waiting(c), n = to_host(c, ring, &bad);
 
 		/* Taken from the ring, too, is progress that the guest waits for. */
-		more = n || c->out_len != had;
+		more = n || waiting(c) != had;
 		if (to_guest(c, ring))
 			more = true;
 		moved |= more;
@@ -65,7 +82,7 @@ void channel_serve(void *data)
 	}
 	if (moved)
 		evtchn_send(c->x.d, c->port);
-	channel_host_want(&c->host, console_ring_space(ring) > 0, c->out_len || c->stalled);
+	channel_host_want(&c->host, console_ring_space(ring) > 0, waiting(c) || c->stalled);
 	if (more)
 		loop_task_post(&c->x.d->loop, &c->task);
 }
@@ -83,8 +100,8 @@ void channel_host_ready(void *data, unsigned int what)
 {
 	struct channel *c = data;
 
-	if (what & CHANNEL_NEW_CLIENT)
-		c->out_len = 0;
+	if (what & CHANNEL_NEW_CLIENT && c->kept)
+		c->kept->at = (uint32_t)c->kept->taken;
 	if (what) {
 		c->stalled = false;
 		loop_timer_cancel(&c->patience);
@@ -102,6 +119,29 @@ static void on_event(void *data)
 	loop_task_post(&c->x.d->loop, &c->task);
 }
 
+static int keep(struct channel *c)
+{
+	struct xencons_interface *ring = c->window.at;
+	char key[STATE_SLOT_KEY];
+	bool is_new;
+
+	snprintf(key, sizeof(key), "channel/%u/%u", c->x.domid, c->x.devid);
+	c->kept = state_slot(&c->x.d->state, key, &is_new);
+	if (!c->kept)
+		return -ENOMEM;
+	if (!c->x.resuming || is_new || !c->kept->is_used)
+		*c->kept = (struct channel_kept){ .is_used = 1 };
+	else if (c->kept->taken)
+		__atomic_store_n(&ring->out_cons, (uint32_t)(c->kept->taken >> 32), __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+static void keep_not(struct channel *c)
+{
+	state_slot_free(&c->x.d->state, c->kept);
+	c->kept = NULL;
+}
+
 int channel_connect(struct xenbus_dev *x)
 {
 	struct channel *c = channel_of(x);
@@ -112,10 +152,17 @@ int channel_connect(struct xenbus_dev *x)
 	rc = rc ? rc : gnt_window_map(x->d, x->domid, &c->ref, 1, &c->window);
 	if (rc)
 		return rc;
-	c->out_len = 0;
-	rc = evtchn_bind_interdomain(x->d, x->domid, remote, on_event, c, &c->port);
-	if (rc)
+	if (keep(c)) {
 		gnt_window_unmap(x->d, &c->window);
+		return -ENOMEM;
+	}
+	rc = evtchn_bind_interdomain(x->d, x->domid, remote, on_event, c, &c->port);
+	if (rc) {
+		gnt_window_unmap(x->d, &c->window);
+		keep_not(c);
+	} else if (x->resuming) {
+		evtchn_send(x->d, c->port);
+	}
 	return rc;
 }
 
@@ -145,5 +192,6 @@ bool channel_disconnect(struct xenbus_dev *x)
 	loop_timer_cancel(&c->patience);
 	c->stalled = false;
 	gnt_window_unmap(x->d, &c->window);
+	keep_not(c);
 	return true;
 }

@@ -10,6 +10,7 @@
 #include "pvctld/domain/events.h"
 #include "pvctld/node/backing.h"
 #include "pvctld/node/confine.h"
+#include "pvctld/spawn/ask.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -179,6 +180,8 @@ static void node_info(struct ctl_conn *c)
 	i.cpus = d->node.cpus;
 	i.uptime_ns = now_ns() - d->started_ns;
 	i.domains = dom_count_live(d);
+	i.daemon_restarts = d->adoptions;
+	i.daemon_restarted_unix_ns = d->adopted_unix_ns;
 	i.silent_ns = d->mbox.slow ? d->mbox.silent_ns : 0;
 	backing_describe(d, &i);
 	confine_describe(d->node.confined, i.qemu_confinement, sizeof(i.qemu_confinement));
@@ -188,6 +191,22 @@ static void node_info(struct ctl_conn *c)
 	snprintf(i.store_socket, sizeof(i.store_socket), "%.199s", d->store_path);
 	snprintf(i.state_dir, sizeof(i.state_dir), "%.199s", d->state_dir);
 	ctl_reply(c, &i, sizeof(i), -1);
+}
+
+/* Answered first: whoever asked waits for the other. */
+static void node_restart(struct ctl_conn *c)
+{
+	struct pvctl_error e = { 0 };
+	struct daemon *d = c->d;
+
+	if (d->stop || spawn_restart(&e)) {
+		ctl_refuse(c, d->stop ? -EBUSY : e.code, d->stop ? "the node is being stopped" : e.msg);
+		return;
+	}
+	log_line("asked to make room for another daemon");
+	ctl_reply(c, NULL, 0, -1);
+	ctl_flush(c);
+	_exit(0);
 }
 
 static void introduce(struct ctl_conn *c)
@@ -287,7 +306,7 @@ void request_handle(struct ctl_conn *c)
 	static void (*const handlers[])(struct ctl_conn *c) = {
 		[PROTO_HELLO] = hello, [PROTO_HYPERCALL] = request_hypercall, [PROTO_COMMIT] = commit,
 		[PROTO_CONSOLE] = console, [PROTO_EVENTS] = events, [PROTO_CONFIG] = config,
-		[PROTO_NODE_INFO] = node_info, [PROTO_NODE_STOP] = stop_request, [PROTO_INTRODUCE] = introduce,
+		[PROTO_NODE_INFO] = node_info, [PROTO_NODE_STOP] = stop_request, [PROTO_NODE_RESTART] = node_restart, [PROTO_INTRODUCE] = introduce,
 		[PROTO_FORGET] = forget, [PROTO_STORE] = request_store, [PROTO_RENAME] = rename_domain,
 		[PROTO_DOMAINS] = domains, [PROTO_ENDED] = ended,
 		[PROTO_DEVICE_ATTACH] = request_device_attach, [PROTO_DEVICE_DETACH] = request_device_detach,

@@ -69,6 +69,7 @@ void stop_begin(struct daemon *d)
 	s->since = now_ns();
 	loop_timer_init(&s->timer, step, s);
 	d->stop = s;
+	state_set(&d->state, "stop", "", 0);
 	if (d->node.down) {
 		daemon_quit(d);
 		return;

@@ -3,6 +3,7 @@
 #include "pvctld/base/log.h"
 #include "pvctld/console/ring.h"
 #include "pvctld/core/daemon.h"
+#include "pvctld/state/die.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,27 @@ static void expire(void *data)
 	console_free(data);
 }
 
+/* Without room it does not outlive us. */
+static void keep(struct console *c)
+{
+	char key[STATE_SLOT_KEY];
+	bool is_new;
+
+	if (!state_is_kept(&c->d->state))
+		return;
+	snprintf(key, sizeof(key), "console/%u", c->domid);
+	c->kept = state_slot(&c->d->state, key, &is_new);
+	if (c->kept && !is_new && !c->d->adopting)
+		memset(c->kept, 0, sizeof(*c->kept));
+}
+
+static void keep_not(struct console *c)
+{
+	if (c->kept)
+		state_slot_free(&c->d->state, c->kept);
+	c->kept = NULL;
+}
+
 struct console *console_new(struct daemon *d, uint32_t domid)
 {
 	struct console *c = calloc(1, sizeof(*c));
@@ -44,6 +66,7 @@ struct console *console_new(struct daemon *d, uint32_t domid)
 	loop_timer_init(&c->window_timer, window_over, c);
 	loop_timer_init(&c->expiry, expire, c);
 	loop_task_init(&c->more, service, c);
+	keep(c);
 	return c;
 }
 
@@ -85,6 +108,8 @@ static void output(struct console *c, const void *bytes, size_t len)
 		open_log(c);
 	logfile_write(&c->log, bytes, len);
 	replay_append(&c->replay, bytes, len);
+	if (c->kept)
+		c->kept->end = c->replay.end;
 	viewers_output(c);
 }
 
@@ -116,13 +141,17 @@ static bool take(struct console *c, bool limited)
 
 	if (limited && !may_take(c))
 		return false;
-	n = console_ring_take(c->ring, bytes, sizeof(bytes), &bad);
+	/* Given up when it is in the log: a daemon that dies loses nothing. */
+	n = console_ring_peek(c->ring, bytes, sizeof(bytes), &bad);
 	if (bad)
 		log_guest(c->domid, "impossible console indices; its output up to now is dropped");
 	c->window.used += n;
 	c->d->console_window.used += n;
-	if (n)
+	if (n) {
 		output(c, bytes, n);
+		die_point("console");
+		console_ring_consume(c->ring, n);
+	}
 	if (n || bad)
 		console_notify(c);
 	return true;
@@ -141,6 +170,24 @@ void console_start(struct console *c, struct xencons_interface *ring, uint32_t p
 	c->ring = ring;
 	c->port = port;
 	console_event(c);
+}
+
+void console_recall(struct console *c)
+{
+	uint8_t *bytes = malloc(REPLAY_MAX);
+	ssize_t n;
+
+	if (!bytes)
+		return;
+	open_log(c);
+	n = logfile_tail(&c->log, bytes, REPLAY_MAX);
+	if (n > 0 && c->kept && c->kept->end > (uint64_t)n)
+		c->replay.start = c->replay.end = c->kept->end - (uint64_t)n;
+	if (n > 0)
+		replay_append(&c->replay, bytes, (size_t)n);
+	free(bytes);
+	if (c->kept)
+		viewers_recall(c);
 }
 
 void console_event(struct console *c)
@@ -168,6 +215,7 @@ void console_retire(struct console *c)
 
 	console_stop(c);
 	logfile_close(&c->log);
+	keep_not(c);
 	c->retired = true;
 	c->ended_unix_ns = now_unix_ns();
 	viewers_output(c);
@@ -188,6 +236,7 @@ void console_free(struct console *c)
 	}
 	loop_timer_cancel(&c->expiry);
 	viewers_close(c);
+	keep_not(c);
 	logfile_close(&c->log);
 	replay_free(&c->replay);
 	free(c);

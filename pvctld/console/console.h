@@ -14,6 +14,13 @@
 
 struct xencons_interface;
 
+#define CONSOLE_MAX_VIEWERS 64u
+/* For a later daemon: how much there was, and where viewers are in it, whose sockets the spawner has. */
+struct console_kept {
+	uint64_t end;
+	struct { uint64_t pos, used; } viewer[CONSOLE_MAX_VIEWERS];
+};
+
 struct console {
 	struct list link;   /* on the list of dead consoles, or on none */
 	struct daemon *d;
@@ -22,6 +29,7 @@ struct console {
 	struct xencons_interface *ring; /* NULL: the domain is gone, or not yet introduced */
 	uint32_t port;
 	struct replay replay;
+	struct console_kept *kept;
 	struct logfile log;
 	bool log_tried;
 	struct list viewers;
@@ -37,6 +45,8 @@ struct console {
 struct console *console_new(struct daemon *d, uint32_t domid);
 void console_start(struct console *c, struct xencons_interface *ring, uint32_t port);
 void console_set_name(struct console *c, const char *name);
+/* Of a domain that another daemon had: its last output is in its log. */
+void console_recall(struct console *c);
 /* The guest rang: output, or room for input. */
 void console_event(struct console *c);
 /* Takes what the ring still holds and lets go of it. */
@@ -55,6 +65,7 @@ int console_attach(struct console *c, uint64_t replay_bytes, int *ret_fd);
 void viewers_output(struct console *c);   /* more is in the replay buffer */
 void viewers_input(struct console *c);    /* there may be room in the ring */
 void viewers_close(struct console *c);
+void viewers_recall(struct console *c);
 void console_notify(struct console *c);
 
 #endif

@@ -23,7 +23,7 @@ static void copy_in(char *ring, uint32_t size, uint32_t at, const void *src, siz
 	memcpy(ring, (const char *)src + first, len - first);
 }
 
-size_t console_ring_take(struct xencons_interface *ring, void *dst, size_t max, bool *ret_bad)
+size_t console_ring_peek(struct xencons_interface *ring, void *dst, size_t max, bool *ret_bad)
 {
 	uint32_t cons = __atomic_load_n(&ring->out_cons, __ATOMIC_RELAXED);
 	uint32_t prod = __atomic_load_n(&ring->out_prod, __ATOMIC_ACQUIRE);
@@ -37,9 +37,23 @@ size_t console_ring_take(struct xencons_interface *ring, void *dst, size_t max, 
 	if (have > max)
 		have = (uint32_t)max;
 	copy_out(dst, ring->out, sizeof(ring->out), cons, have);
-	/* The bytes are ours before the room is the guest's. */
-	__atomic_store_n(&ring->out_cons, cons + have, __ATOMIC_SEQ_CST);
 	return have;
+}
+
+void console_ring_consume(struct xencons_interface *ring, size_t len)
+{
+	uint32_t cons = __atomic_load_n(&ring->out_cons, __ATOMIC_RELAXED);
+
+	__atomic_store_n(&ring->out_cons, cons + (uint32_t)len, __ATOMIC_SEQ_CST);
+}
+
+size_t console_ring_take(struct xencons_interface *ring, void *dst, size_t max, bool *ret_bad)
+{
+	size_t n = console_ring_peek(ring, dst, max, ret_bad);
+
+	if (n)
+		console_ring_consume(ring, n);
+	return n;
 }
 
 bool console_ring_has_output(struct xencons_interface *ring)

@@ -14,6 +14,9 @@ struct xencons_interface;
 
 /* Takes up to max bytes of output. *ret_bad: the indices were impossible. */
 size_t console_ring_take(struct xencons_interface *ring, void *dst, size_t max, bool *ret_bad);
+/* The same in two steps: copied, and given up. */
+size_t console_ring_peek(struct xencons_interface *ring, void *dst, size_t max, bool *ret_bad);
+void console_ring_consume(struct xencons_interface *ring, size_t len);
 /* True when output waits. */
 bool console_ring_has_output(struct xencons_interface *ring);
 /* Bytes of input that fit; 0 as well when the indices are impossible. */

@@ -3,6 +3,7 @@
 #include "pvctld/console/console.h"
 #include "pvctld/console/ring.h"
 #include "pvctld/core/daemon.h"
+#include "pvctld/spawn/keep.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +11,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define MAX_VIEWERS 64u
 #define MARKER_MAX 64
 
 struct viewer {
@@ -18,6 +18,7 @@ struct viewer {
 	struct console *c;
 	struct loop_fd lf;
 	uint64_t pos;
+	unsigned int slot; /* CONSOLE_MAX_VIEWERS: not kept */
 	bool blocked;      /* the socket is full: EPOLLOUT carries on */
 	bool input_ended;
 	char marker[MARKER_MAX];
@@ -26,10 +27,47 @@ struct viewer {
 	bool ending;
 };
 
+static void name_of(const struct viewer *v, char buf[48])
+{
+	snprintf(buf, 48, "viewer/%u/%u", v->c->domid, v->slot);
+}
+
+static void keep(struct viewer *v)
+{
+	struct console_kept *k = v->c->kept;
+	char name[48];
+
+	while (k && v->slot < CONSOLE_MAX_VIEWERS && k->viewer[v->slot].used)
+		v->slot++;
+	if (!k || v->slot == CONSOLE_MAX_VIEWERS)
+		return;
+	name_of(v, name);
+	if (keep_put(name, v->lf.fd)) {
+		v->slot = CONSOLE_MAX_VIEWERS;
+		return;
+	}
+	k->viewer[v->slot].pos = v->pos;
+	k->viewer[v->slot].used = 1;
+}
+
+/* The spawner's copy would keep the other end from seeing that this one is closed. */
+static void keep_not(struct viewer *v)
+{
+	char name[48];
+
+	if (v->slot == CONSOLE_MAX_VIEWERS)
+		return;
+	if (v->c->kept)
+		v->c->kept->viewer[v->slot].used = 0;
+	name_of(v, name);
+	(void)keep_drop(name);
+}
+
 static void viewer_free(struct viewer *v)
 {
 	int fd = v->lf.fd;
 
+	keep_not(v);
 	loop_fd_del(&v->c->d->loop, &v->lf);
 	loop_task_cancel(&v->end);
 	close(fd);
@@ -91,6 +129,8 @@ static int pump_once(struct viewer *v)
 	piece = replay_at(r, v->pos, &len);
 	rc = send_some(v, piece, len, &sent);
 	v->pos += sent;
+	if (v->slot < CONSOLE_MAX_VIEWERS && v->c->kept)
+		v->c->kept->viewer[v->slot].pos = v->pos;
 	return rc;
 }
 
@@ -170,7 +210,7 @@ int console_attach(struct console *c, uint64_t replay_bytes, int *ret_fd)
 	struct viewer *v;
 	int sv[2], rc;
 
-	if (c->nr_viewers >= MAX_VIEWERS)
+	if (c->nr_viewers >= CONSOLE_MAX_VIEWERS)
 		return -EBUSY;
 	v = calloc(1, sizeof(*v));
 	if (!v)
@@ -191,9 +231,49 @@ int console_attach(struct console *c, uint64_t replay_bytes, int *ret_fd)
 	}
 	list_add_tail(&c->viewers, &v->link);
 	c->nr_viewers++;
+	if (c->kept)
+		keep(v);
+	else
+		v->slot = CONSOLE_MAX_VIEWERS;
 	pump(v);
 	*ret_fd = sv[1];
 	return 0;
+}
+
+static void recall(struct console *c, unsigned int slot)
+{
+	struct viewer *v = calloc(1, sizeof(*v));
+	char name[48];
+	int fd;
+
+	if (!v)
+		return;
+	v->c = c;
+	v->slot = slot;
+	v->pos = c->kept->viewer[slot].pos;
+	if (v->pos > c->replay.end)
+		v->pos = c->replay.end;
+	loop_task_init(&v->end, end_task, v);
+	name_of(v, name);
+	fd = keep_take(name);
+	if (fd < 0 || loop_fd_add(&c->d->loop, &v->lf, fd, 0, on_event, v)) {
+		c->kept->viewer[slot].used = 0;
+		(void)keep_drop(name);
+		if (fd >= 0)
+			close(fd);
+		free(v);
+		return;
+	}
+	list_add_tail(&c->viewers, &v->link);
+	c->nr_viewers++;
+	pump(v);
+}
+
+void viewers_recall(struct console *c)
+{
+	for (unsigned int i = 0; i < CONSOLE_MAX_VIEWERS; i++)
+		if (c->kept->viewer[i].used)
+			recall(c, i);
 }
 
 void viewers_close(struct console *c)

@@ -10,6 +10,7 @@
 #include "pvctld/core/node.h"
 #include "pvctld/hv/evtchn.h"
 #include "pvctld/hv/mailbox.h"
+#include "pvctld/state/state.h"
 #include "pvctld/store/store.h"
 
 struct daemon_opts {
@@ -42,7 +43,12 @@ struct daemon {
 	int lock_fd;
 	int control_fd, store_fd; /* the spawner's listeners; -1 */
 	bool in_run_dir;          /* the lock is ours: files there are ours to remove */
-	uint64_t started_ns, started_unix_ns;
+	uint64_t started_ns, started_unix_ns; /* the node */
+	struct state state;
+	uint64_t begun_ns;        /* this process */
+	bool adopting;            /* another daemon's node is being taken over */
+	uint32_t adoptions;       /* that there were; when the last one was */
+	uint64_t adopted_unix_ns;
 	int exit_status;
 
 	struct loop loop;

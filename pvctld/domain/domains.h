@@ -65,6 +65,9 @@ struct dom {
 	struct dom_grant console_ring, store_ring;
 	struct console *console;
 	struct store_link store;
+	uint32_t store_remote, console_remote; /* its own ends of the rings' channels; 0: not introduced */
+	bool unpausing;           /* a commit is about to let it run */
+	bool saved;               /* its end is somebody else's business */
 	struct mbox_call kill;
 	uint8_t kill_arg[256];    /* struct xen_domctl */
 	void (*after_kill)(struct dom *dom);
@@ -76,11 +79,18 @@ struct dom *dom_by_name(struct daemon *d, const char *name);
 struct dom *dom_new(struct daemon *d);
 /* A client's createdomain succeeded. */
 void dom_created(struct dom *dom, uint32_t domid, struct ctl_conn *creator);
+/* The same without anything that is new: only a place for it. */
+void dom_add(struct dom *dom, uint32_t domid);
+/* What a daemon that comes after this one has to know of it, as it is now; and that there is nothing. */
+void dom_keep(struct dom *dom);
+void dom_keep_not(struct dom *dom);
 int dom_commit(struct dom *dom, const struct proto_commit *c, const char *json, struct pvctl_error *err);
 int dom_rename(struct dom *dom, const char *name, struct pvctl_error *err);
 int dom_check_name(const char *name, struct pvctl_error *err);
 /* 0: that ring is not wanted. */
 int dom_introduce(struct dom *dom, uint32_t store_port, uint32_t console_port, struct pvctl_error *err);
+/* After another daemon. */
+int dom_introduce_again(struct dom *dom, uint32_t store_port, uint32_t console_port, struct pvctl_error *err);
 /* Its name to /local/domain/N and /vm/UUID. */
 void dom_write_names(struct dom *dom);
 /* Rings drained and let go of, store nodes removed. Harmless when done already. */

@@ -4,9 +4,11 @@
 #include "pvctld/core/daemon.h"
 #include "pvctld/domain/domains.h"
 #include "pvctld/domain/sizes.h"
+#include "pvctld/spawn/keep.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,6 +19,7 @@ struct subscriber {
 	struct daemon *d;
 	struct loop_fd lf;
 	uint32_t mask;
+	char key[32];            /* of what is kept for a later daemon */
 	bool lost;   /* it does not keep up: nothing is sent until it does */
 };
 
@@ -24,6 +27,10 @@ static void drop(struct subscriber *s)
 {
 	int fd = s->lf.fd;
 
+	if (state_is_kept(&s->d->state)) {
+		state_drop(&s->d->state, s->key);
+		(void)keep_drop(s->key);
+	}
 	loop_fd_del(&s->d->loop, &s->lf);
 	close(fd);
 	list_del(&s->link);
@@ -55,6 +62,26 @@ static void on_event(void *data, uint32_t events)
 	loop_fd_want(&s->d->loop, &s->lf, 0);
 }
 
+static int add(struct subscriber *s, int fd)
+{
+	if (loop_fd_add(&s->d->loop, &s->lf, fd, 0, on_event, s))
+		return -EIO;
+	list_add_tail(&s->d->subscribers, &s->link);
+	return 0;
+}
+
+/* One that cannot be kept hears the end of this daemon. */
+static void keep(struct subscriber *s)
+{
+	static uint64_t last;
+
+	if (!state_is_kept(&s->d->state))
+		return;
+	snprintf(s->key, sizeof(s->key), "events/%llx.%llx", (unsigned long long)s->d->begun_ns, (unsigned long long)++last);
+	if (!keep_put(s->key, s->lf.fd))
+		state_set(&s->d->state, s->key, &s->mask, sizeof(s->mask));
+}
+
 int events_subscribe(struct daemon *d, uint32_t mask, int *ret_fd)
 {
 	struct subscriber *s;
@@ -74,16 +101,41 @@ int events_subscribe(struct daemon *d, uint32_t mask, int *ret_fd)
 	}
 	s->d = d;
 	s->mask = mask;
-	if (loop_fd_add(&d->loop, &s->lf, sv[0], 0, on_event, s)) {
+	if (add(s, sv[0])) {
 		close(sv[0]);
 		close(sv[1]);
 		free(s);
 		return -EIO;
 	}
-	list_add_tail(&d->subscribers, &s->link);
+	keep(s);
 	sizes_watch(d);
 	*ret_fd = sv[1];
 	return 0;
+}
+
+static void adopt(void *data, const char *key, const void *value, size_t len)
+{
+	struct daemon *d = data;
+	struct subscriber *s = len == sizeof(s->mask) ? calloc(1, sizeof(*s)) : NULL;
+	int fd = s ? keep_take(key) : -1;
+
+	if (s) {
+		s->d = d;
+		memcpy(&s->mask, value, sizeof(s->mask));
+		snprintf(s->key, sizeof(s->key), "%s", key);
+	}
+	if (fd >= 0 && !add(s, fd))
+		return;
+	if (fd >= 0)
+		close(fd);
+	free(s);
+}
+
+void events_adopt(struct daemon *d)
+{
+	state_each(&d->state, "events/", adopt, d);
+	if (!list_empty(&d->subscribers))
+		sizes_watch(d);
 }
 
 bool events_wanted(const struct daemon *d, uint32_t types)

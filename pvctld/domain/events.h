@@ -9,6 +9,8 @@ struct daemon;
 
 /* One end of a SOCK_SEQPACKET pair that carries a struct pvctl_event per message; -errno. */
 int events_subscribe(struct daemon *d, uint32_t mask, int *ret_fd);
+/* Those of another daemon. */
+void events_adopt(struct daemon *d);
 /* ev: all but its size and time. */
 struct pvctl_event;
 void events_send(struct daemon *d, struct pvctl_event *ev);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "pvctld/base/log.h"
 #include "pvctld/core/daemon.h"
+#include "pvctld/state/die.h"
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -114,6 +115,7 @@ static void dispatch_word(struct daemon *d, unsigned int w)
 		struct evtchn_port *p = &d->evtchn.ports[w * WORD_BITS + b];
 
 		bits &= bits - 1;
+		die_point("event");
 		if (p->fn)
 			p->fn(p->data);
 	}

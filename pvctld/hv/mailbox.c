@@ -3,6 +3,7 @@
 #include "libpvctl/src/transport/proto.h"
 #include "pvctld/base/log.h"
 #include "pvctld/core/daemon.h"
+#include "pvctld/state/die.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -44,6 +45,8 @@ int mbox_init(struct mailbox *m, struct daemon *d, struct pvctl_error *err)
 	loop_task_init(&m->task, queue_task, m);
 	loop_timer_init(&m->tick, on_tick, m);
 	__atomic_store_n(&s->host_sleeps, 1, __ATOMIC_SEQ_CST);
+	/* Its answer is nobody's; whatever it did is found, or undone by what follows. */
+	m->busy = __atomic_load_n(&s->mailbox.state, __ATOMIC_ACQUIRE) != NODE_MBOX_IDLE;
 	return 0;
 }
 
@@ -169,6 +172,7 @@ static void submit_and_spin(struct mailbox *m, uint32_t op, const uint64_t args[
 	__atomic_store_n(&m->shared->host_sleeps, 0, __ATOMIC_SEQ_CST);
 	m->events_unseen = true;
 	submit(m, op, args);
+	die_point("hypercall");
 	(void)spin(m);
 	__atomic_store_n(&m->shared->host_sleeps, 1, __ATOMIC_SEQ_CST);
 	/* Whoever sleeps looks once more behind this: the hypervisor writes its answer and then reads host_sleeps. */
@@ -180,6 +184,7 @@ static void take_answer(struct mailbox *m, uint64_t args[6], int64_t *ret)
 {
 	volatile struct node_mailbox *mb = &m->shared->mailbox;
 
+	die_point("hypercall-done");
 	*ret = mb->ret;
 	for (unsigned int i = 0; i < 6; i++)
 		args[i] = mb->args[i];
@@ -402,6 +407,16 @@ int64_t mbox_call(struct mailbox *m, uint32_t op, uint64_t a0, uint64_t a1, uint
 	ret = mbox_call_raw(m, op, args);
 	memcpy(arg, mbox_own(m), len);
 	return ret;
+}
+
+int mbox_take_over(struct mailbox *m)
+{
+	uint64_t none[6] = { 0 };
+
+	m->tick_ns = now_ns();
+	if (m->busy)
+		ring(m);
+	return (int)mbox_call_raw(m, NODE_OP_RESET_HOST, none);
 }
 
 void mbox_post_shutdown(struct mailbox *m)

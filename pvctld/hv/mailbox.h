@@ -88,6 +88,11 @@ uint8_t *mbox_own(struct mailbox *m);
 uint64_t mbox_own_handle(const struct mailbox *m, size_t offset);
 /* args by hand; the own arena was filled by the caller. */
 int64_t mbox_call_raw(struct mailbox *m, uint32_t op, uint64_t args[6]);
+/*
+ * Another daemon's: what it had asked for ends, and domain 0 has no event channels and no mappings of grants from here
+ * on. Other ends of the channels can be bound again.
+ */
+int mbox_take_over(struct mailbox *m);
 /* NODE_OP_SHUTDOWN is not answered. */
 void mbox_post_shutdown(struct mailbox *m);
 

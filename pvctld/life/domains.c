@@ -12,6 +12,7 @@
 #include "pvctld/life/tidy.h"
 #include "pvctld/life/zombie.h"
 #include "pvctld/node/giveback.h"
+#include "pvctld/state/die.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,6 +67,15 @@ struct dom *dom_new(struct daemon *d)
 	return dom;
 }
 
+void dom_add(struct dom *dom, uint32_t domid)
+{
+	dom->domid = domid;
+	list_init(&dom->kill.link);
+	policy_init_dom(dom);
+	store_link_init(&dom->store, dom->d, domid);
+	list_add_tail(&dom->d->domains, &dom->link);
+}
+
 void dom_created(struct dom *dom, uint32_t domid, struct ctl_conn *creator)
 {
 	struct daemon *d = dom->d;
@@ -77,15 +87,11 @@ void dom_created(struct dom *dom, uint32_t domid, struct ctl_conn *creator)
 		dom_gone(old);
 	}
 	leftovers_of(d, domid);
-	dom->domid = domid;
+	dom_add(dom, domid);
 	dom->unique_id = d->next_unique++;
 	dom->created_unix_ns = now_unix_ns();
 	dom->started_ns = now_ns();
 	dom->creator = creator;
-	list_init(&dom->kill.link);
-	policy_init_dom(dom);
-	store_link_init(&dom->store, d, domid);
-	list_add_tail(&d->domains, &dom->link);
 	hvc_set_time(d);
 }
 
@@ -159,8 +165,10 @@ int dom_update_config(struct dom *dom, struct pvctl_error *err)
 		return rc;
 	rc = set_names(dom, c, err);
 	pvctl_config_free(c);
-	if (!rc)
+	if (!rc) {
+		dom_keep(dom);
 		save_config(dom);
+	}
 	return rc;
 }
 
@@ -217,6 +225,9 @@ int dom_commit(struct dom *dom, const struct proto_commit *c, const char *json, 
 	dom->created_unix_ns = c->created_unix_ns ? c->created_unix_ns : now_unix_ns();
 	if (!(c->flags & PROTO_COMMIT_HOLD))
 		dom->creator = NULL;
+	dom->unpausing = c->flags & PROTO_COMMIT_UNPAUSE;
+	dom_keep(dom);
+	die_point("commit");
 	save_config(dom);
 	if (dom->console)
 		console_set_name(dom->console, dom->name);
@@ -227,7 +238,12 @@ int dom_commit(struct dom *dom, const struct proto_commit *c, const char *json, 
 		if (dom->console)
 			events_emit(dom->d, PVCTL_EVENT_CONSOLE, dom->domid, PVCTL_REASON_NONE, dom->name);
 	}
-	return c->flags & PROTO_COMMIT_UNPAUSE ? run(dom, err) : 0;
+	if (!dom->unpausing)
+		return 0;
+	rc = run(dom, err);
+	dom->unpausing = false;
+	dom_keep(dom);
+	return rc;
 }
 
 static void renamed(const struct dom *dom, const char *old)
@@ -274,6 +290,7 @@ void dom_gone(struct dom *dom)
 	if (dom->name[0])
 		events_emit(d, PVCTL_EVENT_DESTROYED, dom->domid, PVCTL_REASON_NONE, dom->name);
 	drop_config(dom);
+	dom_keep_not(dom);
 	mbox_cancel(&d->mbox, &dom->kill);
 	suspend_gone(dom);
 	loop_timer_cancel(&dom->pause);
@@ -318,9 +335,11 @@ void dom_destroy(struct dom *dom, void (*after_kill)(struct dom *dom))
 		return;
 	dom->dying = true;
 	dom->after_kill = after_kill;
+	dom_keep(dom);
 	/* Paused first: what is in its console ring then is all there will be. */
 	(void)hvc_pause(d, dom->domid);
 	dom_forget(dom);
+	die_point("destroy");
 	memcpy(dom->kill_arg, &op, sizeof(op));
 	dom->kill.op = __HYPERVISOR_domctl;
 	memset(dom->kill.args, 0, sizeof(dom->kill.args));

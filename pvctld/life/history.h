@@ -12,6 +12,8 @@ struct dom;
 bool history_has(struct daemon *d, const uint8_t uuid[16]);
 void history_drop(struct daemon *d, const uint8_t uuid[16]);
 void history_fini(struct daemon *d);
+/* Another daemon's. */
+void history_adopt(struct daemon *d);
 /*
  * dom has ended and is to be restarted: true, and how long to wait before that.
  * False: it has ended too often. failed: it crashed, and did not just reboot.

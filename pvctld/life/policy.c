@@ -78,10 +78,21 @@ struct rebuild {
 	uint8_t uuid[16];
 };
 
+static void rebuild_key(const uint8_t uuid[16], char buf[48])
+{
+	char text[37];
+
+	uuid_unparse_lower(uuid, text);
+	snprintf(buf, 48, "rebuild/%s", text);
+}
+
 static void rebuilt(void *data, int status)
 {
 	struct rebuild *r = data;
+	char key[48];
 
+	rebuild_key(r->uuid, key);
+	state_drop(&r->d->state, key);
 	if (status) {
 		log_line("domain \"%s\" could not be restarted (its reason is above)", r->name);
 		history_drop(r->d, r->uuid);
@@ -122,15 +133,18 @@ static int start_rebuild(struct rebuild *r, int config, struct pvctl_error *err)
 	return rc ? fail(err, rc, "its helper cannot be watched") : 0;
 }
 
-static void rebuild(struct dom *dom)
+void policy_rebuild(struct dom *dom)
 {
 	struct daemon *d = dom->d;
+	char key[48];
 	struct rebuild *r = calloc(1, sizeof(*r));
 	struct pvctl_error e;
 	int config = -1;
 
 	if (!r || d->stop)
 		goto out;
+	rebuild_key(dom->uuid, key);
+	state_set(&d->state, key, dom->config, strlen(dom->config) + 1);
 	r->d = d;
 	memcpy(r->name, dom->name, sizeof(r->name));
 	memcpy(r->uuid, dom->uuid, 16);
@@ -180,13 +194,13 @@ static void rename_restart(struct dom *dom)
 	ghost = (struct dom){ .d = d, .unique_id = dom->unique_id, .config = config };
 	memcpy(ghost.name, old, sizeof(old));
 	memcpy(ghost.uuid, old_uuid, 16);
-	rebuild(&ghost);
+	policy_rebuild(&ghost);
 	free(config);
 }
 
 static void restart(struct dom *dom)
 {
-	dom_destroy(dom, rebuild);
+	dom_destroy(dom, policy_rebuild);
 }
 
 static void dumped_destroy(struct dom *dom, int rc)
@@ -207,6 +221,7 @@ static void dumped_keep(struct dom *dom, int rc)
 static void keep(struct dom *dom, bool dump)
 {
 	dom->kept = true;
+	dom_keep(dom);
 	events_emit(dom->d, PVCTL_EVENT_KEPT, dom->domid, PVCTL_REASON_NONE, dom->name);
 	if (dump)
 		dump_start(dom, dumped_keep);
@@ -271,6 +286,7 @@ static void act(struct dom *dom, enum dom_action action, bool failed)
 	log_line("domain \"%s\" will be restarted in %llu s", dom->name, (unsigned long long)(pause_ns / 1000000000u));
 	dom->next = action;
 	loop_timer_set(&dom->d->loop, &dom->pause, pause_ns);
+	dom_keep(dom);
 }
 
 static void ended(struct dom *dom, unsigned int reason)
@@ -285,6 +301,10 @@ static void ended(struct dom *dom, unsigned int reason)
 		 reason < sizeof(names) / sizeof(names[0]) ? names[reason] : "reason unknown");
 	events_emit(d, PVCTL_EVENT_SHUTDOWN, dom->domid, (int32_t)reason, dom->name);
 	store_fire_special(d->store, "@releaseDomain");
+	if (reason == SHUTDOWN_suspend && dom->config) {
+		dom->saved = true;
+		dom_keep(dom);
+	}
 	if (reason == SHUTDOWN_suspend)
 		suspend_seen(dom);
 	/* Not committed: its builder's; it goes with the connection. Suspended: whose who asked for it, or it is kept. */
@@ -339,9 +359,10 @@ static void look(void *data)
 
 void dom_resumed(struct dom *dom)
 {
-	dom->ended = dom->kept = false;
+	dom->ended = dom->kept = dom->saved = false;
 	loop_timer_cancel(&dom->pause);
 	suspend_over(dom);
+	dom_keep(dom);
 	/* If it has ended again by now, the look that its end caused passed it over. */
 	loop_task_post(&dom->d->loop, &dom->d->policy_task);
 }
@@ -364,6 +385,38 @@ int policy_init(struct daemon *d, struct pvctl_error *err)
 	if (rc)
 		return fail(err, rc, "VIRQ_DOM_EXC cannot be bound: %s", strerror(-rc));
 	return 0;
+}
+
+/* Its rebuilding had begun; the process that did it has ended with the daemon that it built for. */
+static void rebuild_again(void *data, const char *key, const void *value, size_t len)
+{
+	struct daemon *d = data;
+	struct dom ghost = { .d = d, .config = (char *)(uintptr_t)value };
+	struct pvctl_config *c;
+
+	if (!len || uuid_parse(key + strlen("rebuild/"), ghost.uuid))
+		return;
+	list_for(p, &d->domains)
+		if (!memcmp(list_entry(p, struct dom, link)->uuid, ghost.uuid, 16) && !list_entry(p, struct dom, link)->dying) {
+			state_drop(&d->state, key);
+			return;
+		}
+	ghost.config = strdup(value);
+	if (!ghost.config || pvctl_config_from_json(ghost.config, &c, NULL)) {
+		free(ghost.config);
+		return;
+	}
+	snprintf(ghost.name, sizeof(ghost.name), "%s", pvctl_config_get_str(c, "name"));
+	pvctl_config_free(c);
+	policy_rebuild(&ghost);
+	free(ghost.config);
+}
+
+void policy_adopt(struct daemon *d)
+{
+	state_each(&d->state, "rebuild/", rebuild_again, d);
+	/* What ended meanwhile. */
+	loop_task_post(&d->loop, &d->policy_task);
 }
 
 void policy_fini(struct daemon *d)

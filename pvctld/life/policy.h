@@ -17,6 +17,11 @@ int policy_read(struct dom *dom, const struct pvctl_config *config, struct pvctl
 /* A committed domain, perhaps one that was restarted. */
 void policy_committed(struct dom *dom);
 
+/* A new one by its configuration. dom may be gone by then. */
+void policy_rebuild(struct dom *dom);
+/* What another daemon had begun. */
+void policy_adopt(struct daemon *d);
+
 /* keep.c: a domain that is about to restart keeps its memory target and its number of vCPUs. */
 void policy_keep_sizes(struct dom *dom);
 

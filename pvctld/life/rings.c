@@ -66,7 +66,7 @@ static int map(struct dom *dom, struct dom_grant *g, uint32_t ref, uint32_t remo
 	return 0;
 }
 
-int dom_introduce(struct dom *dom, uint32_t store_port, uint32_t console_port, struct pvctl_error *err)
+static int introduce(struct dom *dom, uint32_t store_port, uint32_t console_port, bool again, struct pvctl_error *err)
 {
 	int rc;
 
@@ -77,7 +77,8 @@ int dom_introduce(struct dom *dom, uint32_t store_port, uint32_t console_port, s
 		return rc;
 	rc = map(dom, &dom->store_ring, GNTTAB_RESERVED_XENSTORE, store_port, on_store, "store", err);
 	if (!rc && store_port) {
-		rc = store_link_start(&dom->store, dom->store_ring.page, dom->store_ring.port);
+		dom->store_remote = store_port;
+		rc = (again ? store_link_resume : store_link_start)(&dom->store, dom->store_ring.page, dom->store_ring.port);
 		if (rc) {
 			unmap(dom, &dom->store_ring);
 			fail(err, rc, "domain %u: no memory", dom->domid);
@@ -95,9 +96,28 @@ int dom_introduce(struct dom *dom, uint32_t store_port, uint32_t console_port, s
 		}
 		if (dom->name[0])
 			console_set_name(dom->console, dom->name);
+		dom->console_remote = console_port;
+		if (again) {
+			console_recall(dom->console);
+			evtchn_send(dom->d, dom->console_ring.port);
+		}
 		console_start(dom->console, dom->console_ring.page, dom->console_ring.port);
 	}
 	return 0;
+}
+
+int dom_introduce(struct dom *dom, uint32_t store_port, uint32_t console_port, struct pvctl_error *err)
+{
+	int rc = introduce(dom, store_port, console_port, false, err);
+
+	if (!rc)
+		dom_keep(dom);
+	return rc;
+}
+
+int dom_introduce_again(struct dom *dom, uint32_t store_port, uint32_t console_port, struct pvctl_error *err)
+{
+	return introduce(dom, store_port, console_port, true, err);
 }
 
 static void vm_path(const struct dom *dom, char buf[64])
@@ -179,6 +199,7 @@ void dom_forget(struct dom *dom)
 	if (dom->forgotten)
 		return;
 	dom->forgotten = true;
+	dom_keep(dom);
 	suspend_gone(dom);
 	if (dom->console)
 		console_stop(dom->console);

@@ -181,6 +181,7 @@ int suspend_ask(struct dom *dom, struct ctl_conn *holder, struct pvctl_error *er
 	dom->suspend_asked = true;
 	dom->suspend_unwanted = false;
 	dom->suspender = holder;
+	dom_keep(dom);
 	return 0;
 }
 
@@ -229,6 +230,18 @@ void suspend_keep(struct dom *dom)
 		log_line("domain %u (%s) stays suspended, whatever becomes of who suspended it, until it is resumed or destroyed",
 			 dom->domid, dom->name);
 	dom->suspender = NULL;
+	dom_keep(dom);
+}
+
+void suspend_adopt(struct dom *dom, bool is_suspended, bool was_held)
+{
+	if (was_held)
+		log_line("domain %u (%s): who suspended it has left: it goes on", dom->domid, dom->name);
+	dom->suspend_asked = dom->suspend_unwanted = dom->rest_resume = was_held;
+	if (is_suspended)
+		suspend_seen(dom);
+	else if (was_held)
+		loop_task_post(&dom->d->loop, &dom->rest_task);
 }
 
 void suspend_end(struct dom *dom, void (*done)(void *data, int rc, const char *why), void *data)

@@ -34,6 +34,8 @@ void suspend_keep(struct dom *dom);
 void suspend_end(struct dom *dom, void (*done)(void *data, int rc, const char *why), void *data);
 /* The holder's connection ended. */
 void suspend_holder_gone(struct daemon *d, const struct ctl_conn *holder);
+/* One of another daemon's: was_held: for a connection, which has ended with that. */
+void suspend_adopt(struct dom *dom, bool is_suspended, bool was_held);
 /* What a plain hypercall must not resume: others may have its disks. */
 bool suspend_is_released(const struct dom *dom);
 /* policy.c: it has suspended; it runs again, whoever did that. */

@@ -59,6 +59,23 @@ static int bind(struct vif_queue *q, const char *dir)
 	return rc;
 }
 
+_Static_assert(sizeof(struct net_kept) <= STATE_SLOT_BYTES, "a queue's memory");
+
+/* Without room it is served all the same, and not adopted. */
+static void keep(struct vif_queue *q)
+{
+	struct xenbus_dev *x = &q->vif->x;
+	char key[STATE_SLOT_KEY];
+	bool is_new;
+
+	snprintf(key, sizeof(key), "vif/%u/%u/%u", x->domid, x->devid, (unsigned int)(q - q->vif->queue));
+	q->kept = state_slot(&x->d->state, key, &is_new);
+	if (!q->kept)
+		return;
+	net_tx_keep(&q->tx, q->kept, x->resuming && !is_new);
+	net_rx_keep(&q->rx, q->kept, x->resuming && !is_new);
+}
+
 static int start_queue(struct vif_queue *q, const char *dir)
 {
 	struct xenbus_dev *x = &q->vif->x;
@@ -71,7 +88,13 @@ static int start_queue(struct vif_queue *q, const char *dir)
 		return rc;
 	net_tx_init(&q->tx, q->tx_window.at);
 	net_rx_init(&q->rx, q->rx_window.at);
-	return bind(q, dir);
+	keep(q);
+	rc = bind(q, dir);
+	if (!rc && x->resuming) {
+		evtchn_send(x->d, q->tx_port);
+		evtchn_send(x->d, q->rx_port);
+	}
+	return rc;
 }
 
 static void init_queue(struct vif *v, struct vif_queue *q)
@@ -97,6 +120,8 @@ static void stop_queue(struct vif_queue *q)
 	vif_rx_drop_all(q);
 	gnt_window_unmap(d, &q->tx_window);
 	gnt_window_unmap(d, &q->rx_window);
+	state_slot_free(&d->state, q->kept);
+	q->kept = NULL;
 }
 
 static void stop_queues(struct vif *v)

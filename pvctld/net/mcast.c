@@ -40,7 +40,7 @@ static void look(void *data)
 	struct vif *v = data;
 	uint32_t n = 0;
 
-	v->mcast_filter = !xenbus_read_u32(&v->x, "request-multicast-control", &n) && n;
+	v->mcast_filter = !v->mcast_lost && !xenbus_read_u32(&v->x, "request-multicast-control", &n) && n;
 }
 
 /* The store does not want to be read from a watch. */
@@ -54,6 +54,7 @@ static void on_change(void *data)
 void vif_mcast_start(struct vif *v)
 {
 	v->nr_mcast = 0;
+	v->mcast_lost = v->x.resuming;
 	loop_task_init(&v->mcast_task, look, v);
 	snprintf(v->mcast_path, sizeof(v->mcast_path), "%s/request-multicast-control", v->x.front);
 	v->mcast_watch = (struct store_watch){ .path = v->mcast_path, .fn = on_change, .data = v };

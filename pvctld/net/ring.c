@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "pvctld/net/ring.h"
+#include "pvctld/state/die.h"
 #include <errno.h>
 #include <string.h>
 
@@ -22,6 +23,7 @@ void net_tx_init(struct net_tx_ring *r, void *shared)
 	r->shared = shared;
 	/* A backend that comes later goes on where the last one ended; ours begin with the frontend. */
 	r->req_cons = r->rsp_prod = __atomic_load_n(&r->shared->rsp_prod, __ATOMIC_ACQUIRE);
+	r->kept = NULL;
 }
 
 static void next_entry(struct net_tx_ring *r, void *ret, size_t len)
@@ -153,8 +155,47 @@ static void respond(struct net_tx_ring *r, uint16_t id, int16_t status)
 	r->rsp_prod++;
 }
 
+void net_tx_keep(struct net_tx_ring *r, struct net_kept *k, bool resume)
+{
+	r->kept = k;
+	if (!resume) {
+		k->tx_shown = k->tx_begun = r->rsp_prod;
+		return;
+	}
+	r->rsp_prod = k->tx_shown;
+	while (r->rsp_prod != k->tx_begun && r->rsp_prod - k->tx_shown < NET_RING_SIZE) {
+		uint32_t i = r->rsp_prod & (NET_RING_SIZE - 1);
+
+		respond(r, k->tx_id[i], k->tx_is_extra[i] ? NETIF_RSP_NULL : NETIF_RSP_OKAY);
+	}
+	r->req_cons = r->rsp_prod;
+	(void)net_tx_push(r);
+}
+
+static void note_id(struct net_kept *k, uint32_t index, uint16_t id, bool is_extra)
+{
+	k->tx_id[index & (NET_RING_SIZE - 1)] = id;
+	k->tx_is_extra[index & (NET_RING_SIZE - 1)] = is_extra;
+}
+
+/* Before the first of its requests is written over. */
+static void note_begun(const struct net_tx_ring *r, const struct net_tx_packet *p)
+{
+	uint32_t at = r->rsp_prod;
+
+	for (unsigned int i = 0; i < p->nr_ids; i++) {
+		note_id(r->kept, at++, p->id[i], false);
+		for (unsigned int k = 0; !i && k < p->nr_extras; k++)
+			note_id(r->kept, at++, 0, true);
+	}
+	__atomic_store_n(&r->kept->tx_begun, at, __ATOMIC_RELEASE);
+	die_point("tx-begun");
+}
+
 void net_tx_respond(struct net_tx_ring *r, const struct net_tx_packet *p, int16_t status)
 {
+	if (r->kept)
+		note_begun(r, p);
 	for (unsigned int i = 0; i < p->nr_ids; i++) {
 		respond(r, p->id[i], status);
 		/* The extras' places were behind the first. */
@@ -172,8 +213,13 @@ bool net_tx_idle(struct net_tx_ring *r)
 
 bool net_tx_push(struct net_tx_ring *r)
 {
-	uint32_t old = __atomic_exchange_n(&r->shared->rsp_prod, r->rsp_prod, __ATOMIC_SEQ_CST);
+	uint32_t old;
 
+	die_point("tx-push");
+	if (r->kept)
+		__atomic_store_n(&r->kept->tx_shown, r->rsp_prod, __ATOMIC_RELEASE);
+	die_point("tx-shown");
+	old = __atomic_exchange_n(&r->shared->rsp_prod, r->rsp_prod, __ATOMIC_SEQ_CST);
 	return should_tell(old, r->rsp_prod, &r->shared->rsp_event);
 }
 
@@ -183,6 +229,30 @@ void net_rx_init(struct net_rx_ring *r, void *shared)
 {
 	r->shared = shared;
 	r->req_cons = r->rsp_prod = __atomic_load_n(&r->shared->rsp_prod, __ATOMIC_ACQUIRE);
+	r->kept = NULL;
+}
+
+/* Before the first response: all that was taken will be answered. */
+static void begin(const struct net_rx_ring *r)
+{
+	if (!r->kept)
+		return;
+	__atomic_store_n(&r->kept->rx_begun, r->req_cons, __ATOMIC_RELEASE);
+	die_point("rx-begun");
+}
+
+void net_rx_keep(struct net_rx_ring *r, struct net_kept *k, bool resume)
+{
+	r->kept = k;
+	if (!resume) {
+		k->rx_shown = k->rx_begun = r->rsp_prod;
+		return;
+	}
+	r->rsp_prod = k->rx_shown;
+	r->req_cons = k->rx_begun;
+	while (r->rsp_prod != k->rx_begun && r->rsp_prod - k->rx_shown < NET_RING_SIZE)
+		net_rx_respond(r, k->rx_id[r->rsp_prod & (NET_RING_SIZE - 1)], 0, NETIF_RSP_ERROR);
+	(void)net_rx_push(r);
 }
 
 int net_rx_waiting(const struct net_rx_ring *r)
@@ -207,6 +277,8 @@ void net_rx_take(struct net_rx_ring *r, uint16_t *ret_id, uint32_t *ret_ref)
 
 	memcpy(&q, (const void *)&r->shared->ring[r->req_cons & (NET_RING_SIZE - 1)], sizeof(q));
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (r->kept)
+		r->kept->rx_id[r->req_cons & (NET_RING_SIZE - 1)] = q.id;
 	r->req_cons++;
 	*ret_id = q.id;
 	*ret_ref = q.gref;
@@ -216,6 +288,7 @@ void net_rx_respond(struct net_rx_ring *r, uint16_t id, uint16_t flags, int16_t 
 {
 	struct netif_rx_response rsp = { .id = id, .offset = 0, .flags = flags, .status = status };
 
+	begin(r);
 	memcpy((void *)&r->shared->ring[r->rsp_prod & (NET_RING_SIZE - 1)], &rsp, sizeof(rsp));
 	r->rsp_prod++;
 }
@@ -224,6 +297,7 @@ void net_rx_respond_gso(struct net_rx_ring *r, uint8_t gso_type, uint16_t gso_si
 {
 	struct netif_extra_info x = { .type = XEN_NETIF_EXTRA_TYPE_GSO };
 
+	begin(r);
 	x.u.gso.type = gso_type;
 	x.u.gso.size = gso_size;
 	memcpy((void *)&r->shared->ring[r->rsp_prod & (NET_RING_SIZE - 1)], &x, sizeof(x));
@@ -232,7 +306,12 @@ void net_rx_respond_gso(struct net_rx_ring *r, uint8_t gso_type, uint16_t gso_si
 
 bool net_rx_push(struct net_rx_ring *r)
 {
-	uint32_t old = __atomic_exchange_n(&r->shared->rsp_prod, r->rsp_prod, __ATOMIC_SEQ_CST);
+	uint32_t old;
 
+	die_point("rx-push");
+	if (r->kept)
+		__atomic_store_n(&r->kept->rx_shown, r->rsp_prod, __ATOMIC_RELEASE);
+	die_point("rx-shown");
+	old = __atomic_exchange_n(&r->shared->rsp_prod, r->rsp_prod, __ATOMIC_SEQ_CST);
 	return should_tell(old, r->rsp_prod, &r->shared->rsp_event);
 }

@@ -19,13 +19,26 @@
 #define NET_EXTRAS_MAX 4u   /* of a packet: each type once */
 #define NET_PAGE 4096u
 
+/*
+ * What a daemon that comes after this one has to know of a queue, in memory that outlives us: what is shown of the
+ * responses, and up to where they were begun to be written over requests, whose names are here, too. Those between were
+ * dealt with or are lost, as packets may be; each is answered once.
+ */
+struct net_kept {
+	uint32_t tx_shown, tx_begun, rx_shown, rx_begun;
+	uint16_t tx_id[NET_RING_SIZE], rx_id[NET_RING_SIZE];
+	uint8_t tx_is_extra[NET_RING_SIZE];
+};
+
 struct net_tx_ring {
 	netif_tx_sring_t *shared;
 	uint32_t req_cons, rsp_prod;
+	struct net_kept *kept; /* NULL: not */
 };
 struct net_rx_ring {
 	netif_rx_sring_t *shared;
 	uint32_t req_cons, rsp_prod;
+	struct net_kept *kept;
 };
 
 struct net_slot {
@@ -56,6 +69,10 @@ void net_tx_respond(struct net_tx_ring *r, const struct net_tx_packet *p, int16_
 bool net_tx_idle(struct net_tx_ring *r);
 /* Shows the responses. True: the frontend wants to be told. */
 bool net_tx_push(struct net_tx_ring *r);
+
+/* Of new rings, or (resume) those that another daemon had. */
+void net_tx_keep(struct net_tx_ring *r, struct net_kept *kept, bool resume);
+void net_rx_keep(struct net_rx_ring *r, struct net_kept *kept, bool resume);
 
 void net_rx_init(struct net_rx_ring *r, void *shared);
 /* Requests that wait: how many, or -EPROTO. */

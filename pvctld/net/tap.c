@@ -4,6 +4,7 @@
 #include "pvctld/base/log.h"
 #include "pvctld/net/links.h"
 #include "pvctld/spawn/ask.h"
+#include "pvctld/spawn/keep.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,6 +145,34 @@ static void tap_carrier(struct net_link *l, bool up)
 		forget_held(t);
 }
 
+/* For a later daemon: the interface, its place in its bridge and what is queued in it stay. */
+static void key_of(const struct tap *t, char buf[40])
+{
+	snprintf(buf, 40, "tap/%u/%u", t->domid, t->spec.devid);
+}
+
+static void keep(const struct tap *t)
+{
+	char key[40];
+
+	if (!state_is_kept(&t->d->state))
+		return;
+	key_of(t, key);
+	if (!keep_put(key, t->fd))
+		state_set(&t->d->state, key, t->name, sizeof(t->name));
+}
+
+static void keep_not(const struct tap *t)
+{
+	char key[40];
+
+	if (!state_is_kept(&t->d->state))
+		return;
+	key_of(t, key);
+	state_drop(&t->d->state, key);
+	(void)keep_drop(key);
+}
+
 static void tap_close(struct net_link *l)
 {
 	struct tap_link *t = of(l);
@@ -152,6 +181,7 @@ static void tap_close(struct net_link *l)
 	if (t->held.data)
 		forget_held(t);
 	loop_fd_del(&t->t.d->loop, &t->lf);
+	keep_not(&t->t);
 	if (t->started)
 		tap_script_offline(&t->t, t->script);
 	else if (t->t.fd >= 0)
@@ -193,6 +223,22 @@ static void go_online(void *data)
 	t->script = tap_script_online(&t->t, &t->script);
 }
 
+/* -ENOENT: there was none. */
+static int take_kept(struct tap *t)
+{
+	const char *name;
+	char key[40];
+	size_t len;
+
+	key_of(t, key);
+	name = state_get(&t->d->state, key, &len);
+	if (!t->d->adopting || !name || len != sizeof(t->name))
+		return -ENOENT;
+	memcpy(t->name, name, sizeof(t->name));
+	t->fd = keep_take(key);
+	return t->fd < 0 ? -ENOENT : 0;
+}
+
 static int make(struct tap *t, struct pvctl_error *err)
 {
 	char text[VIF_SPEC_MAX + 1];
@@ -227,7 +273,14 @@ int net_tap_open(struct daemon *d, const struct vif_spec *s, uint32_t domid, con
 	t->user = *user;
 	t->lf.fd = -1;
 	loop_task_init(&t->online, go_online, t);
-	rc = make(&t->t, err);
+	rc = take_kept(&t->t);
+	if (!rc) {
+		t->started = s->script[0] != '\0';
+	} else {
+		rc = make(&t->t, err);
+		if (!rc)
+			keep(&t->t);
+	}
 	if (!rc && loop_fd_add(&d->loop, &t->lf, t->t.fd, EPOLLIN, on_frames, t))
 		rc = fail(err, -EIO, "vif %u: epoll", s->devid);
 	if (rc) {

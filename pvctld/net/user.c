@@ -20,6 +20,8 @@
 #define FRAMES_PER_EVENT 64
 #define RESTART_NS 1000000000ull
 #define RESTART_MAX_NS 30000000000ull
+#define HURRY_NS 20000000u
+#define HURRY_FOR_NS 3000000000ull
 #define STEADY_NS 60000000000ull /* one that lived so long begins anew with the shortest pause */
 
 struct user_link;
@@ -37,6 +39,7 @@ struct user_link {
 	struct loop_fd lf;
 	struct loop_timer restart;
 	uint64_t started_ns, pause_ns;
+	uint64_t hurry_until_ns; /* another daemon's helper is about to end, and has the ports yet */
 	bool ready, reported, carrier;
 	uint32_t held_len;
 	uint8_t *held;           /* a frame that the guest had no room for */
@@ -67,6 +70,10 @@ static void start_later(struct user_link *u)
 {
 	uint64_t now = now_ns();
 
+	if (now < u->hurry_until_ns) {
+		loop_timer_set(&u->d->loop, &u->restart, HURRY_NS);
+		return;
+	}
 	if (now - u->started_ns > STEADY_NS)
 		u->pause_ns = 0;
 	u->pause_ns = u->pause_ns ? u->pause_ns * 2 : RESTART_NS;
@@ -349,6 +356,7 @@ int net_user_open(struct daemon *d, const struct vif_spec *s, uint32_t domid, co
 	u->domid = domid;
 	u->devid = s->devid;
 	u->lf.fd = -1;
+	u->hurry_until_ns = d->adopting ? now_ns() + HURRY_FOR_NS : 0;
 	loop_timer_init(&u->restart, start, u);
 	vif_spec_format(s, u->spec);
 	rc = launch(u, err);

@@ -23,6 +23,7 @@ struct vif_queue {
 	struct net_tx_ring tx;
 	struct net_rx_ring rx;
 	struct gnt_window tx_window, rx_window;
+	struct net_kept *kept;
 	uint32_t tx_ref, rx_ref;
 	uint32_t tx_port, rx_port; /* ours; the same where the frontend has one for both */
 	struct loop_task tx_task, rx_task;
@@ -47,6 +48,7 @@ struct vif {
 	struct vif_counters tx, rx; /* as the guest sees it: tx is what it sent */
 	bool link_waits;            /* a frame was not taken: the link is told when there is room */
 	bool mcast_filter;
+	bool mcast_lost;            /* what another daemon was told: all is let through */
 	struct store_watch mcast_watch;
 	struct loop_task mcast_task;
 	char mcast_path[96];

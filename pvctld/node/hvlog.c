@@ -17,6 +17,7 @@ static struct logfile file = { .fd = -1 };
 static const char *ring;
 static uint32_t ring_size;
 static uint64_t copied;
+static uint64_t *kept; /* the same, for a later daemon */
 
 static bool has_word(const char *text, const char *word)
 {
@@ -36,6 +37,7 @@ void hvlog_init(struct daemon *d)
 {
 	volatile struct node_shared *s = d->node.shared;
 	uint32_t size = s->conring_size;
+	bool is_new;
 
 	/* With this word the serial line keeps carrying all of it. */
 	if (d->opt.hv_cmdline && has_word(d->opt.hv_cmdline, "serial"))
@@ -46,6 +48,9 @@ void hvlog_init(struct daemon *d)
 	ring_size = size;
 	/* Up to READY all of it went over the serial line, into the same file. */
 	copied = s->conring_prod;
+	kept = state_slot(&d->state, "hvlog", &is_new);
+	if (kept && !is_new && d->adopting && *kept <= copied)
+		copied = *kept;
 	file.max = d->opt.limits.log;
 	if (logfile_open(&file, d->state_dir, "hv"))
 		log_line("%s/hv.log cannot be opened", d->state_dir);
@@ -66,6 +71,8 @@ void hvlog_copy(struct daemon *d)
 		logfile_write(&file, ring + off, n);
 		copied += n;
 	}
+	if (kept)
+		*kept = copied;
 }
 
 void hvlog_tidy(struct daemon *d)
@@ -100,5 +107,7 @@ void hvlog_fini(struct daemon *d)
 	if (ring)
 		hvlog_copy(d);
 	ring = NULL;
+	state_slot_free(&d->state, kept);
+	kept = NULL;
 	logfile_close(&file);
 }

@@ -9,6 +9,9 @@
 void node_set_size(struct daemon *d);
 /* Memory, doorbells, QEMU; returns when the hypervisor says that it is ready. */
 int node_start(struct daemon *d, struct pvctl_error *err);
+/* adopt.c: for a later daemon; and what an earlier one has left of it. */
+int node_keep(struct daemon *d, struct pvctl_error *err);
+int node_adopt(struct daemon *d, struct pvctl_error *err);
 /* Takes part in the loop: QEMU's death, panics. */
 int node_watch(struct daemon *d, struct pvctl_error *err);
 /* Kills and reaps QEMU when it still runs. */

@@ -66,6 +66,36 @@ static void close_rings(struct share *s)
 	s->nr_rings = 0;
 }
 
+_Static_assert(sizeof(struct share_kept) <= STATE_SLOT_BYTES, "a share's memory");
+
+static int keep(struct share *s)
+{
+	char key[STATE_SLOT_KEY];
+	struct share_kept *k;
+	bool is_new;
+
+	snprintf(key, sizeof(key), "p9/%u/%u", s->x.domid, s->x.devid);
+	k = s->kept = state_slot(&s->x.d->state, key, &is_new);
+	if (!k)
+		return -ENOMEM;
+	if (!s->x.resuming || is_new) {
+		memset(k, 0, sizeof(*k));
+		for (unsigned int i = 0; i < s->nr_rings; i++)
+			k->v[0].out_cons[i] = s->ring[i].ring.out_cons;
+		return 0;
+	}
+	s->inflight = k->v[k->current & 1].inflight;
+	if (s->inflight.n > P9_MAX_INFLIGHT)
+		s->inflight.n = 0;
+	for (unsigned int i = 0; i < s->nr_rings; i++) {
+		s->ring[i].ring.out_cons = k->v[k->current & 1].out_cons[i];
+		p9_ring_took(&s->ring[i].ring);
+		evtchn_send(s->x.d, s->ring[i].port);
+	}
+	loop_task_post(&s->x.d->loop, &s->task);
+	return 0;
+}
+
 int share_connect(struct xenbus_dev *x)
 {
 	struct share *s = share_of(x);
@@ -83,6 +113,7 @@ int share_connect(struct xenbus_dev *x)
 		s->nr_rings = i + 1;
 		rc = start_ring(s, i);
 	}
+	rc = rc ? rc : keep(s);
 	if (rc)
 		close_rings(s);
 	return rc;
@@ -122,6 +153,8 @@ bool share_disconnect(struct xenbus_dev *x)
 	loop_task_cancel(&s->task);
 	loop_timer_cancel(&s->again);
 	close_rings(s);
+	state_slot_free(&s->x.d->state, s->kept);
+	s->kept = NULL;
 	s->inflight.n = 0;
 	s->tx_at = s->tx_len = s->rx_len = 0;
 	return true;

@@ -43,7 +43,10 @@ void p9_ring_take(struct p9_ring *r, const uint8_t *header, void *dst, uint32_t 
 	memcpy(dst, header, P9_HEADER);
 	copy_out(r, r->out_cons + P9_HEADER, (uint8_t *)dst + P9_HEADER, size - P9_HEADER);
 	r->out_cons += size;
-	/* The bytes are ours before the room is the guest's. */
+}
+
+void p9_ring_took(struct p9_ring *r)
+{
 	__atomic_store_n(&r->intf->out_cons, r->out_cons, __ATOMIC_SEQ_CST);
 }
 

@@ -32,6 +32,8 @@ void p9_ring_init(struct p9_ring *r, struct xen_9pfs_data_intf *intf, void *byte
 int p9_ring_next(const struct p9_ring *r, uint8_t *header);
 /* size as p9_ring_next had it: the message is header, then what the guest has behind it now. */
 void p9_ring_take(struct p9_ring *r, const uint8_t *header, void *dst, uint32_t size);
+/* The room of what was taken is the guest's again. */
+void p9_ring_took(struct p9_ring *r);
 /* Bytes that fit; 0 as well when the indices are impossible. */
 uint32_t p9_ring_space(const struct p9_ring *r);
 /* len fits. */

@@ -42,6 +42,18 @@ static bool refuse(struct share *s, unsigned int ring, uint16_t tag)
 	return true;
 }
 
+/* All of it or nothing. A reply that was put and not noted is put once more as an error, to nobody. */
+static void note(struct share *s)
+{
+	struct share_kept *k = s->kept;
+	unsigned int next = !k->current;
+
+	k->v[next].inflight = s->inflight;
+	for (unsigned int i = 0; i < s->nr_rings; i++)
+		k->v[next].out_cons[i] = s->ring[i].ring.out_cons;
+	__atomic_store_n(&k->current, next, __ATOMIC_RELEASE);
+}
+
 /* What the lost server was asked. */
 static enum turn refuse_inflight(struct share *s)
 {
@@ -50,7 +62,10 @@ static enum turn refuse_inflight(struct share *s)
 	for (unsigned int i = before; i-- > 0;)
 		if (refuse(s, s->inflight.r[i].ring, s->inflight.r[i].tag))
 			s->inflight.r[i] = s->inflight.r[--s->inflight.n];
-	return s->inflight.n != before ? MOVED : IDLE;
+	if (s->inflight.n == before)
+		return IDLE;
+	note(s);
+	return MOVED;
 }
 
 /* A whole reply, into the ring that its request came from. False: no room now. */
@@ -66,6 +81,7 @@ static bool deliver(struct share *s)
 		p9_ring_put(&s->ring[ring].ring, s->rx, s->rx_len);
 		ring_bell(s, (unsigned int)ring);
 	}
+	note(s);
 	s->rx_len = 0;
 	return true;
 }
@@ -153,14 +169,18 @@ static enum turn take_from(struct share *s, unsigned int ring)
 	struct p9_ring *r = &s->ring[ring].ring;
 	uint8_t header[P9_HEADER];
 	int size = p9_ring_next(r, header);
+	enum turn t;
 
 	if (size <= 0)
 		return size ? BROKEN : IDLE;
 	if (p9_type(header) == P9_TVERSION && !want_server(s))
 		return IDLE;
 	p9_ring_take(r, header, s->tx, (uint32_t)size);
+	t = accept_request(s, ring, (uint32_t)size);
+	note(s);
+	p9_ring_took(r);
 	ring_bell(s, ring);
-	return accept_request(s, ring, (uint32_t)size);
+	return t;
 }
 
 /* The next request of the rings in turn. */

@@ -38,8 +38,15 @@ struct share_ring {
 	struct gnt_window page, data;
 	uint32_t port;
 };
+/* For a later daemon, in memory that outlives us: what it has to refuse, as no server knows the guest's files then. */
+struct share_kept {
+	uint32_t current, spare;
+	struct { struct p9_inflight inflight; uint32_t out_cons[P9_MAX_RINGS]; } v[2];
+};
+
 struct share {
 	struct xenbus_dev x;
+	struct share_kept *kept;
 	struct p9_spec spec;
 	unsigned int nr_rings, next;
 	struct share_ring ring[P9_MAX_RINGS];

@@ -184,6 +184,15 @@ int spawn_wait(int status_fd)
 	return n == sizeof(status) ? status : 0;
 }
 
+int spawn_restart(struct pvctl_error *err)
+{
+	struct spawn_head q;
+	struct spawn_msg m;
+	int rc = ask(SPAWN_RESTART, &q, sizeof(q), NULL, 0, &m, sizeof(q));
+
+	return rc ? why(&m, rc, err) : 0;
+}
+
 int spawn_up(void)
 {
 	struct spawn_head q;

@@ -45,6 +45,8 @@ int spawn_start(uint32_t type, const struct spawn_ask *q, pid_t *ret_pid, int *r
 
 /* The node is up: a daemon that dies is followed by another. */
 int spawn_up(void);
+/* The daemon may end now, and another takes over. Refused where that one could not. */
+int spawn_restart(struct pvctl_error *err);
 /* This is an end that was meant: the spawner ends what still runs, removes the run directory, and is gone. */
 void spawn_bye(int exit_status);
 

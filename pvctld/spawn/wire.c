@@ -96,6 +96,7 @@ static const struct form { uint16_t len; uint8_t nr_fds; } forms[SPAWN_NR_TYPES]
 	[SPAWN_QEMU] = { sizeof(struct spawn_head), 2 },
 	[SPAWN_KILL] = { sizeof(struct spawn_kill), 0 },
 	[SPAWN_UP] = { sizeof(struct spawn_head), 0 },
+	[SPAWN_RESTART] = { sizeof(struct spawn_head), 0 },
 	[SPAWN_BYE] = { sizeof(struct spawn_number), 0 },
 	[SPAWN_SOCKETS] = { sizeof(struct spawn_head), 0 },
 	[SPAWN_HOST] = { sizeof(struct spawn_head), 0 },

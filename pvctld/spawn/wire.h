@@ -15,6 +15,9 @@
 #define SPAWN_NAME 65u /* with its NUL */
 #define SPAWN_NAMES 64u
 
+/* A spawner outlives the daemons it starts, and may be older than they are. */
+#define SPAWN_VERSION 1u
+
 /* The descriptors that a daemon is started with. */
 enum { SPAWN_FD = 3, SPAWN_LOCK_FD = 4, SPAWN_READY_FD = 5 };
 
@@ -27,6 +30,7 @@ enum spawn_type {
 	SPAWN_KILL,         /* struct spawn_kill */
 	SPAWN_UP,           /* from here on a daemon that dies is started again */
 	SPAWN_BYE,          /* struct spawn_number: the exit status. Nothing of the node is left when it is answered */
+	SPAWN_RESTART,      /* could the program that is installed now take over? Then the daemon may end, and is started again */
 	/* Of these the answer is a struct spawn_started, with descriptors as said. */
 	SPAWN_SOCKETS,      /* -> control.sock's and store.sock's listeners */
 	SPAWN_HOST,         /* -> n: memory in all, available, whether that is a control group's; QEMU's resident set */

@@ -5,11 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define MORE_ARGS 3
@@ -37,6 +39,53 @@ static void __attribute__((noreturn)) child(const struct spawner *s, char *const
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	execve(s->program, argv, environ);
 	_exit(127);
+}
+
+#define CHECK_MS 5000
+
+/* What the program says of itself; nothing when it does not. */
+static void ask_program(const struct spawner *s, char *buf, size_t size)
+{
+	int p[2], status;
+	ssize_t n = 0;
+	pid_t pid;
+
+	buf[0] = '\0';
+	if (pipe2(p, O_CLOEXEC))
+		return;
+	pid = fork();
+	if (!pid) {
+		if (dup2(p[1], 1) < 0)
+			_exit(127);
+		execl(s->program, "pvctld", "--state-version", (char *)NULL);
+		_exit(127);
+	}
+	close(p[1]);
+	if (pid > 0) {
+		struct pollfd f = { .fd = p[0], .events = POLLIN };
+
+		if (poll(&f, 1, CHECK_MS) > 0)
+			n = read(p[0], buf, size - 1);
+		kill(pid, SIGKILL);
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
+	}
+	close(p[0]);
+	buf[n > 0 ? n : 0] = '\0';
+	buf[strcspn(buf, "\n")] = '\0';
+}
+
+int spawner_check_program(struct spawner *s, struct pvctl_error *err)
+{
+	char said[64];
+
+	ask_program(s, said, sizeof(said));
+	if (!strcmp(said, SPAWNER_VERSIONS))
+		return 0;
+	if (said[0] < '0' || said[0] > '9')
+		return fail(err, -ENOEXEC, "%s cannot be asked whether it could take over", s->program);
+	return fail(err, -ENOTSUP, "%s could not take over: it keeps its state as version %s, and this node's is %s; stop the node and "
+		    "start it again", s->program, said, SPAWNER_VERSIONS);
 }
 
 int spawner_start_daemon(struct spawner *s, bool adopt, struct pvctl_error *err)

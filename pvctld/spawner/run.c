@@ -13,7 +13,7 @@
 
 #define LOOK_MS 2000
 #define MAX_RESTARTS 5u
-#define RESTARTS_NS 60000000000ull
+#define STEADY_NS 500000000ull
 
 void spawner_end(struct spawner *s, int status)
 {
@@ -27,10 +27,10 @@ void spawner_end(struct spawner *s, int status)
 
 static bool may_restart(struct spawner *s)
 {
-	if (now_ns() - s->first_ns > RESTARTS_NS) {
-		s->first_ns = now_ns();
+	/* One that took over, and served for a while, is no part of a row. */
+	if (s->up_ns && now_ns() - s->up_ns > STEADY_NS)
 		s->restarts = 0;
-	}
+	s->up_ns = 0;
 	return s->up && ++s->restarts <= MAX_RESTARTS;
 }
 
@@ -44,13 +44,17 @@ static void daemon_ended(struct spawner *s, int status)
 	s->sock = -1;
 	if (s->ended)
 		return;
-	log_line("the daemon ended without having said so (status %#x)", (unsigned int)status);
-	if (!may_restart(s)) {
+	if (s->restarting)
+		log_line("the daemon is started again");
+	else
+		log_line("the daemon ended without having said so (status %#x)", (unsigned int)status);
+	if (!s->restarting && !may_restart(s)) {
 		spawner_end(s, 1);
 	} else if (spawner_start_daemon(s, true, &e)) {
 		log_line("the daemon cannot be started again: %s", e.msg);
 		spawner_end(s, 1);
 	}
+	s->restarting = false;
 }
 
 static void reap(struct spawner *s)

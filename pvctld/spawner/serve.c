@@ -156,8 +156,17 @@ void spawner_do(struct spawner *s, struct spawn_msg *m, struct spawn_msg *a)
 		answer(a, helper_kill(k->pid, (int)k->sig, k->group), sizeof(struct spawn_head));
 		break;
 	case SPAWN_UP:
+		s->up_ns = now_ns();
 		rc = is_up(s);
 		answer(a, rc, sizeof(struct spawn_head));
+		break;
+	case SPAWN_RESTART:
+		rc = spawner_check_program(s, &e);
+		s->restarting = !rc;
+		if (rc)
+			refuse(a, rc, &e);
+		else
+			answer(a, 0, sizeof(struct spawn_head));
 		break;
 	case SPAWN_BYE:
 		bye(s, m, a);

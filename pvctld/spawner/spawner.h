@@ -11,6 +11,10 @@
 #include "pvctld/core/daemon.h"
 #include "pvctld/spawn/wire.h"
 
+#define VERSION_TEXT(n) VERSION_TEXT_(n)
+#define VERSION_TEXT_(n) #n
+/* Of the protocol, and of what a daemon leaves to the next. */
+#define SPAWNER_VERSIONS VERSION_TEXT(SPAWN_VERSION) "." VERSION_TEXT(STATE_VERSION)
 #define SPAWNER_CLIENTS 33u /* one of them is the listener */
 #define ALLOWED_TEXT PROTO_ALLOW_TEXT
 
@@ -25,9 +29,10 @@ struct spawner {
 	bool orphaned;          /* the run directory is not there any more */
 	uint64_t looked_ns;
 	int status;             /* when it has ended */
-	unsigned int restarts;  /* since first_ns */
-	uint64_t first_ns;
+	unsigned int restarts;  /* in a row */
+	uint64_t up_ns;         /* when it said so last */
 	bool has_qemu;
+	bool restarting;        /* the daemon is about to end, for another */
 	int listeners[2];       /* control.sock, store.sock: who connects while no daemon runs waits; -1 */
 	int client[SPAWNER_CLIENTS];
 	unsigned int nr_clients;
@@ -44,6 +49,7 @@ void state_give(struct daemon *d);
 void state_take_back(struct daemon *d);
 
 /* daemon.c */
+int spawner_check_program(struct spawner *s, struct pvctl_error *err);
 int spawner_start_daemon(struct spawner *s, bool adopt, struct pvctl_error *err);
 
 /* serve.c: one request of the daemon's. 0; -errno: it is gone, or does not take answers. */

@@ -268,7 +268,7 @@ int op_apply(struct op_ctx *c, enum op_type type, const char *path, const void *
 	if (!rc && changed && c->t)
 		txn_note_change(c->t, path, type == OP_RM);
 	if (!rc && changed && !c->t) {
-		journal_note(c->s, type, path, data, len);
+		journal_note(c, type, path, data, len);
 		watch_fire(c->s, path, removed);
 		watch_run(c->s);
 	}

@@ -8,6 +8,7 @@
 #define STORE_PRIVATE_H
 
 #include "pvctld/store/store.h"
+#include "pvctld/state/log.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -138,6 +139,9 @@ struct store_conn {
 	void *data;
 	size_t backlog;
 	bool dead;               /* given up: broken() was called */
+	bool kept;               /* a guest's: it goes on with another daemon */
+	struct store_position pos; /* of one that is kept */
+	struct fifo unsent;      /* read from the journal, until somebody owns it */
 	unsigned int nwatches, ntxns;
 	uint32_t next_txn;
 	struct txn *txns;
@@ -163,9 +167,10 @@ struct store {
 	size_t bytes[STORE_DOMIDS];       /* of all its nodes there are, in snapshots as well, and of its transactions */
 	uint16_t told[STORE_DOMIDS];      /* quotas that were said to be reached */
 	uint8_t introduced[STORE_DOMIDS / 8 + 1];
-	FILE *journal;
-	char *journal_path;
-	size_t journal_bytes;
+	struct state_log *journal; /* NULL: none */
+	bool replaying;
+	bool must_fire;          /* events may have been lost: all guests' watches are to hear */
+	unsigned int depth;      /* of what is one commit */
 };
 
 /* ops.c: on *root, for a connection's domain. t: inside a transaction, else NULL. */
@@ -192,6 +197,7 @@ struct txn *txn_find(struct store_conn *c, uint32_t id);
 int txn_end(struct store_conn *c, struct txn *t, bool commit);
 void txn_abort_all(struct store_conn *c);
 void txn_doom(struct txn *t);
+bool txn_lost(struct store_conn *c, uint32_t id); /* one of a daemon before, of which nothing is left: doomed */
 int txn_note_access(struct store *s, struct txn *t, const char *path);
 int txn_spend(struct store *s, struct txn *t, size_t bytes);
 void txn_note_change(struct txn *t, const char *path, bool removed);
@@ -212,9 +218,20 @@ void conn_send(struct store_conn *c, uint32_t type, uint32_t req_id, uint32_t tx
 void conn_send_event(struct store_conn *c, const char *path, const char *token);
 
 /* journal.c */
-int journal_open(struct store *s, const char *path);
-void journal_note(struct store *s, enum op_type type, const char *path, const void *data, size_t len);
+int journal_open(struct store *s, struct state_log *log);
+void journal_note(struct op_ctx *c, enum op_type type, const char *path, const void *data, size_t len);
 /* path is now as n (NULL: gone); removed: nothing below it is older. */
 void journal_note_change(struct store *s, const char *path, const struct node *n, bool removed);
+void journal_note_watch(struct store_conn *c, const char *path, const char *token, size_t skip);
+void journal_note_unwatch(struct store_conn *c, const char *path, const char *token);
+void journal_note_no_watches(struct store_conn *c);
+void journal_note_txn(struct store_conn *c, uint32_t id, bool ended);
+void journal_note_domain(struct store *s, uint32_t domid, bool released);
+void journal_note_conn(struct store_conn *c);
+void journal_note_closed(struct store_conn *c);
+void journal_note_in(struct store_conn *c);
+void journal_note_out(struct store_conn *c, const void *bytes, size_t len);
+/* What was noted since the last one counts from here on, unless something goes on that is to be one with it. */
+void journal_commit(struct store *s);
 
 #endif

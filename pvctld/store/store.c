@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct store *store_new(const char *journal, const struct store_host_ops *ops, void *data)
+struct store *store_new(struct state_log *journal, const struct store_host_ops *ops, void *data)
 {
 	static const char *const first[] = { "/tool", "/local", "/local/domain", "/vm" };
 	struct perm root_perm = { 0, PERM_READ };
@@ -46,9 +46,6 @@ void store_free(struct store *s)
 		store_conn_free(s->conns);
 	watch_fires_drop(s);
 	node_unref(s->root);
-	if (s->journal)
-		fclose(s->journal);
-	free(s->journal_path);
 	free(s);
 }
 
@@ -76,9 +73,20 @@ void store_conn_free(struct store_conn *c)
 	for (p = &c->store->conns; *p != c; p = &(*p)->next)
 		;
 	*p = c->next;
+	journal_note_closed(c);
 	txn_abort_all(c);
 	watch_drop_all(c);
+	fifo_free(&c->unsent);
+	journal_commit(c->store);
 	free(c);
+}
+
+void store_conn_keep(struct store_conn *c, const struct store_position *pos)
+{
+	c->kept = true;
+	c->pos = *pos;
+	journal_note_conn(c);
+	journal_commit(c->store);
 }
 
 bool store_conn_is_idle(const struct store_conn *c)
@@ -95,6 +103,7 @@ void store_fire_special(struct store *s, const char *name)
 {
 	watch_fire(s, name, NULL);
 	watch_run(s);
+	journal_commit(s);
 }
 
 void store_domain_introduced(struct store *s, uint32_t domid)
@@ -102,6 +111,7 @@ void store_domain_introduced(struct store *s, uint32_t domid)
 	if (domid >= STORE_DOMIDS || store_domain_is_introduced(s, domid))
 		return;
 	s->introduced[domid / 8] |= 1u << (domid % 8);
+	journal_note_domain(s, domid, false);
 	store_fire_special(s, "@introduceDomain");
 }
 
@@ -115,6 +125,7 @@ void store_domain_released(struct store *s, uint32_t domid)
 			watch_drop_all(c);
 		}
 	store_release_ownership(s, domid);
+	journal_note_domain(s, domid, true);
 	s->introduced[domid / 8] &= ~(1u << (domid % 8));
 	store_fire_special(s, "@releaseDomain");
 }
@@ -123,7 +134,10 @@ static int own_op(struct store *s, enum op_type type, const char *path, const vo
 {
 	struct op_ctx c = op_ctx(s, 0, NULL);
 
-	return path_valid(path, false) ? op_apply(&c, type, path, data, len) : -EINVAL;
+	int rc = path_valid(path, false) ? op_apply(&c, type, path, data, len) : -EINVAL;
+
+	journal_commit(s);
+	return rc;
 }
 
 int store_write(struct store *s, const char *path, const void *value, size_t len)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The store: xenstore's tree, permissions, watches, transactions and quotas,
- * and its wire protocol, as pure code: bytes in, bytes out, no file descriptors
- * of its own but the journal's. One thread.
+ * and its wire protocol, as pure code: bytes in, bytes out, no file descriptors. One thread.
  *
  * A connection is a guest's ring or a local client's socket. Watch events and
  * replies come out through ops->output; the owner queues them and may say that
@@ -12,19 +11,26 @@
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
+#include "pvctld/base/fifo.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct store;
 struct store_conn;
+struct state_log;
 
 struct store_conn_ops {
 	/* Whole messages, in order. */
 	void (*output)(void *data, const void *bytes, size_t len);
 	/* Broken framing or hopeless overflow: the owner closes it (later, not from inside). */
 	void (*broken)(void *data, const char *why);
+	/* Of what output() was given, what has not gone out yet. NULL: it is not to be kept. */
+	const void *(*unsent)(void *data, size_t *ret_len);
 };
+/* Of a guest's connection, in bytes, as its ring counts them: taken by us, and given to output(). */
+struct store_position { uint32_t in, out; };
 /* What the store asks of the daemon (domain 0 requests XS_INTRODUCE, XS_RELEASE, XS_RESUME by local clients). */
 struct store_host_ops {
 	int (*introduce)(void *data, uint32_t domid, uint64_t gfn, uint32_t port); /* 0 or -errno */
@@ -36,13 +42,23 @@ struct store_host_ops {
 	void (*busy)(void *data);
 };
 
-/* journal: path of the file that keeps the tree over a restart of the daemon; NULL: none. */
-struct store *store_new(const char *journal, const struct store_host_ops *ops, void *data);
+/* journal: keeps it over the daemon's death, and outlives it; what is in there is read first. NULL: none. */
+struct store *store_new(struct state_log *journal, const struct store_host_ops *ops, void *data);
 void store_free(struct store *s);
 
 /* domid 0: a local client, may do all. */
 struct store_conn *store_conn_new(struct store *s, uint32_t domid, const struct store_conn_ops *ops, void *data);
 void store_conn_free(struct store_conn *c);
+/* A guest's, which a journal is to keep: pos is where its ring is. */
+void store_conn_keep(struct store_conn *c, const struct store_position *pos);
+/*
+ * The connection of that guest as the journal has it, which has an owner from here on; NULL: there is none.
+ * *ret_unsent, the caller's, ends at ret_pos->out: its last bytes may have gone out, and the ring knows.
+ */
+struct store_conn *store_conn_resume(struct store *s, uint32_t domid, const struct store_conn_ops *ops, void *data,
+				     struct store_position *ret_pos, struct fifo *ret_unsent);
+/* Those of the journal's connections that nobody owns by now; and others' watches hear what they may have missed. */
+void store_drop_orphans(struct store *s);
 /* It has no watches and no transactions: nothing is lost with it. */
 bool store_conn_is_idle(const struct store_conn *c);
 /*

@@ -49,7 +49,22 @@ int txn_start(struct store_conn *c, uint32_t *ret_id)
 	c->txns = t;
 	c->ntxns++;
 	*ret_id = t->id;
+	journal_note_txn(c, t->id, false);
 	return 0;
+}
+
+bool txn_lost(struct store_conn *c, uint32_t id)
+{
+	struct txn *t = txn_new(c->store, c->domid);
+
+	if (!t)
+		return false;
+	t->id = c->next_txn = id;
+	t->next = c->txns;
+	c->txns = t;
+	c->ntxns++;
+	txn_doom(t);
+	return true;
 }
 
 struct txn *txn_find(struct store_conn *c, uint32_t id)
@@ -286,6 +301,7 @@ int txn_end(struct store_conn *c, struct txn *t, bool commit_it)
 
 	/* First of all: it must not be found, and ended, when there is too much memory in use. */
 	txn_unlink(c, t);
+	journal_note_txn(c, t->id, true);
 	rc = commit_it ? commit(c->store, t) : 0;
 	txn_free(t);
 	return rc;

@@ -63,6 +63,7 @@ int watch_add(struct store_conn *c, const char *path, const char *token, size_t 
 	c->nwatches++;
 	c->store->live[c->domid] += w->bytes;
 	c->store->bytes[c->domid] += w->bytes;
+	journal_note_watch(c, path, token, report_skip);
 	return 0;
 }
 
@@ -91,6 +92,7 @@ int watch_del(struct store_conn *c, const char *path, const char *token)
 	for (struct watch **p = &c->watches; *p; p = &(*p)->next_of_conn)
 		if (!strcmp((*p)->path, path) && !strcmp((*p)->token, token)) {
 			watch_free(p);
+			journal_note_unwatch(c, path, token);
 			return 0;
 		}
 	return -ENOENT;
@@ -98,6 +100,7 @@ int watch_del(struct store_conn *c, const char *path, const char *token)
 
 void watch_drop_all(struct store_conn *c)
 {
+	journal_note_no_watches(c);
 	while (c->watches)
 		watch_free(&c->watches);
 }
@@ -289,6 +292,7 @@ void store_go_on(struct store *s)
 			s->fires_tail = &s->fires;
 		fire_free(f);
 	}
+	journal_commit(s);
 }
 
 bool store_is_busy(const struct store *s)
@@ -337,8 +341,10 @@ static void fire_now(struct store *s, const char *path, struct node *removed)
 
 void watch_fire(struct store *s, const char *path, struct node *removed)
 {
-	struct fire *f = fire_new(path, removed, false);
+	struct fire *f = s->replaying ? NULL : fire_new(path, removed, false);
 
+	if (s->replaying)
+		return;
 	if (!f) {
 		fire_now(s, path, removed);
 		return;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The wire protocol of xen/io/xs_wire.h: one request at a time, checked, answered. */
+#include "pvctld/state/die.h"
 #include "pvctld/store/private.h"
 
 #include <stdlib.h>
@@ -25,6 +26,7 @@ void conn_send(struct store_conn *c, uint32_t type, uint32_t req_id, uint32_t tx
 		memcpy(msg + sizeof(h), body, len);
 	count_work(2 + len / 64);
 	c->backlog += sizeof(h) + len;
+	journal_note_out(c, msg, sizeof(h) + len);
 	c->ops->output(c->data, msg, sizeof(h) + len);
 }
 
@@ -444,6 +446,7 @@ size_t store_conn_input(struct store_conn *c, const void *bytes, size_t len)
 		memcpy(c->buf + c->have, p + done, n);
 		c->have += n;
 		done += n;
+		c->pos.in += (uint32_t)n;
 		if (c->have < sizeof(h))
 			continue;
 		memcpy(&h, c->buf, sizeof(h));
@@ -453,9 +456,21 @@ size_t store_conn_input(struct store_conn *c, const void *bytes, size_t len)
 			break;
 		}
 		if (c->have == sizeof(h) + h.len) {
+			c->store->depth++;
 			handle(c);
+			if (c->kept)
+				die_point("store-done");
 			c->have = 0;
+			journal_note_in(c);
+			c->store->depth--;
+			journal_commit(c->store);
+			if (c->kept)
+				die_point("store-noted");
 		}
+	}
+	if (c->have && done) {
+		journal_note_in(c);
+		journal_commit(c->store);
 	}
 	return c->dead ? len : done;
 }

@@ -4,6 +4,7 @@
 #include "pvctld/core/daemon.h"
 #include "pvctld/domain/domains.h"
 #include "pvctld/hv/hvcall.h"
+#include "pvctld/state/die.h"
 #include "pvctld/xenstore/ring.h"
 #include <errno.h>
 #include <xen/xen.h>
@@ -90,10 +91,9 @@ int store_glue_init(struct daemon *d, struct pvctl_error *err)
 	int rc;
 
 	loop_task_init(&d->store_work, go_on, d);
-	/* No journal: a hosted node's domains end with the daemon, and so does what is told of them. */
-	d->store = store_new(NULL, &host_ops, d);
+	d->store = store_new(state_is_kept(&d->state) ? &d->state.store : NULL, &host_ops, d);
 	if (!d->store)
-		return fail(err, -ENOMEM, "no memory for the store");
+		return fail(err, -ENOMEM, "no memory for the store, or its journal is damaged");
 	rc = store_mkdir(d->store, "/tool/xenstored");
 	rc = rc ? rc : store_mkdir(d->store, "/vm");
 	rc = rc ? rc : store_mkdir(d->store, "/local/domain");
@@ -130,7 +130,15 @@ static void on_broken(void *data, const char *why)
 	loop_task_post(&l->d->loop, &l->more);
 }
 
-static const struct store_conn_ops conn_ops = { .output = on_output, .broken = on_broken };
+static const void *unsent(void *data, size_t *ret_len)
+{
+	const struct store_link *l = data;
+
+	*ret_len = l->out.len;
+	return l->out.len ? fifo_data(&l->out) : NULL;
+}
+
+static const struct store_conn_ops conn_ops = { .output = on_output, .broken = on_broken, .unsent = unsent };
 
 void store_link_init(struct store_link *l, struct daemon *d, uint32_t domid)
 {
@@ -146,7 +154,30 @@ int store_link_start(struct store_link *l, struct xenstore_domain_interface *rin
 		return -ENOMEM;
 	l->ring = ring;
 	l->port = port;
+	store_conn_keep(l->conn, &(struct store_position){ ring->req_cons, ring->rsp_prod });
 	store_domain_introduced(l->d->store, l->domid);
+	store_link_event(l);
+	return 0;
+}
+
+int store_link_resume(struct store_link *l, struct xenstore_domain_interface *ring, uint32_t port)
+{
+	struct store_position pos;
+	uint32_t behind;
+
+	l->conn = store_conn_resume(l->d->store, l->domid, &conn_ops, l, &pos, &l->out);
+	if (!l->conn)
+		return store_link_start(l, ring, port);
+	l->ring = ring;
+	l->port = port;
+	/* A request that was done and not taken yet is taken; an answer that had gone out partly goes on. */
+	__atomic_store_n(&ring->req_cons, pos.in, __ATOMIC_SEQ_CST);
+	behind = pos.out - __atomic_load_n(&ring->rsp_prod, __ATOMIC_RELAXED);
+	if (behind > l->out.len)
+		l->broken = "impossible ring indices";
+	else
+		fifo_consume(&l->out, l->out.len - behind);
+	evtchn_send(l->d, port);
 	store_link_event(l);
 	return 0;
 }
@@ -161,6 +192,7 @@ static bool flush(struct store_link *l, bool *ret_moved)
 			return false;
 		if (!n)
 			break;
+		die_point("store-out");
 		fifo_consume(&l->out, (size_t)n);
 		*ret_moved = true;
 	}
@@ -198,7 +230,9 @@ static bool take(struct store_link *l, bool *ret_moved, bool *ret_more)
 		taken = store_conn_input(l->conn, bytes, (size_t)n);
 		if (!taken)
 			return true; /* it waits for its answers to be taken; the guest's event carries on */
+		die_point("store-take");
 		store_ring_consume(l->ring, taken);
+		die_point("store-taken");
 		*ret_moved = true;
 		credit -= taken;
 		if (taken < (size_t)n)

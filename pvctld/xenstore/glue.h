@@ -30,6 +30,8 @@ void store_glue_fini(struct daemon *d);
 
 void store_link_init(struct store_link *l, struct daemon *d, uint32_t domid);
 int store_link_start(struct store_link *l, struct xenstore_domain_interface *ring, uint32_t port);
+/* A connection that a daemon before this one had. */
+int store_link_resume(struct store_link *l, struct xenstore_domain_interface *ring, uint32_t port);
 void store_link_event(struct store_link *l);
 void store_link_freeze(struct store_link *l, bool on);
 void store_link_stop(struct store_link *l);

@@ -29,6 +29,7 @@ static void take(struct world *w)
 	if (size < (int)P9_HEADER || size > (int)w->ring.size || (uint32_t)size != p9_get32(header))
 		abort();
 	p9_ring_take(&w->ring, header, msg, (uint32_t)size);
+	p9_ring_took(&w->ring);
 	if (p9_type(msg) == P9_TATTACH) {
 		size = p9_attach_rewrite(msg, (uint32_t)size, sizeof(msg), "/share", 1000);
 		if (size < 0)

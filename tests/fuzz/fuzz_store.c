@@ -12,7 +12,7 @@ static void broken(void *conn, const char *why) { (void)conn, (void)why; }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct store_conn_ops ops = { output, broken };
+	static const struct store_conn_ops ops = { .output = output, .broken = broken };
 	const char *perms[] = { "n5" };
 	struct store *s = store_new(NULL, NULL, NULL);
 	struct store_conn *c = store_conn_new(s, 5, &ops, NULL), *zero = store_conn_new(s, 0, &ops, NULL);

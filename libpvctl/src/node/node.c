@@ -16,6 +16,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
+#include <time.h>
 
 #define START_TIMEOUT_MS 30000u
 #define STOP_TIMEOUT_MS 30000u
@@ -292,6 +293,39 @@ int pvctl_node_start(const struct pvctl_node_start_opts *opts, struct pvctl_erro
 		return err_set(err, -EEXIST, PVCTL_ORIGIN_LIB, "node \"%s\" runs already", or_default(o.name));
 	rc = spawn(&o, state, err);
 	return rc ? err_wrap(err, rc, "start node \"%s\"", or_default(o.name)) : 0;
+}
+
+static int wait_restarted(const char *name, uint32_t before, uint32_t timeout_ms, struct pvctl_error *err)
+{
+	struct timespec nap = { .tv_nsec = 10000000 };
+	struct pvctl_node_info info = { 0 };
+	int rc = -ETIMEDOUT;
+
+	for (uint32_t ms = 0; ms < timeout_ms; ms += 10) {
+		nanosleep(&nap, NULL);
+		rc = get(name, &info, NULL);
+		if (!rc && info.running && info.daemon_restarts != before)
+			return 0;
+		if (rc == -ENOENT || (!rc && !info.running))
+			return err_set(err, -EIO, PVCTL_ORIGIN_DAEMON, "node \"%s\" has ended: see daemon.log", or_default(name));
+	}
+	return err_set(err, -ETIMEDOUT, PVCTL_ORIGIN_DAEMON, "no other daemon of node \"%s\" has come in time", or_default(name));
+}
+
+int pvctl_node_restart_daemon(const char *name, uint32_t timeout_ms, struct pvctl_error *err)
+{
+	struct pvctl_node_info info;
+	struct transport *t;
+	int rc;
+
+	rc = transport_open_hosted(name, &t, err);
+	if (rc)
+		return rc;
+	rc = node_info(t, &info, err);
+	if (!rc)
+		rc = t->ops->request(t, PROTO_NODE_RESTART, NULL, 0, NULL, NULL, NULL, err);
+	t->ops->close(t);
+	return rc ? rc : wait_restarted(name, info.daemon_restarts, timeout_ms ? timeout_ms : STOP_TIMEOUT_MS, err);
 }
 
 int pvctl_node_stop(const char *name, uint32_t timeout_ms, struct pvctl_error *err)

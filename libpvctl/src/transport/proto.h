@@ -36,6 +36,7 @@ enum proto_type {
 	PROTO_DEVICE_DETACH = 15, /* proto_device: begun when answered */
 	PROTO_DEVICES = 16,    /* proto_device -> rows of its class: struct pvctl_disk_info[], ... */
 	PROTO_ENDED = 17,      /* proto_domid + name: one that is gone -> struct pvctl_ended */
+	PROTO_NODE_RESTART = 18, /* answered, then the daemon ends and another takes over */
 	PROTO_MEMORY_CHECK = 32, /* proto_memory_check: could the host back all domains with that one so large? */
 	PROTO_SUSPEND = 48,    /* proto_suspend: the guest is asked; until it is kept, the domain goes on when this connection ends */
 	PROTO_QUIESCE = 49,    /* proto_quiesce: of one that is suspended; answered when nothing touches its memory */

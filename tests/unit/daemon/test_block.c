@@ -46,7 +46,7 @@ START_TEST(impossible_indices)
 	/* More than can be answered without writing over what was not taken. */
 	page->req_prod = 33;
 	ck_assert_int_eq(blk_ring_take(&ring, &e), -EPROTO);
-	blk_ring_respond(&ring, 1, BLKIF_OP_READ, BLKIF_RSP_OKAY);
+	blk_ring_respond(&ring, BLK_NOT_KEPT, 1, BLKIF_OP_READ, BLKIF_RSP_OKAY);
 	ck_assert_int_eq(blk_ring_take(&ring, &e), 1);
 }
 END_TEST
@@ -60,7 +60,7 @@ START_TEST(indices_wrap)
 	page->req_prod += 32;
 	for (unsigned int i = 0; i < 32; i++) {
 		ck_assert_int_eq(blk_ring_take(&ring, &e), 1);
-		blk_ring_respond(&ring, i, BLKIF_OP_READ, BLKIF_RSP_OKAY);
+		blk_ring_respond(&ring, BLK_NOT_KEPT, i, BLKIF_OP_READ, BLKIF_RSP_OKAY);
 	}
 	ck_assert_int_eq(blk_ring_take(&ring, &e), 0);
 	ck_assert(blk_ring_idle(&ring));

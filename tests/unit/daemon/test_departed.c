@@ -15,7 +15,7 @@ static struct xenbus_dev *made;
 
 static void output(void *data, const void *bytes, size_t len) { }
 static void broken(void *data, const char *why) { }
-static const struct store_conn_ops conn_ops = { output, broken };
+static const struct store_conn_ops conn_ops = { .output = output, .broken = broken };
 
 static int put_none(struct xenbus_dev *x) { return 0; }
 static bool disconnect(struct xenbus_dev *x) { return true; }

@@ -161,7 +161,7 @@ static void never(void *data, const char *why) { ck_abort_msg("%s", why); }
 /* While many are told of a change, a guest's next request waits; it needs no further event to go on. */
 START_TEST(waits_for_watches)
 {
-	static const struct store_conn_ops ops = { say, never };
+	static const struct store_conn_ops ops = { .output = say, .broken = never };
 	struct store_conn *watchers[60];
 	struct { struct xsd_sockmsg m; char body[16]; } watch = { { .type = XS_WATCH, .len = 10 }, "/tool" };
 

@@ -34,7 +34,7 @@ static void broken(void *data, const char *why)
 {
 	((struct client *)data)->broken = 1;
 }
-static const struct store_conn_ops ops = { output, broken };
+static const struct store_conn_ops ops = { .output = output, .broken = broken };
 
 static inline void join(struct client *c, uint32_t domid)
 {

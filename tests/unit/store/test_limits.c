@@ -342,7 +342,7 @@ static void watcher_output(void *data, const void *bytes, size_t len)
 
 START_TEST(many_watchers)
 {
-	static const struct store_conn_ops watcher_ops = { watcher_output, broken };
+	static const struct store_conn_ops watcher_ops = { .output = watcher_output, .broken = broken };
 	char body[64], buf[8192];
 	uint64_t units;
 	uint32_t t;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The store over its wire protocol: what guests and xenstore-utils rely on. */
+#include "pvctld/state/log.h"
 #include "tests/unit/store/client.h"
 
 #include <unistd.h>
@@ -216,41 +217,44 @@ END_TEST
 
 START_TEST(journal_survives_restart_and_damage)
 {
-	char name[] = "/tmp/pvctl-store-XXXXXX";
-	int fd = mkstemp(name);
-	struct store *s = store_new(name, NULL, NULL), *t;
+	struct state_log log, half;
+	struct store *s, *t;
 	const char *perms[] = { "r5" };
 	char *v;
-	FILE *f;
 
+	ck_assert_int_eq(state_log_new(&log, "test"), 0);
+	s = store_new(&log, NULL, NULL);
 	ck_assert_int_eq(store_write(s, "/tool/a", "one", 3), 0);
 	ck_assert_int_eq(store_set_perms(s, "/tool/a", perms, 1), 0);
 	ck_assert_int_eq(store_write(s, "/tool/b", "two", 3), 0);
 	ck_assert_int_eq(store_rm(s, "/tool/b"), 0);
-	f = fdopen(fd, "a");
-	fputs("half a record", f);
-	fclose(f);
-	t = store_new(name, NULL, NULL);
+	/* The daemon died here: it had begun with another. */
+	state_log_add(&log, 17, 0, "/tool/c", "x", 1);
+	ck_assert_int_eq(state_log_open(&half, dup(log.fd)), 0);
+	t = store_new(&half, NULL, NULL);
 	ck_assert_ptr_nonnull(t);
 	v = store_read(t, "/tool/a", NULL);
 	ck_assert_str_eq(v, "one");
 	ck_assert_ptr_null(store_read(t, "/tool/b", NULL));
+	ck_assert_ptr_null(store_read(t, "/tool/c", NULL));
 	free(v);
 	store_free(s);
 	store_free(t);
-	remove(name);
+	state_log_close(&half);
+	state_log_close(&log);
 }
 END_TEST
 
 START_TEST(journal_has_transactions)
 {
-	char name[] = "/tmp/pvctl-store-XXXXXX", *v;
-	int fd = mkstemp(name);
+	struct state_log log, copy;
 	struct store *again;
 	uint32_t t;
+	char *v;
 
 	store_free(store);
-	store = store_new(name, NULL, NULL);
+	ck_assert_int_eq(state_log_new(&log, "test"), 0);
+	store = store_new(&log, NULL, NULL);
 	join(&dom0, 0);
 	t = begin(&dom0);
 	WRITE(dom0, t, "/tool/a/old", "1", "OK");
@@ -261,14 +265,17 @@ START_TEST(journal_has_transactions)
 	WRITE(dom0, t, "/tool/a/new/x", "2", "OK");
 	WRITE(dom0, 0, "/vm/x", "1", "OK");
 	expect(&dom0, XS_TRANSACTION_END, t, "T", 2, "OK");
-	again = store_new(name, NULL, NULL);
+	ck_assert_int_eq(state_log_open(&copy, dup(log.fd)), 0);
+	again = store_new(&copy, NULL, NULL);
 	v = store_read(again, "/tool/a/new/x", NULL);
 	ck_assert_str_eq(v, "2");
 	free(v);
 	ck_assert_ptr_null(store_read(again, "/tool/a/old", NULL));
 	store_free(again);
-	close(fd);
-	remove(name);
+	store_free(store);
+	store = NULL;
+	state_log_close(&copy);
+	state_log_close(&log);
 }
 END_TEST
 

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Domains go from a daemon that died to the next. The hypervisor knows which there are; a record of each has what it does
+ * not know. What has none was being built for a client, who has gone with that daemon.
+ */
+#include "pvctld/life/adopt.h"
+#include "pvctld/backend/device.h"
+#include "pvctld/base/log.h"
+#include "pvctld/console/console.h"
+#include "pvctld/core/daemon.h"
+#include "pvctld/domain/domains.h"
+#include "pvctld/hv/hvcall.h"
+#include "pvctld/life/history.h"
+#include "pvctld/life/policy.h"
+#include "pvctld/life/suspend.h"
+#include "pvctld/state/die.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xen/xen.h>
+#include <xen/domctl.h>
+
+#define LIST_BATCH 128u
+
+struct kept_dom {
+	uint64_t unique_id, created_unix_ns, started_ns, pause_until_ns;
+	uint32_t domid, store_port, console_port;
+	uint8_t uuid[16];
+	char name[128];
+	uint8_t kept, dying, restarts, forgotten, unpausing, next, has_ended, saved;
+	uint8_t held, spare[7];
+	int32_t reason;
+	/* and its configuration */
+};
+
+static void key_of(uint32_t domid, char buf[24])
+{
+	snprintf(buf, 24, "dom/%u", domid);
+}
+
+void dom_keep(struct dom *dom)
+{
+	struct kept_dom k;
+	size_t len = dom->config ? strlen(dom->config) + 1 : 0;
+	char key[24], *all;
+
+	/* Not committed: it does not outlive us. */
+	if (!dom->config || dom->creator || !state_is_kept(&dom->d->state) || dom->d->node.down)
+		return;
+	memset(&k, 0, sizeof(k));
+	k.unique_id = dom->unique_id;
+	k.created_unix_ns = dom->created_unix_ns;
+	k.started_ns = dom->started_ns;
+	k.pause_until_ns = loop_timer_armed(&dom->pause) ? dom->pause.at_ns : 0;
+	k.domid = dom->domid;
+	k.store_port = dom->store_remote;
+	k.console_port = dom->console_remote;
+	memcpy(k.uuid, dom->uuid, sizeof(k.uuid));
+	memcpy(k.name, dom->name, sizeof(k.name));
+	k.kept = dom->kept;
+	k.dying = dom->dying;
+	k.restarts = dom->after_kill != NULL;
+	k.forgotten = dom->forgotten;
+	k.unpausing = dom->unpausing;
+	k.next = (uint8_t)dom->next;
+	k.has_ended = dom->ended && (dom->kept || dom->saved || k.pause_until_ns);
+	k.saved = dom->saved;
+	k.held = dom->suspender != NULL;
+	k.reason = dom->console ? dom->console->reason : PVCTL_REASON_NONE;
+	all = malloc(sizeof(k) + len);
+	if (!all) {
+		log_line("domain %u: no memory to note what it is", dom->domid);
+		return;
+	}
+	memcpy(all, &k, sizeof(k));
+	memcpy(all + sizeof(k), dom->config, len);
+	key_of(dom->domid, key);
+	state_set(&dom->d->state, key, all, sizeof(k) + len);
+	free(all);
+}
+
+void dom_keep_not(struct dom *dom)
+{
+	char key[24];
+
+	key_of(dom->domid, key);
+	state_drop(&dom->d->state, key);
+}
+
+/* ---- taken over ---- */
+
+static void take_device(void *data, const char *key, const void *value, size_t len)
+{
+	struct dom *dom = data;
+	const char *type = strchr(key + 4, '/');
+
+	if (type)
+		device_adopt(dom, type + 1, value);
+}
+
+static void take_devices(struct dom *dom)
+{
+	char prefix[24];
+
+	snprintf(prefix, sizeof(prefix), "dev/%u/", dom->domid);
+	state_each(&dom->d->state, prefix, take_device, dom);
+}
+
+static int read_config(struct dom *dom, const char *json, struct pvctl_error *err)
+{
+	struct pvctl_config *c;
+	int rc = pvctl_config_from_json(json, &c, err);
+
+	if (rc)
+		return rc;
+	rc = policy_read(dom, c, err);
+	pvctl_config_free(c);
+	dom->config = strdup(json);
+	return rc ? rc : dom->config ? 0 : fail(err, -ENOMEM, "no memory");
+}
+
+static void fill(struct dom *dom, const struct kept_dom *k)
+{
+	dom->unique_id = k->unique_id;
+	dom->created_unix_ns = k->created_unix_ns;
+	dom->started_ns = k->started_ns;
+	memcpy(dom->uuid, k->uuid, sizeof(dom->uuid));
+	memcpy(dom->name, k->name, sizeof(dom->name));
+	dom->kept = k->kept;
+	dom->forgotten = k->forgotten;
+	dom->ended = k->has_ended;
+	dom->saved = k->saved;
+	dom->next = (enum dom_action)k->next;
+	if (dom->d->next_unique <= k->unique_id)
+		dom->d->next_unique = k->unique_id + 1;
+}
+
+/* Perhaps for the second time. */
+static void remove_nodes(struct dom *dom)
+{
+	devices_remove_nodes(dom->d, dom->domid);
+	dom->nodes_left = !dom_remove_nodes(dom);
+	store_domain_released(dom->d->store, dom->domid);
+}
+
+/* Its rings, if it was not without them already. */
+static void go_on(struct dom *dom, const struct kept_dom *k)
+{
+	struct pvctl_error e = { 0 };
+
+	if (dom->forgotten) {
+		remove_nodes(dom);
+		return;
+	}
+	if (dom_introduce_again(dom, k->store_port, k->console_port, &e))
+		log_line("domain %u (%s): %s", dom->domid, dom->name, e.msg);
+	if (dom->console)
+		dom->console->reason = k->reason;
+	take_devices(dom);
+}
+
+static void what_was_begun(struct dom *dom, const struct kept_dom *k)
+{
+	uint64_t now = now_ns();
+
+	if (k->dying) {
+		dom_destroy(dom, k->restarts ? policy_rebuild : NULL);
+		return;
+	}
+	if (k->saved || k->held)
+		suspend_adopt(dom, k->saved, k->held);
+	if (k->unpausing && hvc_unpause(dom->d, dom->domid))
+		log_line("domain %u (%s) cannot be unpaused", dom->domid, dom->name);
+	if (k->pause_until_ns)
+		loop_timer_set(&dom->d->loop, &dom->pause, k->pause_until_ns > now ? k->pause_until_ns - now : 0);
+}
+
+static struct dom *take_over(struct daemon *d, uint32_t domid)
+{
+	struct pvctl_error e = { 0 };
+	struct kept_dom k;
+	const char *value;
+	struct dom *dom;
+	char key[24];
+	size_t len;
+
+	key_of(domid, key);
+	value = state_get(&d->state, key, &len);
+	if (!value || len <= sizeof(k) || value[len - 1])
+		return NULL;
+	dom = dom_new(d);
+	if (!dom)
+		return NULL;
+	memcpy(&k, value, sizeof(k));
+	dom_add(dom, domid);
+	fill(dom, &k);
+	if (read_config(dom, value + sizeof(k), &e))
+		log_line("domain %u (%s): its configuration: %s", domid, dom->name, e.msg);
+	go_on(dom, &k);
+	what_was_begun(dom, &k);
+	return dom;
+}
+
+/* It was being built. */
+static void end(struct daemon *d, uint32_t domid)
+{
+	struct dom *dom = dom_new(d);
+
+	log_line("domain %u was being built for a client that is gone: destroyed", domid);
+	if (!dom)
+		return;
+	dom_add(dom, domid);
+	devices_remove_nodes(d, domid);
+	dom_destroy(dom, NULL);
+}
+
+static void look_at_all(struct daemon *d)
+{
+	struct xen_domctl_getdomaininfo infos[LIST_BATCH];
+	uint32_t first = 1;
+	int n;
+
+	do {
+		n = hvc_list(d, first, infos, LIST_BATCH);
+		for (int i = 0; i < n; i++) {
+			die_point("adopt-domain");
+			if (!take_over(d, infos[i].domain))
+				end(d, infos[i].domain);
+		}
+		if (n > 0)
+			first = infos[n - 1].domain + 1u;
+	} while (n == (int)LIST_BATCH && first < DOMID_FIRST_RESERVED);
+}
+
+/* The hypervisor does not have it any more: what there is of it elsewhere goes, too. */
+static void look_at_record(void *data, const char *key, const void *value, size_t len)
+{
+	struct daemon *d = data;
+	struct kept_dom k;
+	struct dom *dom;
+
+	if (len <= sizeof(k))
+		return;
+	memcpy(&k, value, sizeof(k));
+	if (dom_find(d, k.domid))
+		return;
+	dom = dom_new(d);
+	if (!dom)
+		return;
+	dom_add(dom, k.domid);
+	fill(dom, &k);
+	dom->config = strdup((const char *)value + sizeof(k));
+	if (k.dying && k.restarts && dom->config)
+		policy_rebuild(dom);
+	log_line("domain %u (%s) is gone", dom->domid, dom->name);
+	devices_remove_nodes(d, k.domid);
+	/* Of one that was forgotten in part. */
+	dom->forgotten = false;
+	dom_gone(dom);
+}
+
+static void look_at_device(void *data, const char *key, const void *value, size_t len)
+{
+	struct daemon *d = data;
+
+	if (!dom_find(d, (uint32_t)strtoul(key + 4, NULL, 10)))
+		state_drop(&d->state, key);
+}
+
+/* What is of a domain has its number second. */
+static bool is_of_nobody(void *data, const char *key)
+{
+	const char *id = strchr(key, '/');
+
+	return id && !dom_find(data, (uint32_t)strtoul(id + 1, NULL, 10));
+}
+
+void doms_adopt(struct daemon *d)
+{
+	history_adopt(d);
+	look_at_all(d);
+	state_each(&d->state, "dom/", look_at_record, d);
+	state_each(&d->state, "dev/", look_at_device, d);
+	state_slots_sweep(&d->state, is_of_nobody, d);
+	store_drop_orphans(d->store);
+	policy_adopt(d);
+}

@@ -1,0 +1,65 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The daemon is killed while domains come, end and come back: none is lost, none is there twice, and nothing is left over.
+. "$(dirname "$0")/lib.sh"
+ROUNDS=${ROUNDS:-3}
+info() { python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$PVCTL_RUN_DIR/default/node.json" "$1"; }
+is_another() { [ "$(info pid)" != "$1" ] && kill -0 "$(info pid)" && pvctl list >/dev/null; }
+kill_daemon() {
+	local pid
+	pid=$(info pid)
+	kill -9 "$pid"
+	eventually 20 is_another "$pid"
+}
+took_over() { grep -c 'takes over' "$PVCTL_STATE_DIR/default/daemon.log"; }
+
+t "node start" pvctl node start --memory 512
+# One that is asleep, to come through all of it; one that ends at once and is started again, for ever.
+printf '%s\n' 'name="keep"' "kernel=\"$KERNEL\"" "ramdisk=\"$RAMDISK\"" 'memory=96' 'cmdline="console=hvc0 quiet"' >"$W/keep.cfg"
+t "a domain that stays" pvctl create -q "$W/keep.cfg"
+eventually 60 console_has keep 'guest:/#' || not_ok "it is up"
+unique() { pvctl list --json keep | python3 -c 'import json,sys; d=json.load(sys.stdin)["domains"][0]; print(d.get("unique_id", d["domid"]), d["domid"])'; }
+was=$(unique)
+printf '%s\n' 'name="phoenix"' "kernel=\"$O/guests/version.elf\"" 'memory=8' 'on_poweroff="restart"' 'restart_limit=0' >"$W/phoenix.cfg"
+t "one that is started again and again" pvctl create -q "$W/phoenix.cfg"
+starts() { grep -c 'domain "phoenix" was restarted' "$PVCTL_STATE_DIR/default/daemon.log"; }
+restarted() { [ "$(starts)" -gt "$1" ]; }
+for i in $(seq "$ROUNDS"); do
+	sleep 0.$((RANDOM % 1000))
+	if ! kill_daemon; then not_ok "round $i: another daemon"; break; fi
+	n=$(starts)
+	if ! eventually 30 restarted "$n"; then not_ok "round $i: it is started again"; tail -n 20 "$PVCTL_STATE_DIR/default/daemon.log"; break; fi
+done
+# At named places; one that is armed comes from a kill.
+for point in destroy commit adopt-domain; do
+	echo "$point 1" >"$PVCTL_STATE_DIR/default/die-at"
+	before=$(took_over)
+	kill_daemon
+	if ! eventually 30 eval "[ \$(took_over) -ge $((before + 2)) ]"; then not_ok "$point: nobody came there"; continue; fi
+	eventually 20 pvctl list >/dev/null
+	n=$(starts)
+	if eventually 30 restarted "$n"; then ok "killed at $point: it is started again"; else not_ok "killed at $point: it is started again"; tail -n 20 "$PVCTL_STATE_DIR/default/daemon.log"; fi
+done
+t "there is one of it at most" eval "[ \$(pvctl list | grep -c '^phoenix ') -le 1 ]"
+t "the other one is as it was" [ "$(unique)" = "$was" ]
+pvctl list | sed 's/^/# /'
+# A domain under construction goes with its daemon; its client says so.
+for i in 1 2 3; do
+	printf '%s\n' 'name="new"' "kernel=\"$KERNEL\"" "ramdisk=\"$RAMDISK\"" 'memory=64' >"$W/new.cfg"
+	pvctl create -q -p "$W/new.cfg" 2>"$W/new.err" &
+	client=$!
+	sleep 0.0$((RANDOM % 100))
+	kill_daemon || not_ok "another daemon"
+	if wait $client; then pvctl destroy new || not_ok "one that was whole is there"; else t "its client says why" [ -s "$W/new.err" ]; fi
+	t "nothing of it is there" eval "eventually 10 eval \"! pvctl list | grep -E '^(new|\\(null\\)) '\""
+done
+# What was given up is given up.
+until pvctl destroy phoenix 2>/dev/null; do [ $SECONDS -lt 300 ] || break; sleep 0.05; done
+sleep 1
+until ! pvctl list | grep -q '^phoenix '; do pvctl destroy phoenix; [ $SECONDS -lt 300 ] || break; sleep 0.1; done
+t "one domain is there" [ "$(pvctl list | tail -n +3 | wc -l)" = 1 ]
+t "and the store has no other" eval "[ \"\$(pvctl store ls /local/domain 2>/dev/null || echo \"0 \$(pvctl domid keep)\")\" ]"
+t "the hypervisor's counts are right" eval "pvctl debug-keys t && ! pvctl dmesg | grep -i 'audit.*wrong'"
+t "a stop that was begun is finished" eval "pvctl node stop --force & sleep 0.05; kill -9 $(info pid); eventually 20 eval '! [ -e $PVCTL_RUN_DIR/default/node.json ]'; wait; true"
+t "nothing is left" eval "[ -z \"\$(ls -A '$PVCTL_RUN_DIR')\" ]"
+done_testing
