@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* JSON on standard output. Each document of our own is a map that begins with "schema": 1. */
+/*
+ * JSON on standard output. Each document of our own is a map that begins with "schema": 1.
+ * Where there is no memory the program says so and ends.
+ */
 #ifndef PVCTL_JSON_H
 #define PVCTL_JSON_H
 
@@ -27,8 +30,6 @@ void json_end_array(struct json *j);
 void json_str(struct json *j, const char *key, const char *value); /* NULL: null */
 void json_u64(struct json *j, const char *key, uint64_t value);
 void json_bool(struct json *j, const char *key, bool value);
-/* Another JSON text as a value; null when it is none. */
-void json_embed(struct json *j, const char *key, const char *text);
 /* The members of another JSON text, a map's, into the map that is open. */
 void json_members(struct json *j, const char *text);
 /* A map with "schema" in it, and an array in that. */
