@@ -180,18 +180,24 @@ void json_bool(struct json *j, const char *key, bool value)
 	check(j, yajl_gen_bool(j->gen, value));
 }
 
-/* ---- another text's members: as they are read, they are written ---- */
+/* ---- another text: as it is read, it is written ---- */
 struct copy {
 	struct json *j;
 	unsigned int depth;
+	bool members; /* of a map that is open already: its own brackets are left out */
 };
+
+static int go_on(const struct copy *c)
+{
+	return c->depth || !c->members;
+}
 
 static int on_null(void *ctx)
 {
 	struct copy *c = ctx;
 
 	check(c->j, yajl_gen_null(c->j->gen));
-	return c->depth != 0;
+	return go_on(c);
 }
 
 static int on_bool(void *ctx, int value)
@@ -199,7 +205,7 @@ static int on_bool(void *ctx, int value)
 	struct copy *c = ctx;
 
 	check(c->j, yajl_gen_bool(c->j->gen, value));
-	return c->depth != 0;
+	return go_on(c);
 }
 
 static int on_number(void *ctx, const char *digits, size_t len)
@@ -207,7 +213,7 @@ static int on_number(void *ctx, const char *digits, size_t len)
 	struct copy *c = ctx;
 
 	check(c->j, yajl_gen_number(c->j->gen, digits, len));
-	return c->depth != 0;
+	return go_on(c);
 }
 
 static int on_string(void *ctx, const unsigned char *s, size_t len)
@@ -215,15 +221,14 @@ static int on_string(void *ctx, const unsigned char *s, size_t len)
 	struct copy *c = ctx;
 
 	text_of(c->j, (const char *)s, len);
-	return c->depth != 0;
+	return go_on(c);
 }
 
-/* The outermost map is the one that is open already. */
 static int on_start_map(void *ctx)
 {
 	struct copy *c = ctx;
 
-	if (c->depth++)
+	if (c->depth++ || !c->members)
 		json_map(c->j, NULL);
 	return 1;
 }
@@ -232,7 +237,7 @@ static int on_end_map(void *ctx)
 {
 	struct copy *c = ctx;
 
-	if (--c->depth)
+	if (--c->depth || !c->members)
 		json_end_map(c->j);
 	return 1;
 }
@@ -241,8 +246,11 @@ static int on_start_array(void *ctx)
 {
 	struct copy *c = ctx;
 
+	if (!go_on(c))
+		return 0;
 	json_array(c->j, NULL);
-	return c->depth++ != 0;
+	c->depth++;
+	return 1;
 }
 
 static int on_end_array(void *ctx)
@@ -250,23 +258,44 @@ static int on_end_array(void *ctx)
 	struct copy *c = ctx;
 
 	json_end_array(c->j);
-	return --c->depth != 0;
+	c->depth--;
+	return 1;
 }
 
-void json_members(struct json *j, const char *json_text)
+/* c NULL: it is looked at only. */
+static bool copy_text(struct copy *c, const char *json_text)
 {
 	static const yajl_callbacks callbacks = {
 		.yajl_null = on_null, .yajl_boolean = on_bool, .yajl_number = on_number, .yajl_string = on_string,
 		.yajl_start_map = on_start_map, .yajl_map_key = on_string, .yajl_end_map = on_end_map,
 		.yajl_start_array = on_start_array, .yajl_end_array = on_end_array,
 	};
-	struct copy c = { .j = j };
-	yajl_handle h = yajl_alloc(&callbacks, &allocs, &c);
+	yajl_handle h = yajl_alloc(c ? &callbacks : NULL, &allocs, c);
+	bool ok = yajl_parse(h, (const unsigned char *)json_text, strlen(json_text)) == yajl_status_ok &&
+		  yajl_complete_parse(h) == yajl_status_ok;
 
-	if (yajl_parse(h, (const unsigned char *)json_text, strlen(json_text)) != yajl_status_ok ||
-	    yajl_complete_parse(h) != yajl_status_ok || c.depth)
-		j->failed = true;
 	yajl_free(h);
+	return ok;
+}
+
+void json_embed(struct json *j, const char *key, const char *json_text)
+{
+	struct copy c = { .j = j };
+
+	if (!copy_text(NULL, json_text)) {
+		json_str(j, key, NULL);
+		return;
+	}
+	key_text(j, key);
+	(void)copy_text(&c, json_text);
+}
+
+void json_members(struct json *j, const char *json_text)
+{
+	struct copy c = { .j = j, .members = true };
+
+	if (!copy_text(&c, json_text))
+		j->failed = true;
 }
 
 void json_listing(struct json *j, const char *name)

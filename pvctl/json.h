@@ -30,6 +30,8 @@ void json_end_array(struct json *j);
 void json_str(struct json *j, const char *key, const char *value); /* NULL: null */
 void json_u64(struct json *j, const char *key, uint64_t value);
 void json_bool(struct json *j, const char *key, bool value);
+/* Another JSON text as a value; null when it is none. */
+void json_embed(struct json *j, const char *key, const char *text);
 /* The members of another JSON text, a map's, into the map that is open. */
 void json_members(struct json *j, const char *text);
 /* A map with "schema" in it, and an array in that. */

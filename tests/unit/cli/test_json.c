@@ -126,6 +126,30 @@ START_TEST(what_is_no_map)
 }
 END_TEST
 
+START_TEST(embedded)
+{
+	static const struct { const char *in, *out; } cases[] = {
+		{ "{\"a\": [1, {\"b\": null}], \"c\": true}", "{\"x\":{\"a\":[1,{\"b\":null}],\"c\":true}}\n" },
+		{ "[]", "{\"x\":[]}\n" }, { "-1.5e3", "{\"x\":-1.5e3}\n" }, { "{", "{\"x\":null}\n" }, { "", "{\"x\":null}\n" },
+	};
+
+	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct json *j = json_open(false);
+		char *text = NULL;
+		size_t len;
+		FILE *out = open_memstream(&text, &len);
+
+		json_map(j, NULL);
+		json_embed(j, "x", cases[i].in);
+		json_end_map(j);
+		ck_assert_int_eq(json_close_to(j, out), EXIT_OK);
+		fclose(out);
+		ck_assert_str_eq(text, cases[i].out);
+		free(text);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("cli_json");
@@ -138,6 +162,7 @@ int main(void)
 	tcase_add_loop_test(t, each_allocation, 0, 2);
 	tcase_add_test(t, libxl_shape);
 	tcase_add_test(t, what_is_no_map);
+	tcase_add_test(t, embedded);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
