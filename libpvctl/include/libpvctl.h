@@ -396,6 +396,19 @@ struct pvctl_disk_info {
 	/* Since it was attached: requests that were carried out, and sectors of 512 bytes. errors: those that were not. */
 	uint64_t reads, writes, flushes, discards, errors, read_sectors, write_sectors, discard_sectors;
 };
+struct pvctl_disk_spec {
+	size_t size;
+	uint32_t vdev;           /* the number that the guest knows it by */
+	uint32_t sector_size;    /* bytes; 0: the target's own */
+	uint32_t readonly, cdrom, no_discard, direct_io_safe, untrusted; /* 0 or 1 */
+	char name[24];           /* of the vdev, as given: "xvda" */
+	char format[8];          /* "raw", "qcow2" */
+	char backend[8];         /* "phy", "qdisk"; "": what fits */
+	char script[64];         /* "": none */
+	char target[3008];       /* "": a drive without a medium */
+};
+/* What a text of the key disk of pvctl.cfg(5) says. Nothing is looked up; any thread. -EINVAL; -ENOSYS: xl knows it, it is not supported. */
+PVCTL_API int pvctl_disk_parse(const char *text, struct pvctl_disk_spec *ret, struct pvctl_error *err) PVCTL_CHECK;
 struct pvctl_disk_detach_opts { size_t size; uint32_t force, timeout_ms; }; /* force 1: the guest is not asked; 0 ms: 10 s */
 struct pvctl_disk_list;
 /* spec: as in the key disk of pvctl.cfg(5). A restart of the domain keeps the disk. -EBUSY: another has it; -EEXIST: the vdev is taken. */
@@ -446,6 +459,20 @@ struct pvctl_vif_info {
 	uint64_t tx_bytes, tx_packets, tx_drops, tx_gso_packets;
 	uint64_t rx_bytes, rx_packets, rx_drops, rx_gso_packets;
 };
+struct pvctl_vif_spec {
+	size_t size;
+	int32_t devid;           /* -1: the text has none */
+	uint32_t mtu;            /* bytes */
+	uint64_t rate_bytes;     /* in each rate_us microseconds; 0: no limit */
+	uint32_t rate_us;
+	uint32_t trusted, has_mac; /* 0 or 1 */
+	uint8_t mac[6], pad[2];  /* zeroes without has_mac */
+	char link[16];           /* "user", "switch", "tap"; "": what fits */
+	char bridge[16], vifname[16], gatewaydev[16]; /* "": not given, as those that follow */
+	char script[256], ip[128];
+};
+/* What a text of the key vif of pvctl.cfg(5) says; as pvctl_disk_parse. */
+PVCTL_API int pvctl_vif_parse(const char *text, struct pvctl_vif_spec *ret, struct pvctl_error *err) PVCTL_CHECK;
 struct pvctl_vif_detach_opts { size_t size; uint32_t force, timeout_ms; }; /* as for disks */
 struct pvctl_vif_list;
 /*
@@ -545,9 +572,10 @@ PVCTL_API int pvctl_store_rm(struct pvctl *, const char *path, struct pvctl_erro
 
 /* ---- what a disk would boot ---- */
 /*
- * The boot menu of a guest's disk (a raw file or a block device), and a kernel
+ * The boot menu of a guest's disk (an image or a block device), and a kernel
  * and ramdisk from it. The disk is read by a helper process in a sandbox
- * (pvctl-bootloader): forked here, and gone when the call returns.
+ * (pvctl-bootloader), which a qemu-nbd serves where the image is not raw:
+ * forked here, and gone when the call returns.
  */
 struct pvctl_boot;
 struct pvctl_boot_opts {
