@@ -83,7 +83,7 @@ migrate() {
 	shift 2
 	to=$(other "$from")
 	on "$from" timeout 100 "$PVCTL" migrate "$@" -s '' "$name" \
-		"exec '$W/relay' env PVCTL_RUN_DIR='$(run_dir "$to")' PVCTL_STATE_DIR='$(state_dir "$to")' '$PVCTL' migrate-receive"
+		"exec '$W/relay' env PVCTL_RUN_DIR='$(run_dir "$to")' PVCTL_STATE_DIR='$(state_dir "$to")' '$PVCTL' migrate-receive ${RECEIVE:-}"
 }
 state() { on "$1" "$PVCTL" list 2>/dev/null | awk -v n="$2" '$1 == n { print $5 }'; } # NODE DOMAIN
 is_running() { case $(state "$1" "$2") in r----- | -b---- | ------) return 0 ;; esac; return 1; }
@@ -260,7 +260,9 @@ rm "$FAULT_DIR/stopped"
 wait $job
 t "interrupted" eval "[ $? != 0 ] && grep -q 'goes on here' '$W/out'"
 t "it goes on" goes_on one
-t "paused there" migrate $at one -p
+RECEIVE=-p
+t "paused there" migrate $at one
+RECEIVE=
 at=$(other $at)
 t "it is" [ "$(state $at one)" = --p--- ]
 t "unpause" on $at "$PVCTL" unpause one
