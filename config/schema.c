@@ -179,3 +179,9 @@ const char *cfg_status_name(enum cfg_status status)
 
 	return names[status];
 }
+
+/* xl takes an empty text for them as if they were not there. */
+bool cfg_may_be_empty(const struct cfg_key *key)
+{
+	return key->kind == CFG_KIND_LIST || !strcmp(key->name, "ramdisk") || !strncmp(key->name, "cpus", 4);
+}

@@ -39,6 +39,7 @@ struct cfg_key {
 
 const struct cfg_key *cfg_key_at(size_t i); /* NULL past the end */
 const struct cfg_key *cfg_key_find(const char *name);
+bool cfg_may_be_empty(const struct cfg_key *key);
 const char *cfg_kind_name(enum cfg_kind kind);
 const char *cfg_status_name(enum cfg_status status);
 

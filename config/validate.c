@@ -144,7 +144,7 @@ static void check_text(const struct check *c, const struct cfg_key *key, const s
 {
 	if (key->max && strlen(v->text) > (size_t)key->max)
 		report(c, CFG_ERROR, v->pos, NULL, "`%s' is longer than %" PRId64 " bytes", key->name, key->max);
-	else if (key->kind == CFG_KIND_PATH && !v->text[0])
+	else if (key->kind == CFG_KIND_PATH && !v->text[0] && !cfg_may_be_empty(key))
 		report(c, CFG_ERROR, v->pos, NULL, "`%s' is empty", key->name);
 }
 
@@ -159,6 +159,8 @@ static void check_supported(const struct check *c, const struct cfg_key *key, co
 {
 	const struct cfg_value *v = &s->value;
 
+	if (v->type != CFG_LIST && !v->text[0] && cfg_may_be_empty(key))
+		return;
 	if (key->kind == CFG_KIND_LIST && v->type != CFG_LIST) {
 		report(c, CFG_ERROR, v->pos, NULL, "`%s' is a list", key->name);
 		return;

@@ -116,6 +116,8 @@ static int apply(const struct cfg_file *file, struct pvctl_config *config, struc
 
 		if (!key || key->status != CFG_STATUS_SUPPORTED)
 			continue;
+		if (s->value.type != CFG_LIST && !s->value.text[0] && cfg_may_be_empty(key))
+			continue;
 		rc = set_one(config, key, s, &err);
 		if (rc) {
 			cfg_report(diag, CFG_ERROR, &file->sources[s->value.pos.source], s->value.pos.offset, NULL, "%s",

@@ -96,7 +96,7 @@ const char *command_group(const char *word)
 static bool known_to_xl(const char *word)
 {
 	static const char *const names[] = {
-		"save", "restore", "migrate", "migrate-receive", "dump-core", "top",
+		"save", "restore", "dump-core", "top",
 		"config-update", "vncviewer", "set-parameters", "trigger", "button-press", "sharing", "remus",
 		"devd", "qemu-monitor-command", "getenforce", "setenforce", "loadpolicy", "dt-overlay",
 		"sched-rtds", "xenstore-quota-get", "xenstore-quota-set", "cpupool-create", "cpupool-list",

@@ -227,6 +227,40 @@ PVCTL_API int pvctl_domain_keep_suspended(struct pvctl *, uint32_t domid, struct
 PVCTL_API int pvctl_domain_release_disks(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
 /* It goes on where it was. -ENOENT: it is not suspended; -EBUSY: a disk that was released is another's now; it stays suspended then. */
 PVCTL_API int pvctl_domain_resume(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
+/* ---- migration ---- */
+enum pvctl_migrate_end {
+	PVCTL_MIGRATE_THERE = 0,   /* it runs there, and is no more here */
+	PVCTL_MIGRATE_HERE = 1,    /* it runs here, as before */
+	PVCTL_MIGRATE_STUCK = 2,   /* it is here, suspended, and could not be resumed: another has its disks, say */
+	PVCTL_MIGRATE_UNKNOWN = 3, /* it is here, suspended, because the other side may run it: that must be looked at before it is resumed */
+};
+struct pvctl_migrate_opts {
+	size_t size;
+	const struct pvctl_config *config; /* instead of the domain's own, or of what is received; NULL: that */
+	uint32_t paused;                   /* receiver, 1: it stays paused */
+	uint32_t pad;
+	void (*say)(void *data, const char *line);  /* what happens, for a person; NULL: silent */
+	void (*step)(void *data, const char *name); /* each step of the handshake, for tests; NULL: none */
+	void *data;
+};
+struct pvctl_migrate_result {
+	size_t size;
+	uint32_t end;            /* enum pvctl_migrate_end */
+	uint32_t rounds;
+	uint64_t bytes, pages;   /* that were sent */
+	uint64_t total_ns;
+	uint64_t pause_ns;       /* from its suspension here to the word that it runs there */
+};
+/*
+ * Sends a running domain, live, to a process that receives it: in and out are a connection to that, which ends with the call. The
+ * messages are those of xl, so that either side may be xl. While it is sent it is this domain that runs, and it goes on here if anything
+ * fails; then it is NAME--migratedaway, suspended, and is destroyed once the other runs. 0: PVCTL_MIGRATE_THERE. ret may be NULL; it is
+ * filled on a failure, too. Errors as of pvctl_domain_save, and -EPROTO: the other side is none. SIGPIPE should be ignored.
+ */
+PVCTL_API int pvctl_domain_migrate_send(struct pvctl *, uint32_t domid, int in, int out, const struct pvctl_migrate_opts *opts, struct pvctl_migrate_result *ret, struct pvctl_error *err) PVCTL_CHECK;
+/* The other side. The domain is NAME--incoming, and goes with the context, until the sender has given it away. */
+PVCTL_API int pvctl_domain_migrate_receive(struct pvctl *, int in, int out, const struct pvctl_migrate_opts *opts, uint32_t *ret_domid, struct pvctl_error *err) PVCTL_CHECK;
+
 /* Asks the guest (control/shutdown): "poweroff", "reboot", "halt", "suspend". Returns when it was asked; a guest that is booting finds it later. -ENOSYS: it says that it does not listen. */
 PVCTL_API int pvctl_domain_request(struct pvctl *, uint32_t domid, const char *what, struct pvctl_error *err) PVCTL_CHECK;
 /* Waits until the domain has shut down (ret_reason) or gone (PVCTL_REASON_NONE); 0 ms: for ever. */
@@ -280,6 +314,62 @@ PVCTL_API int pvctl_domain_get_sched(struct pvctl *, uint32_t domid, uint32_t *r
 PVCTL_API int pvctl_domain_set_sched(struct pvctl *, uint32_t domid, int32_t weight, int32_t cap_percent, struct pvctl_error *err) PVCTL_CHECK;
 /* A magic SysRq letter for the guest's kernel, which may have it switched off. */
 PVCTL_API int pvctl_domain_sysrq(struct pvctl *, uint32_t domid, char letter, struct pvctl_error *err) PVCTL_CHECK;
+
+/* ---- saving and restoring: docs/stream.md ---- */
+enum pvctl_save_leave {
+	PVCTL_SAVE_DESTROY = 0,   /* the domain is gone: what is saved is all there is of it */
+	PVCTL_SAVE_PAUSED = 1, PVCTL_SAVE_RUNNING = 2,
+	PVCTL_SAVE_SUSPENDED = 3  /* it waits for pvctl_domain_resume or pvctl_domain_destroy */
+};
+struct pvctl_save_opts {
+	size_t size;
+	uint32_t live;           /* 1: memory is sent while the domain runs, and what it changes meanwhile again, before it is suspended */
+	uint32_t leave;          /* enum pvctl_save_leave */
+	uint32_t compress;       /* 1: by zstd; such a file is for pvctl alone */
+	uint32_t suspend_timeout_ms; /* how long the guest may take to suspend; 0: 60 s */
+	const struct pvctl_config *config; /* saved instead of the domain's own; NULL: its own */
+	/* All has been written: 0 when that is safe (on disk, say). Anything else is a failure; it fills err. NULL: no such. */
+	int (*written)(void *data, struct pvctl_error *err);
+	void *written_data;
+	uint32_t max_rounds;     /* live: at most so many before the suspend; 0: 30 */
+};
+struct pvctl_save_stats {
+	size_t size;
+	uint64_t bytes;          /* that were written to the descriptor */
+	uint64_t pages;          /* that were sent, zero ones among them, and those again that changed */
+	uint64_t zero_pages;     /* of these: were named only */
+	uint64_t total_ns;
+	uint64_t pause_ns;       /* that the domain did not run: all that it takes from its suspension to the end of the function's writing */
+	uint32_t rounds, pad;
+};
+/*
+ * Writes the domain to fd, a file, pipe or socket, in Xen's format, from where it stands; fd stays the caller's. The guest
+ * suspends itself for it. opts NULL: not live, and the domain is destroyed. ret may be NULL. Whatever goes wrong, the domain goes
+ * on where it was; what fd has then is of no use. -EBUSY: it is paused; -ETIMEDOUT: its kernel does not suspend; -ENOSPC, -EIO: fd.
+ * The context's progress function is told "save", in pages.
+ */
+PVCTL_API int pvctl_domain_save(struct pvctl *, uint32_t domid, int fd, const struct pvctl_save_opts *opts, struct pvctl_save_stats *ret, struct pvctl_error *err) PVCTL_CHECK;
+struct pvctl_restore_opts {
+	size_t size;
+	uint32_t paused;         /* 1: it stays paused */
+	uint32_t pad;
+	const char *name;        /* NULL: as it is saved */
+	/* All of it is there but its devices, which are attached when this returns 0. Anything else is a failure; it fills err. */
+	int (*ready)(void *data, uint32_t domid, struct pvctl_error *err);
+	void *ready_data;
+};
+struct pvctl_restore_stats {
+	size_t size;
+	uint64_t bytes;          /* that were read from the descriptor */
+	uint64_t pages;          /* the domain has */
+	uint64_t total_ns;
+};
+/*
+ * A new domain from what pvctl or Xen's xl saved. override: its configuration, NULL: as it is saved. Nothing is left of it after a
+ * failure. -EPROTO: what fd has is no sound saved domain: err names the record and its offset. Else as pvctl_domain_create. ret may
+ * be NULL. A signal with a progress function that says so ends it (-ECANCELED).
+ */
+PVCTL_API int pvctl_domain_restore(struct pvctl *, int fd, const struct pvctl_config *override, const struct pvctl_restore_opts *opts, uint32_t *ret_domid, struct pvctl_restore_stats *ret, struct pvctl_error *err) PVCTL_CHECK;
 
 /* ---- disks ---- */
 struct pvctl_disk_info {

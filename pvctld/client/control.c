@@ -51,6 +51,15 @@ static bool builds_domain(const struct ctl_conn *c)
 	return false;
 }
 
+/* It would go on, and who holds it believes that it does not. */
+static bool holds_domain(const struct ctl_conn *c)
+{
+	list_for(p, &c->d->domains)
+		if (list_entry(p, struct dom, link)->suspender == c)
+			return true;
+	return false;
+}
+
 /* To let go of it takes hypercalls, or the store, and somebody waits for one, or is in the midst of the other. */
 static bool must_wait(const struct ctl_conn *c)
 {
@@ -151,7 +160,7 @@ static bool make_room(struct control *ctl)
 			conn_free(c);
 			return true;
 		}
-		if (!idle && !builds_domain(c))
+		if (!idle && !builds_domain(c) && !holds_domain(c))
 			idle = c;
 	}
 	if (idle)

@@ -56,6 +56,8 @@ struct dom {
 	void (*rest_done)(void *data, int rc, const char *why); /* somebody waits */
 	void *rest_data;
 	struct loop_task rest_task;
+	struct loop_timer rest_timer;
+	uint32_t rest_tries;
 	bool forgotten;           /* rings let go, store nodes gone */
 	bool nodes_left;          /* ...but for these, for want of memory */
 	bool dying;               /* destroydomain is under way */

@@ -173,7 +173,8 @@ static int check_unique(struct dom *dom, const char *name, const uint8_t *uuid, 
 			continue;
 		if (!strcmp(other->name, name))
 			return fail(err, -EEXIST, "domain %u has the name \"%s\" already", other->domid, name);
-		if (uuid && !uuid_is_null(uuid) && !memcmp(other->uuid, uuid, 16))
+		/* One that is suspended may be about to be given to us. */
+		if (uuid && !other->rest && !uuid_is_null(uuid) && !memcmp(other->uuid, uuid, 16))
 			return fail(err, -EEXIST, "domain \"%s\" has this uuid already", other->name);
 	}
 	return 0;
@@ -214,7 +215,8 @@ int dom_commit(struct dom *dom, const struct proto_commit *c, const char *json, 
 		return rc;
 	}
 	dom->created_unix_ns = c->created_unix_ns ? c->created_unix_ns : now_unix_ns();
-	dom->creator = NULL;
+	if (!(c->flags & PROTO_COMMIT_HOLD))
+		dom->creator = NULL;
 	save_config(dom);
 	if (dom->console)
 		console_set_name(dom->console, dom->name);

@@ -15,6 +15,9 @@
 #include <xen/domctl.h>
 #include <xen/sched.h>
 
+#define TRY_NS 200000000u
+#define TRIES 1500u
+
 static void answer(struct dom *dom, int rc, const char *why)
 {
 	void (*done)(void *data, int rc, const char *why) = dom->rest_done;
@@ -55,6 +58,27 @@ static void run(struct dom *dom)
 	answer(dom, 0, NULL);
 }
 
+/*
+ * Who suspended it has left, and it is to run; but the one whom its disks were meant for has not let go
+ * of them yet. He will, having lost the same connection.
+ */
+static bool try_again(struct dom *dom, const struct pvctl_error *e)
+{
+	if (!dom->rest_resume || dom->rest_done || e->code != -EBUSY || dom->rest_tries++ >= TRIES)
+		return false;
+	if (dom->rest_tries == 1)
+		log_line("domain %u (%s) stays suspended, until it has its disks again: %s", dom->domid, dom->name, e->msg);
+	loop_timer_set(&dom->d->loop, &dom->rest_timer, TRY_NS);
+	return true;
+}
+
+static void on_try(void *data)
+{
+	struct dom *dom = data;
+
+	loop_task_post(&dom->d->loop, &dom->rest_task);
+}
+
 /* A step of all devices has ended. */
 static void settle(struct dom *dom, const struct pvctl_error *e)
 {
@@ -67,7 +91,10 @@ static void settle(struct dom *dom, const struct pvctl_error *e)
 		return;
 	/* Some are released, some are not: those that are must be had again before it runs. */
 	dom->rest = DOM_RELEASED;
-	dom->rest_release = dom->rest_resume = false;
+	dom->rest_release = false;
+	if (try_again(dom, e))
+		return;
+	dom->rest_resume = false;
 	answer(dom, e->code, e->msg);
 }
 
@@ -113,6 +140,8 @@ static void work(void *data)
 			return;
 		settle(dom, &e);
 	}
+	if (loop_timer_armed(&dom->rest_timer) && !dom->rest_done)
+		return;
 	if (dom->rest_resume && dom->rest == DOM_RELEASED)
 		begin(dom, DOM_RETAKING, xenbus_dev_retake);
 	else if (dom->rest_resume)
@@ -126,6 +155,7 @@ static void work(void *data)
 void suspend_init(struct dom *dom)
 {
 	loop_task_init(&dom->rest_task, work, dom);
+	loop_timer_init(&dom->rest_timer, on_try, dom);
 }
 
 int suspend_ask(struct dom *dom, struct ctl_conn *holder, struct pvctl_error *err)
@@ -191,7 +221,6 @@ void suspend_end(struct dom *dom, void (*done)(void *data, int rc, const char *w
 		done(data, -EBUSY, "somebody else does something with the suspended domain");
 		return;
 	}
-	dom->suspender = NULL;
 	if (!is_suspended(dom)) {
 		bool asked = dom->suspend_asked;
 
@@ -220,6 +249,7 @@ void suspend_holder_gone(struct daemon *d, const struct ctl_conn *holder)
 		dom->suspender = NULL;
 		dom->rest_release = false;
 		dom->rest_resume = true;
+		dom->rest_tries = 0;
 		/* Not from inside: it takes hypercalls and the store. */
 		loop_task_post(&d->loop, &dom->rest_task);
 	}
@@ -249,6 +279,7 @@ void suspend_over(struct dom *dom)
 	dom->rest = DOM_AWAKE;
 	dom->rest_release = dom->rest_resume = false;
 	dom->suspender = NULL;
+	loop_timer_cancel(&dom->rest_timer);
 	store_link_freeze(&dom->store, false);
 	if (dom->console && dom->console_ring.mapped)
 		console_start(dom->console, dom->console_ring.page, dom->console_ring.port);
@@ -260,6 +291,7 @@ void suspend_over(struct dom *dom)
 void suspend_gone(struct dom *dom)
 {
 	loop_task_cancel(&dom->rest_task);
+	loop_timer_cancel(&dom->rest_timer);
 	dom->suspender = NULL;
 	answer(dom, -ESRCH, "the domain is gone");
 }

@@ -18,7 +18,7 @@ mkdir -p "$W/root/lib/modules" "$W/a" "$W/b" "$W/secret"
 cp "$DIR"/modules/*.ko "$W/root/lib/modules"
 cat >"$W/root/load" <<'END'
 #!/bin/sh
-for m in netfs fscache 9pnet 9pnet_xen 9p; do insmod /lib/modules/$m.ko; done
+for m in netfs fscache 9pnet 9pnet_xen 9p; do [ -e /lib/modules/$m.ko ] && insmod /lib/modules/$m.ko; done
 mkdir -p /a /b
 for t in a b; do mount -t 9p -o trans=xen,version=9p2000.L,${1:-msize=65536} $t /$t; done
 mount | grep -c 'type 9p'
@@ -49,9 +49,9 @@ sys.exit(1)
 END
 # guest NAME COMMAND: on its console, for at most WAIT seconds; what it printed
 guest() { python3 "$W/guest.py" "$PVCTL" "$1" "$2" "${WAIT:-60}"; }
-# Those of this node, by the shared directory that is their mount.
-jailed() { local p n=0; for p in $(pgrep -x diod); do grep -q " $W/[ab] /share " "/proc/$p/mountinfo" 2>/dev/null && n=$((n + 1)); done; [ $n -eq "$1" ]; }
-pid_of_share() { local p; for p in $(pgrep -x diod); do grep -q " $W/$1 /share " "/proc/$p/mountinfo" 2>/dev/null && echo "$p"; done; }
+# Those of this node, by the shared directory that is their mount; its name begins at the root of its file system.
+jailed() { local p n=0; for p in $(pgrep -x diod); do grep -q "$W/[ab] /share " "/proc/$p/mountinfo" 2>/dev/null && n=$((n + 1)); done; [ $n -eq "$1" ]; }
+pid_of_share() { local p; for p in $(pgrep -x diod); do grep -q "$W/$1 /share " "/proc/$p/mountinfo" 2>/dev/null && echo "$p"; done; }
 
 echo "from the host" >"$W/a/hello"
 echo "for nobody" >"$W/secret/key"

@@ -12,7 +12,7 @@ if [ -n "$why" ]; then
 	exit
 fi
 mkdir -p "$W/share"
-jailed() { local p; for p in $(pgrep -x diod); do grep -q " $W/share /share " "/proc/$p/mountinfo" 2>/dev/null && return 1; done; true; }
+jailed() { local p; for p in $(pgrep -x diod); do grep -q "$W/share /share " "/proc/$p/mountinfo" 2>/dev/null && return 1; done; true; }
 printf '%s\n' 'name="abuse"' "kernel=\"$O/guests/p9-abuse.elf\"" 'memory=16' 'on_poweroff="destroy"' 'on_crash="destroy"' \
 	"p9=[\"tag=x,path=$W/share,security_model=none\"]" >"$W/abuse.cfg"
 t "node start" pvctl node start --memory 512 --cpus 2

@@ -11,6 +11,7 @@
 #include "grant/grant.h"
 #include "mm/heap.h"
 #include "mm/page_alloc.h"
+#include "pv/cpu_policy.h"
 #include "pv/mmu.h"
 #include "pv/trap.h"
 #include "sched/sched.h"
@@ -132,5 +133,6 @@ void domain_free(struct domain *d)
 		evtchn_free(d);
 	grant_destroy(d);
 	dirty_log_free(d);
+	cpu_policy_free(d);
 	xfree(d);
 }

@@ -114,17 +114,35 @@ static int gettscinfo(struct xen_domctl *op, struct domain *d)
 	op->u.tsc_info = (struct xen_domctl_tsc_info){
 		.tsc_mode = TSC_MODE_NEVER_EMULATE,
 		.gtsc_khz = tsc_khz,
-		.elapsed_nsec = NOW(),
+		.incarnation = d->tsc_incarnation,
+		.elapsed_nsec = (uint64_t)(NOW() + d->time_shift_ns),
 	};
 	return 0;
 }
 
+/*
+ * A restored domain's system time goes on where it stopped. The TSC itself is this host's: what it
+ * counts is in vcpu_time_info, which a kernel reads anew after it was suspended. No elapsed time: a new domain.
+ */
 static int settscinfo(struct xen_domctl *op, struct domain *d)
 {
 	const struct xen_domctl_tsc_info *t = &op->u.tsc_info;
 
+	if (is_host_domain(d) || d->is_dying != DOMDYING_alive)
+		return -EINVAL;
 	/* "Default" may be native where that is right; here it always is. */
-	return t->tsc_mode == TSC_MODE_DEFAULT || t->tsc_mode == TSC_MODE_NEVER_EMULATE ? 0 : -EOPNOTSUPP;
+	if (t->tsc_mode != TSC_MODE_DEFAULT && t->tsc_mode != TSC_MODE_NEVER_EMULATE)
+		return -EOPNOTSUPP;
+	/* Centuries; sums of two stay in range. */
+	if (t->elapsed_nsec >= 1ULL << 62)
+		return -EINVAL;
+	d->tsc_incarnation = t->incarnation;
+	if (t->elapsed_nsec == 0)
+		return 0;
+	domain_pause(d);
+	vtime_shift(d, (s_time_t)t->elapsed_nsec - NOW());
+	domain_unpause(d);
+	return 0;
 }
 
 static int subscribe(struct xen_domctl *op, struct domain *d)
@@ -210,8 +228,8 @@ static const struct domctl_op ops[] = {
 	[XEN_DOMCTL_get_vcpu_msrs] = { domctl_get_vcpu_msrs, COPY_BACK | ERROR_BACK },
 	[XEN_DOMCTL_set_vcpu_msrs] = { domctl_set_vcpu_msrs, ERROR_BACK },
 	[XEN_DOMCTL_shadow_op] = { domctl_shadow_op, COPY_BACK },
-	[XEN_DOMCTL_get_cpu_policy] = { not_supported, 0 },
-	[XEN_DOMCTL_set_cpu_policy] = { not_supported, 0 },
+	[XEN_DOMCTL_get_cpu_policy] = { domctl_get_cpu_policy, COPY_BACK },
+	[XEN_DOMCTL_set_cpu_policy] = { domctl_set_cpu_policy, COPY_BACK | ERROR_BACK },
 };
 
 static int run(const struct domctl_op *o, struct xen_domctl *op)

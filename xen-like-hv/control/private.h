@@ -61,6 +61,11 @@ int domctl_set_ext_vcpucontext(struct xen_domctl *op, struct domain *d);
 int domctl_get_vcpu_msrs(struct xen_domctl *op, struct domain *d);
 int domctl_set_vcpu_msrs(struct xen_domctl *op, struct domain *d);
 
+/* cpu_policy_op.c */
+int domctl_get_cpu_policy(struct xen_domctl *op, struct domain *d);
+int domctl_set_cpu_policy(struct xen_domctl *op, struct domain *d);
+int sysctl_get_cpu_policy(struct xen_sysctl *op);
+
 /* shadow_op.c */
 int domctl_shadow_op(struct xen_domctl *op, struct domain *d);
 int shadow_off(struct domain *d); /* also of a domain that dies: 0, -ERESTART_HC */

@@ -241,6 +241,7 @@ static int (*const ops[])(struct xen_sysctl *op) = {
 	[XEN_SYSCTL_cputopoinfo] = cputopoinfo,
 	[XEN_SYSCTL_numainfo] = numainfo,
 	[XEN_SYSCTL_cpupool_op] = cpupool_op,
+	[XEN_SYSCTL_get_cpu_policy] = sysctl_get_cpu_policy,
 };
 
 long do_sysctl(unsigned long arg)

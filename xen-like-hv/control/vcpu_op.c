@@ -105,7 +105,7 @@ static long op_runstate(struct vcpu *v, unsigned long arg)
 
 	memset(&info, 0, sizeof(info));
 	vcpu_runstate_get(v, &info.state, &entry, ns);
-	info.state_entry_time = (uint64_t)entry;
+	info.state_entry_time = (uint64_t)(entry + v->domain->time_shift_ns);
 	memcpy(info.time, ns, sizeof(info.time));
 	return copy_to_guest(arg, &info, 1);
 }
@@ -148,9 +148,9 @@ static long op_set_singleshot(struct vcpu *v, unsigned long arg)
 		return -EINVAL;
 	if (copy_from_guest(&s, arg, 1))
 		return -EFAULT;
-	if ((s.flags & VCPU_SSHOTTMR_future) && (s_time_t)s.timeout_abs_ns < NOW())
+	if ((s.flags & VCPU_SSHOTTMR_future) && domain_time_here(v->domain, (s_time_t)s.timeout_abs_ns) < NOW())
 		return -ETIME;
-	vtime_set_singleshot(v, (s_time_t)s.timeout_abs_ns);
+	vtime_set_singleshot(v, domain_time_here(v->domain, (s_time_t)s.timeout_abs_ns));
 	return 0;
 }
 

@@ -97,10 +97,24 @@ struct domain {
 	struct sched_dom sched;
 	int64_t time_offset_sec;
 	uint64_t wc_base_ns;
+	s_time_t time_shift_ns;         /* its system time less ours; changes while it is paused */
+	uint32_t tsc_incarnation;       /* how often it came from another host */
 	spinlock_t hypercall_lock;      /* which vCPUs are up, where vcpu_info is, watchdogs */
 	struct { uint64_t window_start; uint32_t lines; char buf[256]; uint32_t len; } console; /* console_io */
 	struct sched_share sched_share[]; /* one for each CPU that is possible */
 };
+
+/* A moment of d's system time, which may be anything, as one of ours: not before 0, and the last there is for never. */
+static inline s_time_t domain_time_here(const struct domain *d, s_time_t t)
+{
+	s_time_t ret;
+
+	if (t < 0)
+		return 0;
+	if (__builtin_sub_overflow(t, d->time_shift_ns, &ret))
+		return INT64_MAX;
+	return ret < 0 ? 0 : ret;
+}
 
 extern struct domain *host_domain;   /* domain 0 */
 extern struct domain *idle_domain;

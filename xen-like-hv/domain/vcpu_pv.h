@@ -73,6 +73,7 @@ struct pv_domain {
 	/* Of a dying domain: frames no longer pinned; those given up that others still refer to. */
 	uint32_t unpinned_list, relinquished_list;
 	uint64_t hypercall_page_done;
+	struct cpu_policy *cpu_policy;      /* what CPUID says, if the tools set it; else NULL */
 	struct shadow *shadow;              /* pv/shadow.h; NULL: the hardware walks the guest's own tables */
 };
 #endif

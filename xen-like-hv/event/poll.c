@@ -79,7 +79,7 @@ int vcpu_poll(struct vcpu *v, const struct sched_poll *p)
 	}
 	if (p->timeout) {
 		timer_migrate(&v->vtime.poll, smp_cpu());
-		timer_set(&v->vtime.poll, (s_time_t)p->timeout < 0 ? 0 : (s_time_t)p->timeout);
+		timer_set(&v->vtime.poll, domain_time_here(v->domain, (s_time_t)p->timeout));
 	}
 	softirq_raise(SCHEDULE_SOFTIRQ);
 	return 0;

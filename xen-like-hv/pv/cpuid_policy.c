@@ -6,6 +6,7 @@
  * needs MSRs or register state that msr_policy.c and fpu.c do not give.
  */
 #include "pv/bounce.h"
+#include "pv/cpu_policy.h"
 #include "time/timer.h"
 #include "x86/printk.h"
 #include "x86/processor.h"
@@ -53,13 +54,14 @@ static bool is_amd(void)
 	return cpu_features.vendor[0] == 'A' || cpu_features.vendor[0] == 'H';
 }
 
-static void hypervisor_time(uint32_t sub, uint32_t r[4])
+static void hypervisor_time(const struct vcpu *v, uint32_t sub, uint32_t r[4])
 {
 	switch (sub) {
 	case 0:
 		r[0] = (cpu_features.invariant_tsc ? 2u : 0) | (cpu_features.rdtscp ? 4u : 0);
 		r[1] = 2; /* the TSC is never emulated */
 		r[2] = tsc_khz;
+		r[3] = v->domain->tsc_incarnation;
 		break;
 	case 1:
 		r[2] = tsc_scale.mul_frac;
@@ -71,7 +73,7 @@ static void hypervisor_time(uint32_t sub, uint32_t r[4])
 	}
 }
 
-static void hypervisor_leaf(uint32_t leaf, uint32_t sub, uint32_t r[4])
+static void hypervisor_leaf(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t r[4])
 {
 	switch (leaf - XEN_CPUID_FIRST_LEAF) {
 	case 0:
@@ -89,7 +91,7 @@ static void hypervisor_leaf(uint32_t leaf, uint32_t sub, uint32_t r[4])
 		r[2] = XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD;
 		break;
 	case 3:
-		hypervisor_time(sub, r);
+		hypervisor_time(v, sub, r);
 		break;
 	case 5:
 		if (sub == 0)
@@ -98,18 +100,15 @@ static void hypervisor_leaf(uint32_t leaf, uint32_t sub, uint32_t r[4])
 	}
 }
 
-static void leaf_1(const struct vcpu *v, uint32_t r[4])
+static void leaf_1(uint32_t r[4])
 {
-	/* Each vCPU is a package of one core; APIC IDs as other hypervisors number them. */
-	r[1] = (r[1] & 0xffff) | (v->vcpu_id * 2) << 24;
+	r[1] &= 0xffff;
 	r[2] &= F1_ECX;
 	r[3] &= F1_EDX;
 	if (!have_avx())
 		r[2] &= ~F1_ECX_AVX;
 	if (!cpu_features.xcr0)
 		r[2] &= ~F1_ECX_XSAVE;
-	else if (v->pv.cr4_guest & CR4_OSXSAVE)
-		r[2] |= F1_ECX_OSXSAVE;
 	r[2] |= F1_ECX_HYPERVISOR;
 }
 
@@ -145,7 +144,7 @@ static uint32_t xsave_size(uint64_t xcr0)
 	return a + b;
 }
 
-static void leaf_xsave(const struct vcpu *v, uint32_t sub, uint32_t r[4])
+static void leaf_xsave(uint32_t sub, uint32_t r[4])
 {
 	uint32_t avx_bytes = r[0], avx_offset = r[1];
 
@@ -153,13 +152,12 @@ static void leaf_xsave(const struct vcpu *v, uint32_t sub, uint32_t r[4])
 	switch (sub) {
 	case 0:
 		r[0] = (uint32_t)cpu_features.xcr0;
-		r[1] = xsave_size(v->pv.xcr0);
-		r[2] = xsave_size(cpu_features.xcr0);
+		r[1] = r[2] = xsave_size(cpu_features.xcr0);
 		r[3] = (uint32_t)(cpu_features.xcr0 >> 32);
 		return;
 	case 1:
 		r[0] &= FD_1_EAX;
-		r[1] = r[0] & 2 ? xsave_size(v->pv.xcr0) : 0;
+		r[1] = r[0] & 2 ? xsave_size(cpu_features.xcr0) : 0;
 		return;
 	case 2:
 		if (have_avx()) {
@@ -171,14 +169,14 @@ static void leaf_xsave(const struct vcpu *v, uint32_t sub, uint32_t r[4])
 	r[0] = r[1] = 0;
 }
 
-static void basic_leaf(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t r[4])
+static void basic_leaf(uint32_t leaf, uint32_t sub, uint32_t r[4])
 {
 	switch (leaf) {
 	case 0:
 		r[0] = min(r[0], MAX_BASIC);
 		return;
 	case 1:
-		leaf_1(v, r);
+		leaf_1(r);
 		return;
 	case 2:
 		return;
@@ -191,7 +189,7 @@ static void basic_leaf(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32
 		return;
 	case 0xd:
 		if (cpu_features.xcr0) {
-			leaf_xsave(v, sub, r);
+			leaf_xsave(sub, r);
 			return;
 		}
 	}
@@ -199,7 +197,7 @@ static void basic_leaf(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32
 	memset(r, 0, 4 * sizeof(*r));
 }
 
-static void extended_leaf(const struct vcpu *v, uint32_t leaf, uint32_t r[4])
+static void extended_leaf(uint32_t leaf, uint32_t r[4])
 {
 	uint32_t one[4];
 
@@ -212,7 +210,7 @@ static void extended_leaf(const struct vcpu *v, uint32_t leaf, uint32_t r[4])
 		r[3] &= E1_EDX;
 		if (is_amd()) {
 			cpuid_count(1, 0, &one[0], &one[1], &one[2], &one[3]);
-			leaf_1(v, one);
+			leaf_1(one);
 			r[3] |= one[3] & E1_EDX_COMMON;
 		}
 		return;
@@ -229,18 +227,50 @@ static void extended_leaf(const struct vcpu *v, uint32_t leaf, uint32_t r[4])
 	/* The brand string and the caches stay. */
 }
 
+static void default_cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
+{
+	memset(r, 0, 4 * sizeof(*r));
+	if (leaf <= min(cpu_features.max_leaf, MAX_BASIC)) {
+		cpuid_count(leaf, sub, &r[0], &r[1], &r[2], &r[3]);
+		basic_leaf(leaf, sub, r);
+	} else if (leaf >= 0x80000000u && leaf <= min(cpu_features.max_ext_leaf, MAX_EXTENDED)) {
+		cpuid_count(leaf, sub, &r[0], &r[1], &r[2], &r[3]);
+		extended_leaf(leaf, r);
+	}
+}
+
+void pv_cpuid_default(uint32_t leaf, uint32_t sub, uint32_t out[4])
+{
+	uint32_t r[4];
+
+	default_cpuid(leaf, sub, r);
+	memcpy(out, r, sizeof(r));
+}
+
+/* What a vCPU has of its own, or sees of its own registers. */
+static void own_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t r[4])
+{
+	if (leaf == 1) {
+		/* Each vCPU is a package of one core; APIC IDs as other hypervisors number them. */
+		r[1] = (r[1] & 0xffff) | (v->vcpu_id * 2) << 24;
+		r[2] &= ~F1_ECX_OSXSAVE;
+		if ((r[2] & F1_ECX_XSAVE) && (v->pv.cr4_guest & CR4_OSXSAVE))
+			r[2] |= F1_ECX_OSXSAVE;
+	} else if (leaf == 0xd && cpu_features.xcr0 && sub <= 1 && r[1]) {
+		r[1] = xsave_size(v->pv.xcr0);
+	}
+}
+
 void pv_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4])
 {
 	uint32_t r[4] = { 0, 0, 0, 0 };
 
-	if (leaf <= min(cpu_features.max_leaf, MAX_BASIC)) {
-		cpuid_count(leaf, sub, &r[0], &r[1], &r[2], &r[3]);
-		basic_leaf(v, leaf, sub, r);
-	} else if (leaf >= 0x80000000u && leaf <= min(cpu_features.max_ext_leaf, MAX_EXTENDED)) {
-		cpuid_count(leaf, sub, &r[0], &r[1], &r[2], &r[3]);
-		extended_leaf(v, leaf, r);
-	} else if (leaf >= XEN_CPUID_FIRST_LEAF && leaf <= XEN_CPUID_LEAF(XEN_CPUID_MAX_NUM_LEAVES)) {
-		hypervisor_leaf(leaf, sub, r);
+	if (leaf >= XEN_CPUID_FIRST_LEAF && leaf <= XEN_CPUID_LEAF(XEN_CPUID_MAX_NUM_LEAVES)) {
+		hypervisor_leaf(v, leaf, sub, r);
+	} else {
+		if (!cpu_policy_leaf(v->domain, leaf, sub, r))
+			default_cpuid(leaf, sub, r);
+		own_cpuid(v, leaf, sub, r);
 	}
 	memcpy(out, r, sizeof(r));
 }

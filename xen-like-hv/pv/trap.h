@@ -16,6 +16,7 @@ void pv_exit_work(void);
 
 bool pv_emulate_privileged_op(struct cpu_user_regs *regs);   /* after #GP from guest kernel */
 bool pv_emulate_forced_cpuid(struct cpu_user_regs *regs);    /* after #UD */
+void pv_cpuid_default(uint32_t leaf, uint32_t sub, uint32_t out[4]); /* of a domain whose tools said nothing */
 void pv_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t sub, uint32_t out[4]);
 int pv_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *val);   /* 0 or -EPERM: #GP */
 int pv_wrmsr(struct vcpu *v, uint32_t msr, uint64_t val);

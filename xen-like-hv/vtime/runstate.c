@@ -25,7 +25,7 @@ static void write_area(struct vcpu *v)
 	struct vcpu_runstate_info info = { .state = v->sched.runstate };
 	uint64_t entry;
 
-	info.state_entry_time = (uint64_t)v->sched.runstate_entry;
+	info.state_entry_time = (uint64_t)(v->sched.runstate_entry + v->domain->time_shift_ns);
 	memcpy(info.time, v->sched.runstate_ns, sizeof(info.time));
 	entry = info.state_entry_time;
 	if (wants_update_flag(v)) {

@@ -41,14 +41,14 @@ static uint32_t refresh_base(void)
 }
 
 /* Odd version: being written. */
-static void write_time(struct vcpu_time_info *t)
+static void write_time(const struct domain *d, struct vcpu_time_info *t)
 {
 	uint32_t version = (READ_ONCE(t->version) | 1u) + 2u;
 
 	WRITE_ONCE(t->version, version);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	t->tsc_timestamp = base.tsc;
-	t->system_time = (uint64_t)base.ns;
+	t->system_time = (uint64_t)(base.ns + d->time_shift_ns);
 	t->tsc_to_system_mul = base.scale.mul_frac;
 	t->tsc_shift = base.scale.shift;
 	/* the last byte but two: "flags", which the header at our level calls padding */
@@ -82,17 +82,31 @@ void vtime_update(struct vcpu *v, bool force)
 	if (likely(v->vtime.time_generation == gen && !force))
 		return;
 	flags = spin_lock_irqsave(&v->vtime.area_lock);
-	write_time(&v->vcpu_info->time);
+	write_time(v->domain, &v->vcpu_info->time);
 	v->vtime.time_generation = gen;
 	if (v->vtime.time_area.first) {
 		/* Not what the guest may have made of vcpu_info meanwhile. */
 		memset(&t, 0, sizeof(t));
 		t.version = 1u;
-		write_time(&t);
+		write_time(v->domain, &t);
 		t.version = v->vcpu_info->time.version & ~1u;
 		write_time_area(&v->vtime.time_area, &t);
 	}
 	spin_unlock_irqrestore(&v->vtime.area_lock, flags);
+}
+
+void vtime_shift(struct domain *d, s_time_t shift)
+{
+	struct vcpu *v;
+	unsigned int i;
+
+	d->time_shift_ns = shift;
+	for_each_vcpu(d, v, i) {
+		vtime_update(v, true);
+		/* And once more when it runs: the tools may write vcpu_info until then. */
+		v->vtime.time_generation = 0;
+	}
+	wallclock_update(d);
 }
 
 int vtime_register_time(struct vcpu *v, uint64_t addr)
@@ -197,7 +211,7 @@ long do_set_timer_op(unsigned long timeout_ns)
 	if (timeout_ns == 0)
 		vtime_stop_singleshot(v);
 	else
-		vtime_set_singleshot(v, (s_time_t)timeout_ns < 0 ? 0 : (s_time_t)timeout_ns);
+		vtime_set_singleshot(v, domain_time_here(v->domain, (s_time_t)timeout_ns));
 	return 0;
 }
 

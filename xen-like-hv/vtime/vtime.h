@@ -5,6 +5,8 @@
 #include "domain/domain.h"
 #include "x86/hooks.h"
 
+/* d is paused: its system time is ours and shift from now on. */
+void vtime_shift(struct domain *d, s_time_t shift);
 void vtime_init_vcpu(struct vcpu *v);
 void vtime_destroy_vcpu(struct vcpu *v);
 void wallclock_init(uint64_t epoch_ns);

@@ -22,7 +22,7 @@ void wallclock_update(struct domain *d)
 	if (!si)
 		return;
 	spin_lock(&wc_lock);
-	ns = boot_epoch_ns + (uint64_t)d->time_offset_sec * NS_PER_SEC;
+	ns = boot_epoch_ns - (uint64_t)d->time_shift_ns + (uint64_t)d->time_offset_sec * NS_PER_SEC;
 	d->wc_base_ns = ns;
 	sec = ns / NS_PER_SEC;
 	version = (READ_ONCE(si->wc_version) | 1u) + 2u;

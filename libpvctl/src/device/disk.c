@@ -50,7 +50,12 @@ static int make_absolute(struct disk_spec *s, struct pvctl_error *err)
 	/* A script's target need not be a path. */
 	if (s->target[0] == '/' || !s->target[0] || s->script[0])
 		return 0;
-	rc = paths_absolute("disk ", s->target, &full, err);
+	/* xl looks in /dev; what is beside the caller comes first. */
+	if (access(s->target, F_OK) && asprintf(&full, "/dev/%s", s->target) > 0 && access(full, F_OK)) {
+		free(full);
+		full = NULL;
+	}
+	rc = full ? 0 : paths_absolute("disk ", s->target, &full, err);
 	if (rc)
 		return rc;
 	if (strlen(full) > DISK_TARGET_MAX)

@@ -302,6 +302,15 @@ static int positional(struct parse *p, const char *item)
 	return *item ? set[p->position++](p, item) : (p->position++, 0);
 }
 
+/* A file's name may end with a blank, nothing else does. */
+static void trim(char *item)
+{
+	size_t len = strlen(item);
+
+	while (len && (item[len - 1] == ' ' || item[len - 1] == '\t'))
+		item[--len] = '\0';
+}
+
 static int take_items(struct parse *p, char *rest)
 {
 	while (rest) {
@@ -316,6 +325,8 @@ static int take_items(struct parse *p, char *rest)
 		rest = comma ? comma + 1 : NULL;
 		if (comma)
 			*comma = '\0';
+		if (p->position || strchr(item, '='))
+			trim(item);
 		rc = flag(p, item);
 		if (!rc)
 			rc = key_value(p, item);
@@ -346,8 +357,7 @@ static int check(struct parse *p)
 	/* There is nothing that it would be the format of. */
 	if (!s->target[0] && s->format != DISK_RAW)
 		return bad(p, -EINVAL, "a drive without a medium has no format", NULL);
-	if (s->cdrom && p->got & GOT_ACCESS && !s->readonly)
-		return bad(p, -EINVAL, "a cdrom is read-only", NULL);
+	/* As xl has it, whatever access says. */
 	if (s->cdrom)
 		s->readonly = true;
 	return 0;

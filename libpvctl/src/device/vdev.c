@@ -69,6 +69,7 @@ static int sd(uint32_t disk, uint32_t part, uint32_t *ret)
 	return 0;
 }
 
+/* Small ones are what NetBSD's frontend is told: 0x0, 0x1. */
 static int by_number(const char *name, uint32_t *ret)
 {
 	char *end;
@@ -76,7 +77,7 @@ static int by_number(const char *name, uint32_t *ret)
 
 	errno = 0;
 	n = strtoul(name, &end, 0);
-	if (errno || *end || n < 256 || n >= 2ul * EXTENDED)
+	if (errno || *end || n >= 2ul * EXTENDED)
 		return -EINVAL;
 	*ret = (uint32_t)n;
 	return 0;

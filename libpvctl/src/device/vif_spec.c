@@ -100,9 +100,10 @@ static int set_backend(struct vif_parse *p, const char *value)
 
 static int set_type(struct vif_parse *p, const char *value)
 {
-	if (!strcmp(value, "vif") || !strcmp(value, "netfront"))
+	/* ioemu is for HVM guests: with a PV one, there is the frontend alone. */
+	if (!strcmp(value, "vif") || !strcmp(value, "netfront") || !strcmp(value, "ioemu"))
 		return 0;
-	return vif_bad(p, !strcmp(value, "ioemu") ? -ENOSYS : -EINVAL, "type", value);
+	return vif_bad(p, -EINVAL, "type", value);
 }
 
 static int set_model(struct vif_parse *p, const char *value)

@@ -48,7 +48,7 @@ static int plan_sizes(struct create_plan *p, struct pvctl_error *err)
 		return missing("name", err);
 	if (!memory)
 		return missing("memory", err);
-	if (!pvctl_config_get_str(c, "kernel") && !pvctl_config_get_str(c, "firmware") && (!boot || !boot[0]))
+	if (p->images && !pvctl_config_get_str(c, "kernel") && !pvctl_config_get_str(c, "firmware") && (!boot || !boot[0]))
 		return missing("kernel", err);
 	p->memory_mib = (uint64_t)memory;
 	p->maxmem_mib = (uint64_t)config_int_or(c, "maxmem", memory);
@@ -188,13 +188,14 @@ static int check_node(struct pvctl *ctx, const struct create_plan *p, struct pvc
 	return 0;
 }
 
-int plan_make(struct pvctl *ctx, const struct log *log, const struct pvctl_config *c, const char *boot_entry,
-              struct create_plan *ret, struct pvctl_error *err)
+static int plan(struct pvctl *ctx, const struct log *log, const struct pvctl_config *c, bool images, const char *boot_entry,
+                struct create_plan *ret, struct pvctl_error *err)
 {
 	struct create_plan p;
 	int rc;
 
 	memset(&p, 0, sizeof(p));
+	p.images = images;
 	p.ramdisk_fd = -1;
 	rc = config_copy(c, &p.config, err);
 	if (!rc)
@@ -217,7 +218,7 @@ int plan_make(struct pvctl *ctx, const struct log *log, const struct pvctl_confi
 		rc = check_name_free(ctx, &p, err);
 	if (!rc && ctx && pvctl_config_get_str(c, "uuid"))
 		rc = check_uuid_free(ctx, &p, err);
-	if (!rc)
+	if (!rc && images)
 		rc = plan_images(log, &p, boot_entry, err);
 	if (!rc && ctx)
 		rc = check_node(ctx, &p, err);
@@ -226,6 +227,17 @@ int plan_make(struct pvctl *ctx, const struct log *log, const struct pvctl_confi
 	else
 		*ret = p;
 	return rc;
+}
+
+int plan_make(struct pvctl *ctx, const struct log *log, const struct pvctl_config *c, const char *boot_entry,
+              struct create_plan *ret, struct pvctl_error *err)
+{
+	return plan(ctx, log, c, true, boot_entry, ret, err);
+}
+
+int plan_make_restored(struct pvctl *ctx, const struct pvctl_config *c, struct create_plan *ret, struct pvctl_error *err)
+{
+	return plan(ctx, &ctx->log, c, false, NULL, ret, err);
 }
 
 static int check(struct pvctl *ctx, const struct log *log, const struct pvctl_config *c, struct pvctl_error *err)

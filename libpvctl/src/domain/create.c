@@ -14,7 +14,7 @@
 #define DEFAULT_EVENT_CHANNELS 1023
 #define DEFAULT_WEIGHT 256
 
-static int make_domain(struct pvctl *ctx, const struct create_plan *p, uint32_t *ret_domid, struct pvctl_error *err)
+int create_domain(struct pvctl *ctx, const struct create_plan *p, uint32_t *ret_domid, struct pvctl_error *err)
 {
 	const struct pvctl_config *c = p->config;
 	struct xen_domctl_createdomain d = {
@@ -62,7 +62,12 @@ static int claim(struct pvctl *ctx, uint32_t domid, uint64_t pages, struct pvctl
 	return rc == -ENOSYS ? 0 : rc;
 }
 
-static int set_limits(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, struct pvctl_error *err)
+int create_end_claim(struct pvctl *ctx, uint32_t domid, struct pvctl_error *err)
+{
+	return claim(ctx, domid, 0, err);
+}
+
+int create_set_limits(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, struct pvctl_error *err)
 {
 	int rc;
 
@@ -97,7 +102,7 @@ static int make_ports(struct pvctl *ctx, uint32_t domid, struct build_in *in, st
 }
 
 /* From here on the daemon answers for the domain. It runs, unless it is to stay paused. */
-static int commit(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, bool paused, struct pvctl_error *err)
+int create_commit(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, bool paused, struct pvctl_error *err)
 {
 	CLEANUP_BUF struct buf body = { 0 };
 	CLEANUP_FREE char *json = NULL;
@@ -117,6 +122,17 @@ static int commit(struct pvctl *ctx, uint32_t domid, const struct create_plan *p
 	return ctx_request(ctx, PROTO_COMMIT, body.data, body.len, err);
 }
 
+int create_devices(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, struct pvctl_error *err)
+{
+	int rc = disk_attach_all(ctx, domid, p->config, err);
+
+	if (!rc)
+		rc = device_list_attach(&p9_list, ctx, domid, p->config, err);
+	if (!rc)
+		rc = device_list_attach(&channel_list, ctx, domid, p->config, err);
+	return rc ? rc : vif_attach_all(ctx, domid, p->config, err);
+}
+
 static int fill_domain(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, bool paused, struct pvctl_error *err)
 {
 	struct build_in in = {
@@ -127,7 +143,7 @@ static int fill_domain(struct pvctl *ctx, uint32_t domid, const struct create_pl
 	struct build_out built;
 	int rc;
 
-	rc = set_limits(ctx, domid, p, err);
+	rc = create_set_limits(ctx, domid, p, err);
 	if (!rc)
 		rc = make_ports(ctx, domid, &in, err);
 	if (!rc)
@@ -146,18 +162,12 @@ static int fill_domain(struct pvctl *ctx, uint32_t domid, const struct create_pl
 	intro.console_gfn = built.console_mfn;
 	rc = ctx_request(ctx, PROTO_INTRODUCE, &intro, sizeof(intro), err);
 	if (!rc)
-		rc = disk_attach_all(ctx, domid, p->config, err);
-	if (!rc)
-		rc = device_list_attach(&p9_list, ctx, domid, p->config, err);
-	if (!rc)
-		rc = device_list_attach(&channel_list, ctx, domid, p->config, err);
-	if (!rc)
-		rc = vif_attach_all(ctx, domid, p->config, err);
-	return rc ? rc : commit(ctx, domid, p, paused, err);
+		rc = create_devices(ctx, domid, p, err);
+	return rc ? rc : create_commit(ctx, domid, p, paused, err);
 }
 
 /* The daemon removes what /local/domain/N/vm points to; had that write failed, the others would be left behind. */
-static void undo(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, int why_rc)
+void create_undo(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, int why_rc)
 {
 	struct pvctl_error why;
 	char vm[48];
@@ -185,14 +195,14 @@ int pvctl_domain_create(struct pvctl *ctx, const struct pvctl_config *config, co
 		rc = plan_make(ctx, &ctx->log, config, o.boot_entry, &p, err);
 	if (rc)
 		return rc;
-	rc = make_domain(ctx, &p, &domid, err);
+	rc = create_domain(ctx, &p, &domid, err);
 	if (rc) {
 		plan_free(&p);
 		return rc;
 	}
 	rc = fill_domain(ctx, domid, &p, o.paused, err);
 	if (rc)
-		undo(ctx, domid, &p, rc);
+		create_undo(ctx, domid, &p, rc);
 	plan_free(&p);
 	if (rc)
 		return rc;

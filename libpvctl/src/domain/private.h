@@ -18,11 +18,22 @@ struct create_plan {
 	uint8_t uuid[16];
 	char uuid_text[37];
 	const char *name;              /* in config */
+	bool images;                   /* a kernel is needed, to start it with */
 };
 /* boot_entry: of the boot menu, for this start alone; NULL: what the configuration says */
 int plan_make(struct pvctl *ctx, const struct log *log, const struct pvctl_config *c, const char *boot_entry, struct create_plan *ret,
               struct pvctl_error *err);
+/* Of a domain that brings its memory along. */
+int plan_make_restored(struct pvctl *ctx, const struct pvctl_config *c, struct create_plan *ret, struct pvctl_error *err);
 void plan_free(struct create_plan *p);
+
+/* create.c: what making a domain and restoring one have in common, in this order. What is between is undone by create_undo. */
+int create_domain(struct pvctl *ctx, const struct create_plan *p, uint32_t *ret_domid, struct pvctl_error *err);
+int create_set_limits(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, struct pvctl_error *err);
+int create_end_claim(struct pvctl *ctx, uint32_t domid, struct pvctl_error *err);
+int create_devices(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, struct pvctl_error *err);
+int create_commit(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, bool paused, struct pvctl_error *err);
+void create_undo(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, int why_rc);
 
 /* nodes.c: the domain's part of the store */
 int nodes_make(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, struct pvctl_error *err);

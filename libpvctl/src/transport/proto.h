@@ -64,6 +64,7 @@ struct proto_hypercall { uint32_t op; uint32_t pad; uint64_t args[6]; };      /*
 struct proto_hypercall_reply { int64_t ret; uint64_t args[6]; };              /* arena follows */
 struct proto_commit { uint32_t domid; uint32_t flags; uint64_t created_unix_ns; char name[128]; uint8_t uuid[16]; };
 #define PROTO_COMMIT_UNPAUSE 1u /* and it runs: whoever built it may end at any time */
+#define PROTO_COMMIT_HOLD 2u    /* it has a name, but is its builder's still, and goes with the connection; a commit without ends that */
 struct proto_console { uint32_t domid; uint32_t pad; uint64_t replay_bytes; };
 struct proto_quiesce { uint32_t domid; uint32_t flags; };
 #define PROTO_QUIESCE_RELEASE 1u /* its disks are on stable storage, closed, and others may have them */

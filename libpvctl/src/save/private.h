@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of save/ share. */
+#ifndef SAVE_PRIVATE_H
+#define SAVE_PRIVATE_H
+
+#include "domain/private.h"
+#include "hv/state.h"
+#include "save/io.h"
+
+#define NO_FRAME (~0ull)
+
+/* A domain that is being saved. Its memory is a guest's: what is found there is copied once, and then checked. */
+struct saver {
+	struct pvctl *ctx;
+	struct transport *t;
+	uint32_t domid, max_vcpu;
+	uint64_t shared_info_mfn, tot_pages;
+	uint64_t n;                /* pfns */
+	uint64_t *p2m;             /* of each pfn: its frame, the domain's own, or NO_FRAME */
+	uint8_t *type;             /* enum pfn_type */
+	uint32_t *pfn_of;          /* of each frame up to max_mfn: its pfn and 1; 0: none */
+	uint64_t max_mfn;
+	uint64_t n_frames, *frame; /* the frames that the guest's own table is in */
+	bool final;                /* it does not run any more */
+	bool was_suspended;        /* before: then it stays so */
+
+	struct stream_writer w;
+	uint64_t *list;            /* of a batch */
+	struct iovec *iov;
+	int n_iov;
+	uint32_t n_list, n_scratch;
+	uint8_t *scratch;          /* page tables, translated */
+	uint8_t *sent;             /* bit of a pfn: there is something of it in the stream */
+	uint8_t *dirty;            /* bit of a pfn: to be sent */
+	uint64_t *sent_mfn;        /* live: which frame it was */
+	uint64_t done_pages;
+	struct pvctl_save_stats stats;
+};
+
+/* save_p2m.c: reads the guest's table, and the types of what is in it */
+int save_p2m_read(struct saver *s, struct pvctl_error *err);
+void save_p2m_free(struct saver *s);
+uint64_t save_pfn_of(void *saver, uint64_t mfn); /* NO_FRAME: none */
+
+/* save_pages.c */
+int save_pages_init(struct saver *s, struct pvctl_error *err);
+void save_pages_free(struct saver *s);
+/* All that dirty has a bit for. */
+int save_pages(struct saver *s, struct pvctl_error *err);
+int save_p2m_record(struct saver *s, struct pvctl_error *err);
+
+/* save_state.c */
+int save_static_records(struct saver *s, const char *config_json, struct pvctl_error *err);
+int save_state_records(struct saver *s, struct pvctl_error *err);
+int save_wrote(struct saver *s, int rc, struct pvctl_error *err); /* a sink's result */
+
+/* libxl_json.c: xl's form of a configuration, malloc'd, and back */
+int libxl_json_make(const struct pvctl_config *c, char **ret, struct pvctl_error *err);
+int libxl_json_parse(const char *text, struct pvctl_config **ret, struct pvctl_error *err);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A domain that is being restored. All of the stream is somebody's wish: frames are those that the hypervisor gave this
+ * domain, and it looks at each page table before it becomes one. All that this process writes into the domain's memory
+ * it writes before the first table is pinned: later it could change what was looked at.
+ */
+#ifndef SAVE_RESTORE_H
+#define SAVE_RESTORE_H
+
+#include "save/private.h"
+
+struct vcpu_state {
+	vcpu_guest_context_t *basic;
+	uint8_t *blob[HV_VCPU_BLOBS];
+	uint32_t len[HV_VCPU_BLOBS];
+	uint64_t offset;           /* of its first record */
+};
+struct restorer {
+	struct pvctl *ctx;
+	struct transport *t;
+	const struct pvctl_restore_opts *o;
+	const struct pvctl_config *override;
+	struct stream_reader r;
+	struct pvctl_config *own;  /* of PVCTL_CONFIG */
+	struct hv_policy *policy;
+	struct create_plan plan;
+	bool planned, made;
+	uint32_t domid;
+
+	uint64_t n;                /* pfns */
+	uint64_t populated;
+	uint64_t *p2m;             /* NO_FRAME: none */
+	uint8_t *type;
+	uint64_t *origin;          /* offset of the record that a pfn came with last */
+	uint64_t n_frames, *frame; /* pfns of the guest's own table */
+	uint64_t p2m_offset;
+
+	struct vcpu_state *vcpu;   /* plan.maxvcpus */
+	struct shared_info *shared_info; /* the saved one's copy */
+	struct rec_tsc tsc;
+	bool has_tsc;
+	uint64_t shared_info_mfn, start_info_pfn;
+	struct proto_introduce rings;
+};
+
+/* restore_pages.c */
+int restore_p2m_record(struct restorer *s, struct pvctl_error *err);
+int restore_page_record(struct restorer *s, struct pvctl_error *err);
+/* restore_finish.c: what the stream brought becomes a domain that could run */
+int restore_finish(struct restorer *s, struct pvctl_error *err);
+/* restore_vcpu.c */
+int restore_vcpu_record(struct restorer *s, struct pvctl_error *err);
+int restore_vcpus(struct restorer *s, struct pvctl_error *err);
+/* The frame of a page of memory that is no page table; NO_FRAME. */
+uint64_t restore_plain_frame(const struct restorer *s, uint64_t pfn);
+
+#endif

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+#include "build/dommem.h"
+#include "save/restore.h"
+#include "util/cleanup.h"
+#include "util/err.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define ORDER_2M 9u
+#define PAGES_2M (1u << ORDER_2M)
+
+int restore_p2m_record(struct restorer *s, struct pvctl_error *err)
+{
+	const struct rec_p2m *p = (const void *)s->r.rec.body;
+	uint64_t most = (s->plan.maxmem_mib << 8) * 4 + (1u << 20), i;
+
+	if (p->start)
+		return stream_fail(&s->r, err, -EPROTO, "it begins at pfn 0x%x", p->start);
+	s->n = p->end + 1ull;
+	if (s->n > most)
+		return stream_fail(&s->r, err, -EPROTO, "%llu pfns are too many for a domain of %llu MiB", (unsigned long long)s->n,
+		                   (unsigned long long)s->plan.maxmem_mib);
+	s->n_frames = (s->n + 511) / 512;
+	s->p2m_offset = s->r.rec.offset;
+	s->p2m = malloc(s->n * sizeof(*s->p2m));
+	s->type = calloc(1, s->n);
+	s->origin = calloc(s->n, sizeof(*s->origin));
+	s->frame = malloc(s->n_frames * sizeof(*s->frame));
+	if (!s->p2m || !s->type || !s->origin || !s->frame)
+		return err_nomem(err);
+	memcpy(s->frame, p->pfn, s->n_frames * sizeof(*s->frame));
+	for (i = 0; i < s->n; i++)
+		s->p2m[i] = NO_FRAME;
+	return 0;
+}
+
+static bool wants_frame(uint64_t entry)
+{
+	return PFN_TYPE(entry) != PFN_XTAB && PFN_TYPE(entry) != PFN_BROKEN;
+}
+
+/* 2 MiB that are all wanted and in order. A refusal is none: 4 KiB pages tell. */
+static bool populate_large(struct restorer *s, const uint64_t *pfns, uint32_t left)
+{
+	uint64_t first = PFN_NUMBER(pfns[0]), mfn, i;
+	struct pvctl_error ignored;
+
+	if (first % PAGES_2M || left < PAGES_2M)
+		return false;
+	for (i = 0; i < PAGES_2M; i++)
+		if (PFN_NUMBER(pfns[i]) != first + i || !wants_frame(pfns[i]) || s->p2m[first + i] != NO_FRAME)
+			return false;
+	mfn = first;
+	if (hv_populate(s->t, s->domid, ORDER_2M, &mfn, &mfn, 1, &ignored) != 1)
+		return false;
+	for (i = 0; i < PAGES_2M; i++)
+		s->p2m[first + i] = mfn + i;
+	s->populated += PAGES_2M;
+	return true;
+}
+
+static int populate_small(struct restorer *s, const uint64_t *list, uint32_t n, struct pvctl_error *err)
+{
+	CLEANUP_FREE uint64_t *mfn = malloc((n ? n : 1) * sizeof(*mfn));
+	uint32_t i, k, done;
+	int got;
+
+	if (!mfn)
+		return err_nomem(err);
+	for (done = 0; done < n; done += (uint32_t)got) {
+		k = n - done < hv_populate_max(s->t) ? n - done : hv_populate_max(s->t);
+		got = hv_populate(s->t, s->domid, 0, list + done, mfn, k, err);
+		if (got < 0)
+			return stream_wrap(&s->r, err, got);
+		for (i = 0; i < (uint32_t)got; i++)
+			s->p2m[list[done + i]] = mfn[i];
+		s->populated += (uint32_t)got;
+		if ((uint32_t)got < k)
+			return stream_fail(&s->r, err, -ENOMEM, "it brings more memory than the domain may have (%llu MiB), or the node has",
+			                   (unsigned long long)s->plan.maxmem_mib);
+	}
+	return 0;
+}
+
+static int populate(struct restorer *s, const struct rec_pages *p, struct pvctl_error *err)
+{
+	CLEANUP_FREE uint64_t *list = malloc(p->count * sizeof(*list)), *fresh = malloc(p->count * sizeof(*fresh));
+	uint32_t i, k, n = 0, n_fresh = 0;
+	struct dommem m = { .t = s->t, .domid = s->domid };
+	int rc;
+
+	if (!list || !fresh)
+		return err_nomem(err);
+	for (i = 0; i < p->count; i++) {
+		uint64_t pfn = PFN_NUMBER(p->pfn[i]);
+
+		if (pfn >= s->n)
+			return stream_fail(&s->r, err, -EPROTO, "pfn 0x%llx is beyond 0x%llx", (unsigned long long)pfn,
+			                   (unsigned long long)s->n - 1);
+		if (!wants_frame(p->pfn[i]) || s->p2m[pfn] != NO_FRAME)
+			continue;
+		if (populate_large(s, p->pfn + i, p->count - i)) {
+			for (k = 0; k < PAGES_2M; k++)
+				fresh[n_fresh++] = pfn + k;
+			i += PAGES_2M - 1;
+			continue;
+		}
+		fresh[n_fresh++] = pfn;
+		s->p2m[pfn] = 0; /* once, however often it is named */
+		list[n++] = pfn;
+	}
+	rc = populate_small(s, list, n, err);
+	for (i = 0; i < n && rc; i++)
+		s->p2m[list[i]] = NO_FRAME;
+	if (rc)
+		return rc;
+	for (i = 0; i < n_fresh; i++)
+		fresh[i] = s->p2m[fresh[i]];
+	m.p2m = fresh;
+	m.nr_pages = n_fresh;
+	return n_fresh ? dommem_back(&m, err) : 0;
+}
+
+/* Straight to where they are to be. */
+static int read_pages(struct restorer *s, const struct rec_pages *p, struct pvctl_error *err)
+{
+	CLEANUP_FREE struct iovec *v = malloc(p->count * sizeof(*v));
+	uint32_t i;
+	uint8_t *at;
+	int n = 0;
+
+	if (!v)
+		return err_nomem(err);
+	for (i = 0; i < p->count; i++) {
+		uint64_t pfn = PFN_NUMBER(p->pfn[i]);
+
+		if (!pfn_type_has_data(PFN_TYPE(p->pfn[i])))
+			continue;
+		at = s->t->ops->map(s->t, s->p2m[pfn], 1);
+		if (!at)
+			return err_set(err, -EPROTO, PVCTL_ORIGIN_HV, "domain %u: its memory is not in the node's", s->domid);
+		if (n && (uint8_t *)v[n - 1].iov_base + v[n - 1].iov_len == at)
+			v[n - 1].iov_len += STREAM_PAGE;
+		else
+			v[n++] = (struct iovec){ at, STREAM_PAGE };
+	}
+	return n ? stream_reader_pages(&s->r, v, n, err) : 0;
+}
+
+/* What was sent, and is gone since: its frame stays the domain's, out of its sight, were it not given back. */
+static int give_back(struct restorer *s, const struct rec_pages *p, struct pvctl_error *err)
+{
+	uint32_t i;
+	int rc = 0;
+
+	for (i = 0; i < p->count && !rc; i++) {
+		uint64_t pfn = PFN_NUMBER(p->pfn[i]);
+
+		if (wants_frame(p->pfn[i]) || s->p2m[pfn] == NO_FRAME)
+			continue;
+		rc = hv_release(s->t, s->domid, s->p2m[pfn], err);
+		s->p2m[pfn] = NO_FRAME;
+		s->populated--;
+	}
+	return rc;
+}
+
+int restore_page_record(struct restorer *s, struct pvctl_error *err)
+{
+	const struct rec_pages *p = (const void *)s->r.rec.body;
+	uint32_t i;
+	int rc = populate(s, p, err);
+
+	if (!rc)
+		rc = read_pages(s, p, err);
+	if (!rc)
+		rc = give_back(s, p, err);
+	for (i = 0; i < p->count && !rc; i++) {
+		s->type[PFN_NUMBER(p->pfn[i])] = PFN_TYPE(p->pfn[i]);
+		s->origin[PFN_NUMBER(p->pfn[i])] = s->r.rec.offset;
+	}
+	return rc;
+}
+
+uint64_t restore_plain_frame(const struct restorer *s, uint64_t pfn)
+{
+	return pfn < s->n && !pfn_type_level(s->type[pfn]) ? s->p2m[pfn] : NO_FRAME;
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+#include "save/private.h"
+#include "store/client.h"
+#include "util/cleanup.h"
+#include "util/err.h"
+#include "util/grow.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COMPRESS_LEVEL 1
+
+static int saver_init(struct saver *s, struct pvctl *ctx, uint32_t domid, struct pvctl_error *err)
+{
+	struct xen_domctl_getdomaininfo info;
+	int rc = hv_domain_info(ctx->t, domid, &info, err);
+
+	if (rc)
+		return rc;
+	if (info.flags & XEN_DOMINF_dying || info.max_vcpu_id >= STREAM_MAX_VCPUS)
+		return err_set(err, -ESRCH, PVCTL_ORIGIN_LIB, "domain %u is ending", domid);
+	if (info.flags & XEN_DOMINF_shutdown && domain_reason(&info) != PVCTL_REASON_SUSPEND)
+		return err_set(err, -ESRCH, PVCTL_ORIGIN_LIB, "domain %u has shut down", domid);
+	*s = (struct saver){ .ctx = ctx, .t = ctx->t, .domid = domid, .max_vcpu = info.max_vcpu_id,
+	                     .shared_info_mfn = info.shared_info_frame, .tot_pages = info.tot_pages, .was_suspended = domain_reason(&info) == PVCTL_REASON_SUSPEND };
+	return 0;
+}
+
+static void saver_free(struct saver *s)
+{
+	save_p2m_free(s);
+	save_pages_free(s);
+}
+
+/* Where it is now in the store, as a number; -ENOENT. */
+static int node_number(struct pvctl *ctx, uint32_t domid, const char *node, int64_t *ret)
+{
+	CLEANUP_FREE char *value = NULL;
+	struct pvctl_error ignored;
+	char path[96];
+	size_t len;
+	int rc;
+
+	snprintf(path, sizeof(path), "/local/domain/%u/%s", domid, node);
+	rc = store_client_read(ctx->t, path, &value, &len, &ignored);
+	if (!rc)
+		*ret = strtoll(value, NULL, 10);
+	return rc;
+}
+
+static bool vcpu_is_on(struct pvctl *ctx, uint32_t domid, int64_t vcpu)
+{
+	CLEANUP_FREE char *value = NULL;
+	struct pvctl_error ignored;
+	char path[96];
+	size_t len;
+
+	snprintf(path, sizeof(path), "/local/domain/%u/cpu/%lld/availability", domid, (long long)vcpu);
+	return store_client_read(ctx->t, path, &value, &len, &ignored) || strcmp(value, "offline") != 0;
+}
+
+/* Memory and vCPUs as it has them now: balloons and hot-plug have been at work. */
+static int config_now(struct saver *s, struct pvctl_config **ret, struct pvctl_error *err)
+{
+	int64_t memory, maxmem, kib, v, on = 0, max;
+	struct pvctl_config *c;
+	int rc = pvctl_domain_config(s->ctx, s->domid, &c, err);
+
+	if (rc)
+		return rc;
+	memory = config_int_or(c, "memory", 0);
+	maxmem = config_int_or(c, "maxmem", memory);
+	if (!node_number(s->ctx, s->domid, "memory/target", &kib) && kib > 0 && kib <= maxmem << 10)
+		memory = (kib + 1023) >> 10;
+	if (memory < (int64_t)((s->tot_pages + 255) >> 8))
+		memory = (int64_t)((s->tot_pages + 255) >> 8);
+	max = config_int_or(c, "maxvcpus", config_int_or(c, "vcpus", 1));
+	for (v = 0; v < max; v++)
+		on += vcpu_is_on(s->ctx, s->domid, v);
+	rc = pvctl_config_set_int(c, "memory", memory, err);
+	if (!rc)
+		rc = pvctl_config_set_int(c, "maxmem", maxmem > memory ? maxmem : memory, err);
+	if (!rc)
+		rc = pvctl_config_set_int(c, "maxvcpus", max, err);
+	if (!rc)
+		rc = pvctl_config_set_int(c, "vcpus", on ? on : 1, err);
+	if (rc)
+		pvctl_config_free(c);
+	else
+		*ret = c;
+	return rc;
+}
+
+static int write_head(struct saver *s, const struct pvctl_config *override, struct pvctl_error *err)
+{
+	CLEANUP_FREE char *own = NULL, *xl = NULL;
+	struct pvctl_config *c = NULL;
+	uint32_t major, minor;
+	int rc;
+
+	rc = override ? config_copy(override, &c, err) : config_now(s, &c, err);
+	if (!rc)
+		rc = pvctl_config_to_json(c, &own, err);
+	if (!rc)
+		rc = libxl_json_make(c, &xl, err);
+	if (!rc)
+		rc = hv_version(s->t, &major, &minor, err);
+	if (!rc)
+		rc = save_wrote(s, stream_write_start(&s->w, xl, major, minor), err);
+	if (!rc)
+		rc = save_static_records(s, own, err);
+	pvctl_config_free(c);
+	return rc;
+}
+
+static int write_all(struct saver *s, struct pvctl_error *err)
+{
+	int rc = save_p2m_record(s, err);
+
+	if (!rc)
+		rc = save_pages(s, err);
+	if (!rc)
+		rc = save_state_records(s, err);
+	return rc ? rc : save_wrote(s, stream_write_end(&s->w), err);
+}
+
+/* The guest does not run. */
+static int write_stopped(struct saver *s, struct pvctl_error *err)
+{
+	int rc;
+
+	s->final = true;
+	rc = save_p2m_read(s, err);
+	if (!rc)
+		rc = save_pages_init(s, err);
+	return rc ? rc : write_all(s, err);
+}
+
+/* What suspended itself is only made quiet. */
+static int suspend(struct saver *s, uint32_t timeout_ms, struct pvctl_error *err)
+{
+	const struct proto_quiesce q = { .domid = s->domid };
+
+	return s->was_suspended ? ctx_request(s->ctx, PROTO_QUIESCE, &q, sizeof(q), err) :
+	       pvctl_domain_suspend(s->ctx, s->domid, timeout_ms, err);
+}
+
+static int stream_out(struct saver *s, int fd, const struct pvctl_save_opts *o, struct pvctl_error *err)
+{
+	struct save_io io;
+	uint64_t stopped;
+	int rc = save_io_write_init(&io, s->ctx, fd, o->compress ? COMPRESS_LEVEL : 0, &s->w.sink, err);
+
+	if (rc)
+		return rc;
+	rc = write_head(s, o->config, err);
+	if (!rc)
+		rc = suspend(s, o->suspend_timeout_ms, err);
+	stopped = ctx_now_ns();
+	if (!rc) {
+		rc = write_stopped(s, err);
+		if (!rc)
+			rc = save_wrote(s, save_io_write_end(&io), err);
+		if (!rc && o->written)
+			rc = o->written(o->written_data, err);
+		s->stats.bytes = io.bytes;
+		s->stats.pause_ns = ctx_now_ns() - stopped;
+	}
+	save_io_free_writer(&io);
+	return rc;
+}
+
+static int after(struct saver *s, uint32_t leave, struct pvctl_error *err)
+{
+	int rc;
+
+	switch (leave) {
+	case PVCTL_SAVE_SUSPENDED:
+		return 0;
+	case PVCTL_SAVE_DESTROY:
+		return domain_remove(s->ctx, s->domid, err);
+	case PVCTL_SAVE_PAUSED:
+		rc = hv_domain_pause(s->t, s->domid, err);
+		return rc ? rc : pvctl_domain_resume(s->ctx, s->domid, err);
+	default:
+		return pvctl_domain_resume(s->ctx, s->domid, err);
+	}
+}
+
+/* It goes on where it was. */
+static void go_on(struct saver *s)
+{
+	struct pvctl_error why;
+	int rc = s->was_suspended ? pvctl_domain_keep_suspended(s->ctx, s->domid, &why) : pvctl_domain_resume(s->ctx, s->domid, &why);
+
+	if (rc && rc != -ENOENT)
+		log_msg(&s->ctx->log, LOG_ERROR, "domain %u cannot go on: %s", s->domid, why.msg);
+}
+
+int pvctl_domain_save(struct pvctl *ctx, uint32_t domid, int fd, const struct pvctl_save_opts *opts, struct pvctl_save_stats *ret,
+                      struct pvctl_error *err)
+{
+	uint64_t start = ctx_now_ns();
+	struct pvctl_save_opts o;
+	struct saver s;
+	int rc;
+
+	rc = opts_load(&o, sizeof(o), opts, err);
+	if (!rc && ret)
+		rc = grow_check(ret, err);
+	if (!rc && o.leave > PVCTL_SAVE_SUSPENDED)
+		rc = err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "leave=%u: there is no such", o.leave);
+	if (!rc)
+		rc = refuse_host(domid, "saved", err);
+	if (!rc)
+		rc = saver_init(&s, ctx, domid, err);
+	if (rc)
+		return rc;
+	rc = stream_out(&s, fd, &o, err);
+	if (rc)
+		go_on(&s);
+	else
+		rc = after(&s, o.leave, err);
+	s.stats.total_ns = ctx_now_ns() - start;
+	s.stats.rounds = s.stats.rounds ? s.stats.rounds : 1;
+	saver_free(&s);
+	if (!rc && ret)
+		grow_out(ret, &s.stats, sizeof(s.stats));
+	return rc;
+}

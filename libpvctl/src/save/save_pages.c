@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/* Memory into the stream: written from where it is, but for page tables, which are translated, and pages of zeroes, which are named. */
+#include "save/private.h"
+#include "stream/table.h"
+#include "util/err.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define BIT(map, i) ((map)[(i) >> 3] >> ((i) & 7) & 1)
+#define SET(map, i) ((map)[(i) >> 3] |= (uint8_t)(1u << ((i) & 7)))
+#define CLEAR(map, i) ((map)[(i) >> 3] &= (uint8_t)~(1u << ((i) & 7)))
+
+int save_pages_init(struct saver *s, struct pvctl_error *err)
+{
+	size_t bytes = (s->n + 7) / 8;
+
+	s->list = malloc(STREAM_WRITE_PAGES * sizeof(*s->list));
+	s->iov = malloc((STREAM_WRITE_PAGES + 1) * sizeof(*s->iov));
+	s->scratch = malloc((size_t)STREAM_WRITE_PAGES * STREAM_PAGE);
+	s->sent = calloc(1, bytes);
+	s->dirty = malloc(bytes);
+	s->sent_mfn = malloc(s->n * sizeof(*s->sent_mfn));
+	if (!s->list || !s->iov || !s->scratch || !s->sent || !s->dirty || !s->sent_mfn)
+		return err_nomem(err);
+	memset(s->dirty, 0xff, bytes);
+	s->n_iov = 1;
+	return 0;
+}
+
+void save_pages_free(struct saver *s)
+{
+	free(s->list);
+	free(s->iov);
+	free(s->scratch);
+	free(s->sent);
+	free(s->dirty);
+	free(s->sent_mfn);
+}
+
+static bool is_zero(const void *page)
+{
+	const uint64_t *p = page;
+
+	return !(p[0] | p[1] | p[2] | p[3] | p[64] | p[511]) && !memcmp(p, p + 4, STREAM_PAGE - 32);
+}
+
+static int flush(struct saver *s, struct pvctl_error *err)
+{
+	int rc;
+
+	if (!s->n_list)
+		return 0;
+	rc = save_wrote(s, stream_write_pages(&s->w, s->list, s->n_list, s->iov, s->n_iov), err);
+	s->n_list = s->n_scratch = 0;
+	s->n_iov = 1;
+	return rc;
+}
+
+static void add_data(struct saver *s, const void *page)
+{
+	struct iovec *last = &s->iov[s->n_iov - 1];
+
+	if (s->n_iov > 1 && (const uint8_t *)last->iov_base + last->iov_len == page)
+		last->iov_len += STREAM_PAGE;
+	else
+		s->iov[s->n_iov++] = (struct iovec){ (void *)(uintptr_t)page, STREAM_PAGE };
+}
+
+static void name(struct saver *s, uint64_t pfn, unsigned int type)
+{
+	s->list[s->n_list++] = pfn | (uint64_t)type << PFN_TYPE_SHIFT;
+}
+
+/* 0; 1: it has to wait until the guest does not run. */
+static int add_table(struct saver *s, uint64_t pfn, const void *page, struct pvctl_error *err)
+{
+	uint64_t *to = (uint64_t *)(void *)(s->scratch + (size_t)s->n_scratch * STREAM_PAGE);
+	unsigned int i = table_translate(page, to, pfn_type_level(s->type[pfn]), save_pfn_of, s);
+
+	if (i < TABLE_ENTRIES && !s->final)
+		return 1;
+	if (i < TABLE_ENTRIES)
+		return err_set(err, -EBUSY, PVCTL_ORIGIN_LIB,
+		               "domain %u: entry %u of its page table 0x%llx maps memory that is not its own (a grant of another domain's)",
+		               s->domid, i, (unsigned long long)pfn);
+	s->n_scratch++;
+	name(s, pfn, s->type[pfn]);
+	add_data(s, to);
+	return 0;
+}
+
+static int add_page(struct saver *s, uint64_t pfn, struct pvctl_error *err)
+{
+	const void *page;
+	int rc;
+
+	if (s->p2m[pfn] == NO_FRAME) {
+		/* Gone since it was sent. */
+		if (s->final && BIT(s->sent, pfn))
+			name(s, pfn, PFN_XTAB);
+		return 0;
+	}
+	page = s->t->ops->map(s->t, s->p2m[pfn], 1);
+	if (pfn_type_level(s->type[pfn])) {
+		rc = add_table(s, pfn, page, err);
+		if (rc)
+			return rc < 0 ? rc : 0;
+	} else if (!BIT(s->sent, pfn) && is_zero(page)) {
+		name(s, pfn, PFN_XALLOC);
+		s->stats.zero_pages++;
+	} else {
+		name(s, pfn, PFN_NOTAB);
+		add_data(s, page);
+	}
+	SET(s->sent, pfn);
+	s->sent_mfn[pfn] = s->p2m[pfn];
+	s->stats.pages++;
+	CLEAR(s->dirty, pfn);
+	return 0;
+}
+
+int save_pages(struct saver *s, struct pvctl_error *err)
+{
+	uint64_t pfn;
+	int rc = 0;
+
+	for (pfn = 0; pfn < s->n && !rc; pfn++) {
+		if (pfn % STREAM_WRITE_PAGES == 0) {
+			rc = flush(s, err);
+			if (!rc && ctx_progress(s->ctx, "save", s->done_pages, s->tot_pages))
+				rc = err_set(err, -ECANCELED, PVCTL_ORIGIN_LIB, "canceled");
+			s->done_pages = pfn;
+		}
+		if (!rc && BIT(s->dirty, pfn))
+			rc = add_page(s, pfn, err);
+	}
+	return rc ? rc : flush(s, err);
+}
+
+/* By its numbers, as a guest that is elsewhere has other frames. */
+int save_p2m_record(struct saver *s, struct pvctl_error *err)
+{
+	struct rec_p2m head = { .start = 0, .end = (uint32_t)s->n - 1 };
+	uint64_t *list = malloc(s->n_frames * sizeof(*list)), i;
+	int rc = 0;
+
+	if (!list)
+		return err_nomem(err);
+	for (i = 0; i < s->n_frames && !rc; i++) {
+		list[i] = save_pfn_of(s, s->frame[i]);
+		if (list[i] == NO_FRAME)
+			rc = err_set(err, -EPROTO, PVCTL_ORIGIN_LIB, "domain %u: its list of frames is not in its memory", s->domid);
+	}
+	if (!rc)
+		rc = save_wrote(s, stream_write_record(&s->w, LIBXC_PV_P2M_FRAMES, &head, sizeof(head), list, s->n_frames * sizeof(*list)), err);
+	free(list);
+	return rc;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* A file that is there as a whole, or not at all. */
+#ifndef PVCTL_SAVEFILE_H
+#define PVCTL_SAVEFILE_H
+
+#include <libpvctl.h>
+#include <stdbool.h>
+
+struct savefile {
+	const char *path;
+	int fd;
+	bool direct;       /* a device or a pipe: it is what it is */
+	char temporary[4200]; /* its name; "": it has none yet */
+};
+/* 0 or a code with err */
+int savefile_open(struct savefile *f, const char *path, struct pvctl_error *err);
+/* On disk, under its name. */
+int savefile_commit(struct savefile *f, struct pvctl_error *err);
+/* What was not committed is gone. */
+void savefile_close(struct savefile *f);
+
+#endif
