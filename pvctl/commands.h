@@ -40,6 +40,8 @@
 	X(info) \
 	X(dmesg) \
 	X(debug_keys) \
+	X(cpupool_list) \
+	X(config_update) \
 	X(block_attach) \
 	X(block_detach) \
 	X(block_list) \
