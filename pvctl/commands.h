@@ -37,6 +37,7 @@
 	X(sched_credit2) \
 	X(sysrq) \
 	X(uptime) \
+	X(top) \
 	X(info) \
 	X(dmesg) \
 	X(debug_keys) \
