@@ -65,6 +65,7 @@
 	X(store_read) \
 	X(store_write) \
 	X(store_rm) \
+	X(completion) \
 	X(version) \
 	X(help)
 
