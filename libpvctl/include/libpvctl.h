@@ -180,7 +180,10 @@ struct pvctl_autostart_opts {
 	int32_t order, delay_ms; /* 0 to 9999, at most an hour; -1: as it is */
 };
 struct pvctl_defined_list;
-/* By the configuration's name; replaces another of that name, but for whether and when it starts. It is given a uuid where it has none. */
+/*
+ * By the configuration's name; replaces another of that name, but for whether and when it starts. It is checked as
+ * pvctl_config_check does, and kept with absolute paths and with the uuid and MACs that it then has at each start.
+ */
 PVCTL_API int pvctl_defined_set(const char *node, const struct pvctl_config *, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_defined_remove(const char *node, const char *name, struct pvctl_error *err) PVCTL_CHECK; /* -ENOENT: not defined */
 PVCTL_API int pvctl_defined_get(const char *node, const char *name, struct pvctl_config **ret, struct pvctl_error *err) PVCTL_CHECK;
@@ -276,6 +279,11 @@ PVCTL_API int pvctl_domain_wait(struct pvctl *, uint32_t domid, uint32_t timeout
 PVCTL_API int pvctl_domain_get(struct pvctl *, uint32_t domid, struct pvctl_domain_info *ret, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_domain_lookup(struct pvctl *, const char *name, uint32_t *ret_domid, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_domain_config(struct pvctl *, uint32_t domid, struct pvctl_config **ret, struct pvctl_error *err) PVCTL_CHECK;
+/*
+ * What it will be from its next restart on. Its name and uuid stay as they are, whatever the configuration says;
+ * what it is to do at its end (on_crash and its like) holds at once.
+ */
+PVCTL_API int pvctl_domain_set_config(struct pvctl *, uint32_t domid, const struct pvctl_config *, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_domain_rename(struct pvctl *, uint32_t domid, const char *name, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_domain_list(struct pvctl *, struct pvctl_domain_list **ret, struct pvctl_error *err) PVCTL_CHECK; /* domain 0 first */
 PVCTL_API size_t pvctl_domain_list_count(const struct pvctl_domain_list *);
