@@ -136,7 +136,7 @@ static void free_vbd(struct xenbus_dev *x)
 	else
 		blk_nbd_close(v->nbd);
 	vbd_close(v);
-	free(v->path);
+	free(v->device);
 	blk_script_remove(v->script);
 	free(v);
 }

@@ -179,14 +179,13 @@ static int ask_open(const struct vbd *v, const char *device, struct disk_opened 
 
 int vbd_open(struct vbd *v, const char *device, struct pvctl_error *err)
 {
-	const char *path = device ? device : "";
 	struct disk_opened o;
 	int rc;
 
-	if (path != v->path) {
-		free(v->path);
-		v->path = strdup(path);
-		if (!v->path)
+	if (device && device != v->device) {
+		free(v->device);
+		v->device = strdup(device);
+		if (!v->device)
 			return fail(err, -ENOMEM, "no memory");
 	}
 	rc = ask_open(v, device, &o, err);

@@ -36,7 +36,7 @@ struct vbd {
 	struct blk_pool *pool;
 	struct disk_spec spec;
 	struct blk_script *script; /* not NULL: it knows what the target is */
-	char *path;              /* the device that vbd_open() was given; "": the target; NULL: it was not opened so */
+	char *device;            /* which it said; NULL: none was asked */
 	struct blk_job sync;     /* of a release */
 	bool leaving;            /* nbd is closing, and its end is waited for */
 	struct blk_nbd *nbd;     /* not NULL: the target is QEMU's; fd is not used */

@@ -28,7 +28,6 @@ t "a guest that keeps its registers" guest k state-keeper
 id=$(pvctl domid k)
 t "it holds them" eventually 20 console_has k holding
 for i in 1 2 3; do t "state out, other state in, and back: $i" savestate vcpu "$id"; done
-t "hostile state is refused" savestate hostile "$id"
 t "a system time that cannot be is refused" savestate tsc "$id"
 # Which ends its two minutes.
 t "a day later" savestate tsc "$id" later
@@ -40,10 +39,17 @@ t "all of them" savestate vcpu "$id" spoil
 t "a day later" savestate tsc "$id" later
 t "it does notice" eventually 100 console_has k2 'TEST RESULT: FAILURE'
 pvctl destroy k2 2>/dev/null
+t "a guest that is given what no CPU had" guest k3 state-keeper
+t "it holds its own" eventually 20 console_has k3 holding
+t "hostile state is refused, or the guest's own harm" savestate hostile "$(pvctl domid k3)"
+pvctl destroy k3
+t "the hypervisor is well" well
+t "the counts of all pages are right" no_difference
 
 # --- CPUID ---
 t "a domain of 32 vCPUs that has not run" eval "PAUSED=1 guest p version vcpus=32"
 t "what CPUID is to tell it" savestate policy "$(pvctl domid p)"
+t "its frames' names, types and pins" savestate foreign "$(pvctl domid p)"
 is "state of all vCPUs that have any" "32 vCPUs" savestate vcpu "$(pvctl domid p)"
 pvctl destroy p
 
