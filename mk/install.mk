@@ -8,6 +8,7 @@ LIBEXECDIR ?= $(PREFIX)/libexec/pvctl
 INCLUDEDIR ?= $(PREFIX)/include
 MANDIR ?= $(PREFIX)/share/man
 DOCDIR ?= $(PREFIX)/share/doc/pvctl
+SYSTEMDDIR ?= $(PREFIX)/lib/systemd
 COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 INSTALL ?= install
 
@@ -35,6 +36,9 @@ install: all
 		-e 's|@VERSION@|$(VERSION)|' libpvctl/libpvctl.pc.in > $(D)$(LIBDIR)/pkgconfig/libpvctl.pc
 	$(Q)for f in $(INSTALL_MAN); do s=$(D)$(MANDIR)/man$${f##*.}; \
 		$(INSTALL) -d $$s && $(INSTALL) -m 644 $$f $$s || exit 1; done
+	$(Q)for u in system:multi-user.target user:default.target; do $(INSTALL) -d $(D)$(SYSTEMDDIR)/$${u%%:*} && \
+		sed -e 's|@BINDIR@|$(BINDIR)|' -e "s|@TARGET@|$${u#*:}|" config/systemd/pvctl@.service.in \
+		> $(D)$(SYSTEMDDIR)/$${u%%:*}/pvctl@.service || exit 1; done
 	$(Q)$(INSTALL) -m 644 config/completions/pvctl.bash $(D)$(COMPLETIONDIR)/pvctl
 	$(Q)$(INSTALL) -m 644 $(INSTALL_DOC) $(D)$(DOCDIR)
 	$(Q)$(INSTALL) -m 644 $(INSTALL_EXAMPLES) $(D)$(DOCDIR)/examples
@@ -44,6 +48,7 @@ uninstall:
 	$(Q)rm -f $(D)$(BINDIR)/pvctl $(D)$(LIBDIR)/libpvctl.so.0 $(D)$(LIBDIR)/libpvctl.so $(D)$(LIBDIR)/libpvctl.a \
 		$(D)$(INCLUDEDIR)/libpvctl.h $(D)$(LIBDIR)/pkgconfig/libpvctl.pc $(D)$(COMPLETIONDIR)/pvctl \
 		$(foreach f,$(INSTALL_MAN),$(D)$(MANDIR)/man$(patsubst .%,%,$(suffix $(f)))/$(notdir $(f)))
+	$(Q)rm -f $(D)$(SYSTEMDDIR)/system/pvctl@.service $(D)$(SYSTEMDDIR)/user/pvctl@.service
 	$(Q)rm -f $(addprefix $(D)$(LIBEXECDIR)/,pvctld pvctl-bootloader pvctl-usernet pvctl-jail pvctl-jail.so pvctl-p9 pvctl-p9-jail.so xen-like-hv.elf)
 	$(Q)rm -f $(addprefix $(D)$(DOCDIR)/,$(INSTALL_DOC)) $(addprefix $(D)$(DOCDIR)/examples/,$(notdir $(INSTALL_EXAMPLES)))
 	-$(Q)rmdir $(D)$(LIBEXECDIR) $(D)$(DOCDIR)/examples $(D)$(DOCDIR) 2>/dev/null || true

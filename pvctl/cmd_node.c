@@ -11,8 +11,9 @@
 
 #define MIB (1024 * 1024)
 #define STOP_TIMEOUT_MS 15000
+#define SHUTDOWN_TIMEOUT_MS 300000
 
-enum { OPT_MEMORY, OPT_CPUS, OPT_ACCEL, OPT_ICOUNT, OPT_OVERCOMMIT, OPT_LIMITS, OPT_TIMEOUT, OPT_SLOW, OPT_HV, OPT_HV_CMDLINE, OPT_DAEMON, OPT_QEMU };
+enum { OPT_MEMORY, OPT_CPUS, OPT_ACCEL, OPT_ICOUNT, OPT_OVERCOMMIT, OPT_LIMITS, OPT_TIMEOUT, OPT_SLOW, OPT_HV, OPT_HV_CMDLINE, OPT_DAEMON, OPT_NO_AUTOSTART, OPT_QEMU };
 static const struct option_def start_options[] = {
 	[OPT_MEMORY] = { 'm', "memory", "SIZE", "RAM for the node, in MiB or with k, m, g, t (default: half of the host's)" },
 	[OPT_CPUS] = { 'c', "cpus", "NUMBER", "CPUs (default: as the host has, at most 8)" },
@@ -25,6 +26,7 @@ static const struct option_def start_options[] = {
 	[OPT_HV] = { 0, "hypervisor", "FILE", "the hypervisor's image (default: as installed)" },
 	[OPT_HV_CMDLINE] = { 0, "hypervisor-options", "TEXT", "more for the hypervisor's command line" },
 	[OPT_DAEMON] = { 0, "daemon", "FILE", "the daemon (default: as installed)" },
+	[OPT_NO_AUTOSTART] = { 0, "no-autostart", NULL, "no defined domain starts with it" },
 	[OPT_QEMU] = { 0, "qemu", "FILE", "the QEMU program (default: qemu-system-x86_64 on the PATH)" },
 	{ 0 }
 };
@@ -38,7 +40,7 @@ static int start_run(const struct command *cmd, const struct parsed *in)
 {
 	struct pvctl_node_start_opts opts = {
 		.size = sizeof(opts), .name = chosen(in), .accel = in->value[OPT_ACCEL],
-		.icount = in->count[OPT_ICOUNT] > 0, .overcommit = in->count[OPT_OVERCOMMIT] > 0, .hv_path = in->value[OPT_HV],
+		.icount = in->count[OPT_ICOUNT] > 0, .overcommit = in->count[OPT_OVERCOMMIT] > 0, .no_autostart = in->count[OPT_NO_AUTOSTART] > 0, .hv_path = in->value[OPT_HV],
 		.hv_cmdline = in->value[OPT_HV_CMDLINE], .daemon_path = in->value[OPT_DAEMON],
 		.qemu_path = in->value[OPT_QEMU],
 		.limits = in->value[OPT_LIMITS],
@@ -63,10 +65,11 @@ static int start_run(const struct command *cmd, const struct parsed *in)
 	return EXIT_OK;
 }
 
-enum { STOP_FORCE, STOP_TIMEOUT };
+enum { STOP_FORCE, STOP_TIMEOUT, STOP_SHUTDOWN };
 static const struct option_def stop_options[] = {
 	[STOP_FORCE] = { 'f', "force", NULL, "even when domains run on it" },
-	[STOP_TIMEOUT] = { 0, "timeout", "SECONDS", "how long it may take (default: 15)" },
+	[STOP_TIMEOUT] = { 0, "timeout", "SECONDS", "how long it may take (default: 15), or the domains with -s (300)" },
+	[STOP_SHUTDOWN] = { 's', "shutdown", NULL, "ask the domains to power off first, the last that start first" },
 	{ 0 }
 };
 
@@ -94,7 +97,13 @@ static int stop_run(const struct command *cmd, const struct parsed *in)
 
 	if (in->count[STOP_TIMEOUT] && parse_seconds(in->value[STOP_TIMEOUT], &timeout_ms))
 		return command_usage(cmd, "`%s' is no time in seconds", in->value[STOP_TIMEOUT]);
-	domains = in->count[STOP_FORCE] || globals.force ? 0 : domains_of(name);
+	if (in->count[STOP_SHUTDOWN]) {
+		rc = node_shut_domains(name, in->count[STOP_TIMEOUT] ? timeout_ms : SHUTDOWN_TIMEOUT_MS);
+		if (rc)
+			return rc;
+		timeout_ms = STOP_TIMEOUT_MS;
+	}
+	domains = in->count[STOP_FORCE] || in->count[STOP_SHUTDOWN] || globals.force ? 0 : domains_of(name);
 	if (domains) {
 		say_error("node stop %s: %u domain%s on it would end at once; shut down first "
 			  "(`pvctl shutdown -a -w'), or give --force", name ? name : "default", domains,

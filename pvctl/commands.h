@@ -3,6 +3,7 @@
 #define PVCTL_COMMANDS_H
 
 extern const struct command
+	cmd_autostart,
 	cmd_block_attach,
 	cmd_block_detach,
 	cmd_block_list,
@@ -16,6 +17,8 @@ extern const struct command
 	cmd_console,
 	cmd_create,
 	cmd_debug_keys,
+	cmd_define,
+	cmd_defined,
 	cmd_destroy,
 	cmd_dmesg,
 	cmd_doctor,
@@ -45,11 +48,13 @@ extern const struct command
 	cmd_sched_credit,
 	cmd_sched_credit2,
 	cmd_shutdown,
+	cmd_start,
 	cmd_store_read,
 	cmd_store_rm,
 	cmd_store_write,
 	cmd_suspend,
 	cmd_sysrq,
+	cmd_undefine,
 	cmd_unpause,
 	cmd_uptime,
 	cmd_vcpu_list,

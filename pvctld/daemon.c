@@ -120,6 +120,8 @@ void daemon_init(struct daemon *d)
 	d->next_unique = d->started_unix_ns; /* never given twice by a node, even over its restarts */
 	d->loop.epfd = -1;
 	d->spawner.fd = -1;
+	d->control_fd = d->store_fd = -1;
+	rundir_set_owner();
 	node_init(&d->node);
 	list_init(&d->domains);
 	list_init(&d->leftovers);
@@ -138,6 +140,18 @@ void daemon_init(struct daemon *d)
 	sizes_init(d);
 }
 
+static int ask_for_sockets(struct daemon *d, struct pvctl_error *err)
+{
+	struct spawn_started a;
+	int fds[2], rc = spawn_ask(SPAWN_SOCKETS, NULL, &a, fds, 2, err);
+
+	if (rc < 0)
+		return rc;
+	d->control_fd = fds[0];
+	d->store_fd = fds[1];
+	return rc == 2 ? 0 : fail(err, -EPROTO, "the spawner: %s", strerror(EPROTO));
+}
+
 int daemon_serve(struct daemon *d, struct pvctl_error *err)
 {
 	int rc = mbox_init(&d->mbox, d, err);
@@ -152,9 +166,12 @@ int daemon_serve(struct daemon *d, struct pvctl_error *err)
 	rc = rc ? rc : policy_init(d, err);
 	if (!rc)
 		tidy_start(d);
+	if (!rc && d->opt.spawned)
+		rc = ask_for_sockets(d, err);
 	rc = rc ? rc : store_sock_open(d, err);
 	rc = rc ? rc : control_open(d, err);
-	if (!rc)
+	/* The spawner looks at its own. */
+	if (!rc && !d->opt.spawned)
 		loop_timer_set(&d->loop, &d->rundir_timer, RUNDIR_NS);
 	return rc;
 }

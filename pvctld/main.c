@@ -7,6 +7,8 @@
 #include "pvctld/base/log.h"
 #include "pvctld/core/daemon.h"
 #include "pvctld/core/privileges.h"
+#include "pvctld/core/seal.h"
+#include "pvctld/life/autostart.h"
 #include "pvctld/node/node.h"
 #include "pvctld/spawn/ask.h"
 #include "pvctld/spawner/spawner.h"
@@ -31,7 +33,7 @@ static struct daemon daemon_state;
 static struct loop_fd signals;
 
 enum { OPT_NODE = 1, OPT_MEMORY, OPT_CPUS, OPT_ACCEL, OPT_ICOUNT, OPT_OVERCOMMIT, OPT_HV, OPT_HV_CMDLINE, OPT_QEMU, OPT_READY, OPT_FOREGROUND,
-	OPT_SLOW, OPT_LIMITS, OPT_REBUILD, OPT_SPAWNED, OPT_ADOPT, OPT_VERSION };
+	OPT_SLOW, OPT_LIMITS, OPT_REBUILD, OPT_AUTOSTART, OPT_NO_AUTOSTART, OPT_SPAWNED, OPT_ADOPT, OPT_UID, OPT_VERSION };
 
 static const struct option options[] = {
 	{ "node", required_argument, NULL, OPT_NODE },
@@ -48,9 +50,12 @@ static const struct option options[] = {
 	{ "ready-fd", required_argument, NULL, OPT_READY },
 	{ "foreground", no_argument, NULL, OPT_FOREGROUND },
 	{ "rebuild", required_argument, NULL, OPT_REBUILD },
+	{ "autostart", required_argument, NULL, OPT_AUTOSTART },
+	{ "no-autostart", no_argument, NULL, OPT_NO_AUTOSTART },
 	/* The spawner's. */
 	{ "spawned", required_argument, NULL, OPT_SPAWNED },
 	{ "adopt", no_argument, NULL, OPT_ADOPT },
+	{ "uid", required_argument, NULL, OPT_UID },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ NULL, 0, NULL, 0 }
 };
@@ -58,8 +63,9 @@ static const struct option options[] = {
 static const char usage[] =
 	"usage: pvctld --node NAME --memory BYTES --cpus N [--accel auto|kvm|tcg] [--icount] [--overcommit]\n"
 	"              [--slow-after MS] --hv PATH [--hv-cmdline TEXT] [--qemu PATH] [--limits NAME=NUMBER,...]\n"
-	"              [--ready-fd N] [--foreground]\n"
-	"       pvctld --rebuild NODE CONFIGFILE\n";
+	"              [--ready-fd N] [--foreground] [--no-autostart]\n"
+	"       pvctld --rebuild NODE CONFIGFILE\n"
+	"       pvctld --autostart NODE\n";
 
 static bool number(const char *s, uint64_t min, uint64_t max, uint64_t *ret)
 {
@@ -98,6 +104,9 @@ static bool set_option(struct daemon_opts *o, int c, const char *arg)
 	case OPT_OVERCOMMIT:
 		o->overcommit = true;
 		return true;
+	case OPT_NO_AUTOSTART:
+		o->no_autostart = true;
+		return true;
 	case OPT_SLOW:
 		if (!number(arg, 100, 3600000, &n))
 			return false;
@@ -128,6 +137,11 @@ static bool set_option(struct daemon_opts *o, int c, const char *arg)
 	case OPT_SPAWNED:
 		o->spawned = true;
 		o->ready_fd = strcmp(arg, "ready") ? -1 : SPAWN_READY_FD;
+		return true;
+	case OPT_UID:
+		if (!number(arg, 0, UINT32_MAX - 1, &n))
+			return false;
+		o->uid = (uid_t)n;
 		return true;
 	case OPT_ADOPT:
 		o->adopt = true;
@@ -233,6 +247,8 @@ static int start(struct daemon *d, struct pvctl_error *err)
 	int rc = rundir_share(d, SPAWN_LOCK_FD, err);
 
 	rc = rc ? rc : open_log(d, err);
+	rc = rc ? rc : privileges_forget(err);
+	rc = rc ? rc : seal(d->opt.uid, d->state_dir, err);
 	if (!rc && d->opt.adopt)
 		rc = adopt(d, err);
 	if (rc)
@@ -243,8 +259,9 @@ static int start(struct daemon *d, struct pvctl_error *err)
 	rc = watch_signals(d, err);
 	rc = rc ? rc : node_start(d, err);
 	rc = rc ? rc : daemon_serve(d, err);
-	rc = rc ? rc : rundir_write_info(d, err);
-	return rc ? rc : spawn_up();
+	if (!rc && (rc = spawn_up()))
+		fail(err, rc, "the spawner: %s", strerror(-rc));
+	return rc;
 }
 
 static int run(struct daemon *d)
@@ -259,6 +276,8 @@ static int run(struct daemon *d)
 		log_line("cannot start: %s", e.msg);
 	else
 		say_ready(d, NULL);
+	if (!rc)
+		autostart_begin(d);
 	if (!rc)
 		loop_run(&d->loop);
 	daemon_finish(d);
@@ -310,6 +329,8 @@ int main(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == OPT_REBUILD && optind == argc - 1)
 			return rebuild_main(optarg, argv[optind]);
+		if (c == OPT_AUTOSTART && optind == argc)
+			return autostart_main(optarg);
 		if (c == OPT_VERSION) {
 			puts("pvctld " PVCTL_VERSION);
 			return 0;
@@ -326,8 +347,9 @@ int main(int argc, char **argv)
 	if (d->opt.spawned) {
 		(void)close_range(SPAWN_FD, SPAWN_READY_FD, CLOSE_RANGE_CLOEXEC);
 		ask_init(SPAWN_FD);
+	} else {
+		privileges_drop();
 	}
-	privileges_drop();
 	/* Several descriptors for each domain and viewer. */
 	if (!getrlimit(RLIMIT_NOFILE, &rl)) {
 		rl.rlim_cur = rl.rlim_max;

@@ -73,6 +73,7 @@ struct pvctl_node_start_opts {
 	uint32_t slow_after_ms;  /* the hypervisor may be silent so long before clients are told (-ETIMEDOUT); 0: 10 s */
 	const char *qemu_path;   /* NULL: qemu-system-x86_64 on the PATH */
 	const char *limits;      /* NULL: as is; of logs and core dumps, "cores=8g,console-days=7": see pvctld(8) */
+	uint32_t no_autostart;   /* 1: no defined domain starts with it */
 };
 struct pvctl_node_info {
 	size_t size;
@@ -156,6 +157,31 @@ PVCTL_API int pvctl_config_check(struct pvctl *ctx, const struct pvctl_config *,
 /* The same without a node; what create would warn of goes to log, as in pvctl_open_opts. */
 PVCTL_API int pvctl_config_check_log(const struct pvctl_config *, void (*log)(void *data, int level, const char *msg), void *data, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API void pvctl_free(void *text);
+
+/* ---- domains that are defined: known to a node while they do not run, and while it does not (node NULL: "default") ---- */
+struct pvctl_defined_info {
+	size_t size;
+	char name[128];
+	uint32_t autostart;      /* 1: pvctl_node_start starts it, too, once the node serves */
+	uint32_t order;          /* lower ones first, those alike by name */
+	uint32_t delay_ms;       /* so long before the next one */
+};
+struct pvctl_autostart_opts {
+	size_t size;
+	uint32_t autostart;
+	int32_t order, delay_ms; /* 0 to 9999, at most an hour; -1: as it is */
+};
+struct pvctl_defined_list;
+/* By the configuration's name; replaces another of that name, but for whether and when it starts. It is given a uuid where it has none. */
+PVCTL_API int pvctl_defined_set(const char *node, const struct pvctl_config *, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API int pvctl_defined_remove(const char *node, const char *name, struct pvctl_error *err) PVCTL_CHECK; /* -ENOENT: not defined */
+PVCTL_API int pvctl_defined_get(const char *node, const char *name, struct pvctl_config **ret, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API int pvctl_defined_autostart(const char *node, const char *name, const struct pvctl_autostart_opts *opts, struct pvctl_error *err) PVCTL_CHECK;
+/* In the order in which they start. */
+PVCTL_API int pvctl_defined_list(const char *node, struct pvctl_defined_list **ret, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API size_t pvctl_defined_list_count(const struct pvctl_defined_list *);
+PVCTL_API const struct pvctl_defined_info *pvctl_defined_list_at(const struct pvctl_defined_list *, size_t i); /* borrowed; NULL past the end */
+PVCTL_API void pvctl_defined_list_free(struct pvctl_defined_list *);
 
 /* ---- domains ---- */
 enum pvctl_run_state { PVCTL_STATE_RUNNING = 0, PVCTL_STATE_BLOCKED = 1, PVCTL_STATE_PAUSED = 2,

@@ -96,7 +96,7 @@ static int open_target(struct vbd *v, struct pvctl_error *err)
 		return 0;
 	}
 	if (v->spec.format == DISK_RAW && !v->spec.script[0])
-		return vbd_open(v, v->spec.target, err);
+		return vbd_open(v, NULL, err);
 	v->x.pending = true;
 	if (v->spec.script[0])
 		return blk_script_add(v, script_done, err);
@@ -136,7 +136,7 @@ static void free_vbd(struct xenbus_dev *x)
 	else
 		blk_nbd_close(v->nbd);
 	vbd_close(v);
-	free(v->path);
+	free(v->device);
 	blk_script_remove(v->script);
 	free(v);
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* What a disk's target is: opened, measured, locked. */
 #include "pvctld/base/log.h"
+#include "pvctld/block/open.h"
 #include "pvctld/block/vbd.h"
 #include "pvctld/core/daemon.h"
 #include "pvctld/domain/domains.h"
+#include "pvctld/spawn/ask.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -19,7 +21,7 @@
 
 static bool file_of(const struct vbd *v, struct stat *st)
 {
-	return v->fd >= 0 ? !fstat(v->fd, st) : v->spec.target[0] == '/' && !stat(v->spec.target, st);
+	return v->fd >= 0 ? !fstat(v->fd, st) : v->spec.target[0] == '/' && !v->spec.script[0] && !vbd_look(&v->spec, st, NULL);
 }
 
 void vbd_say_holder(const struct vbd *v, char *buf, size_t size)
@@ -57,30 +59,13 @@ static int lock(struct vbd *v, struct pvctl_error *err)
 	return fail(err, -EBUSY, "disk \"%.600s\" is in use by %s", v->spec.target, holder);
 }
 
-/* A number of the device's queue; otherwise where sysfs does not have it. */
-static uint64_t queue_number(dev_t dev, const char *name, uint64_t otherwise)
+/* A number of the device's queue; otherwise where the kernel does not say. */
+static uint64_t or_else(uint64_t number, uint64_t otherwise)
 {
-	static const char *const where[] = { "queue", "../queue" }; /* a partition's is its disk's */
-	char path[96], text[32];
-	ssize_t n = -1;
-
-	for (unsigned int i = 0; i < 2 && n < 0; i++) {
-		int fd;
-
-		snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s/%s", major(dev), minor(dev), where[i], name);
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd < 0)
-			continue;
-		n = read(fd, text, sizeof(text) - 1);
-		close(fd);
-	}
-	if (n <= 0)
-		return otherwise;
-	text[n] = '\0';
-	return strtoull(text, NULL, 10);
+	return number == UINT64_MAX ? otherwise : number;
 }
 
-static void measure_device(struct vbd *v, dev_t dev)
+static void measure_device(struct vbd *v, const struct disk_opened *o)
 {
 	uint64_t nowhere[2] = { 1, 1 };
 	int n;
@@ -90,9 +75,9 @@ static void measure_device(struct vbd *v, dev_t dev)
 	if (!ioctl(v->fd, BLKPBSZGET, &n) && n >= (int)v->sector_size)
 		v->physical_size = (uint32_t)n;
 	v->direct_align = v->sector_size;
-	v->discard_granularity = (uint32_t)queue_number(dev, "discard_granularity", v->physical_size);
-	v->discard_alignment = (uint32_t)queue_number(dev, "../discard_alignment", 0);
-	v->can_discard = queue_number(dev, "discard_max_bytes", 1) != 0;
+	v->discard_granularity = (uint32_t)or_else(o->granularity, v->physical_size);
+	v->discard_alignment = (uint32_t)or_else(o->alignment, 0);
+	v->can_discard = or_else(o->discard_max, 1) != 0;
 	/* No range at all: a device that can do it says so by its complaint about that. */
 	v->can_secure = v->can_discard && ioctl(v->fd, BLKSECDISCARD, nowhere) && errno == EINVAL;
 }
@@ -144,7 +129,7 @@ int vbd_measured(struct vbd *v, uint64_t bytes, struct pvctl_error *err)
 	return choose_sector_size(v, err);
 }
 
-static int measure(struct vbd *v, struct pvctl_error *err)
+static int measure(struct vbd *v, const struct disk_opened *o, struct pvctl_error *err)
 {
 	struct stat st;
 	off_t size;
@@ -157,7 +142,7 @@ static int measure(struct vbd *v, struct pvctl_error *err)
 	v->is_device = S_ISBLK(st.st_mode);
 	v->sector_size = v->physical_size = BLK_SECTOR;
 	if (v->is_device)
-		measure_device(v, st.st_rdev);
+		measure_device(v, o);
 	else
 		measure_file(v, &st);
 	return vbd_measured(v, size > 0 ? (uint64_t)size : 0, err);
@@ -168,38 +153,68 @@ static int measure(struct vbd *v, struct pvctl_error *err)
  * said to be safe. A request that is not aligned goes through the cache of the
  * same file, which the kernel keeps coherent.
  */
-static void open_direct(struct vbd *v)
+static void take_direct(struct vbd *v, int fd)
 {
-	char path[48];
-
-	if (!v->is_device && !v->spec.direct_io_safe)
-		return;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", v->fd);
-	v->direct_fd = open(path, (v->spec.readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOCTTY | O_DIRECT);
-	if (v->direct_fd < 0 && v->spec.direct_io_safe)
-		log_line("domain %u: disk %s: no direct I/O here (%s), the page cache is used", v->x.domid, v->x.name,
-			 strerror(errno));
+	v->direct_fd = fd;
+	if (fd < 0 && v->spec.direct_io_safe)
+		log_line("domain %u: disk %s: no direct I/O here, the page cache is used", v->x.domid, v->x.name);
 }
 
-int vbd_open(struct vbd *v, const char *path, struct pvctl_error *err)
+static int ask_open(const struct vbd *v, const char *device, struct disk_opened *o, struct pvctl_error *err)
 {
+	char text[DISK_SPEC_MAX + 1];
+	const struct spawn_ask q = { .text = text, .where = device };
+	struct spawn_started a;
+	int fds[2], rc;
+
+	if (ask_fd() < 0)
+		return disk_open(&v->spec, device, o, err);
+	disk_spec_format(&v->spec, text);
+	rc = spawn_ask(SPAWN_DISK_OPEN, &q, &a, fds, 2, err);
+	if (rc < 0)
+		return rc;
+	*o = (struct disk_opened){ fds[0], fds[1], a.n[0], a.n[1], a.n[2] };
+	return rc ? 0 : fail(err, -EPROTO, "the spawner: %s", strerror(EPROTO));
+}
+
+int vbd_open(struct vbd *v, const char *device, struct pvctl_error *err)
+{
+	struct disk_opened o;
 	int rc;
 
-	if (path != v->path) {
-		free(v->path);
-		v->path = strdup(path);
-		if (!v->path)
+	if (device && device != v->device) {
+		free(v->device);
+		v->device = strdup(device);
+		if (!v->device)
 			return fail(err, -ENOMEM, "no memory");
 	}
-	/* O_NONBLOCK: a FIFO must not hold the daemon up. */
-	v->fd = open(path, (v->spec.readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (v->fd < 0)
-		return fail(err, errno == ENOENT ? -ENOENT : errno == EACCES || errno == EPERM || errno == EROFS ? -EPERM : -EIO,
-			    "disk \"%.600s\": %s", path, strerror(errno));
-	rc = measure(v, err);
+	rc = ask_open(v, device, &o, err);
+	if (rc)
+		return rc;
+	v->fd = o.fd;
+	rc = measure(v, &o, err);
 	rc = rc ? rc : lock(v, err);
-	if (!rc)
-		open_direct(v);
+	if (!rc && (v->is_device || v->spec.direct_io_safe))
+		take_direct(v, o.direct_fd);
+	else if (o.direct_fd >= 0)
+		close(o.direct_fd);
+	return rc;
+}
+
+int vbd_look(const struct disk_spec *s, struct stat *ret, struct pvctl_error *err)
+{
+	char text[DISK_SPEC_MAX + 1];
+	const struct spawn_ask q = { .text = text };
+	struct spawn_started a;
+	int fd = -1, rc;
+
+	disk_spec_format(s, text);
+	rc = ask_fd() < 0 ? disk_look(s, &fd, err) : spawn_ask(SPAWN_DISK_LOOK, &q, &a, &fd, 1, err);
+	if (rc < 0)
+		return rc;
+	rc = fd >= 0 && fstat(fd, ret) ? fail(err, -EIO, "disk \"%.600s\": %s", s->target, strerror(errno)) : 0;
+	if (fd >= 0)
+		close(fd);
 	return rc;
 }
 

@@ -5,6 +5,9 @@
  */
 #include "pvctld/base/log.h"
 #include "pvctld/block/nbd_private.h"
+#include "pvctld/block/vbd.h"
+#include "pvctld/core/children.h"
+#include "pvctld/spawn/ask.h"
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -170,11 +173,8 @@ static void ended(struct blk_nbd *n, int status)
 static void on_process(void *data, uint32_t events)
 {
 	struct blk_nbd *n = data;
-	int status = 0;
 
-	while (waitpid(n->pid, &status, 0) < 0 && errno == EINTR)
-		;
-	ended(n, status);
+	ended(n, child_status(n->pid, n->spawned ? n->process.fd : -1));
 }
 
 static void on_timer(void *data)
@@ -186,7 +186,7 @@ static void on_timer(void *data)
 		return;
 	}
 	log_line("disk \"%.600s\": qemu-nbd takes too long: killed", n->spec.target);
-	kill(n->pid, SIGKILL);
+	child_kill(n->pid, SIGKILL, false);
 }
 
 void nbd_lost(struct blk_nbd *n)
@@ -224,77 +224,61 @@ void nbd_is_back(struct blk_nbd *n)
 	loop_task_post(&n->d->loop, &n->begin);
 }
 
-/* A listening socket that nobody else can find, and our end. */
-static int make_sockets(struct blk_nbd *n, int *ret_listener, int *ret_sock, struct pvctl_error *err)
+static int watch_process(struct blk_nbd *n, int status_fd, int log, struct pvctl_error *err)
 {
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	int rc, sock;
+	int fd = status_fd >= 0 ? status_fd : (int)syscall(SYS_pidfd_open, n->pid, 0);
 
-	if ((size_t)snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/disk.sock", n->d->run_dir) >= sizeof(sa.sun_path))
-		return fail(err, -ENAMETOOLONG, "%s is too long a directory for a socket", n->d->run_dir);
-	(void)unlink(sa.sun_path);
-	rc = rundir_listen(sa.sun_path, err);
-	if (rc < 0)
-		return rc;
-	sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (sock < 0 || connect(sock, (struct sockaddr *)&sa, sizeof(sa))) {
-		int e = errno;
-
-		close(rc);
-		if (sock >= 0)
-			close(sock);
-		(void)unlink(sa.sun_path);
-		return fail(err, -EIO, "%s: %s", sa.sun_path, strerror(e));
-	}
-	(void)unlink(sa.sun_path);
-	*ret_listener = rc;
-	*ret_sock = sock;
-	return 0;
-}
-
-static int watch_process(struct blk_nbd *n, int log, struct pvctl_error *err)
-{
-	int fd = (int)syscall(SYS_pidfd_open, n->pid, 0);
-
+	n->spawned = status_fd >= 0;
 	if (fd >= 0 && !loop_fd_add(&n->d->loop, &n->process, fd, EPOLLIN, on_process, n)) {
 		if (!loop_fd_add(&n->d->loop, &n->log, log, EPOLLIN, on_log, n))
 			return 0;
-		drop_fd(n, &n->process);
-	} else if (fd >= 0) {
-		close(fd);
+		loop_fd_del(&n->d->loop, &n->process);
 	}
 	close(log);
-	kill(n->pid, SIGKILL);
-	while (waitpid(n->pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	child_kill(n->pid, SIGKILL, false);
+	(void)child_status(n->pid, status_fd);
+	if (fd >= 0)
+		close(fd);
 	n->pid = 0;
 	return fail(err, -EIO, "disk \"%.600s\": its process cannot be watched", n->spec.target);
 }
 
+static int begin(struct blk_nbd *n, int log, int *ret_status_fd, int *ret_sock, struct pvctl_error *err)
+{
+	char text[DISK_SPEC_MAX + 1];
+	const struct spawn_ask q = { .text = text, .fds = &log, .nr_fds = 1 };
+	struct spawn_started a;
+	int fds[2], rc;
+
+	if (ask_fd() < 0) {
+		rc = (int)nbd_spawn(n->d->run_dir, &n->spec, log, ret_sock, err);
+		n->pid = rc > 0 ? rc : 0;
+		return rc > 0 ? 0 : rc;
+	}
+	disk_spec_format(&n->spec, text);
+	rc = spawn_ask(SPAWN_DISK_NBD, &q, &a, fds, 2, err);
+	if (rc < 0)
+		return rc;
+	n->pid = a.pid;
+	*ret_status_fd = fds[0];
+	*ret_sock = fds[1];
+	return rc == 2 ? 0 : fail(err, -EPROTO, "the spawner: %s", strerror(EPROTO));
+}
+
 static int start(struct blk_nbd *n, struct pvctl_error *err)
 {
-	int listener = -1, sock = -1, log[2], rc;
-	pid_t pid;
+	int sock = -1, status_fd = -1, log[2], rc;
 
-	rc = make_sockets(n, &listener, &sock, err);
-	if (rc)
-		return rc;
-	if (pipe2(log, O_CLOEXEC | O_NONBLOCK)) {
-		close(listener);
-		close(sock);
+	if (pipe2(log, O_CLOEXEC | O_NONBLOCK))
 		return fail(err, -EIO, "pipe: %s", strerror(errno));
-	}
-	pid = nbd_spawn(&n->spec, listener, log[1], err);
-	close(listener);
+	rc = begin(n, log[1], &status_fd, &sock, err);
 	close(log[1]);
-	if (pid < 0) {
-		close(sock);
+	if (rc) {
 		close(log[0]);
-		return (int)pid;
+		return rc;
 	}
-	n->pid = pid;
 	n->state = NBD_STARTING;
-	rc = watch_process(n, log[0], err);
+	rc = watch_process(n, status_fd, log[0], err);
 	if (rc) {
 		close(sock);
 		return rc;
@@ -351,12 +335,14 @@ int blk_nbd_open(struct daemon *d, const struct disk_spec *s, const struct blk_n
 {
 	struct blk_nbd *n = calloc(1, sizeof(*n));
 	struct stat st;
+	int rc;
 
 	if (!n)
 		return fail(err, -ENOMEM, "no memory");
-	if (stat(s->target, &st)) {
+	rc = vbd_look(s, &st, err);
+	if (rc) {
 		free(n);
-		return fail(err, errno == ENOENT ? -ENOENT : -EIO, "disk \"%.600s\": %s", s->target, strerror(errno));
+		return rc;
 	}
 	n->d = d;
 	n->spec = *s;
@@ -423,9 +409,9 @@ void blk_nbd_fini(struct daemon *d)
 
 		nbd_hang_up(n);
 		if (n->pid && poll(&f, 1, FINI_MS) != 1)
-			kill(n->pid, SIGKILL);
-		while (n->pid && waitpid(n->pid, NULL, 0) < 0 && errno == EINTR)
-			;
+			child_kill(n->pid, SIGKILL, false);
+		if (n->pid)
+			(void)child_status(n->pid, n->spawned ? n->process.fd : -1);
 		n->pid = 0;
 		destroy(n);
 	}

@@ -45,7 +45,7 @@ void blk_nbd_closing(struct blk_nbd *n, void (*closed)(void *data), void *data);
 void blk_nbd_drain(struct blk_nbd *n);
 void blk_nbd_fini(struct daemon *d);
 
-/* nbd_spawn.c: the program's end of the socket is listening; its stderr goes to log. -errno, or its pid. */
-pid_t nbd_spawn(const struct disk_spec *s, int listener, int log, struct pvctl_error *err);
+/* nbd_spawn.c: its stderr goes to log; a socket that is connected to it in *ret_sock. -errno, or its pid. */
+pid_t nbd_spawn(const char *run_dir, const struct disk_spec *s, int log, int *ret_sock, struct pvctl_error *err);
 
 #endif

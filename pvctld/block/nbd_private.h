@@ -33,6 +33,7 @@ struct blk_nbd {
 	int64_t bytes;
 	dev_t dev;               /* of the image */
 	ino_t ino;
+	bool spawned;            /* process is where its status comes from, not a pidfd */
 	pid_t pid;               /* 0: there is none, or no more */
 	struct nbd_handle *h;    /* NULL: not connected */
 	struct loop_fd sock;     /* h's */

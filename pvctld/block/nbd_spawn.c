@@ -6,6 +6,7 @@
 #include "libpvctl/src/util/paths.h"
 #include "pvctld/base/log.h"
 #include "pvctld/block/nbd.h"
+#include "pvctld/core/daemon.h"
 #include "pvctld/core/program.h"
 #include "pvctld/jail/jail.h"
 #include <errno.h>
@@ -22,6 +23,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define MAX_FILTER 4096u
@@ -151,7 +153,35 @@ static pid_t start(const struct disk_spec *s, const char *program, int listener,
 	return pid;
 }
 
-pid_t nbd_spawn(const struct disk_spec *s, int listener, int log, struct pvctl_error *err)
+/* A listening socket that nobody else can find, and our end. */
+static int make_sockets(const char *run_dir, int *ret_listener, int *ret_sock, struct pvctl_error *err)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	int rc, sock;
+
+	if ((size_t)snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/disk.sock", run_dir) >= sizeof(sa.sun_path))
+		return fail(err, -ENAMETOOLONG, "%s is too long a directory for a socket", run_dir);
+	(void)unlink(sa.sun_path);
+	rc = rundir_listen(sa.sun_path, SOCK_STREAM, err);
+	if (rc < 0)
+		return rc;
+	sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (sock < 0 || connect(sock, (struct sockaddr *)&sa, sizeof(sa))) {
+		int e = errno;
+
+		close(rc);
+		if (sock >= 0)
+			close(sock);
+		(void)unlink(sa.sun_path);
+		return fail(err, -EIO, "%s: %s", sa.sun_path, strerror(e));
+	}
+	(void)unlink(sa.sun_path);
+	*ret_listener = rc;
+	*ret_sock = sock;
+	return 0;
+}
+
+static pid_t spawn(const struct disk_spec *s, int listener, int log, struct pvctl_error *err)
 {
 	struct sock_filter *buf = malloc(MAX_FILTER * sizeof(*buf));
 	struct sock_fprog filter;
@@ -173,4 +203,18 @@ pid_t nbd_spawn(const struct disk_spec *s, int listener, int log, struct pvctl_e
 	rc = errno;
 	free(buf);
 	return pid > 0 ? pid : fail(err, -EIO, "disk \"%.600s\": fork: %s", s->target, strerror(rc));
+}
+
+pid_t nbd_spawn(const char *run_dir, const struct disk_spec *s, int log, int *ret_sock, struct pvctl_error *err)
+{
+	int listener = -1, rc = make_sockets(run_dir, &listener, ret_sock, err);
+	pid_t pid;
+
+	if (rc)
+		return rc;
+	pid = spawn(s, listener, log, err);
+	close(listener);
+	if (pid < 0)
+		close(*ret_sock);
+	return pid;
 }

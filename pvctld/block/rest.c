@@ -119,11 +119,11 @@ int vbd_retake(struct xenbus_dev *x, struct pvctl_error *err)
 
 	if (!v->spec.target[0])
 		return 0;
-	if (!v->path) {
+	if (v->spec.format != DISK_RAW && !v->spec.script[0]) {
 		rc = vbd_open_image(v, image_back, err);
 		return rc ? rc : -EINPROGRESS;
 	}
-	rc = vbd_open(v, v->path, err);
+	rc = vbd_open(v, v->device, err);
 	if (!rc && v->sectors != sectors)
 		rc = another_size(v, err);
 	if (rc) {

@@ -2,8 +2,10 @@
 #include "pvctld/block/script.h"
 #include "pvctld/backend/departed.h"
 #include "pvctld/base/log.h"
+#include "pvctld/block/open.h"
 #include "pvctld/block/vbd.h"
 #include "pvctld/core/children.h"
+#include "pvctld/spawn/ask.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -13,7 +15,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SCRIPTS "/etc/xen/scripts"
 #define LIMIT_NS 40000000000ull /* as Xen's toolstack gives them */
 
 /* Lives from "add" to the end of "remove". */
@@ -98,19 +99,20 @@ static void put_nodes(struct blk_script *s)
 	put(s, "physical-device-path", s->device_path);
 }
 
-static pid_t spawn(struct blk_script *s, const char *verb)
+pid_t blk_script_spawn(const struct disk_spec *spec, bool add, const char *back, const char *store_path)
 {
-	const char *const argv[] = { s->path, verb, NULL };
-	char path[80], store[320], script[160];
+	char path[80], store[320], script[160], file[128];
+	const char *const argv[] = { file, add ? "add" : "remove", NULL };
 	const char *const env[] = { "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 				    "XENBUS_TYPE=vbd", "XENBUS_BASE_PATH=backend", path, store, script, NULL };
 	int log = log_fd();
 	sigset_t none;
 	pid_t pid;
 
-	snprintf(path, sizeof(path), "XENBUS_PATH=%s", s->back);
-	snprintf(store, sizeof(store), "XENSTORED_PATH=%s", s->d->store_path);
-	snprintf(script, sizeof(script), "script=%s", s->path);
+	disk_script_path(spec, file, sizeof(file));
+	snprintf(path, sizeof(path), "XENBUS_PATH=%s", back);
+	snprintf(store, sizeof(store), "XENSTORED_PATH=%s", store_path);
+	snprintf(script, sizeof(script), "script=%s", file);
 	pid = fork();
 	if (pid)
 		return pid;
@@ -123,6 +125,20 @@ static pid_t spawn(struct blk_script *s, const char *verb)
 	(void)close_range(3, ~0u, 0);
 	execve(argv[0], (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)env);
 	_exit(127);
+}
+
+static int spawn(struct blk_script *s, bool add, int *ret_status_fd)
+{
+	char text[DISK_SPEC_MAX + 1];
+	const struct spawn_ask q = { .text = text, .where = s->back, .verb = add };
+
+	*ret_status_fd = -1;
+	if (ask_fd() < 0) {
+		s->pid = blk_script_spawn(&s->spec, add, s->back, s->d->store_path);
+		return s->pid < 0 ? -EIO : 0;
+	}
+	disk_spec_format(&s->spec, text);
+	return spawn_start(SPAWN_DISK_SCRIPT, &q, &s->pid, ret_status_fd, NULL);
 }
 
 static void destroy(struct blk_script *s)
@@ -201,13 +217,14 @@ static void too_late(void *data)
 	struct blk_script *s = data;
 
 	s->late = true;
-	kill(-s->pid, SIGKILL);
+	child_kill(s->pid, SIGKILL, true);
 }
 
-static int start(struct blk_script *s, const char *verb)
+static int start(struct blk_script *s, bool add)
 {
-	s->pid = spawn(s, verb);
-	if (s->pid < 0 || child_start(s->d, s->pid, ended, s)) {
+	int status_fd;
+
+	if (spawn(s, add, &status_fd) || child_watch(s->d, s->pid, status_fd, ended, s)) {
 		s->pid = 0;
 		return -EIO;
 	}
@@ -221,7 +238,7 @@ static void begin_add(struct blk_script *s)
 		return;
 	s->waiting = false;
 	put_nodes(s);
-	if (start(s, "add")) {
+	if (start(s, true)) {
 		(void)store_rm(s->d->store, s->back);
 		s->done(s->v, NULL, "it could not be started");
 	}
@@ -243,7 +260,7 @@ static void begin_remove(struct blk_script *s)
 	s->late = false;
 	/* The backend's nodes are gone by now, and scripts read them. */
 	put_nodes(s);
-	if (start(s, "remove")) {
+	if (start(s, false)) {
 		log_line("disk %s of domain %u: script %s could not be started", s->spec.vdev_name, s->domid, s->path);
 		(void)store_rm(s->d->store, s->back);
 		destroy(s);
@@ -253,6 +270,8 @@ static void begin_remove(struct blk_script *s)
 int blk_script_add(struct vbd *v, void (*done)(struct vbd *v, const char *path, const char *why), struct pvctl_error *err)
 {
 	struct blk_script *s = calloc(1, sizeof(*s));
+	struct stat st;
+	int rc;
 
 	if (!s)
 		return fail(err, -ENOMEM, "no memory");
@@ -261,13 +280,12 @@ int blk_script_add(struct vbd *v, void (*done)(struct vbd *v, const char *path, 
 	s->done = done;
 	s->domid = v->x.domid;
 	s->spec = v->spec;
-	snprintf(s->path, sizeof(s->path), "%s%s", v->spec.script[0] == '/' ? "" : SCRIPTS "/", v->spec.script);
+	disk_script_path(&v->spec, s->path, sizeof(s->path));
 	snprintf(s->back, sizeof(s->back), "%s", v->x.back);
 	loop_timer_init(&s->timer, too_late, s);
 	loop_task_init(&s->begin, begin, s);
-	if (access(s->path, X_OK)) {
-		int rc = fail(err, -ENOENT, "disk %s: script %s: %s", v->x.name, s->path, strerror(errno));
-
+	rc = vbd_look(&v->spec, &st, err);
+	if (rc) {
 		free(s);
 		return rc;
 	}

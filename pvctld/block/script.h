@@ -9,6 +9,7 @@
 #define BLOCK_SCRIPT_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct blk_script;
 struct pvctl_error;
@@ -20,5 +21,9 @@ int blk_script_add(struct vbd *v, void (*done)(struct vbd *v, const char *path, 
 void blk_script_remove(struct blk_script *s);
 /* A "remove" is under way. */
 bool blk_scripts_busy(void);
+
+/* The spawner's part: its pid, -1. back: where the store has what it is to know. Its output goes to the log. */
+struct disk_spec;
+pid_t blk_script_spawn(const struct disk_spec *spec, bool add, const char *back, const char *store_path);
 
 #endif

@@ -36,7 +36,7 @@ struct vbd {
 	struct blk_pool *pool;
 	struct disk_spec spec;
 	struct blk_script *script; /* not NULL: it knows what the target is */
-	char *path;              /* what vbd_open() was given */
+	char *device;            /* which it said; NULL: none was asked */
 	struct blk_job sync;     /* of a release */
 	bool leaving;            /* nbd is closing, and its end is waited for */
 	struct blk_nbd *nbd;     /* not NULL: the target is QEMU's; fd is not used */
@@ -64,7 +64,11 @@ static inline struct vbd *vbd_of(struct xenbus_dev *x)
 extern const struct xenbus_ops vbd_ops;
 
 /* disk.c: opens the target and finds out what it is. */
-int vbd_open(struct vbd *v, const char *path, struct pvctl_error *err);
+/* device: what its script named; NULL: its target. */
+int vbd_open(struct vbd *v, const char *device, struct pvctl_error *err);
+/* What the target is. Of a script's disk whether that can be run, and nothing in *ret. */
+struct stat;
+int vbd_look(const struct disk_spec *s, struct stat *ret, struct pvctl_error *err);
 void vbd_close(struct vbd *v);
 /* Who has its target, for a message. */
 void vbd_say_holder(const struct vbd *v, char *buf, size_t size);

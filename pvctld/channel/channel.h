@@ -29,14 +29,18 @@ struct channel_host {
 	struct loop_timer pause;  /* of that: there was no descriptor for a client */
 	int listen_fd, slave_fd;  /* -1: none */
 	char path[CHANNEL_PATH_MAX + 1]; /* of the pty, or of the socket */
-	dev_t dev;                /* of the socket's file, so that another's is not removed */
-	ino_t ino;
+	uint64_t id[2];           /* of the socket's file, so that another's is not removed: device, inode */
+	char spec[CHANNEL_SPEC_MAX + 1];
 	void (*ready)(void *data, unsigned int what);
 	void *data;
 };
 /* host.c; 0 or -errno with *err. Nothing is left on failure. */
 int channel_host_open(struct channel_host *h, struct loop *loop, const struct channel_spec *s, struct pvctl_error *err);
 void channel_host_close(struct channel_host *h);
+/* The spawner's part. */
+int channel_open_pty(int *ret_master, int *ret_slave, char *path, size_t size);
+int channel_open_socket(const char *path, int *ret_fd, uint64_t ret_id[2], struct pvctl_error *err);
+void channel_remove_socket(const char *path, const uint64_t id[2]);
 /* Bytes taken, 0: not now. */
 size_t channel_host_write(struct channel_host *h, const void *bytes, size_t len);
 size_t channel_host_read(struct channel_host *h, void *bytes, size_t max);

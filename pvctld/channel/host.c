@@ -2,6 +2,7 @@
 /* A channel's end on the host: a pty, or a listening socket with one client at a time. */
 #include "pvctld/base/log.h"
 #include "pvctld/channel/channel.h"
+#include "pvctld/spawn/ask.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -19,24 +20,27 @@ static void on_peer(void *data, uint32_t events);
 static void on_listener(void *data, uint32_t events);
 static void pause_over(void *data);
 
-/* The slave is kept open: its modes stay, and the master does not hang up while nobody else has it. */
-static int open_pty(struct channel_host *h)
+int channel_open_pty(int *ret_master, int *ret_slave, char *path, size_t size)
 {
-	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK), slave = -1;
 	struct termios t;
 
 	if (master < 0)
 		return -errno;
-	if (grantpt(master) || unlockpt(master) || ptsname_r(master, h->path, sizeof(h->path)))
+	if (grantpt(master) || unlockpt(master) || ptsname_r(master, path, size))
 		goto failed;
-	h->slave_fd = open(h->path, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (h->slave_fd < 0 || fchmod(h->slave_fd, 0600) || tcgetattr(h->slave_fd, &t))
+	slave = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (slave < 0 || fchmod(slave, 0600) || tcgetattr(slave, &t))
 		goto failed;
 	cfmakeraw(&t);
-	if (tcsetattr(h->slave_fd, TCSANOW, &t) || loop_fd_add(h->loop, &h->peer, master, 0, on_peer, h))
+	if (tcsetattr(slave, TCSANOW, &t))
 		goto failed;
+	*ret_master = master;
+	*ret_slave = slave;
 	return 0;
 failed:
+	if (slave >= 0)
+		close(slave);
 	close(master);
 	return -EIO;
 }
@@ -61,7 +65,7 @@ static int remove_stale(const struct sockaddr_un *sa, struct pvctl_error *err)
 	return unlink(sa->sun_path) ? fail(err, -EIO, "channel path \"%s\": %s", sa->sun_path, strerror(errno)) : 0;
 }
 
-static int open_socket(struct channel_host *h, const char *path, struct pvctl_error *err)
+int channel_open_socket(const char *path, int *ret_fd, uint64_t ret_id[2], struct pvctl_error *err)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	struct stat st;
@@ -82,36 +86,75 @@ static int open_socket(struct channel_host *h, const char *path, struct pvctl_er
 		close(fd);
 		return fail(err, rc == ENOENT ? -ENOENT : rc == EACCES ? -EPERM : -EIO, "channel path \"%s\": %s", path, strerror(rc));
 	}
-	h->listen_fd = fd;
-	snprintf(h->path, sizeof(h->path), "%s", path);
 	if (!lstat(path, &st)) {
-		h->dev = st.st_dev;
-		h->ino = st.st_ino;
+		ret_id[0] = st.st_dev;
+		ret_id[1] = st.st_ino;
 	}
 	/* No more wait than the one that is next. */
-	if (listen(fd, 1) || loop_fd_add(h->loop, &h->listener, fd, EPOLLIN, on_listener, h))
-		return fail(err, -EIO, "channel path \"%s\": %s", path, strerror(errno));
+	if (listen(fd, 1)) {
+		rc = fail(err, -EIO, "channel path \"%s\": %s", path, strerror(errno));
+		channel_remove_socket(path, ret_id);
+		close(fd);
+		return rc;
+	}
+	*ret_fd = fd;
 	return 0;
+}
+
+void channel_remove_socket(const char *path, const uint64_t id[2])
+{
+	struct stat st;
+
+	if (!lstat(path, &st) && S_ISSOCK(st.st_mode) && st.st_dev == id[0] && st.st_ino == id[1])
+		(void)unlink(path);
+}
+
+/* What takes the right to: the spawner's part. A pty's master and slave, or a listener and -1. */
+static int open_ends(struct channel_host *h, const struct channel_spec *s, int fds[2], struct pvctl_error *err)
+{
+	const struct spawn_ask q = { .text = h->spec };
+	struct spawn_started a;
+	int rc;
+
+	if (ask_fd() >= 0) {
+		rc = spawn_ask(SPAWN_CHANNEL, &q, &a, fds, 2, err);
+		if (rc < 0)
+			return rc;
+		snprintf(h->path, sizeof(h->path), "%.107s", a.where);
+		memcpy(h->id, a.n, sizeof(h->id));
+		return rc ? 0 : fail(err, -EPROTO, "the spawner: %s", strerror(EPROTO));
+	}
+	snprintf(h->path, sizeof(h->path), "%s", s->path);
+	if (s->socket)
+		return channel_open_socket(s->path, &fds[0], h->id, err);
+	rc = channel_open_pty(&fds[0], &fds[1], h->path, sizeof(h->path));
+	return rc ? fail(err, rc, "channel \"%.63s\": no pty can be had", s->name) : 0;
 }
 
 int channel_host_open(struct channel_host *h, struct loop *loop, const struct channel_spec *s, struct pvctl_error *err)
 {
-	int rc;
+	int fds[2] = { -1, -1 }, rc;
 
 	memset(h, 0, sizeof(*h));
 	h->loop = loop;
 	h->peer.fd = h->listener.fd = h->listen_fd = h->slave_fd = -1;
 	loop_timer_init(&h->pause, pause_over, h);
-	if (s->socket) {
-		rc = open_socket(h, s->path, err);
-	} else {
-		rc = open_pty(h);
-		if (rc)
-			fail(err, rc, "channel \"%.63s\": no pty can be had", s->name);
-	}
+	channel_spec_format(s, h->spec);
+	rc = open_ends(h, s, fds, err);
 	if (rc)
-		channel_host_close(h);
-	return rc;
+		return rc;
+	/* The slave is kept open: its modes stay, and the master does not hang up while nobody else has it. */
+	h->slave_fd = fds[1];
+	if (s->socket)
+		h->listen_fd = fds[0];
+	rc = s->socket ? loop_fd_add(loop, &h->listener, fds[0], EPOLLIN, on_listener, h)
+		       : loop_fd_add(loop, &h->peer, fds[0], 0, on_peer, h);
+	if (!rc)
+		return 0;
+	if (!s->socket)
+		close(fds[0]);
+	channel_host_close(h);
+	return fail(err, -EIO, "channel \"%.63s\": epoll", s->name);
 }
 
 static void drop_peer(struct channel_host *h)
@@ -126,7 +169,8 @@ static void drop_peer(struct channel_host *h)
 
 void channel_host_close(struct channel_host *h)
 {
-	struct stat st;
+	const struct spawn_ask q = { .text = h->spec, .n = { h->id[0], h->id[1] } };
+	struct spawn_started a;
 
 	drop_peer(h);
 	if (h->slave_fd >= 0)
@@ -136,8 +180,10 @@ void channel_host_close(struct channel_host *h)
 		if (h->listener.fd >= 0)
 			loop_fd_del(h->loop, &h->listener);
 		close(h->listen_fd);
-		if (!lstat(h->path, &st) && st.st_dev == h->dev && st.st_ino == h->ino)
-			(void)unlink(h->path);
+		if (ask_fd() < 0)
+			channel_remove_socket(h->path, h->id);
+		else
+			(void)spawn_ask(SPAWN_CHANNEL_CLOSE, &q, &a, NULL, 0, NULL);
 	}
 	h->listen_fd = h->slave_fd = -1;
 }

@@ -402,7 +402,7 @@ int control_open(struct daemon *d, struct pvctl_error *err)
 	d->control = ctl;
 	ctl->listener = (struct listener){ .data = ctl, .accepted = accepted, .make_room = make_room_for_fds, .refuse = refuse,
 					   .urgent = true };
-	return listener_open(&ctl->listener, d, d->control_path, err);
+	return listener_open(&ctl->listener, d, d->control_fd, d->control_path, err);
 }
 
 void control_detach(struct daemon *d)

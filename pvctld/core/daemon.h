@@ -19,9 +19,11 @@ struct daemon_opts {
 	const char *accel; /* "auto", "kvm", "tcg" */
 	bool icount;
 	bool overcommit;
+	bool no_autostart;
 	uint32_t slow_ms;          /* 0: as usual */
 	bool foreground;
 	bool spawned;              /* this is the daemon proper, and has a spawner */
+	uid_t uid;                 /* whom the daemon becomes, which owns the state directory; 0: it stays who it is */
 	bool adopt;                /* another was here before, and died */
 	const char *hv_path;
 	const char *hv_cmdline;
@@ -38,6 +40,7 @@ struct daemon {
 	char run_dir[256], state_dir[256];
 	char control_path[300], store_path[300];
 	int lock_fd;
+	int control_fd, store_fd; /* the spawner's listeners; -1 */
 	bool in_run_dir;          /* the lock is ours: files there are ours to remove */
 	uint64_t started_ns, started_unix_ns;
 	int exit_status;
@@ -93,19 +96,23 @@ void daemon_node_back(struct daemon *d);
 void daemon_node_waits(struct daemon *d);
 
 /* rundir.c */
+/* From here on its peers are of this process's user, whoever it becomes. */
+void rundir_set_owner(void);
 int rundir_take(struct daemon *d, struct pvctl_error *err);
 /* The spawner took it: lock_fd is a copy of its lock. */
 int rundir_share(struct daemon *d, int lock_fd, struct pvctl_error *err);
-int rundir_write_info(struct daemon *d, struct pvctl_error *err);
+int rundir_write_info(struct daemon *d, pid_t pid, struct pvctl_error *err);
 void rundir_release(struct daemon *d);
 /* False: who looks for this node there does not find us. */
 bool rundir_is_ours(const struct daemon *d);
-/* mode 0600, listening, non-blocking, close-on-exec; -errno with *err. */
-int rundir_listen(const char *path, struct pvctl_error *err);
-/* SO_PEERCRED: the same user. */
+/* type: SOCK_STREAM, ... Mode 0600, listening, non-blocking, close-on-exec; -errno with *err. */
+int rundir_listen(const char *path, int type, struct pvctl_error *err);
+/* SO_PEERCRED: the user who owned this process when it began. */
 bool rundir_peer_is_us(int fd);
 
 /* rebuild.c: the short-lived child's main; the process's exit status. */
 int rebuild_main(const char *node, const char *config_file);
+/* The same, of what is read already. */
+int rebuild_run(const char *node, const struct pvctl_config *config);
 
 #endif

@@ -5,6 +5,7 @@
  */
 #include "pvctld/core/privileges.h"
 #include "pvctld/base/log.h"
+#include "pvctld/core/seal.h"
 #include <errno.h>
 #include <linux/capability.h>
 #include <seccomp.h>
@@ -42,7 +43,7 @@ static const char *const kept[] = {
 
 extern char **environ;
 
-static bool environment_is_clean, capabilities_dropped, calls_denied;
+static bool environment_is_clean;
 
 static bool is_kept(const char *v)
 {
@@ -53,12 +54,12 @@ static bool is_kept(const char *v)
 }
 
 /* Off the stack, too, where /proc shows what a process was started with. */
-static bool clean_environment(void)
+static bool clean_environment(bool all)
 {
 	char **old = environ, *copies[sizeof(kept) / sizeof(kept[0])];
 	unsigned int n = 0;
 
-	for (char **v = old; *v; v++)
+	for (char **v = old; *v && !all; v++)
 		if (is_kept(*v) && n < sizeof(copies) / sizeof(copies[0]) && !(copies[n++] = strdup(*v)))
 			return false;
 	if (clearenv())
@@ -112,14 +113,22 @@ void privileges_drop(void)
 {
 	/* Nothing that is started from here has a use for set-user-ID programs. */
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	environment_is_clean = clean_environment();
-	capabilities_dropped = drop_capabilities();
-	calls_denied = deny_calls();
+	environment_is_clean = clean_environment(false);
+	(void)drop_capabilities();
+	(void)deny_calls();
+}
+
+int privileges_forget(struct pvctl_error *err)
+{
+	environment_is_clean = clean_environment(true);
+	return environment_is_clean ? 0 : fail(err, -ENOMEM, "no memory");
 }
 
 void privileges_describe(char *buf, size_t size)
 {
-	snprintf(buf, size, "%s%s%s%s", geteuid() ? "ordinary user" : "root with fewer capabilities",
-		 environment_is_clean ? ", clean environment" : "", calls_denied ? ", system calls denied" : "",
-		 capabilities_dropped ? "" : ", capabilities not dropped");
+	size_t n;
+
+	seal_describe(buf, size);
+	n = strlen(buf);
+	snprintf(buf + n, size - n, "%s%s", n ? ", " : "", environment_is_clean ? "clean environment" : "environment kept");
 }

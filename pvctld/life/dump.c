@@ -22,8 +22,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -231,8 +233,11 @@ static void start_writer(struct dump *u)
 	}
 	sort_frames(u);
 	pid = fork();
-	if (!pid)
+	if (!pid) {
+		/* Nobody may signal it: the daemon's filter has no kill(). */
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		_exit(write_core(u));
+	}
 	if (pid < 0 || child_start(u->d, pid, written, u))
 		finish(u, -EIO);
 }

@@ -2,6 +2,7 @@
 #include "pvctld/life/policy.h"
 #include "libpvctl/src/util/fd.h"
 #include "pvctld/base/log.h"
+#include "pvctld/spawn/ask.h"
 #include "pvctld/console/console.h"
 #include "pvctld/core/children.h"
 #include "pvctld/core/daemon.h"
@@ -100,12 +101,33 @@ static void __attribute__((noreturn)) exec_rebuild(const struct rebuild *r, int 
 	_exit(127);
 }
 
+static int start_rebuild(struct rebuild *r, int config, struct pvctl_error *err)
+{
+	const struct spawn_ask q = { .fds = &config, .nr_fds = 1 };
+	int status_fd = -1, rc;
+	pid_t pid;
+
+	if (ask_fd() >= 0) {
+		rc = spawn_start(SPAWN_REBUILD, &q, &pid, &status_fd, err);
+		if (rc)
+			return rc;
+	} else {
+		pid = fork();
+		if (!pid)
+			exec_rebuild(r, config);
+		if (pid < 0)
+			return fail(err, -EIO, "fork: %s", strerror(errno));
+	}
+	rc = child_watch(r->d, pid, status_fd, rebuilt, r);
+	return rc ? fail(err, rc, "its helper cannot be watched") : 0;
+}
+
 static void rebuild(struct dom *dom)
 {
 	struct daemon *d = dom->d;
 	struct rebuild *r = calloc(1, sizeof(*r));
+	struct pvctl_error e;
 	int config = -1;
-	pid_t pid;
 
 	if (!r || d->stop)
 		goto out;
@@ -118,14 +140,11 @@ static void rebuild(struct dom *dom)
 		log_line("domain \"%s\" cannot be restarted: its configuration: %s", dom->name, strerror(errno));
 		goto out;
 	}
-	pid = fork();
-	if (!pid)
-		exec_rebuild(r, config);
-	if (pid > 0 && !child_start(d, pid, rebuilt, r)) {
+	if (!start_rebuild(r, config, &e)) {
 		close(config);
 		return;
 	}
-	log_line("domain \"%s\" cannot be restarted: fork: %s", dom->name, strerror(errno));
+	log_line("domain \"%s\" cannot be restarted: %s", dom->name, e.msg);
 out:
 	if (config >= 0)
 		close(config);

@@ -40,6 +40,18 @@ static int build_patiently(const char *node, const struct pvctl_config *config, 
 	return rc;
 }
 
+int rebuild_run(const char *node, const struct pvctl_config *config)
+{
+	struct pvctl_error e = { 0 };
+	int rc;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+	rc = build_patiently(node, config, &e);
+	if (rc)
+		log_line("restart: %s", e.msg);
+	return rc ? 1 : 0;
+}
+
 int rebuild_main(const char *node, const char *config_file)
 {
 	struct pvctl_config *config = NULL;
@@ -47,16 +59,16 @@ int rebuild_main(const char *node, const char *config_file)
 	char *json = NULL;
 	int rc;
 
-	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	rc = strcmp(config_file, "-") ? fd_read_text(config_file, MAX_JSON, &json) : fd_read_rest(STDIN_FILENO, MAX_JSON, &json);
 	if (rc) {
 		log_line("restart: %s cannot be read", config_file);
 		return 1;
 	}
 	rc = pvctl_config_from_json(json, &config, &e);
-	rc = rc ? rc : build_patiently(node, config, &e);
 	if (rc)
 		log_line("restart: %s", e.msg);
+	else
+		rc = rebuild_run(node, config);
 	pvctl_config_free(config);
 	free(json);
 	return rc ? 1 : 0;

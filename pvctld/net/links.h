@@ -17,6 +17,8 @@ int net_tap_open(struct daemon *d, const struct vif_spec *s, uint32_t domid, con
 int net_switch_open(struct daemon *d, const struct vif_spec *s, uint32_t domid, const struct net_link_user *user,
 		    struct net_link **ret, struct pvctl_error *err);
 
+/* user.c: the spawner's part; its pid, or -errno. */
+pid_t net_user_spawn(const char *spec, int sock);
 /* tap_script.c: an "offline" is under way. */
 bool net_scripts_busy(void);
 /* report.c: why NULL: up. Also to the log. */

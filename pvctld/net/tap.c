@@ -3,6 +3,7 @@
 #include "pvctld/net/tap.h"
 #include "pvctld/base/log.h"
 #include "pvctld/net/links.h"
+#include "pvctld/spawn/ask.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -192,6 +193,27 @@ static void go_online(void *data)
 	t->script = tap_script_online(&t->t, &t->script);
 }
 
+static int make(struct tap *t, struct pvctl_error *err)
+{
+	char text[VIF_SPEC_MAX + 1];
+	struct spawn_ask q = { .text = text, .domid = t->domid };
+	struct spawn_started a;
+	int rc;
+
+	if (ask_fd() < 0) {
+		rc = tap_create(t, err);
+		return rc || t->spec.script[0] ? rc : tap_plug(t, err);
+	}
+	vif_spec_format(&t->spec, text);
+	rc = spawn_ask(SPAWN_VIF_TAP, &q, &a, &t->fd, 1, err);
+	if (rc < 0)
+		return rc;
+	snprintf(t->name, sizeof(t->name), "%.15s", a.where);
+	q.where = t->name;
+	rc = t->spec.script[0] ? 0 : spawn_ask(SPAWN_VIF_PLUG, &q, &a, NULL, 0, err);
+	return rc < 0 ? rc : 0;
+}
+
 int net_tap_open(struct daemon *d, const struct vif_spec *s, uint32_t domid, const struct net_link_user *user,
 		 struct net_link **ret, struct pvctl_error *err)
 {
@@ -205,9 +227,7 @@ int net_tap_open(struct daemon *d, const struct vif_spec *s, uint32_t domid, con
 	t->user = *user;
 	t->lf.fd = -1;
 	loop_task_init(&t->online, go_online, t);
-	rc = tap_create(&t->t, err);
-	if (!rc && !s->script[0])
-		rc = tap_plug(&t->t, err);
+	rc = make(&t->t, err);
 	if (!rc && loop_fd_add(&d->loop, &t->lf, t->t.fd, EPOLLIN, on_frames, t))
 		rc = fail(err, -EIO, "vif %u: epoll", s->devid);
 	if (rc) {

@@ -28,6 +28,8 @@ bool tap_header(const struct net_frame *f, struct virtio_net_hdr *ret);
 bool tap_frame(const struct virtio_net_hdr *h, struct net_frame *f);
 
 /* tap_script.c */
+/* The spawner's part: its pid, or -errno. back: what XENBUS_PATH is to be. Its output goes to the log. */
+pid_t tap_script_spawn(const struct vif_spec *spec, const char *name, bool online, const char *back, const char *store_path);
 struct tap_run;
 /* "online"; the result is reported by net_report(). NULL: it cannot be started, and that is reported. */
 struct tap_run *tap_script_online(const struct tap *t, struct tap_run **owner);

@@ -9,6 +9,7 @@
 #include "pvctld/domain/domains.h"
 #include "pvctld/net/links.h"
 #include "pvctld/net/tap.h"
+#include "pvctld/spawn/ask.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -49,24 +50,38 @@ static void env_add(char env[ENV_MAX][400], char *list[ENV_MAX + 1], const char 
 	list[n] = env[n];
 }
 
-static pid_t spawn(struct tap_run *r)
+pid_t tap_script_spawn(const struct vif_spec *spec, const char *name, bool online, const char *back, const char *store_path)
 {
 	static char env[ENV_MAX][400]; /* one thread */
 	char *list[ENV_MAX + 1] = { NULL };
 	char *const argv[] = {
-		r->t.spec.script, (char *)(uintptr_t)(r->online ? "online" : "offline"), (char *)(uintptr_t)"type_if=vif", NULL
+		(char *)(uintptr_t)spec->script, (char *)(uintptr_t)(online ? "online" : "offline"), (char *)(uintptr_t)"type_if=vif", NULL
 	};
 
 	env_add(env, list, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-	env_add(env, list, "script", r->t.spec.script);
+	env_add(env, list, "script", spec->script);
 	env_add(env, list, "XENBUS_TYPE", "vif");
 	env_add(env, list, "XENBUS_BASE_PATH", "backend");
-	env_add(env, list, "XENBUS_PATH", r->path);
-	env_add(env, list, "XENSTORED_PATH", r->t.d->store_path);
-	env_add(env, list, "vif", r->t.name);
-	if (r->t.spec.gatewaydev[0])
-		env_add(env, list, "netdev", r->t.spec.gatewaydev);
-	return net_spawn(r->t.spec.script, argv, list, -1, log_fd());
+	env_add(env, list, "XENBUS_PATH", back);
+	env_add(env, list, "XENSTORED_PATH", store_path);
+	env_add(env, list, "vif", name);
+	if (spec->gatewaydev[0])
+		env_add(env, list, "netdev", spec->gatewaydev);
+	return net_spawn(spec->script, argv, list, -1, log_fd());
+}
+
+static int spawn(struct tap_run *r, int *ret_status_fd)
+{
+	char text[VIF_SPEC_MAX + 1];
+	const struct spawn_ask q = { .text = text, .where = r->t.name, .domid = r->t.domid, .verb = r->online };
+
+	*ret_status_fd = -1;
+	if (ask_fd() < 0) {
+		r->pid = tap_script_spawn(&r->t.spec, r->t.name, r->online, r->path, r->t.d->store_path);
+		return r->pid < 0 ? -EIO : 0;
+	}
+	vif_spec_format(&r->t.spec, text);
+	return spawn_start(SPAWN_VIF_SCRIPT, &q, &r->pid, ret_status_fd, NULL);
 }
 
 static void run_free(struct tap_run *r)
@@ -160,14 +175,15 @@ static void too_late(void *data)
 	struct tap_run *r = data;
 
 	r->late = true;
-	kill(-r->pid, SIGKILL);
+	child_kill(r->pid, SIGKILL, true);
 }
 
 /* False: r is freed. */
 static bool start(struct tap_run *r)
 {
-	r->pid = spawn(r);
-	if (r->pid < 0 || child_start(r->t.d, r->pid, ended, r)) {
+	int status_fd;
+
+	if (spawn(r, &status_fd) || child_watch(r->t.d, r->pid, status_fd, ended, r)) {
 		if (r->online)
 			net_report(r->t.d, r->t.domid, r->t.spec.devid, "its script could not be started");
 		run_free(r);
@@ -237,7 +253,7 @@ void tap_script_offline(const struct tap *t, struct tap_run *online)
 
 	if (online) {
 		online->owner = NULL;
-		kill(-online->pid, SIGKILL);
+		child_kill(online->pid, SIGKILL, true);
 	}
 	if (!r) {
 		close(t->fd);

@@ -6,6 +6,7 @@
 #include "pvctld/core/children.h"
 #include "pvctld/core/daemon.h"
 #include "pvctld/net/links.h"
+#include "pvctld/spawn/ask.h"
 #include "pvctld/usernet/usernet.h"
 #include <errno.h>
 #include <signal.h>
@@ -185,7 +186,7 @@ static void on_frames(void *data, uint32_t events)
 		if (n <= 0) {
 			/* It is about to end; or it closed the socket and does not. */
 			if (u->helper)
-				kill(u->helper->pid, SIGKILL);
+				child_kill(u->helper->pid, SIGKILL, false);
 			hang_up(u);
 			return;
 		}
@@ -194,31 +195,52 @@ static void on_frames(void *data, uint32_t events)
 	}
 }
 
+pid_t net_user_spawn(const char *spec, int sock)
+{
+	char *const argv[] = { (char *)(uintptr_t)"pvctl-usernet", (char *)(uintptr_t)spec, NULL };
+	char *const env[] = { NULL };
+	char path[600];
+
+	return paths_find_tool("pvctl-usernet", path, sizeof(path)) ? -ENOENT : net_spawn(path, argv, env, sock, -1);
+}
+
+/* Its pid, or -errno. */
+static int spawn(const struct user_link *u, int sock, int *ret_status_fd)
+{
+	const struct spawn_ask q = { .text = u->spec, .fds = &sock, .nr_fds = 1 };
+	pid_t pid = 0;
+	int rc;
+
+	*ret_status_fd = -1;
+	if (ask_fd() < 0)
+		return net_user_spawn(u->spec, sock);
+	rc = spawn_start(SPAWN_VIF_USER, &q, &pid, ret_status_fd, NULL);
+	return rc ? rc : pid;
+}
+
 static int launch(struct user_link *u, struct pvctl_error *err)
 {
-	char *const argv[] = { (char *)(uintptr_t)"pvctl-usernet", u->spec, NULL };
-	char *const env[] = { NULL };
 	struct helper *h = calloc(1, sizeof(*h));
-	char path[600];
-	int pair[2], rc = 0;
+	int pair[2], status_fd, rc = 0;
 
 	if (!h)
 		return fail(err, -ENOMEM, "no memory");
-	if (paths_find_tool("pvctl-usernet", path, sizeof(path)))
-		rc = fail(err, -ENOENT, "vif %u: the program pvctl-usernet is not installed", u->devid);
-	else if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		rc = fail(err, -errno, "vif %u: socketpair: %s", u->devid, strerror(errno));
 	if (rc) {
 		free(h);
 		return rc;
 	}
 	h->owner = u;
-	h->pid = net_spawn(path, argv, env, pair[1], -1);
+	h->pid = spawn(u, pair[1], &status_fd);
 	close(pair[1]);
 	u->started_ns = now_ns();
-	if (h->pid < 0 || child_start(u->d, h->pid, on_exit_of_helper, h)) {
+	if (h->pid < 0 || child_watch(u->d, h->pid, status_fd, on_exit_of_helper, h)) {
+		rc = h->pid;
 		close(pair[0]);
 		free(h);
+		if (rc == -ENOENT)
+			return fail(err, rc, "vif %u: the program pvctl-usernet is not installed", u->devid);
 		return fail(err, -EIO, "vif %u: pvctl-usernet could not be started", u->devid);
 	}
 	u->helper = h;
@@ -240,7 +262,7 @@ static void start(void *data)
 	log_line("%s", e.msg);
 	/* With a process the timer is set when that is seen to have ended. */
 	if (u->helper)
-		kill(u->helper->pid, SIGKILL);
+		child_kill(u->helper->pid, SIGKILL, false);
 	else
 		start_later(u);
 }
@@ -302,7 +324,7 @@ static void user_close(struct net_link *l)
 	loop_timer_cancel(&u->restart);
 	if (u->helper) {
 		u->helper->owner = NULL;
-		kill(u->helper->pid, SIGKILL);
+		child_kill(u->helper->pid, SIGKILL, false);
 	}
 	hang_up(u);
 	forget_held(u);

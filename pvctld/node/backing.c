@@ -12,6 +12,7 @@
 #include "pvctld/base/log.h"
 #include "pvctld/core/daemon.h"
 #include "pvctld/hv/hvcall.h"
+#include "pvctld/spawn/ask.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -33,7 +34,7 @@ static uint64_t backed_bytes(const struct node *n)
 	return n->ram_fd >= 0 && !fstat(n->ram_fd, &st) ? (uint64_t)st.st_blocks * 512 : 0;
 }
 
-static uint64_t resident_bytes(pid_t pid)
+uint64_t backing_resident(pid_t pid)
 {
 	unsigned long long pages = 0;
 	char path[40];
@@ -49,22 +50,40 @@ static uint64_t resident_bytes(pid_t pid)
 	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+/* The host's numbers, which the daemon itself cannot see. */
+static int host_memory(const struct daemon *d, struct hostmem *m, uint64_t *ret_resident)
+{
+	struct spawn_started a;
+	int rc;
+
+	if (ask_fd() < 0) {
+		*ret_resident = backing_resident(d->node.qemu_pid);
+		return hostmem_read("", m);
+	}
+	rc = spawn_ask(SPAWN_HOST, NULL, &a, NULL, 0, NULL);
+	if (rc < 0)
+		return rc;
+	*m = (struct hostmem){ a.n[0], a.n[1], a.n[2] != 0 };
+	*ret_resident = a.n[3];
+	return a.n[0] ? 0 : -ENODATA;
+}
+
 void backing_describe(const struct daemon *d, struct pvctl_node_info *i)
 {
 	struct hostmem m;
 
 	i->overcommit = d->opt.overcommit;
 	i->backed_bytes = backed_bytes(&d->node);
-	i->qemu_resident_bytes = resident_bytes(d->node.qemu_pid);
-	if (!hostmem_read("", &m))
+	if (!host_memory(d, &m, &i->qemu_resident_bytes))
 		i->host_available_bytes = m.available_bytes;
 }
 
 int backing_check_node(const struct daemon *d, struct pvctl_error *err)
 {
+	uint64_t resident;
 	struct hostmem m;
 
-	if (d->opt.overcommit || hostmem_read("", &m) || d->opt.memory_bytes <= m.total_bytes)
+	if (d->opt.overcommit || host_memory(d, &m, &resident) || d->opt.memory_bytes <= m.total_bytes)
 		return 0;
 	return fail(err, -ENOMEM, "a node of %llu MiB: the host has %llu MiB in all; give --memory a smaller size, or --overcommit",
 		    MIB(d->opt.memory_bytes), MIB(m.total_bytes));
@@ -99,7 +118,7 @@ static int64_t promised(struct daemon *d, uint32_t domid, uint64_t bytes)
 
 int backing_check(struct daemon *d, uint32_t domid, uint64_t bytes, struct pvctl_error *err)
 {
-	uint64_t backed = backed_bytes(&d->node), open, have;
+	uint64_t backed = backed_bytes(&d->node), open, have, resident;
 	struct hostmem m;
 	int64_t all;
 
@@ -110,7 +129,7 @@ int backing_check(struct daemon *d, uint32_t domid, uint64_t bytes, struct pvctl
 	all = promised(d, domid, bytes);
 	if (all < 0)
 		return fail(err, (int)all, "the domains' memory limits cannot be read: %s", strerror((int)-all));
-	if (hostmem_read("", &m))
+	if (host_memory(d, &m, &resident))
 		return 0;
 	open = (uint64_t)all > backed ? (uint64_t)all - backed : 0;
 	have = m.available_bytes > HOST_MARGIN ? m.available_bytes - HOST_MARGIN : 0;

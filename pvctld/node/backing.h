@@ -4,6 +4,7 @@
 #define PVCTLD_BACKING_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
 struct daemon;
 struct pvctl_error;
@@ -15,5 +16,8 @@ int backing_check_node(const struct daemon *d, struct pvctl_error *err);
 int backing_check(struct daemon *d, uint32_t domid, uint64_t bytes, struct pvctl_error *err);
 /* The fields of *i that are about it. */
 void backing_describe(const struct daemon *d, struct pvctl_node_info *i);
+
+/* A process's; 0: it cannot be told. */
+uint64_t backing_resident(pid_t pid);
 
 #endif

@@ -3,8 +3,8 @@
 #include "pvctld/core/daemon.h"
 #include "pvctld/base/log.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -25,7 +25,7 @@ static void pause_over(void *data)
 	struct listener *l = data;
 
 	if (l->spare < 0)
-		l->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		l->spare = eventfd(0, EFD_CLOEXEC);
 	loop_fd_want(&l->d->loop, &l->lf, EPOLLIN);
 }
 
@@ -40,7 +40,7 @@ static void refuse_all(struct listener *l)
 			l->refuse(fd);
 		if (fd >= 0)
 			close(fd);
-		l->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		l->spare = eventfd(0, EFD_CLOEXEC);
 		if (fd < 0)
 			break;
 	}
@@ -87,9 +87,9 @@ static void on_accept(void *data, uint32_t events)
 		l->accepted(l->data, fd);
 }
 
-int listener_open(struct listener *l, struct daemon *d, const char *path, struct pvctl_error *err)
+int listener_open(struct listener *l, struct daemon *d, int given, const char *path, struct pvctl_error *err)
 {
-	int fd = rundir_listen(path, err);
+	int fd = given > 0 ? given : rundir_listen(path, SOCK_STREAM, err);
 
 	if (fd < 0)
 		return fd;
@@ -100,7 +100,7 @@ int listener_open(struct listener *l, struct daemon *d, const char *path, struct
 		l->d = NULL;
 		return fail(err, -EIO, "epoll");
 	}
-	l->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	l->spare = eventfd(0, EFD_CLOEXEC);
 	return 0;
 }
 

@@ -28,8 +28,8 @@ struct listener {
 	void (*refuse)(int fd);
 };
 
-/* The five above are set. */
-int listener_open(struct listener *l, struct daemon *d, const char *path, struct pvctl_error *err);
+/* The five above are set. given: a listening socket of the spawner's; 0 or -1: one is made at path. */
+int listener_open(struct listener *l, struct daemon *d, int given, const char *path, struct pvctl_error *err);
 /* Harmless for one that is not open; it must have been zeroed once. */
 void listener_close(struct listener *l);
 

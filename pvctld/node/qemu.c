@@ -334,6 +334,9 @@ static int open_log(const struct daemon *d, const char *name, struct pvctl_error
 	fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return fail(err, -EIO, "%s: %s", path, strerror(errno));
+	/* The daemon looks at it, and cuts it. */
+	if (d->opt.uid)
+		(void)fchown(fd, d->opt.uid, d->opt.uid);
 	return fd;
 }
 

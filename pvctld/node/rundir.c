@@ -18,7 +18,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static const char *const files[] = { "control.sock", "store.sock", "node.json" };
+static const char *const files[] = { "control.sock", "store.sock", "spawner.sock", "node.json" };
 
 static void remove_file(const struct daemon *d, const char *name)
 {
@@ -75,6 +75,13 @@ static void remove_stale_configs(const struct daemon *d)
 		closedir(dp);
 }
 
+static uid_t owner = (uid_t)-1;
+
+void rundir_set_owner(void)
+{
+	owner = geteuid();
+}
+
 static int find(struct daemon *d, struct pvctl_error *err)
 {
 	int rc = paths_run_dir(d->opt.node, d->run_dir, sizeof(d->run_dir), err);
@@ -128,7 +135,7 @@ static void put_int(struct json_out *o, const char *key, uint64_t v)
 	json_out_int(o, (long long)v);
 }
 
-int rundir_write_info(struct daemon *d, struct pvctl_error *err)
+int rundir_write_info(struct daemon *d, pid_t pid, struct pvctl_error *err)
 {
 	struct json_out o = { .rc = 0 };
 	struct iovec v;
@@ -137,7 +144,7 @@ int rundir_write_info(struct daemon *d, struct pvctl_error *err)
 
 	json_out_open(&o, '{');
 	put_str(&o, "name", d->opt.node);
-	put_int(&o, "pid", (uint64_t)getpid());
+	put_int(&o, "pid", (uint64_t)pid);
 	put_int(&o, "qemu_pid", (uint64_t)d->node.qemu_pid);
 	put_int(&o, "memory_bytes", d->node.ram_bytes);
 	put_int(&o, "cpus", d->node.cpus);
@@ -185,14 +192,14 @@ void rundir_release(struct daemon *d)
 	d->in_run_dir = false;
 }
 
-int rundir_listen(const char *path, struct pvctl_error *err)
+int rundir_listen(const char *path, int type, struct pvctl_error *err)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	mode_t mask;
 	int fd, rc;
 
 	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return fail(err, -EIO, "socket: %s", strerror(errno));
 	mask = umask(0177);
@@ -211,5 +218,5 @@ bool rundir_peer_is_us(int fd)
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
 
-	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) && cred.uid == geteuid();
+	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) && cred.uid == owner;
 }

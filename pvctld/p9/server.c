@@ -5,6 +5,7 @@
 #include "pvctld/core/children.h"
 #include "pvctld/p9/jail/jail.h"
 #include "pvctld/p9/share.h"
+#include "pvctld/spawn/ask.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -69,16 +70,18 @@ static void on_exit_status(void *data, int status)
 		log_guest(v->share->x.domid, "p9 share %s: its server ended (status %#x)", v->share->x.name, (unsigned int)status);
 }
 
-static int spawn(struct p9_server *v, const char *tool, int sock, int log)
+int p9_server_spawn(const struct p9_spec *s, int sock, int log, pid_t *ret_pid)
 {
-	const char *argv[] = { "pvctl-p9", v->share->spec.readonly ? "--readonly" : v->share->spec.path,
-			       v->share->spec.readonly ? v->share->spec.path : NULL, NULL };
+	const char *argv[] = { "pvctl-p9", s->readonly ? "--readonly" : s->path, s->readonly ? s->path : NULL, NULL };
+	char tool[600];
 	char *env[] = { NULL };
 	posix_spawn_file_actions_t fa;
 	posix_spawnattr_t at;
 	sigset_t none, all;
 	int rc;
 
+	if (paths_find_tool("pvctl-p9", tool, sizeof(tool)))
+		return -ENOENT;
 	if (posix_spawn_file_actions_init(&fa))
 		return -ENOMEM;
 	if (posix_spawnattr_init(&at)) {
@@ -94,10 +97,23 @@ static int spawn(struct p9_server *v, const char *tool, int sock, int log)
 	rc = rc ? rc : posix_spawnattr_setsigmask(&at, &none);
 	rc = rc ? rc : posix_spawnattr_setsigdefault(&at, &all);
 	rc = rc ? rc : posix_spawnattr_setflags(&at, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	rc = rc ? rc : posix_spawn(&v->pid, tool, &fa, &at, (char *const *)(uintptr_t)argv, env);
+	rc = rc ? rc : posix_spawn(ret_pid, tool, &fa, &at, (char *const *)(uintptr_t)argv, env);
 	posix_spawnattr_destroy(&at);
 	posix_spawn_file_actions_destroy(&fa);
 	return -rc;
+}
+
+static int spawn(struct p9_server *v, int sock, int log, int *ret_status_fd)
+{
+	const int fds[] = { sock, log };
+	char text[P9_SPEC_MAX + 1];
+	const struct spawn_ask q = { .text = text, .fds = fds, .nr_fds = 2 };
+
+	*ret_status_fd = -1;
+	if (ask_fd() < 0)
+		return p9_server_spawn(&v->share->spec, sock, log, &v->pid);
+	p9_spec_format(&v->share->spec, text);
+	return spawn_start(SPAWN_P9, &q, &v->pid, ret_status_fd, NULL);
 }
 
 static int watch(struct p9_server *v, int sock, int log)
@@ -115,11 +131,8 @@ static int watch(struct p9_server *v, int sock, int log)
 
 static int start(struct p9_server *v)
 {
-	char tool[600];
-	int sv[2], p[2], rc;
+	int sv[2], p[2], status_fd, rc;
 
-	if (paths_find_tool("pvctl-p9", tool, sizeof(tool)))
-		return -ENOENT;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv))
 		return -errno;
 	if (pipe2(p, O_CLOEXEC)) {
@@ -127,7 +140,7 @@ static int start(struct p9_server *v)
 		close(sv[1]);
 		return -EIO;
 	}
-	rc = spawn(v, tool, sv[1], p[1]);
+	rc = spawn(v, sv[1], p[1], &status_fd);
 	close(sv[1]);
 	close(p[1]);
 	if (rc) {
@@ -137,7 +150,7 @@ static int start(struct p9_server *v)
 	}
 	rc = watch(v, sv[0], p[0]);
 	/* Kills it when that fails. */
-	if (child_start(v->d, v->pid, on_exit_status, v)) {
+	if (child_watch(v->d, v->pid, status_fd, on_exit_status, v)) {
 		v->pid = 0;
 		return rc ? rc : -EIO;
 	}
@@ -172,7 +185,7 @@ void p9_server_stop(struct p9_server *v)
 	close_log(v);
 	v->share = NULL;
 	if (v->pid > 0)
-		kill(v->pid, SIGKILL); /* on_exit_status frees it */
+		child_kill(v->pid, SIGKILL, false); /* on_exit_status frees it */
 	else
 		free(v);
 }

@@ -68,4 +68,7 @@ void share_serve(void *share);
 
 extern const struct device_class p9_class;
 
+/* The spawner's part: 0 or -errno. */
+int p9_server_spawn(const struct p9_spec *s, int sock, int log, pid_t *ret_pid);
+
 #endif

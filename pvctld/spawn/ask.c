@@ -123,6 +123,48 @@ int spawn_qemu(int ram_fd, int iv_fd, struct spawned_qemu *ret, struct pvctl_err
 	return 0;
 }
 
+int spawn_ask(uint32_t type, const struct spawn_ask *q, struct spawn_started *ret, int *ret_fds, unsigned int max,
+	      struct pvctl_error *err)
+{
+	static struct spawn_device device; /* one thread */
+	struct spawn_head head;
+	struct spawn_msg m;
+	unsigned int n;
+	int rc;
+
+	if (type >= SPAWN_DISK_OPEN) {
+		memset(&device, 0, sizeof(device));
+		snprintf(device.where, sizeof(device.where), "%s", q->where ? q->where : "");
+		snprintf(device.text, sizeof(device.text), "%s", q->text);
+		device.domid = q->domid;
+		device.verb = q->verb;
+		memcpy(device.n, q->n, sizeof(device.n));
+		rc = ask(type, &device.h, sizeof(device), q->fds, q->nr_fds, &m, sizeof(*ret));
+	} else {
+		rc = ask(type, &head, sizeof(head), q ? q->fds : NULL, q ? q->nr_fds : 0, &m, sizeof(*ret));
+	}
+	if (rc)
+		return why(&m, rc, err);
+	memcpy(ret, m.u.bytes, sizeof(*ret));
+	ret->where[sizeof(ret->where) - 1] = '\0';
+	for (n = 0; n < max; n++)
+		ret_fds[n] = spawn_msg_take_fd(&m, n);
+	n = m.nr_fds < max ? m.nr_fds : max;
+	spawn_msg_close_fds(&m);
+	return (int)n;
+}
+
+int spawn_start(uint32_t type, const struct spawn_ask *q, pid_t *ret_pid, int *ret_status_fd, struct pvctl_error *err)
+{
+	struct spawn_started a;
+	int rc = spawn_ask(type, q, &a, ret_status_fd, 1, err);
+
+	if (rc < 0)
+		return rc;
+	*ret_pid = a.pid;
+	return rc == 1 ? 0 : fail(err, -EPROTO, "the spawner: %s", strerror(EPROTO));
+}
+
 int spawn_kill(pid_t pid, int sig, bool group)
 {
 	struct spawn_kill q = { .pid = pid, .sig = (uint32_t)sig, .group = group };

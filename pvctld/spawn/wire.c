@@ -97,6 +97,20 @@ static const struct form { uint16_t len; uint8_t nr_fds; } forms[SPAWN_NR_TYPES]
 	[SPAWN_KILL] = { sizeof(struct spawn_kill), 0 },
 	[SPAWN_UP] = { sizeof(struct spawn_head), 0 },
 	[SPAWN_BYE] = { sizeof(struct spawn_number), 0 },
+	[SPAWN_SOCKETS] = { sizeof(struct spawn_head), 0 },
+	[SPAWN_HOST] = { sizeof(struct spawn_head), 0 },
+	[SPAWN_REBUILD] = { sizeof(struct spawn_head), 1 },
+	[SPAWN_DISK_OPEN] = { sizeof(struct spawn_device), 0 },
+	[SPAWN_DISK_LOOK] = { sizeof(struct spawn_device), 0 },
+	[SPAWN_DISK_NBD] = { sizeof(struct spawn_device), 1 },
+	[SPAWN_DISK_SCRIPT] = { sizeof(struct spawn_device), 0 },
+	[SPAWN_VIF_TAP] = { sizeof(struct spawn_device), 0 },
+	[SPAWN_VIF_PLUG] = { sizeof(struct spawn_device), 0 },
+	[SPAWN_VIF_SCRIPT] = { sizeof(struct spawn_device), 0 },
+	[SPAWN_VIF_USER] = { sizeof(struct spawn_device), 1 },
+	[SPAWN_P9] = { sizeof(struct spawn_device), 2 },
+	[SPAWN_CHANNEL] = { sizeof(struct spawn_device), 0 },
+	[SPAWN_CHANNEL_CLOSE] = { sizeof(struct spawn_device), 0 },
 };
 
 /* Letters, digits and some signs: what can be printed and is no path that leads anywhere. */
@@ -106,6 +120,11 @@ static bool name_is_good(const char name[SPAWN_NAME])
 
 	return n && n < SPAWN_NAME &&
 	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:/-") == n;
+}
+
+static bool texts_end(const struct spawn_device *q)
+{
+	return memchr(q->where, 0, sizeof(q->where)) && memchr(q->text, 0, sizeof(q->text));
 }
 
 int spawn_msg_check(const struct spawn_msg *m)
@@ -122,5 +141,7 @@ int spawn_msg_check(const struct spawn_msg *m)
 	case SPAWN_KEEP_DROP:
 		return name_is_good((const char *)m->u.bytes + offsetof(struct spawn_name, name)) ? 0 : -EINVAL;
 	}
+	if (h->type >= SPAWN_DISK_OPEN && !texts_end((const struct spawn_device *)(const void *)m->u.bytes))
+		return -EINVAL;
 	return 0;
 }

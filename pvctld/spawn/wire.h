@@ -27,8 +27,27 @@ enum spawn_type {
 	SPAWN_KILL,         /* struct spawn_kill */
 	SPAWN_UP,           /* from here on a daemon that dies is started again */
 	SPAWN_BYE,          /* struct spawn_number: the exit status. Nothing of the node is left when it is answered */
+	/* Of these the answer is a struct spawn_started, with descriptors as said. */
+	SPAWN_SOCKETS,      /* -> control.sock's and store.sock's listeners */
+	SPAWN_HOST,         /* -> n: memory in all, available, whether that is a control group's; QEMU's resident set */
+	SPAWN_REBUILD,      /* a configuration -> pid, status */
+	/* struct spawn_device: text is the device's specification, which the owner must have named. */
+	SPAWN_DISK_OPEN,    /* where: the device that its script named -> the disk, and once more for direct I/O, perhaps */
+	SPAWN_DISK_LOOK,    /* -> its target, O_PATH; of a script's disk whether that can be run */
+	SPAWN_DISK_NBD,     /* its stderr -> pid, status, a connected socket */
+	SPAWN_DISK_SCRIPT,  /* where: below backend/; verb: add -> pid, status */
+	SPAWN_VIF_TAP,      /* domid -> the tap; where: its name */
+	SPAWN_VIF_PLUG,     /* where: a tap's name */
+	SPAWN_VIF_SCRIPT,   /* where: a tap's name; domid; verb: online -> pid, status */
+	SPAWN_VIF_USER,     /* its socket -> pid, status */
+	SPAWN_P9,           /* its socket, its stderr -> pid, status */
+	SPAWN_CHANNEL,      /* -> a pty's both ends, or a listener with device and inode in n; where: the path */
+	SPAWN_CHANNEL_CLOSE, /* n: device and inode */
 	SPAWN_NR_TYPES,
 };
+
+#define SPAWN_WHERE 300u
+#define SPAWN_TEXT 4097u
 
 struct spawn_head {
 	uint32_t type;
@@ -41,6 +60,14 @@ struct spawn_name { struct spawn_head h; char name[SPAWN_NAME]; };
 struct spawn_number { struct spawn_head h; uint32_t n; };
 struct spawn_names { struct spawn_head h; uint32_t nr; char name[SPAWN_NAMES][SPAWN_NAME]; };
 struct spawn_kill { struct spawn_head h; int32_t pid; uint32_t sig; uint32_t group; };
+struct spawn_device {
+	struct spawn_head h;
+	uint32_t domid, verb;
+	uint64_t n[2];
+	char where[SPAWN_WHERE];
+	char text[SPAWN_TEXT];
+};
+struct spawn_started { struct spawn_head h; int32_t pid; uint32_t pad; uint64_t n[4]; char where[SPAWN_WHERE]; };
 struct spawn_text { struct spawn_head h; char text[sizeof(((struct pvctl_error *)0)->msg)]; };
 
 struct spawn_qemu { struct spawn_head h; int32_t pid; uint32_t version; uint32_t jailed; char accel[8]; };

@@ -6,12 +6,13 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define MORE_ARGS 2
+#define MORE_ARGS 3
 
 extern char **environ;
 
@@ -41,7 +42,7 @@ static void __attribute__((noreturn)) child(const struct spawner *s, char *const
 int spawner_start_daemon(struct spawner *s, bool adopt, struct pvctl_error *err)
 {
 	int sv[2], n = 0, ready = adopt ? -1 : s->d->opt.ready_fd;
-	char **argv;
+	char **argv, uid[24];
 
 	while (s->argv[n])
 		n++;
@@ -50,6 +51,8 @@ int spawner_start_daemon(struct spawner *s, bool adopt, struct pvctl_error *err)
 		return fail(err, -ENOMEM, "no memory");
 	memcpy(argv, s->argv, (size_t)n * sizeof(*argv));
 	argv[n++] = (char *)(uintptr_t)(ready >= 0 ? "--spawned=ready" : "--spawned=quiet");
+	snprintf(uid, sizeof(uid), "--uid=%u", (unsigned int)s->d->opt.uid);
+	argv[n++] = uid;
 	if (adopt)
 		argv[n++] = (char *)(uintptr_t)"--adopt";
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv)) {

@@ -11,13 +11,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define LOOK_MS 2000
 #define MAX_RESTARTS 5u
 #define RESTARTS_NS 60000000000ull
 
-static void end(struct spawner *s, int status)
+void spawner_end(struct spawner *s, int status)
 {
 	s->ended = true;
 	s->status = status;
+	/* First the names, so that the next node of this name is not in our way, nor we in its. */
+	state_take_back(s->d);
 	rundir_release(s->d);
 	helpers_end(s->d->node.qemu_pid);
 }
@@ -43,10 +46,10 @@ static void daemon_ended(struct spawner *s, int status)
 		return;
 	log_line("the daemon ended without having said so (status %#x)", (unsigned int)status);
 	if (!may_restart(s)) {
-		end(s, 1);
+		spawner_end(s, 1);
 	} else if (spawner_start_daemon(s, true, &e)) {
 		log_line("the daemon cannot be started again: %s", e.msg);
-		end(s, 1);
+		spawner_end(s, 1);
 	}
 }
 
@@ -74,7 +77,7 @@ static void on_signal(struct spawner *s)
 	else if (s->daemon > 0)
 		kill(s->daemon, (int)si.ssi_signo);
 	else
-		end(s, 1);
+		spawner_end(s, 1);
 }
 
 /* It may be about to end; and if it is not, it is beyond talking to. */
@@ -104,16 +107,38 @@ static int prepare(struct spawner *s, struct pvctl_error *err)
 	return s->signals < 0 ? fail(err, -EIO, "signalfd: %s", strerror(errno)) : 0;
 }
 
+/* Without its sockets nobody could stop the node, and a second one could take its name. */
+static void look_at_rundir(struct spawner *s)
+{
+	uint64_t now = now_ns();
+
+	if (s->daemon <= 0 || s->orphaned || now - s->looked_ns < LOOK_MS * 1000000ull)
+		return;
+	s->looked_ns = now;
+	if (rundir_is_ours(s->d))
+		return;
+	log_line("%s was removed: nobody can find this node any more, and it ends", s->d->run_dir);
+	s->orphaned = true;
+	kill(s->daemon, SIGTERM);
+}
+
 static void loop(struct spawner *s)
 {
 	while (!s->ended) {
-		struct pollfd p[2] = {
+		struct pollfd p[2 + SPAWNER_CLIENTS] = {
 			{ .fd = s->signals, .events = POLLIN },
 			{ .fd = s->sock, .events = POLLIN },
 		};
+		unsigned int n = s->nr_clients;
 
-		if (poll(p, 2, -1) < 0 && errno != EINTR)
+		for (unsigned int i = 0; i < n; i++)
+			p[2 + i] = (struct pollfd){ .fd = s->client[i], .events = POLLIN };
+		if (poll(p, 2 + n, LOOK_MS) < 0 && errno != EINTR)
 			break;
+		look_at_rundir(s);
+		for (unsigned int i = 0; i < n; i++)
+			if (p[2 + i].revents)
+				clients_event(s, p[2 + i].fd);
 		if (p[1].revents && spawner_serve(s))
 			hang_up(s);
 		if (p[0].revents)
@@ -126,10 +151,14 @@ int spawner_run(struct daemon *d, char *const *argv, struct pvctl_error *err)
 	static struct spawner s;
 	int rc;
 
-	s = (struct spawner){ .d = d, .argv = argv, .sock = -1, .signals = -1 };
+	s = (struct spawner){ .d = d, .argv = argv, .sock = -1, .signals = -1, .listeners = { -1, -1 } };
 	rc = prepare(&s, err);
+	rc = rc ? rc : clients_open(&s, err);
+	if (!rc)
+		state_give(d);
 	rc = rc ? rc : spawner_start_daemon(&s, false, err);
 	if (rc) {
+		clients_close(&s);
 		rundir_release(d);
 		return rc;
 	}

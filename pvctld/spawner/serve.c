@@ -88,12 +88,22 @@ static int start_qemu(struct spawner *s, struct spawn_msg *m, struct spawn_msg *
 
 static void bye(struct spawner *s, struct spawn_msg *m, struct spawn_msg *a)
 {
-	s->status = (int)AS(struct spawn_number, m)->n;
-	s->ended = true;
-	/* First the names, so that the next node of this name is not in our way, nor we in its. */
-	rundir_release(s->d);
-	helpers_end(s->d->node.qemu_pid);
+	spawner_end(s, (int)AS(struct spawn_number, m)->n);
 	answer(a, 0, sizeof(struct spawn_head));
+}
+
+static int start(struct spawner *s, struct spawn_msg *m, struct spawn_msg *a, struct pvctl_error *err)
+{
+	switch (m->u.h.type) {
+	case SPAWN_SOCKETS:
+		return service_sockets(s, a, err);
+	case SPAWN_HOST:
+		service_host(s, AS(struct spawn_started, a));
+		return 0;
+	case SPAWN_REBUILD:
+		return service_rebuild(s, m, a, err);
+	}
+	return device_do(s, m, a, err);
 }
 
 void spawner_do(struct spawner *s, struct spawn_msg *m, struct spawn_msg *a)
@@ -132,11 +142,20 @@ void spawner_do(struct spawner *s, struct spawn_msg *m, struct spawn_msg *a)
 		break;
 	case SPAWN_UP:
 		s->up = true;
-		answer(a, 0, sizeof(struct spawn_head));
+		rc = rundir_write_info(s->d, s->daemon, &e);
+		if (rc)
+			log_line("%s", e.msg);
+		answer(a, rc, sizeof(struct spawn_head));
 		break;
 	case SPAWN_BYE:
 		bye(s, m, a);
 		break;
+	default:
+		rc = start(s, m, a, &e);
+		if (rc)
+			refuse(a, rc, &e);
+		else
+			answer(a, 0, sizeof(struct spawn_started));
 	}
 }
 

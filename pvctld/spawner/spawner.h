@@ -7,8 +7,12 @@
 #ifndef PVCTLD_SPAWNER_H
 #define PVCTLD_SPAWNER_H
 
+#include "libpvctl/src/transport/proto.h"
 #include "pvctld/core/daemon.h"
 #include "pvctld/spawn/wire.h"
+
+#define SPAWNER_CLIENTS 33u /* one of them is the listener */
+#define ALLOWED_TEXT PROTO_ALLOW_TEXT
 
 struct spawner {
 	struct daemon *d;       /* its options and directories; no daemon runs here */
@@ -18,14 +22,26 @@ struct spawner {
 	int signals;
 	pid_t daemon;
 	bool up, ended;
+	bool orphaned;          /* the run directory is not there any more */
+	uint64_t looked_ns;
 	int status;             /* when it has ended */
 	unsigned int restarts;  /* since first_ns */
 	uint64_t first_ns;
 	bool has_qemu;
+	int listeners[2];       /* control.sock, store.sock: who connects while no daemon runs waits; -1 */
+	int client[SPAWNER_CLIENTS];
+	unsigned int nr_clients;
 };
 
 /* Until the node has ended; the process's exit status. err: it could not begin. */
 int spawner_run(struct daemon *d, char *const *argv, struct pvctl_error *err);
+
+/* Nothing of the node is left when it returns, but the daemon. */
+void spawner_end(struct spawner *s, int status);
+
+/* state.c: root's daemon becomes a user of its own, whose the state directory is meanwhile. */
+void state_give(struct daemon *d);
+void state_take_back(struct daemon *d);
 
 /* daemon.c */
 int spawner_start_daemon(struct spawner *s, bool adopt, struct pvctl_error *err);
@@ -42,6 +58,27 @@ bool helper_ended(pid_t pid, int status);
 int helper_kill(pid_t pid, int sig, bool group);
 /* SIGTERM, some time, SIGKILL; QEMU at once. */
 void helpers_end(pid_t qemu);
+
+/* devices.c: m is a struct spawn_device. */
+int device_do(struct spawner *s, struct spawn_msg *m, struct spawn_msg *a, struct pvctl_error *err);
+/* services.c */
+int service_sockets(struct spawner *s, struct spawn_msg *a, struct pvctl_error *err);
+void service_host(struct spawner *s, struct spawn_started *r);
+int service_rebuild(struct spawner *s, struct spawn_msg *m, struct spawn_msg *a, struct pvctl_error *err);
+/* All that names a file, a device or a program is what the owner named. */
+bool service_may_rebuild(const struct pvctl_config *c);
+
+/* clients.c */
+int clients_open(struct spawner *s, struct pvctl_error *err);
+void clients_close(struct spawner *s);
+void clients_event(struct spawner *s, int fd);
+
+/* allowed.c */
+int allowed_add(const char *key, const char *text);
+/* text: as its parser writes it. */
+bool allowed_has(const char *key, const char *text);
+/* That; -EINVAL. */
+int allowed_as_written(const char *key, const char *text, char ret[ALLOWED_TEXT + 1]);
 
 /* kept.c */
 int kept_put(const char *name, int fd); /* fd is the store's, or closed */

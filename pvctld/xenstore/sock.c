@@ -190,7 +190,7 @@ int store_sock_open(struct daemon *d, struct pvctl_error *err)
 	list_init(&s->clients);
 	d->store_sock = s;
 	s->listener = (struct listener){ .data = s, .accepted = accepted, .make_room = make_room_for_fds };
-	return listener_open(&s->listener, d, d->store_path, err);
+	return listener_open(&s->listener, d, d->store_fd, d->store_path, err);
 }
 
 void store_sock_close(struct daemon *d)

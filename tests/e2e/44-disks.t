@@ -100,22 +100,25 @@ fi
 cat >"$W/block-test" <<'EOF'
 #!/bin/sh
 echo "$1 $XENBUS_PATH $(xenstore-read "$XENBUS_PATH/params") $(xenstore-read "$XENBUS_PATH/mode") $(xenstore-read "$XENBUS_PATH/node")" >>"$(dirname "$0")/script.log"
+[ "$1" = add ] || losetup -d "$(xenstore-read "$XENBUS_PATH/node")"
 [ "$1" = add ] || { [ "$(xenstore-read "$XENBUS_PATH/params")" = slow ] && sleep 3 && echo undone >>"$(dirname "$0")/script.log"; exit 0; }
 name=$(xenstore-read "$XENBUS_PATH/params")
 case $name in
 bad) xenstore-write "$XENBUS_PATH/hotplug-error" "no such volume" "$XENBUS_PATH/hotplug-status" error; exit 1 ;;
 esac
-xenstore-write "$XENBUS_PATH/node" mapped "$XENBUS_PATH/physical-device-path" "$(dirname "$0")/$name.img" "$XENBUS_PATH/hotplug-status" connected
+device=$(dirname "$0")/$name.img
+[ "$name" = file ] || device=$(losetup -r -f --show "$device") || exit 1
+xenstore-write "$XENBUS_PATH/node" "$device" "$XENBUS_PATH/physical-device-path" "$device" "$XENBUS_PATH/hotplug-status" connected
 EOF
 chmod +x "$W/block-test"
-if command -v xenstore-read >/dev/null; then
+if command -v xenstore-read >/dev/null && [ -n "$LOOP" ]; then
 	head -c 1M /dev/urandom >"$W/volume.img"
 	t "block-attach with a script" pvctl block-attach kinds "volume,raw,xvdh,ro,script=$W/block-test"
 	eventually 20 eval "pvctl block-list kinds | grep -q '^51824 *0   [0-9]* *4 '" || not_ok "the script's disk is connected"
 	WAIT=10 guest kinds 'sleep 1; md5sum /dev/xvdh' >"$W/out"
 	t "the guest reads what the script found" grep -q "$(sum "$W/volume.img")" "$W/out"
 	t "block-detach" pvctl block-detach kinds xvdh
-	t "the script undoes what it did" eval "eventually 10 grep -q '^remove /local/domain/0/backend/vbd/[0-9]*/51824 volume r mapped' '$W/script.log'"
+	t "the script undoes what it did" eval "eventually 10 grep -q '^remove /local/domain/0/backend/vbd/[0-9]*/51824 volume r /dev/loop' '$W/script.log'"
 	t "no node of it is left" eval "eventually 10 eval '! pvctl store read /local/domain/0/backend/vbd/$(pvctl domid kinds)/51824/params 2>/dev/null'"
 	cp "$W/volume.img" "$W/slow.img"
 	t "a script that is slow" pvctl block-attach kinds "slow,raw,xvdh,ro,script=$W/block-test"
@@ -125,10 +128,13 @@ if command -v xenstore-read >/dev/null; then
 	t "and keeps its nodes" pvctl store read "/local/domain/0/backend/vbd/$(pvctl domid kinds)/51824/params"
 	t "block-detach" pvctl block-detach kinds xvdh
 	refused "a script that fails" '*' 'no such volume' pvctl block-attach kinds "bad,raw,xvdh,script=$W/block-test"
+	cp "$W/volume.img" "$W/file.img"
+	refused "a script that names a file of the host's" '*' 'no block device|not what its script may name' \
+		pvctl block-attach kinds "file,raw,xvdh,script=$W/block-test"
 	refused "a script that is not there" '*' '/etc/xen/scripts/block-none' pvctl block-attach kinds "volume,raw,xvdh,script=block-none"
 	t "they left nothing" eval "! pvctl block-list kinds | grep -q ^51824"
 else
-	skip "scripts" "package xenstore-utils is not installed"
+	skip "scripts" "package xenstore-utils is not installed, or no loop device can be had"
 fi
 t "destroy" pvctl destroy kinds
 t "node stop" pvctl node stop

@@ -61,7 +61,7 @@ else
 		sleep 0.5
 		pvctl dmesg | tail -n "+$((mark + 1))" | grep " d$1: "
 	}
-	server() { pgrep -P "$(daemon_pid)" qemu-nbd; }
+	server() { pgrep -P "$(node_pid spawner_pid)" qemu-nbd; }
 	t "a guest that reads" busy killed
 	id=$(pvctl domid killed)
 	kill -9 "$(server)"

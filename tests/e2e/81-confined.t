@@ -31,31 +31,35 @@ for line in open(listing):
     status = dict(l.split(':', 1) for l in open(proc + '/status').read().splitlines() if ':' in l)
     uids = {int(u) for u in status['Uid'].split()}
     gids = {int(g) for g in status['Gid'].split()} | {int(g) for g in status['Groups'].split()}
-    own = 0x70000000 + int(pid)
+    # The daemon has its parent's, so that one that is started again finds what is its own.
+    own = 0x70000000 + int(status['PPid'] if process == 'pvctld' else pid)
     got['uid'] = 'own' if uids == {own} and gids == {own} else 'root' if uids == {0} else 'user' if uids == {uid} else str(uids)
     caps = {n: int(status[n], 16) for n in ('CapInh', 'CapPrm', 'CapEff', 'CapAmb')}
     got['capabilities'] = 'none' if not any(caps.values()) else 'some'
     # Those of whoever loads modules, looks into processes, sets the clock and the like: nobody's.
     if any(caps[n] >> c & 1 for n in caps for c in (16, 17, 19, 20, 22, 25, 26, 33, 38, 39, 40)):
         bad.append(f'{process}: capabilities {caps}')
-    if process in ('qemu', 'nbd') and int(status['CapBnd'], 16):
+    if process in ('pvctld', 'qemu', 'nbd') and int(status['CapBnd'], 16):
         bad.append(f'{process}: bounding set {status["CapBnd"]}')
     got['no_new_privs'], got['filter'] = status['NoNewPrivs'].strip(), status['Seccomp'].strip()
     for ns in ('net', 'mnt', 'ipc', 'uts'):
         got[ns] = 'host' if os.readlink(f'{proc}/ns/{ns}') == os.readlink(f'/proc/self/ns/{ns}') else 'own'
     here = sorted(os.listdir(proc + '/root'))
     files = [os.path.join(d, f) for d, _, fs in os.walk(proc + '/root') for f in fs] if got['mnt'] == 'own' else []
+    state = os.environ['PVCTL_STATE_DIR'] + '/default'
+    files = [f for f in files if process != 'pvctld' or not f.startswith(proc + '/root' + state)]
     got['root'] = 'host' if 'proc' in here else 'own' if len(files) <= (4 if process == 'qemu' else 0) else f'{files}'
     got['environment'] = 'empty' if not open(proc + '/environ', 'rb').read().strip(b'\0') else 'not empty'
     for column in head[2:]:
         if got[column] != want[column]:
             bad.append(f'{process} of {starter}: {column} is {got[column]}, and {want[column]} in the table')
-    if process != 'pvctld':
-        for fd in os.listdir(proc + '/fd'):
-            to = os.readlink(f'{proc}/fd/{fd}')
-            known = r'^(/dev/null|/memfd:pvctl-(ram|doorbells)|/etc/resolv\.conf|anon_inode:.*|socket:.*|pipe:.*|.*/(hv|qemu)\.log|.*/(base|over)\.qcow2)( \(deleted\))?$'
-            if not re.match(known, to):
-                bad.append(f'{process}: descriptor {fd} is {to}')
+    known = r'/dev/null|/memfd:pvctl-(ram|doorbells)|anon_inode:.*|socket:.*|pipe:.*|.*/(hv|qemu|daemon)\.log|.*/(base|over)\.qcow2'
+    known += {'usernet': r'|/etc/resolv\.conf', 'pvctld': r'|.*/u?run/default/lock|.*/console/[^/]*\.log|.*/store\.journal.*',
+              'spawner': r'|.*/u?run/default/lock'}.get(process, '')
+    for fd in os.listdir(proc + '/fd'):
+        to = os.readlink(f'{proc}/fd/{fd}')
+        if not re.match(f'^({known})( \\(deleted\\))?$', to) or (process == 'spawner' and to.startswith('/memfd:')):
+            bad.append(f'{process}: descriptor {fd} is {to}')
     seen += 1
 print('\n'.join(bad))
 sys.exit(1 if bad or seen < 2 else 0)
@@ -65,10 +69,10 @@ PY
 # look STARTER UID WHO: the processes of the node as that user
 look() {
 	local pid
-	pid=$(as "$3" "$PVCTL" node info --json | python3 -c 'import json,sys; n=json.load(sys.stdin); print(n["pid"], n["qemu_pid"])')
-	printf 'pvctld %s\nqemu %s\n' $pid >"$W/processes"
-	pgrep -P "${pid% *}" qemu-nbd | sed 's/^/nbd /' >>"$W/processes"
-	pgrep -P "${pid% *}" pvctl-usernet | sed 's/^/usernet /' >>"$W/processes"
+	pid=$(as "$3" "$PVCTL" node info --json | python3 -c 'import json,sys; n=json.load(sys.stdin); print(n["spawner_pid"], n["pid"], n["qemu_pid"])')
+	printf 'spawner %s\npvctld %s\nqemu %s\n' $pid >"$W/processes"
+	pgrep -P "${pid%% *}" qemu-nbd | sed 's/^/nbd /' >>"$W/processes"
+	pgrep -P "${pid%% *}" pvctl-usernet | sed 's/^/usernet /' >>"$W/processes"
 	t "$1: all processes are there" [ "$(grep -c . "$W/processes")" -eq "$4" ]
 	t "$1: they run with what docs/threat-model.md says" compare "$1" "$2"
 }
@@ -79,20 +83,20 @@ if ! command -v setpriv >/dev/null || ! unshare -Un true 2>/dev/null; then
 	exit
 fi
 export SECRET=do-not-tell
-NR=3
+NR=4
 if command -v qemu-img >/dev/null && command -v qemu-nbd >/dev/null; then
 	qemu-img create -q -f qcow2 "$W/base.qcow2" 8M
 	qemu-img create -q -f qcow2 -F qcow2 -b base.qcow2 "$W/over.qcow2"
-	NR=4
+	NR=5
 fi
-disk() { [ $NR -eq 3 ] || echo "disk=[\"$W/over.qcow2,qcow2,xvda\"]"; }
+disk() { [ $NR -eq 4 ] || echo "disk=[\"$W/over.qcow2,qcow2,xvda\"]"; }
 case $(id -u) in
 0) me=root ;;
 *) me=user ;;
 esac
 t "a domain with a disk" pvctl create -q -p "$(config one "$(disk)" 'vif=["link=user"]')"
 look $me "$(id -u)" "" $NR
-t "node info says what is in force" eval "pvctl node info | grep -q '^qemu_confinement.*no network.*system call list' && pvctl node info | grep -q '^daemon_confinement.*clean environment'"
+t "node info says what is in force" eval "pvctl node info | grep -q '^qemu_confinement.*no network.*system call list' && pvctl node info | grep -q '^daemon_confinement.*own root.*no network.*no capabilities.*system call list.*clean environment'"
 t "node stop" pvctl node stop --force
 
 if [ $me != root ]; then

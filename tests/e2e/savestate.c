@@ -5,8 +5,10 @@
  *   savestate dirty DOMID MS   follows the domain's memory by its log of writes for that long, as a live migration would,
  *                              then stops it and compares all of it with the copy: a page that differs was missed
  *   savestate log DOMID OP     one operation of the log: enable, off, clean, peek
- *   savestate vcpu DOMID       takes each vCPU's state out, spoils it, and puts it back; the domain is paused meanwhile
+ *   savestate vcpu DOMID [spoil]  takes each vCPU's state out, spoils it, and puts it back, or not
  *   savestate hostile DOMID    sets what must not be taken
+ *   savestate tsc DOMID [later]  its system time: what is refused; a day later
+ *   savestate policy DOMID     what CPUID tells a domain that has not run
  */
 #include "hv/private.h"
 #include <stdio.h>
@@ -147,8 +149,8 @@ static int compare(void)
 		const uint64_t *now, *then = (const uint64_t *)(void *)copy[m];
 		unsigned int i;
 
-		/* Without a name it cannot be told. */
-		if (!own[m] || m2p[m] >= NAME_MAX_PFN)
+		/* Without a name it cannot be told. The hypervisor's own that a guest maps (shared_info) are called 0. */
+		if (!own[m] || m2p[m] >= NAME_MAX_PFN || m2p[m] == 0)
 			continue;
 		compared++;
 		now = frame(m);
@@ -231,6 +233,341 @@ static int one_log_op(uint32_t domid, const char *what)
 	return 0;
 }
 
+/* --- a vCPU --- */
+
+struct vcpu_state {
+	vcpu_guest_context_t ctx;
+	struct xen_domctl_ext_vcpucontext ext;
+	uint8_t xstate[8192];
+	uint64_t xstate_size;
+	struct xen_domctl_vcpu_msr msr[16];
+	uint32_t nr_msrs;
+};
+
+static int64_t context(uint32_t domid, uint32_t v, bool set, vcpu_guest_context_t *c)
+{
+	struct xen_domctl op = { .u.vcpucontext.vcpu = v };
+	void *table = hv_arena(t, HV_TABLE_OFFSET, 1, sizeof(*c));
+	int64_t ret;
+
+	if (set)
+		memcpy(table, c, sizeof(*c));
+	HV_SET_HANDLE(t, op.u.vcpucontext.ctxt, table);
+	ret = call(set ? XEN_DOMCTL_setvcpucontext : XEN_DOMCTL_getvcpucontext, domid, &op, sizeof(*c));
+	if (!set)
+		memcpy(c, table, sizeof(*c));
+	return ret;
+}
+
+static int64_t xstate(uint32_t domid, uint32_t v, bool set, void *buf, uint64_t *size)
+{
+	struct xen_domctl op = { .u.vcpuextstate = { .vcpu = v, .size = *size } };
+	void *table = hv_arena(t, HV_TABLE_OFFSET, 1, *size ? *size : 1);
+	int64_t ret;
+
+	if (set)
+		memcpy(table, buf, *size);
+	if (*size)
+		HV_SET_HANDLE(t, op.u.vcpuextstate.buffer, table);
+	ret = call(set ? XEN_DOMCTL_setvcpuextstate : XEN_DOMCTL_getvcpuextstate, domid, &op, *size);
+	if (!set && *size)
+		memcpy(buf, table, *size);
+	*size = op.u.vcpuextstate.size;
+	return ret;
+}
+
+static int64_t msrs(uint32_t domid, uint32_t v, bool set, struct xen_domctl_vcpu_msr *list, uint32_t *n)
+{
+	struct xen_domctl op = { .u.vcpu_msrs = { .vcpu = v, .msr_count = *n } };
+	void *table = hv_arena(t, HV_TABLE_OFFSET, *n ? *n : 1, sizeof(*list));
+	int64_t ret;
+
+	if (set)
+		memcpy(table, list, *n * sizeof(*list));
+	HV_SET_HANDLE(t, op.u.vcpu_msrs.msrs, table);
+	ret = call(set ? XEN_DOMCTL_set_vcpu_msrs : XEN_DOMCTL_get_vcpu_msrs, domid, &op, *n * sizeof(*list));
+	*n = op.u.vcpu_msrs.msr_count;
+	if (!set && !ret)
+		memcpy(list, table, *n * sizeof(*list));
+	return ret;
+}
+
+static int64_t ext(uint32_t domid, uint32_t v, bool set, struct xen_domctl_ext_vcpucontext *e)
+{
+	struct xen_domctl op = { 0 };
+	int64_t ret;
+
+	if (set)
+		op.u.ext_vcpucontext = *e;
+	op.u.ext_vcpucontext.vcpu = v;
+	ret = call(set ? XEN_DOMCTL_set_ext_vcpucontext : XEN_DOMCTL_get_ext_vcpucontext, domid, &op, 0);
+	if (!set)
+		*e = op.u.ext_vcpucontext;
+	return ret;
+}
+
+static void want(const char *what, int64_t got, int64_t wanted)
+{
+	if (got == wanted)
+		return;
+	printf("%s: %lld, not %lld\n", what, (long long)got, (long long)wanted);
+	exit(1);
+}
+
+static void get_all(uint32_t domid, uint32_t v, struct vcpu_state *s)
+{
+	memset(s, 0, sizeof(*s));
+	want("getvcpucontext", context(domid, v, false, &s->ctx), 0);
+	want("get_ext_vcpucontext", ext(domid, v, false, &s->ext), 0);
+	want("the size of the extended state", xstate(domid, v, false, NULL, &s->xstate_size), 0);
+	if (s->xstate_size > sizeof(s->xstate))
+		die("the extended state's size", (long long)s->xstate_size);
+	if (s->xstate_size)
+		want("getvcpuextstate", xstate(domid, v, false, s->xstate, &s->xstate_size), 0);
+	s->nr_msrs = 16;
+	want("get_vcpu_msrs", msrs(domid, v, false, s->msr, &s->nr_msrs), 0);
+}
+
+static void set_all(uint32_t domid, uint32_t v, struct vcpu_state *s)
+{
+	struct xen_domctl_vcpu_msr none = { .index = 0xc0000103u };
+	uint64_t size = s->xstate_size;
+	uint32_t n = s->nr_msrs, one = 1;
+
+	/* What is 0 is in nobody's list. */
+	want("set_vcpu_msrs, 0", msrs(domid, v, true, &none, &one), 0);
+	want("setvcpucontext", context(domid, v, true, &s->ctx), 0);
+	want("set_ext_vcpucontext", ext(domid, v, true, &s->ext), 0);
+	if (size)
+		want("setvcpuextstate", xstate(domid, v, true, s->xstate, &size), 0);
+	want("set_vcpu_msrs", msrs(domid, v, true, s->msr, &n), 0);
+}
+
+static void spoil(uint32_t domid, uint32_t v, const struct vcpu_state *s)
+{
+	struct xen_domctl_vcpu_msr aux = { .index = 0xc0000103u, .value = 0x11 };
+	struct vcpu_state bad = *s;
+	uint64_t head = 16;
+	uint32_t one = 1;
+
+	memset(bad.ctx.debugreg, 0, sizeof(bad.ctx.debugreg));
+	bad.ctx.fs_base = bad.ctx.gs_base_user = 0;
+	memset(&bad.ctx.fpu_ctxt, 0, sizeof(bad.ctx.fpu_ctxt));
+	bad.ext.sysenter_callback_eip = bad.ext.syscall32_callback_eip = 0x1234;
+	want("setvcpucontext, other values", context(domid, v, true, &bad.ctx), 0);
+	want("set_ext_vcpucontext, other values", ext(domid, v, true, &bad.ext), 0);
+	if (s->xstate_size > head)
+		want("setvcpuextstate, without an area", xstate(domid, v, true, bad.xstate, &head), 0);
+	want("set_vcpu_msrs, another value", msrs(domid, v, true, &aux, &one), 0);
+}
+
+static int vcpus(uint32_t domid, bool back)
+{
+	static struct vcpu_state before, after;
+	struct xen_domctl op = { 0 };
+	uint32_t v;
+
+	want("pause", call(XEN_DOMCTL_pausedomain, domid, &op, 0), 0);
+	for (v = 0; v < 32; v++) {
+		int64_t rc = context(domid, v, false, &before.ctx);
+
+		if (rc == -22)
+			break;
+		/* One that never ran has no context, and all the rest. */
+		if (rc == -61)
+			continue;
+		get_all(domid, v, &before);
+		spoil(domid, v, &before);
+		if (!back)
+			continue;
+		set_all(domid, v, &before);
+		get_all(domid, v, &after);
+		if (memcmp(&before, &after, sizeof(before)))
+			die("it is not what was set, vCPU", v);
+	}
+	memset(&op, 0, sizeof(op));
+	want("unpause", call(XEN_DOMCTL_unpausedomain, domid, &op, 0), 0);
+	printf("%u vCPUs\n", v);
+	return 0;
+}
+
+/* What a stream may bring. Each is refused, or harmless; the domain goes on with what it had. */
+static void hostile_xstate(uint32_t domid, const struct vcpu_state *good)
+{
+	static struct vcpu_state s;
+	uint64_t size, i, n;
+	static const struct { const char *what; unsigned int at, bit; } bits[] = {
+		{ "XCR0 without x87", 0, 0 }, { "XCR0 with what there is not", 0, 40 }, { "XCR0 with AVX-512", 0, 5 },
+		{ "XCR0's history without it", 8, 0 }, { "XCR0's history with what there is not", 8, 9 },
+		{ "MXCSR's reserved bits", 16 + 24, 31 }, { "MXCSR's reserved bits", 16 + 24, 16 },
+		{ "a component that is not in XCR0", 16 + 512, 5 }, { "a component that there is not", 16 + 512, 62 },
+		{ "a half compacted area", 16 + 520, 0 }, { "a compacted area of what there is not", 16 + 520, 60 },
+		{ "the header's third word", 16 + 528, 3 }, { "the header's last word", 16 + 568, 63 },
+	};
+
+	for (i = 0; i < sizeof(bits) / sizeof(bits[0]); i++) {
+		s = *good;
+		size = s.xstate_size;
+		s.xstate[bits[i].at + bits[i].bit / 8] ^= (uint8_t)(1u << bits[i].bit % 8);
+		want(bits[i].what, xstate(domid, 0, true, s.xstate, &size), -22);
+	}
+	for (n = 0; n < good->xstate_size; n += n < 16 || n > 560 ? 1 : 100) {
+		s = *good;
+		size = n;
+		if (n != 0 && n != 16)
+			want("a short area", xstate(domid, 0, true, s.xstate, &size), -22);
+	}
+	s = *good;
+	size = s.xstate_size + 8192;
+	want("a long area", xstate(domid, 0, true, s.xstate, &size), -22);
+	/* Whatever else is in it: taken or not, the vCPU can be switched to. */
+	srand(1);
+	for (i = 0; i < 2000; i++) {
+		s = *good;
+		size = s.xstate_size;
+		for (n = 0; n < 1 + i % 4; n++)
+			s.xstate[(unsigned int)rand() % s.xstate_size] ^= (uint8_t)rand();
+		(void)xstate(domid, 0, true, s.xstate, &size);
+	}
+}
+
+static int hostile(uint32_t domid)
+{
+	static struct vcpu_state good;
+	struct xen_domctl op = { 0 };
+	struct xen_domctl_ext_vcpucontext e;
+	struct xen_domctl_vcpu_msr m;
+	uint32_t n = 1;
+
+	want("pause", call(XEN_DOMCTL_pausedomain, domid, &op, 0), 0);
+	get_all(domid, 0, &good);
+	if (good.xstate_size > 16)
+		hostile_xstate(domid, &good);
+	e = good.ext;
+	e.sysenter_callback_eip = 1ull << 62;
+	want("a callback that is no address", ext(domid, 0, true, &e), -22);
+	e = good.ext;
+	e.size = 8;
+	want("a short ext_vcpucontext", ext(domid, 0, true, &e), -22);
+	want("ext_vcpucontext of no vCPU", ext(domid, 77, true, &good.ext), -3);
+	m = (struct xen_domctl_vcpu_msr){ .index = 0xc0000103u, .value = 1ull << 32 };
+	want("TSC_AUX of 33 bits", msrs(domid, 0, true, &m, &n), -22);
+	want("which entry it was", n, 0);
+	m = (struct xen_domctl_vcpu_msr){ .index = 0xc0000080u, .value = 0 };
+	n = 1;
+	want("EFER", msrs(domid, 0, true, &m, &n), -22);
+	want("which entry it was", n, 0);
+	m = (struct xen_domctl_vcpu_msr){ .index = 0xc0000103u, .reserved = 1 };
+	n = 1;
+	want("a reserved word", msrs(domid, 0, true, &m, &n), -22);
+	set_all(domid, 0, &good);
+	memset(&op, 0, sizeof(op));
+	want("unpause", call(XEN_DOMCTL_unpausedomain, domid, &op, 0), 0);
+	return 0;
+}
+
+/* --- time: what it says, or a day later --- */
+
+static int tsc(uint32_t domid, const char *what)
+{
+	struct xen_domctl op = { 0 }, pause = { 0 };
+	uint64_t before;
+
+	want("gettscinfo", call(XEN_DOMCTL_gettscinfo, domid, &op, 0), 0);
+	before = op.u.tsc_info.elapsed_nsec;
+	if (!strcmp(what, "later")) {
+		op.u.tsc_info.elapsed_nsec += 86400 * 1000000000ull;
+		op.u.tsc_info.incarnation = 5;
+		/* The guest may end as soon as it hears of it. */
+		want("pause", call(XEN_DOMCTL_pausedomain, domid, &pause, 0), 0);
+		want("settscinfo", call(XEN_DOMCTL_settscinfo, domid, &op, 0), 0);
+		want("gettscinfo", call(XEN_DOMCTL_gettscinfo, domid, &op, 0), 0);
+		memset(&pause, 0, sizeof(pause));
+		want("unpause", call(XEN_DOMCTL_unpausedomain, domid, &pause, 0), 0);
+		if (op.u.tsc_info.elapsed_nsec - before < 86400 * 1000000000ull || op.u.tsc_info.incarnation != 5)
+			die("it is not what was set", (long long)(op.u.tsc_info.elapsed_nsec - before));
+	} else {
+		op.u.tsc_info.elapsed_nsec = 1ull << 63;
+		want("a time before all time", call(XEN_DOMCTL_settscinfo, domid, &op, 0), -22);
+		op.u.tsc_info.elapsed_nsec = before;
+		op.u.tsc_info.tsc_mode = 1;
+		want("an emulated TSC", call(XEN_DOMCTL_settscinfo, domid, &op, 0), -95);
+	}
+	return 0;
+}
+
+/* --- CPUID, of a domain that has not run --- */
+
+static int64_t policy(uint32_t cmd, uint32_t domid, xen_cpuid_leaf_t *leaves, uint32_t *n, struct xen_domctl *op)
+{
+	xen_cpuid_leaf_t *table = hv_arena(t, HV_TABLE_OFFSET, *n ? *n : 1, sizeof(*table));
+	int64_t ret;
+
+	memset(op, 0, sizeof(*op));
+	op->u.cpu_policy.nr_leaves = *n;
+	if (*n) {
+		memcpy(table, leaves, *n * sizeof(*table));
+		HV_SET_HANDLE(t, op->u.cpu_policy.leaves, table);
+	}
+	ret = call(cmd, domid, op, *n * sizeof(*table));
+	if (*n && cmd == XEN_DOMCTL_get_cpu_policy)
+		memcpy(leaves, table, *n * sizeof(*table));
+	if (!ret)
+		*n = op->u.cpu_policy.nr_leaves;
+	return ret;
+}
+
+static xen_cpuid_leaf_t *find_leaf(xen_cpuid_leaf_t *l, uint32_t n, uint32_t leaf)
+{
+	uint32_t i;
+
+	for (i = 0; i < n && l[i].leaf != leaf; i++)
+		;
+	if (i == n)
+		die("no leaf", leaf);
+	return &l[i];
+}
+
+static int policies(uint32_t domid)
+{
+	static xen_cpuid_leaf_t mine[256], other[256];
+	struct xen_domctl op;
+	uint32_t n = 0, k;
+
+	want("how many leaves", policy(XEN_DOMCTL_get_cpu_policy, domid, mine, &n, &op), 0);
+	if (n < 10 || n > 256)
+		die("leaves", n);
+	k = n - 1;
+	want("too little room", policy(XEN_DOMCTL_get_cpu_policy, domid, mine, &k, &op), -105);
+	want("get_cpu_policy", policy(XEN_DOMCTL_get_cpu_policy, domid, mine, &n, &op), 0);
+	want("as it is", policy(XEN_DOMCTL_set_cpu_policy, domid, mine, &n, &op), 0);
+	/* Less than this machine has: without SSE4.2. */
+	memcpy(other, mine, sizeof(mine));
+	find_leaf(other, n, 1)->c &= ~(1u << 20);
+	find_leaf(other, n, 1)->a = 0x12345;
+	want("less than there is", policy(XEN_DOMCTL_set_cpu_policy, domid, other, &n, &op), 0);
+	memset(other, 0, sizeof(other));
+	want("get_cpu_policy", policy(XEN_DOMCTL_get_cpu_policy, domid, other, &n, &op), 0);
+	want("it stays", find_leaf(other, n, 1)->a, 0x12345);
+	want("without SSE4.2", find_leaf(other, n, 1)->c >> 20 & 1, 0);
+	/* More: AVX-512. */
+	memcpy(other, mine, sizeof(mine));
+	find_leaf(other, n, 7)->b |= 1u << 16;
+	want("AVX-512", policy(XEN_DOMCTL_set_cpu_policy, domid, other, &n, &op), -22);
+	want("the leaf", op.u.cpu_policy.err_leaf, 7);
+	want("and its subleaf", op.u.cpu_policy.err_subleaf, 0);
+	want("no MSR", op.u.cpu_policy.err_msr, 0xffffffffu);
+	memcpy(other, mine, sizeof(mine));
+	find_leaf(other, n, 0)->b ^= 1;
+	want("another maker", policy(XEN_DOMCTL_set_cpu_policy, domid, other, &n, &op), -22);
+	want("the leaf", op.u.cpu_policy.err_leaf, 0);
+	k = 2000;
+	memset(&op, 0, sizeof(op));
+	op.u.cpu_policy.nr_leaves = k;
+	want("too many", call(XEN_DOMCTL_set_cpu_policy, domid, &op, 0), -7);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	uint32_t domid = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 0) : 0;
@@ -246,6 +583,14 @@ int main(int argc, char **argv)
 		ret = dirty(domid, (unsigned int)atoi(arg));
 	else if (!strcmp(cmd, "log"))
 		ret = one_log_op(domid, arg);
+	else if (!strcmp(cmd, "vcpu"))
+		ret = vcpus(domid, strcmp(arg, "spoil") != 0);
+	else if (!strcmp(cmd, "hostile"))
+		ret = hostile(domid);
+	else if (!strcmp(cmd, "tsc"))
+		ret = tsc(domid, arg);
+	else if (!strcmp(cmd, "policy"))
+		ret = policies(domid);
 	t->ops->close(t);
 	return ret;
 }

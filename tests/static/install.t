@@ -27,9 +27,14 @@ for f in bin/pvctl libexec/pvctl/pvctld libexec/pvctl/xen-like-hv.elf libexec/pv
 	libexec/pvctl/pvctl-usernet libexec/pvctl/pvctl-jail libexec/pvctl/pvctl-jail.so libexec/pvctl/pvctl-p9 libexec/pvctl/pvctl-p9-jail.so lib/libpvctl.so.0 lib/libpvctl.so lib/libpvctl.a \
 	include/libpvctl.h lib/pkgconfig/libpvctl.pc share/man/man1/pvctl.1 share/man/man5/pvctl.cfg.5 \
 	share/bash-completion/completions/pvctl share/doc/pvctl/examples/hello.cfg \
-	share/doc/pvctl/examples/debian.cfg; do
+	lib/systemd/system/pvctl@.service lib/systemd/user/pvctl@.service share/doc/pvctl/examples/debian.cfg; do
 	[ -e "$root$P/$f" ] || { t "$f is installed" false; }
 done
+if command -v systemd-analyze >/dev/null; then
+	# What it says of the programs' places is this directory's: they are not at their prefix.
+	t "the unit is sound" eval "! SYSTEMD_UNIT_PATH='$root$P/lib/systemd/system:' systemd-analyze verify --man=no '$root$P/lib/systemd/system/pvctl@default.service' 2>&1 | grep pvctl | grep -v 'is not executable\|Failed to create'"
+fi
+t "the unit calls what is installed" eval "[ \$(grep -cE '^Exec(Start|Stop)=$P/bin/pvctl node' '$root$P/lib/systemd/system/pvctl@.service') -eq 2 ]"
 t "no text names the build tree" eval "! grep -rlF '$PWD/' '$root' --include='*.pc' --include='*.[1358]' --include='*.h'"
 cat >"$T/list.c" <<'C'
 #include <libpvctl.h>

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The machine of all models: CR3, flush interrupts, the interrupt flag, locks, BUG. */
+#include "domain/dirty_log.h"
 #include "explore.h"
+#include "pv/shadow.h"
 #include "x86/printk.h"
 #include "hw_model.h"
 #include "x86/processor.h"
@@ -116,3 +118,12 @@ void spin_unlock_irqrestore(spinlock_t *l, unsigned long f)
 	spin_unlock(l);
 	irq_restore(f);
 }
+
+/* --- the log of writes is off: tables are what the CPUs walk --- */
+
+void dirty_log_mark(struct dirty_log *l, struct page_info *pg) { }
+void page_written_known(struct page_info *pg) { }
+void shadow_table_gone(struct page_info *table) { }
+void shadow_l1_changed(struct domain *d, struct page_info *table, unsigned int slot) { }
+void shadow_upper_changed(struct domain *d, struct page_info *table, unsigned int slot) { }
+uint64_t shadow_root_entry(struct domain *d, const struct page_info *l4, uint64_t e) { return e; }

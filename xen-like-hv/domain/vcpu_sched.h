@@ -8,10 +8,16 @@
 
 struct vcpu;
 
+/*
+ * Virtual time (sched/fair.c). A domain of the least weight with 32 vCPUs runs through half of its range in 13 days:
+ * only differences mean something (vt_diff).
+ */
+typedef uint64_t vtime_t;
+
 /* Embedded in struct vcpu; sched/ alone writes it, under the run queue's lock. */
 struct sched_unit {
 	struct vcpu *next, *prev;  /* run queue */
-	s_time_t vtime;            /* its domain's where it was last, on the scale of all queues */
+	vtime_t vtime;             /* its domain's where it was last, on the scale of all queues */
 	s_time_t used;             /* CPU time, as it counts beside its siblings */
 	s_time_t last_start;       /* when it last got the CPU */
 	s_time_t run_ns;           /* total */
@@ -27,15 +33,17 @@ struct sched_unit {
 
 /* A domain on one CPU; under that run queue's lock. */
 struct sched_share {
-	s_time_t vtime;            /* virtual time of its vCPUs here */
+	vtime_t vtime;             /* virtual time of its vCPUs here */
 	s_time_t used;             /* the sibling that used most, of those that had a turn */
 	s_time_t served;           /* when it last ran here, or came */
+	s_time_t total;            /* sched_dom.total when the last one left */
 	uint32_t nr;               /* of its vCPUs: waiting or running here */
 };
 
 /* Embedded in struct domain; all zero is a valid start. */
 struct sched_dom {
 	volatile uint32_t active;  /* vCPUs that wait or run, on all CPUs; atomically */
+	s_time_t total;            /* CPU time on all CPUs, as it was charged; atomically */
 	s_time_t work_ns;          /* CPU time of work for it outside of its vCPUs; atomically */
 	spinlock_t lock;           /* irqsave, inside the run queue's lock */
 	s_time_t cap_window;       /* start of the accounting period */

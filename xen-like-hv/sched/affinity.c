@@ -14,7 +14,7 @@ static unsigned int next_cpu(cpumask_t mask, unsigned int start)
 /* Who was moved there may run from before the clock: somebody that wakes would not have the CPU at once. */
 static bool makes_up(const struct run_queue *rq)
 {
-	return READ_ONCE(rq->running) + WAKEUP_GRANULARITY < READ_ONCE(rq->clock);
+	return vt_diff(READ_ONCE(rq->clock), READ_ONCE(rq->running)) > WAKEUP_GRANULARITY;
 }
 
 static unsigned int load_of(unsigned int cpu)

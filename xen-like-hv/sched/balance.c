@@ -11,14 +11,14 @@
 #include "sched/private.h"
 #include "x86/softirq.h"
 
-/* A waiting vCPU of `from` that may go to cpu and is before `limit`; one that prefers cpu, if there is one. */
-static struct vcpu *candidate(struct run_queue *from, unsigned int cpu, s_time_t limit)
+/* A waiting vCPU of `from` that may go to cpu and is before `limit` (NULL: any); one that prefers cpu, if there is one. */
+static struct vcpu *candidate(struct run_queue *from, unsigned int cpu, const vtime_t *limit)
 {
 	struct vcpu *v, *best = NULL;
 	bool soft, best_soft = false;
 
 	for (v = from->head; v; v = v->sched.next) {
-		s_time_t lag = limit == INT64_MAX ? INT64_MAX : limit - rq_common(from, share_of(from, v)->vtime);
+		s_time_t lag = limit ? vt_diff(*limit, rq_common(from, share_of(from, v)->vtime)) : INT64_MAX;
 
 		/* Not while its registers are still in the other CPU. */
 		if (READ_ONCE(v->is_running) || !((allowed_cpus(v) >> cpu) & 1) ||
@@ -33,22 +33,30 @@ static struct vcpu *candidate(struct run_queue *from, unsigned int cpu, s_time_t
 	return best;
 }
 
+/* If who runs there is not behind, who waits there will run in a moment. */
+static vtime_t furthest_of(const struct run_queue *rq)
+{
+	vtime_t least = READ_ONCE(rq->least), running = READ_ONCE(rq->running);
+
+	return vt_max(least, running) - READ_ONCE(rq->ahead);
+}
+
 /* Looks at the queues without their locks: a wrong guess costs a balancing. */
-static struct run_queue *furthest_behind(cpumask_t cpus, s_time_t limit)
+static struct run_queue *furthest_behind(cpumask_t cpus, const vtime_t *limit)
 {
 	struct run_queue *best = NULL;
+	vtime_t bound = limit ? *limit : 0;
 
 	/* The mask may be late; an idle CPU looks at all. */
-	if (limit != INT64_MAX)
+	if (limit)
 		cpus &= contended_cpus;
 	for (; cpus; cpus &= cpus - 1) {
 		struct run_queue *rq = &run_queues[__builtin_ctzll(cpus)];
-		s_time_t least = max(READ_ONCE(rq->least), READ_ONCE(rq->running)) - READ_ONCE(rq->ahead);
+		vtime_t least = furthest_of(rq);
 
-		/* If who runs there is not behind, who waits there will run in a moment. */
-		if (READ_ONCE(rq->nr) && least < limit) {
+		if (READ_ONCE(rq->nr) && ((!limit && !best) || vt_diff(least, bound) < 0)) {
 			best = rq;
-			limit = least;
+			bound = least;
 		}
 	}
 	return best;
@@ -57,7 +65,7 @@ static struct run_queue *furthest_behind(cpumask_t cpus, s_time_t limit)
 /* By how much the clocks have drifted apart: more than running for a short while, of v or first, explains. */
 static s_time_t drift(const struct run_queue *rq, const struct vcpu *v, const struct vcpu *first)
 {
-	s_time_t gap = first ? rq_common(rq, share_of(rq, first)->vtime) - v->sched.vtime : 0;
+	s_time_t gap = first ? vt_diff(rq_common(rq, share_of(rq, first)->vtime), v->sched.vtime) : 0;
 
 	return fair_worth(rq, v, gap, DRIFT) && fair_worth(rq, first, gap, DRIFT) ? gap : 0;
 }
@@ -77,7 +85,8 @@ static void move(struct run_queue *from, struct run_queue *rq, struct vcpu *v, c
  */
 bool balance_pull(struct run_queue *rq, unsigned int cpu, const struct vcpu *first, s_time_t now)
 {
-	s_time_t limit = first ? rq_common(rq, share_of(rq, first)->vtime) : INT64_MAX;
+	vtime_t bound = first ? rq_common(rq, share_of(rq, first)->vtime) : 0;
+	const vtime_t *limit = first ? &bound : NULL;
 	cpumask_t others = cpu_online_map & ~(1ULL << cpu);
 	struct run_queue *from;
 	struct vcpu *v;
@@ -103,11 +112,11 @@ bool balance_pull(struct run_queue *rq, unsigned int cpu, const struct vcpu *fir
 void balance_call(const struct run_queue *rq, const struct vcpu *v)
 {
 	cpumask_t m = rq->spill & cpu_online_map & ~idle_cpus & ~(1ULL << cpu_of(rq));
-	s_time_t least = rq_common(rq, rq->least);
+	vtime_t least = rq_common(rq, rq->least);
 
 	for (; m; m &= m - 1) {
 		struct run_queue *other = &run_queues[__builtin_ctzll(m)];
-		s_time_t lag = READ_ONCE(other->running) - READ_ONCE(other->ahead) - least;
+		s_time_t lag = vt_diff(READ_ONCE(other->running) - READ_ONCE(other->ahead), least);
 
 		if (READ_ONCE(other->slice_end) && !fair_worth(rq, v, lag, PULL_LAG))
 			continue;
@@ -124,4 +133,14 @@ uint32_t balance_heaviest(unsigned int cpu)
 	for (; m; m &= m - 1)
 		weight = max(weight, READ_ONCE(run_queues[__builtin_ctzll(m)].heaviest));
 	return weight;
+}
+
+/* Without their locks: it is where somebody starts who slept. */
+vtime_t balance_least(const struct run_queue *rq, const struct vcpu *v, vtime_t vtime)
+{
+	cpumask_t m = contended_cpus & ~(1ULL << cpu_of(rq)) & allowed_cpus(v);
+
+	for (; m; m &= m - 1)
+		vtime = vt_min(vtime, furthest_of(&run_queues[__builtin_ctzll(m)]) + rq->ahead);
+	return vtime;
 }

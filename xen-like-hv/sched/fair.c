@@ -14,6 +14,7 @@
  *
  * A queue's clock is the least virtual time in it. It stands while somebody
  * who is not the least runs, so sleeping earns nothing unless others got on.
+ * Nor does sleeping here while siblings run elsewhere (place).
  */
 #include "sched/private.h"
 #include "x86/printk.h"
@@ -39,15 +40,15 @@ static s_time_t parts_of(const struct domain *d)
 
 static s_time_t weighted(const struct domain *d, const struct sched_share *s, s_time_t ns)
 {
-	return ns * parts_of(d) / weight_here(d, s);
+	/* Cut, so that the product fits: a thousand seconds are more than anybody gets or asks for. */
+	return min(ns, FOREVER) * parts_of(d) / weight_here(d, s);
 }
 
 bool fair_worth(const struct run_queue *rq, const struct vcpu *v, s_time_t lag, s_time_t ns)
 {
 	const struct domain *d = v->domain;
 
-	/* Cut, so that the product fits: a thousand seconds are more than anybody asks for. */
-	return lag > 0 && min(lag, MILLISECS(1000000)) * weight_here(d, share_of(rq, v)) > ns * parts_of(d);
+	return lag > 0 && min(lag, FOREVER) * weight_here(d, share_of(rq, v)) > ns * parts_of(d);
 }
 
 bool fair_before(const struct run_queue *rq, const struct vcpu *a, const struct vcpu *b)
@@ -56,7 +57,7 @@ bool fair_before(const struct run_queue *rq, const struct vcpu *a, const struct 
 
 	if (x == y)
 		return a->sched.used < b->sched.used;
-	return x->vtime != y->vtime ? x->vtime < y->vtime : x->served < y->served;
+	return x->vtime != y->vtime ? vt_diff(x->vtime, y->vtime) < 0 : x->served < y->served;
 }
 
 static bool runs_a_guest(const struct run_queue *rq)
@@ -65,15 +66,14 @@ static bool runs_a_guest(const struct run_queue *rq)
 }
 
 /* The one that runs is at `least`. */
-static void advance_clock(struct run_queue *rq, s_time_t least)
+static void advance_clock(struct run_queue *rq, vtime_t least)
 {
 	if (rq->nr)
-		least = min(least, rq->least);
-	if (least > rq->clock)
-		rq->clock = least;
+		least = vt_min(least, rq->least);
+	rq->clock = vt_max(rq->clock, least);
 }
 
-static void insert(struct run_queue *rq, struct vcpu *v, s_time_t vtime)
+static void insert(struct run_queue *rq, struct vcpu *v, vtime_t vtime)
 {
 	v->sched.prev = NULL;
 	v->sched.next = rq->head;
@@ -81,7 +81,7 @@ static void insert(struct run_queue *rq, struct vcpu *v, s_time_t vtime)
 		rq->head->sched.prev = v;
 	rq->head = v;
 	v->sched.on_queue = true;
-	rq->least = rq->nr++ ? min(rq->least, vtime) : vtime;
+	rq->least = rq->nr++ ? vt_min(rq->least, vtime) : vtime;
 	rq->heaviest = max(rq->heaviest, weight_of(v));
 }
 
@@ -100,26 +100,35 @@ static void unlink(struct run_queue *rq, struct vcpu *v)
 	rq->nr--;
 }
 
-/* It woke up. The first of its domain here starts near the clock, whatever the domain saved up or owes. */
+/*
+ * It woke up. The first of its domain here starts near the clock, whatever the
+ * domain saved up or owes; but what it got on other CPUs while it had nobody
+ * here is no credit. The clock may have hurried ahead of the other CPUs', with a
+ * small part of a domain of many vCPUs that was alone here: who is pulled here
+ * next to that will be before it, and a sleeper must not be behind those.
+ */
 static void place(struct run_queue *rq, struct vcpu *v, struct sched_share *s)
 {
-	s_time_t clock = rq->clock;
+	vtime_t clock = rq->clock, most = clock + weighted(v->domain, s, SLICE_MAX);
+	s_time_t elsewhere = READ_ONCE(v->domain->sched.total) - s->total;
 
+	s->vtime += min(elsewhere, FOREVER) * WEIGHT_DEFAULT / weight_of(v);
 	/* Who was moved here may run from before the clock. */
 	if (runs_a_guest(rq))
-		clock = min(clock, share_of(rq, rq->curr)->vtime);
-	if (s->vtime < clock)
-		s->vtime = max(s->vtime, clock - weighted(v->domain, s, WAKEUP_CREDIT));
+		clock = vt_min(clock, share_of(rq, rq->curr)->vtime);
+	clock = vt_max(balance_least(rq, v, clock), clock - weighted(v->domain, s, SLICE_ROUND));
+	if (vt_diff(s->vtime, clock) < 0)
+		s->vtime = vt_max(s->vtime, clock - weighted(v->domain, s, WAKEUP_CREDIT));
 	else
-		s->vtime = min(s->vtime, clock + weighted(v->domain, s, SLICE_MAX));
+		s->vtime = vt_min(s->vtime, most);
 }
 
 /* It comes from another queue with its part of what its domain may claim, or owes. */
 static void place_moved(struct run_queue *rq, struct vcpu *v, struct sched_share *s)
 {
-	s_time_t vtime = v->sched.vtime + rq->ahead;
+	vtime_t vtime = v->sched.vtime + rq->ahead;
 
-	s->vtime = s->nr == 1 ? vtime : s->vtime + (vtime - s->vtime) / (s_time_t)s->nr;
+	s->vtime = s->nr == 1 ? vtime : s->vtime + vt_diff(vtime, s->vtime) / (s_time_t)s->nr;
 }
 
 void fair_enqueue(struct run_queue *rq, struct vcpu *v, bool wakeup, s_time_t now)
@@ -129,7 +138,7 @@ void fair_enqueue(struct run_queue *rq, struct vcpu *v, bool wakeup, s_time_t no
 
 	/* The clock of a queue that was empty stood still. */
 	if (!rq->nr && !runs_a_guest(rq))
-		rq->clock = max(rq->clock, v->sched.vtime + rq->ahead);
+		rq->clock = vt_max(rq->clock, v->sched.vtime + rq->ahead);
 	if (wakeup)
 		__atomic_fetch_add(&v->domain->sched.active, 1, __ATOMIC_RELAXED);
 	if (s->nr++ == 0)
@@ -148,7 +157,8 @@ static void leave(struct run_queue *rq, struct vcpu *v, bool sleeps)
 	struct sched_share *s = share_of(rq, v);
 
 	v->sched.vtime = rq_common(rq, s->vtime);
-	s->nr--;
+	if (--s->nr == 0)
+		s->total = READ_ONCE(v->domain->sched.total);
 	if (sleeps)
 		__atomic_fetch_sub(&v->domain->sched.active, 1, __ATOMIC_RELAXED);
 }
@@ -168,18 +178,18 @@ void fair_leave(struct run_queue *rq, struct vcpu *v)
 /* Siblings first; if there are none, other domains: what it had a right to is gone. */
 static void yield_to(struct run_queue *rq, struct vcpu *y)
 {
-	s_time_t others = INT64_MAX, siblings = INT64_MAX;
-	const struct vcpu *v;
+	const struct vcpu *v, *sibling = NULL, *other = NULL;
 
-	for (v = rq->head; v; v = v->sched.next)
-		if (v->domain == y->domain)
-			siblings = min(siblings, v->sched.used);
-		else
-			others = min(others, share_of(rq, v)->vtime);
-	if (siblings != INT64_MAX)
-		y->sched.used = max(y->sched.used, siblings + 1);
-	else if (others != INT64_MAX)
-		share_of(rq, y)->vtime = max(share_of(rq, y)->vtime, others + 1);
+	for (v = rq->head; v; v = v->sched.next) {
+		const struct vcpu **best = v->domain == y->domain ? &sibling : &other;
+
+		if (!*best || fair_before(rq, v, *best))
+			*best = v;
+	}
+	if (sibling)
+		y->sched.used = max(y->sched.used, sibling->sched.used + 1);
+	else if (other)
+		share_of(rq, y)->vtime = vt_max(share_of(rq, y)->vtime, share_of(rq, other)->vtime + 1);
 }
 
 void fair_requeue(struct run_queue *rq, struct vcpu *v)
@@ -195,14 +205,14 @@ void fair_requeue(struct run_queue *rq, struct vcpu *v)
 /* What a walk over the queue finds. */
 struct found {
 	struct vcpu *first, *starved;
-	s_time_t least, second;    /* of the virtual times */
+	vtime_t least, second;     /* of the virtual times */
 	cpumask_t cpus;            /* where the others could run */
 	uint32_t heaviest;
 };
 
 static struct found look(const struct run_queue *rq, s_time_t now)
 {
-	struct found f = { .second = INT64_MAX };
+	struct found f = { 0 };
 	s_time_t oldest = now - STARVED;
 	struct vcpu *v;
 
@@ -210,14 +220,14 @@ static struct found look(const struct run_queue *rq, s_time_t now)
 		const struct sched_share *s = share_of(rq, v);
 
 		if (!f.first || fair_before(rq, v, f.first)) {
-			if (f.first) {
-				f.second = f.least;
+			if (f.first)
 				f.cpus |= f.first->sched.hard_affinity;
-			}
+			f.second = f.least;
 			f.first = v;
 			f.least = s->vtime;
 		} else {
-			f.second = min(f.second, s->vtime);
+			if (v->sched.prev == rq->head || vt_diff(s->vtime, f.second) < 0)
+				f.second = s->vtime;
 			f.cpus |= v->sched.hard_affinity;
 		}
 		f.heaviest = max(f.heaviest, weight_of(v));
@@ -232,10 +242,8 @@ static struct found look(const struct run_queue *rq, s_time_t now)
 static struct vcpu *pick_only(struct run_queue *rq)
 {
 	struct vcpu *v = rq->head;
-	s_time_t vtime = share_of(rq, v)->vtime;
 
-	if (vtime > rq->clock)
-		rq->clock = vtime;
+	rq->clock = vt_max(rq->clock, share_of(rq, v)->vtime);
 	rq->spill = 0;
 	rq->heaviest = weight_of(v);
 	return v;
@@ -258,7 +266,7 @@ static __attribute__((noinline)) struct vcpu *pick_among(struct run_queue *rq, s
 	} else if (v != curr && curr->sched.on_queue && now < rq->slice_end && !fair_preempts(rq, v)) {
 		v = curr;
 	}
-	rq->clock = max(rq->clock, f.least);
+	rq->clock = vt_max(rq->clock, f.least);
 	rq->heaviest = f.heaviest;
 	rq->least = v == f.first ? f.second : f.least;
 	rq->spill = v == f.first ? f.cpus : f.cpus | f.first->sched.hard_affinity;
@@ -301,6 +309,7 @@ void fair_charge(struct run_queue *rq, struct vcpu *v, s_time_t now)
 		ran -= min(ran, now - end - SLICE_MAX);
 	v->sched.used += ran;
 	s->vtime += weighted(d, s, ran);
+	__atomic_fetch_add(&d->sched.total, ran, __ATOMIC_RELAXED);
 	if (has_cap(d))
 		cap_charge(d, ran, now);
 	advance_clock(rq, s->vtime);
@@ -313,7 +322,7 @@ void fair_charge_work(struct run_queue *rq, struct vcpu *v, s_time_t ns, s_time_
 	struct domain *d = v->domain;
 
 	if (!s->nr)
-		s->vtime = max(s->vtime, rq->clock - weighted(d, s, WAKEUP_CREDIT));
+		s->vtime = vt_max(s->vtime, rq->clock - weighted(d, s, WAKEUP_CREDIT));
 	s->vtime += weighted(d, s, ns);
 	if (has_cap(d))
 		cap_charge(d, ns, now);
@@ -325,7 +334,7 @@ bool fair_preempts(const struct run_queue *rq, const struct vcpu *v)
 
 	if (v->domain == c->domain)
 		return v->sched.used + WAKEUP_GRANULARITY < c->sched.used;
-	return fair_worth(rq, v, share_of(rq, c)->vtime - share_of(rq, v)->vtime, WAKEUP_GRANULARITY);
+	return fair_worth(rq, v, vt_diff(share_of(rq, c)->vtime, share_of(rq, v)->vtime), WAKEUP_GRANULARITY);
 }
 
 /* The lighter of two has shorter turns, or the other would have to wait for its next one too long. */

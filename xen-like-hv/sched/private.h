@@ -17,6 +17,7 @@
 #define DRIFT MILLISECS(200)         /* a lag of more than so much of its own time, to both: the clocks have drifted apart */
 #define STARVED MILLISECS(70)        /* a domain that waits for longer has a turn out of order, */
 #define MERCY_PERIOD MILLISECS(6)    /* one of them in so much time */
+#define FOREVER MILLISECS(1000000)   /* longer than any time that counts; its products with weights fit */
 #define CAP_PERIOD MILLISECS(30)
 #define WEIGHT_DEFAULT 256u
 #define WEIGHT_MAX 65535u
@@ -37,10 +38,10 @@ struct run_queue {
 	uint32_t cpu;                /* whose queue this is */
 	uint32_t heaviest;           /* weight among them when one was picked, */
 	uint32_t heaviest_elsewhere; /* and in other queues at the last balancing */
-	s_time_t clock;              /* virtual time: the least of all here, never goes back */
-	s_time_t least;              /* of those that wait; may be too small when one left */
-	s_time_t running;            /* of the one that runs, when it was picked */
-	s_time_t ahead;              /* less this, it can be compared with another CPU's; grows only */
+	vtime_t clock;               /* virtual time: the least of all here, never goes back */
+	vtime_t least;               /* of those that wait; may be too small when one left */
+	vtime_t running;             /* of the one that runs, when it was picked */
+	vtime_t ahead;               /* less this, it can be compared with another CPU's; grows only */
 	s_time_t slice_end;          /* when the slice timer fires, or fired; 0: not set */
 	s_time_t next_balance;       /* others clear it, as a hint */
 	s_time_t mercy;              /* when a starving one had its turn */
@@ -87,8 +88,24 @@ static inline struct sched_share *share_of(const struct run_queue *rq, const str
 	return &v->domain->sched_share[cpu_of(rq)];
 }
 
+/* Positive: a is later than b. */
+static inline s_time_t vt_diff(vtime_t a, vtime_t b)
+{
+	return (s_time_t)(a - b);
+}
+
+static inline vtime_t vt_min(vtime_t a, vtime_t b)
+{
+	return vt_diff(a, b) < 0 ? a : b;
+}
+
+static inline vtime_t vt_max(vtime_t a, vtime_t b)
+{
+	return vt_diff(a, b) > 0 ? a : b;
+}
+
 /* A virtual time of rq on the scale that all queues share. */
-static inline s_time_t rq_common(const struct run_queue *rq, s_time_t vtime)
+static inline vtime_t rq_common(const struct run_queue *rq, vtime_t vtime)
 {
 	return vtime - rq->ahead;
 }
@@ -138,6 +155,8 @@ cpumask_t preferred_cpus(const struct vcpu *v);
 bool balance_pull(struct run_queue *rq, unsigned int cpu, const struct vcpu *first, s_time_t now);
 void balance_call(const struct run_queue *rq, const struct vcpu *v);
 uint32_t balance_heaviest(unsigned int cpu); /* that waits at another */
+/* vtime; or how far that CPU is, of those where v may run and somebody waits, which is furthest behind: on rq's scale */
+vtime_t balance_least(const struct run_queue *rq, const struct vcpu *v, vtime_t vtime);
 
 /* context.c */
 void context_switch(struct vcpu *prev, struct vcpu *next); /* interrupts off, no lock; returns never */

@@ -9,12 +9,17 @@
 
 int device_request_attach(struct pvctl *ctx, enum proto_class k, uint32_t domid, const char *text, struct pvctl_error *err)
 {
+	static const char *const keys[] = {
+		[PROTO_CLASS_DISK] = "disk", [PROTO_CLASS_VIF] = "vif", [PROTO_CLASS_P9] = "p9", [PROTO_CLASS_CHANNEL] = "channel",
+	};
 	CLEANUP_BUF struct buf body = { 0 };
 	struct proto_device d = { .domid = domid, .class_id = k };
+	int rc;
 
 	if (buf_add(&body, &d, sizeof(d)) || buf_add(&body, text, strlen(text)))
 		return err_nomem(err);
-	return ctx_request(ctx, PROTO_DEVICE_ATTACH, body.data, body.len, err);
+	rc = transport_allow(ctx->t, keys[k], text, err);
+	return rc ? rc : ctx_request(ctx, PROTO_DEVICE_ATTACH, body.data, body.len, err);
 }
 
 int device_request_detach(struct pvctl *ctx, enum proto_class k, uint32_t domid, uint32_t devid, bool force, struct pvctl_error *err)

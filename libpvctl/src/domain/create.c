@@ -101,6 +101,21 @@ static int make_ports(struct pvctl *ctx, uint32_t domid, struct build_in *in, st
 	return rc;
 }
 
+/* What a restart will open: it is built by the daemon's wish, from what the daemon has as its configuration. */
+static int allow(struct pvctl *ctx, const struct pvctl_config *config, struct pvctl_error *err)
+{
+	static const char *const keys[] = PROTO_ALLOW_KEYS;
+	int rc = 0;
+
+	for (unsigned int i = 0; i < sizeof(keys) / sizeof(keys[0]) && !rc; i++) {
+		const char *value = pvctl_config_get_str(config, keys[i]);
+
+		if (value)
+			rc = transport_allow(ctx->t, keys[i], value, err);
+	}
+	return rc;
+}
+
 /* From here on the daemon answers for the domain. It runs, unless it is to stay paused. */
 int create_commit(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, bool paused, struct pvctl_error *err)
 {
@@ -110,7 +125,8 @@ int create_commit(struct pvctl *ctx, uint32_t domid, const struct create_plan *p
 	struct timespec now;
 	int rc;
 
-	rc = pvctl_config_to_json(p->config, &json, err);
+	rc = allow(ctx, p->config, err);
+	rc = rc ? rc : pvctl_config_to_json(p->config, &json, err);
 	if (rc)
 		return rc;
 	clock_gettime(CLOCK_REALTIME, &now);

@@ -68,27 +68,23 @@ static int put(const struct migrate_io *io, const void *bytes, size_t len, const
 	return 0;
 }
 
-static int get_bytes(const struct migrate_io *io, void *bytes, size_t len, const char *what, bool may_cancel, size_t *ret_have,
-                     struct pvctl_error *err)
+/* At least one byte, at most len: how many. */
+static int get_some(const struct migrate_io *io, char *bytes, size_t len, const char *what, bool may_cancel, struct pvctl_error *err)
 {
-	size_t have = 0;
 	ssize_t n;
 	int rc;
 
-	for (*ret_have = 0; have < len; *ret_have = have) {
+	do {
 		rc = wait_for(io, io->in, POLLIN, may_cancel, err);
 		if (rc)
 			return rc;
-		n = read(io->in, (char *)bytes + have, len - have);
-		if (n < 0 && (errno == EINTR || errno == EAGAIN))
-			continue;
-		if (n < 0)
-			return err_set(err, -EIO, PVCTL_ORIGIN_LIB, "the %s cannot be read: %s", what, strerror(errno));
-		if (!n)
-			return err_set(err, -EIO, PVCTL_ORIGIN_LIB, "the other side ended before its %s", what);
-		have += (size_t)n;
-	}
-	return 0;
+		n = read(io->in, bytes, len);
+	} while (n < 0 && (errno == EINTR || errno == EAGAIN));
+	if (n < 0)
+		return err_set(err, -EIO, PVCTL_ORIGIN_LIB, "the %s cannot be read: %s", what, strerror(errno));
+	if (!n)
+		return err_set(err, -EIO, PVCTL_ORIGIN_LIB, "the other side ended before its %s", what);
+	return (int)n;
 }
 
 /* What came instead is shown as far as it is text: a shell's complaint, mostly. */
@@ -99,21 +95,33 @@ static int not_that(const char *what, const char *bytes, size_t len, struct pvct
 
 	for (i = 0; i < len && n < sizeof(text) - 1; i++)
 		if (bytes[i])
-			text[n++] = isprint((unsigned char)bytes[i]) ? bytes[i] : ' ';
+			text[n++] = bytes[i];
+	while (n && isspace((unsigned char)text[n - 1]))
+		n--;
 	text[n] = '\0';
+	for (i = 0; i < n; i++)
+		if (!isprint((unsigned char)text[i]))
+			text[i] = ' ';
 	return err_set(err, -EPROTO, PVCTL_ORIGIN_LIB, "the other side sent \"%s\" instead of its %s", text, what);
 }
 
+/* The first byte that differs is enough: who is no receiver may wait for more, as we would. */
 static int get(const struct migrate_io *io, const char *want, size_t len, const char *what, bool may_cancel,
                struct pvctl_error *err)
 {
 	char bytes[80];
-	size_t have;
-	int rc = get_bytes(io, bytes, len, what, may_cancel, &have, err);
+	size_t have = 0;
+	int n;
 
-	if (have && memcmp(bytes, want, have) != 0)
-		return not_that(what, bytes, have, err);
-	return rc;
+	while (have < len) {
+		n = get_some(io, bytes + have, len - have, what, may_cancel, err);
+		if (n < 0)
+			return n;
+		have += (size_t)n;
+		if (memcmp(bytes, want, have) != 0)
+			return not_that(what, bytes, have, err);
+	}
+	return 0;
 }
 
 /* It is ours still, or again. */
@@ -159,16 +167,16 @@ static int given_back(const struct migrate_sender *s, uint8_t code, enum migrate
 
 static int hear(const struct migrate_sender *s, enum migrate_end *end, struct pvctl_error *err)
 {
-	uint8_t code = 0;
-	size_t have;
+	char code = 0;
 	int rc = get(&s->io, report, sizeof(report), "report", false, err);
 
-	rc = rc ? rc : get_bytes(&s->io, &code, 1, "report", false, &have, err);
+	if (!rc && get_some(&s->io, &code, 1, "report", false, err) < 0)
+		rc = -EIO;
 	if (rc)
 		return in_doubt(rc, end, err);
 	point(&s->io, "sender-reported");
 	if (code)
-		return given_back(s, code, end, err);
+		return given_back(s, (uint8_t)code, end, err);
 	say(&s->io, "migration sender: Target reports successful startup.");
 	*end = MIGRATE_THERE;
 	if (s->destroy(s->io.data, err))

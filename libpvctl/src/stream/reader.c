@@ -45,11 +45,9 @@ int stream_wrap(const struct stream_reader *r, struct pvctl_error *err, int code
 
 static int record_broken(const struct stream_reader *r, struct pvctl_error *err, int rc)
 {
-	char what[80];
-
-	snprintf(what, sizeof(what), "record %s at offset 0x%llx", stream_record_name(r->libxl, r->rec.type),
-	         (unsigned long long)r->rec.offset);
-	return broken(r, err, rc, what);
+	if (rc == -ENODATA)
+		return stream_fail(r, err, -EPROTO, "the stream ends here");
+	return stream_fail(r, err, rc, "reading: %s", strerror(-rc));
 }
 
 static int skip(struct stream_reader *r, uint64_t len)

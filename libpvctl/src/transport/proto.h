@@ -40,6 +40,7 @@ enum proto_type {
 	PROTO_SUSPEND = 48,    /* proto_domid: the guest is asked; until it is kept, the domain goes on when this connection ends */
 	PROTO_QUIESCE = 49,    /* proto_quiesce: of one that is suspended; answered when nothing touches its memory */
 	PROTO_RESUME = 50,     /* proto_domid: what PROTO_SUSPEND began is taken back; it runs, with its backends */
+	PROTO_ALLOW = 64,        /* proto_allow + text, to the spawner */
 	PROTO_MEMORY_BACK = 33   /* proto_range[]: the host allocates this RAM now; nothing on a node that overcommits */
 };
 enum proto_class { PROTO_CLASS_DISK, PROTO_CLASS_VIF, PROTO_CLASS_P9, PROTO_CLASS_CHANNEL };
@@ -74,6 +75,14 @@ struct proto_domid { uint32_t domid; uint32_t pad; };
 /* Both rings by their reserved grants (GNTTAB_RESERVED_CONSOLE, _XENSTORE); ports are the guest's. */
 struct proto_introduce { uint32_t domid; uint32_t store_port, console_port; uint32_t pad; uint64_t store_gfn, console_gfn; };
 struct proto_device { uint32_t domid; uint32_t class_id; uint32_t devid; uint32_t force; };
+/*
+ * To the daemon's spawner, at RUNDIR/spawner.sock (SOCK_SEQPACKET; one record each, the answer is a header): the daemon may
+ * have this opened. key: one of the configuration that names files or devices; text: its value, or one of its list.
+ */
+struct proto_allow { struct proto_header h; char key[24]; };
+#define PROTO_ALLOW_TEXT 4096u
+/* Of a configuration, beside the lists of devices. */
+#define PROTO_ALLOW_KEYS { "kernel", "ramdisk", "bootloader", "bootloader_args", "bootloader_user", "firmware" }
 struct proto_memory_check { uint32_t domid; uint32_t pad; uint64_t bytes; }; /* a domid that is not there: a new domain */
 #define PROTO_BACK_RANGES 4096u           /* in one request */
 #define PROTO_BACK_BYTES (16ull << 20)    /* all of them together */

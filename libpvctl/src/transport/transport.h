@@ -36,6 +36,8 @@ struct transport_ops {
 	int (*batch)(struct transport *, uint32_t type, const struct iovec *bodies, unsigned int n,
 	             int (*reply)(void *data, unsigned int i, const void *body, size_t len, struct pvctl_error *err),
 	             void *data, struct pvctl_error *err);
+	/* The daemon may have what this names opened: see proto_allow. NULL: nobody asks. */
+	int (*allow)(struct transport *, const char *key, const char *text, struct pvctl_error *err);
 	void (*close)(struct transport *);
 };
 struct transport {
@@ -48,6 +50,7 @@ static inline uint64_t arena_handle(const struct transport *t, const void *p)
 {
 	return p ? t->arena_base + (uint64_t)((const uint8_t *)p - t->arena) : 0;
 }
+int transport_allow(struct transport *t, const char *key, const char *text, struct pvctl_error *err);
 int transport_open_hosted(const char *node, struct transport **ret, struct pvctl_error *err);
 struct transport *transport_open_mock(void);
 /* A hosted node's daemon has been told to end: waits for that. 0 or -ETIMEDOUT. */

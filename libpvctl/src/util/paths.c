@@ -227,7 +227,8 @@ static int check_dir(const char *dir, struct pvctl_error *err)
 		return err_os(err, errno, "%s", dir);
 	if (!S_ISDIR(st.st_mode))
 		return err_set(err, -EINVAL, PVCTL_ORIGIN_OS, "%s is not a directory", dir);
-	if (st.st_uid != geteuid())
+	/* A daemon of root's has a number of its own, and its state is its own. */
+	if (st.st_uid != geteuid() && (geteuid() || st.st_uid < PATHS_DAEMON_UIDS || st.st_uid - PATHS_DAEMON_UIDS >= PATHS_NR_DAEMON_UIDS))
 		return err_set(err, -EPERM, PVCTL_ORIGIN_OS, "%s belongs to another user", dir);
 	if (st.st_mode & 022)
 		return err_set(err, -EPERM, PVCTL_ORIGIN_OS, "%s is writable by other users", dir);

@@ -22,6 +22,9 @@ int paths_check_node(const char *node, struct pvctl_error *err);
 int paths_find_tool(const char *tool, char *buf, size_t len);
 /* A program of the host's, by PATH: an absolute path. */
 int paths_find_program(const char *name, char *buf, size_t len);
+/* Users' numbers that nobody has but what root's daemons start, and they themselves; with the process's added: JAIL_UID_BASE. */
+#define PATHS_DAEMON_UIDS 0x70000000u
+#define PATHS_NR_DAEMON_UIDS 0x400000u /* as many as there can be processes */
 /* mkdir -p with mode 0700; refuses a directory of another owner. */
 int paths_make(const char *dir, struct pvctl_error *err);
 /*

@@ -6,6 +6,7 @@ Suite *suite_page_type(void);
 Suite *suite_mmu_random(void);
 Suite *suite_ro_emul(void);
 Suite *suite_races(void);
+Suite *suite_shadow(void);
 Suite *suite_domain_pages(void);
 
 int main(void)
@@ -16,6 +17,7 @@ int main(void)
 	srunner_add_suite(r, suite_domain_pages());
 	srunner_add_suite(r, suite_ro_emul());
 	srunner_add_suite(r, suite_races());
+	srunner_add_suite(r, suite_shadow());
 	srunner_add_suite(r, suite_mmu_random());
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);

@@ -341,6 +341,41 @@ START_TEST(nappers)
 }
 END_TEST
 
+static const struct { unsigned int cpus, spinners, nappers; int ideal; } apart[] = { { 8, 32, 8, 242 }, { 8, 8, 16, 889 } };
+
+/* vCPUs that sleep in turns, each on a CPU of its own, are one domain all the same. */
+START_TEST(nappers_apart)
+{
+	struct dom *many;
+	unsigned int i;
+
+	machine(apart[_i].cpus);
+	for (i = 0; i < apart[_i].spinners; i++)
+		spinner(1, 256);
+	many = add(apart[_i].nappers, 256, MICROSECS(500), MILLISECS(5));
+	settle_and_run(SECONDS(10));
+	ck_assert_msg(share(many, SECONDS(10)) <= apart[_i].ideal * 105 / 100, "%d thousandths of a CPU, not %d",
+		      share(many, SECONDS(10)), apart[_i].ideal);
+	expect_waits();
+}
+END_TEST
+
+/* Whatever its period: beside a domain of many vCPUs, whose part each CPU's clock hurries on with when one is alone there. */
+START_TEST(half_idle)
+{
+	s_time_t half_period = MICROSECS(200 + 100 * _i);
+	struct dom *half;
+
+	machine(2);
+	spinner(1, 256);
+	half = add(1, 256, half_period, half_period);
+	spinner(8, 256);
+	settle_and_run(SECONDS(5));
+	ck_assert_msg(share(half, SECONDS(5)) >= 425, "a period of %d us: %d thousandths of a CPU, not 500",
+		      (int)(2 * half_period / 1000), share(half, SECONDS(5)));
+}
+END_TEST
+
 /* A mostly idle guest has the CPU as soon as it wakes. */
 START_TEST(latency)
 {
@@ -458,6 +493,44 @@ START_TEST(feather)
 	settle_and_run(SECONDS(10));
 	expect_waits();
 	ck_assert_int_ge(share(&doms[0], SECONDS(10)), 950);
+}
+END_TEST
+
+/* All virtual times as if that much of it had passed. */
+static void age(uint64_t by)
+{
+	unsigned int cpu, i, k;
+
+	for (cpu = 0; cpu < nr_cpus; cpu++) {
+		run_queues[cpu].clock += by;
+		run_queues[cpu].least += by;
+		run_queues[cpu].running += by;
+		for (i = 0; i < nr_doms; i++)
+			doms[i].d->sched_share[cpu].vtime += by;
+	}
+	for (k = 0; k < nr_actors; k++)
+		actors[k].v->sched.vtime += by;
+}
+
+/* A small part of the least weight gets through half of the range of virtual time in 13 days. */
+START_TEST(after_weeks)
+{
+	struct dom *many, *half;
+
+	machine(2);
+	many = spinner(32, 1);
+	run(MILLISECS(500));
+	age((_i ? UINT64_MAX : INT64_MAX) - SECONDS(1000));
+	run(SECONDS(4));
+	spinner(1, 256);
+	half = add(1, 256, MILLISECS(1), MILLISECS(1));
+	spinner(2, 512);
+	settle_and_run(SECONDS(10));
+	/* The light one has a turn of a millisecond now and then on either CPU (STARVED). */
+	ck_assert_int_le(share(many, SECONDS(10)), 45);
+	ck_assert_int_ge(share(half, SECONDS(10)), 400);
+	expect_share(&doms[1], SECONDS(10), (2000 - share(many, SECONDS(10)) - share(half, SECONDS(10))) / 3);
+	expect_waits();
 }
 END_TEST
 
@@ -579,12 +652,15 @@ int main(void)
 	tcase_add_loop_test(c, ring, 0, 4);
 	tcase_add_test(c, rings_on_two);
 	tcase_add_test(c, nappers);
+	tcase_add_loop_test(c, nappers_apart, 0, 2);
+	tcase_add_loop_test(c, half_idle, 0, 30);
 	tcase_add_test(c, latency);
 	tcase_add_test(c, pinned_beside_floating);
 	tcase_add_test(c, pinned_apart);
 	tcase_add_test(c, capped);
 	tcase_add_test(c, stolen);
 	tcase_add_test(c, feather);
+	tcase_add_loop_test(c, after_weeks, 0, 2);
 	tcase_add_test(c, many_domains);
 	tcase_add_loop_test(c, random_shares, 0, 40);
 	tcase_add_loop_test(c, random_mix, 0, 40);
