@@ -51,8 +51,6 @@ static int open_file(struct command *c, const struct qemu_img_file *f, struct pv
 {
 	unsigned int i = c->n;
 
-	if (i == QEMU_IMG_MAX_FILES)
-		return err_set(err, -E2BIG, PVCTL_ORIGIN_LIB, "disk \"%.600s\" is one file too many", f->path);
 	/* O_NONBLOCK: a FIFO must not hold it up. */
 	c->fd[i] = open(f->path, (f->write ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (c->fd[i] < 0)
@@ -81,9 +79,12 @@ static int prepare(struct command *c, const struct qemu_img *q, struct pvctl_err
 	c->argv[n++] = "--open";
 	c->argv[n++] = "0=/dev/null";
 	for (i = 0; i < q->n_files && !rc; i++) {
-		rc = open_file(c, &q->file[i], err);
-		c->argv[n++] = "--open";
-		c->argv[n++] = c->name[i];
+		if (i == QEMU_IMG_MAX_FILES)
+			return err_set(err, -E2BIG, PVCTL_ORIGIN_LIB, "qemu-img: too many files");
+		c->argv[n++] = q->file[i].image ? "--image-ro" : "--open";
+		if (!q->file[i].image)
+			rc = open_file(c, &q->file[i], err);
+		c->argv[n++] = q->file[i].image ? q->file[i].path : rc ? NULL : c->name[c->n - 1];
 	}
 	if (rc)
 		return rc;

@@ -8,13 +8,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define QEMU_IMG_MAX_FILES 34 /* an image with all that it may be based on, and one that is made */
+#define QEMU_IMG_MAX_FILES 4
 #define QEMU_IMG_MAX_ARGS 24
 
-/* A file that it may open by this name, and no other: it is opened here. */
+/* A file that it may open by this name, and no other. */
 struct qemu_img_file {
 	const char *path;
 	bool write;
+	bool image; /* to be read, with all the images that it is based on */
 };
 struct qemu_img {
 	const char *const *args;   /* behind "qemu-img"; ends with NULL */
