@@ -23,6 +23,14 @@
 	X(restore) \
 	X(migrate) \
 	X(migrate_receive) \
+	X(reinstall) \
+	X(template_create) \
+	X(template_list) \
+	X(template_show) \
+	X(template_verify) \
+	X(template_delete) \
+	X(template_export) \
+	X(template_import) \
 	X(rename) \
 	X(domid) \
 	X(domname) \

@@ -387,6 +387,57 @@ struct pvctl_restore_stats {
  */
 PVCTL_API int pvctl_domain_restore(struct pvctl *, int fd, const struct pvctl_config *override, const struct pvctl_restore_opts *opts, uint32_t *ret_domid, struct pvctl_restore_stats *ret, struct pvctl_error *err) PVCTL_CHECK;
 
+/* ---- templates: DATADIR/templates/NAME, a directory that can be copied to another machine ---- */
+struct pvctl_template_info {
+	size_t size;
+	char name[64], description[200];
+	char dir[400];
+	uint64_t created_unix_ns;
+	uint64_t bytes;          /* of all its files */
+	uint32_t disks, warm;    /* warm: it has the memory of a domain that has booted */
+};
+struct pvctl_template_list;
+struct pvctl_template_make_opts {
+	size_t size;
+	const char *description; /* NULL: none */
+	uint32_t domid;          /* not 0: the domain that has the disks; where it runs, it stands still while they are copied */
+	uint32_t warm;           /* 1: with its memory */
+};
+/*
+ * from: what domains of it are to be; its disks, kernel and ramdisk are copied, its name, uuid and MACs left out. ctx may be NULL
+ * where no domid is given. -EEXIST: there is one of this name. Nothing is left after a failure.
+ */
+PVCTL_API int pvctl_template_make(struct pvctl *ctx, const char *name, const struct pvctl_config *from, const struct pvctl_template_make_opts *opts, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API int pvctl_template_get(const char *name, struct pvctl_template_info *ret, struct pvctl_error *err) PVCTL_CHECK; /* -ENOENT: there is none */
+PVCTL_API int pvctl_template_config(const char *name, struct pvctl_config **ret, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API int pvctl_template_list(struct pvctl_template_list **ret, struct pvctl_error *err) PVCTL_CHECK; /* by name */
+PVCTL_API size_t pvctl_template_list_count(const struct pvctl_template_list *);
+PVCTL_API const struct pvctl_template_info *pvctl_template_list_at(const struct pvctl_template_list *, size_t i); /* borrowed; NULL past the end */
+PVCTL_API void pvctl_template_list_free(struct pvctl_template_list *);
+/* Its files by their checksums; ctx, which may be NULL, for progress. -EINVAL: one is not what it was. */
+PVCTL_API int pvctl_template_verify(struct pvctl *ctx, const char *name, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API int pvctl_template_delete(const char *name, struct pvctl_error *err) PVCTL_CHECK; /* -EBUSY: a domain's disks are based on it */
+/* A copy of its directory as dir/NAME, and from one, which is called name then; checksums are compared. ctx may be NULL. */
+PVCTL_API int pvctl_template_export(struct pvctl *ctx, const char *name, const char *dir, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API int pvctl_template_import(struct pvctl *ctx, const char *dir, const char *name, struct pvctl_error *err) PVCTL_CHECK;
+struct pvctl_template_create_opts {
+	size_t size;
+	uint32_t paused;
+	uint32_t cold;           /* 1: it boots, also where the template is warm */
+};
+/*
+ * A domain with disks of its own, which hold what differs from the template's, in DATADIR/disks/NAME. over has its name, and what
+ * is to be other than in the template; its disks are added. The domain is defined, too: `pvctl start` starts it again.
+ */
+PVCTL_API int pvctl_template_create(struct pvctl *, const char *name, const struct pvctl_config *over, const struct pvctl_template_create_opts *opts, uint32_t *ret_domid, struct pvctl_error *err) PVCTL_CHECK;
+/*
+ * The first disk of a domain, running or defined, becomes the template's (NULL: the one it was made of); what was on it is lost. The
+ * others, name, uuid and MACs stay. One that runs ends at once, and is started (ret_domid); else ret_domid is 0.
+ */
+PVCTL_API int pvctl_domain_reinstall(struct pvctl *, const char *domain, const char *name, uint32_t *ret_domid, struct pvctl_error *err) PVCTL_CHECK;
+/* Of a domain that was made of a template and is gone. -ENOENT: it has none. */
+PVCTL_API int pvctl_template_disks_remove(const char *domain, struct pvctl_error *err) PVCTL_CHECK;
+
 /* ---- disks ---- */
 struct pvctl_disk_info {
 	size_t size;
