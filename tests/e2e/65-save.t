@@ -59,6 +59,7 @@ t "one whose page tables map its grants" self "grants asked rounds=1"
 t "it waits" eventually 20 console_has self 'READY 1'
 refused "it cannot be saved" 1 'maps memory that is not its own' pvctl save self "$W/none"
 t "it went on, and no file is there" eval "eventually 20 verdict && [ ! -e '$W/none' ]"
+t "it ends" eventually 20 gone self
 
 say "a full disk, a client that is killed"
 t "create" self "asked rounds=3"
