@@ -59,6 +59,7 @@ t "one whose page tables map its grants" self "grants asked rounds=1"
 t "it waits" eventually 20 console_has self 'READY 1'
 refused "it cannot be saved" 1 'maps memory that is not its own' pvctl save self "$W/none"
 t "it went on, and no file is there" eval "eventually 20 verdict && [ ! -e '$W/none' ]"
+t "it ends" eventually 20 gone self
 
 say "a full disk, a client that is killed"
 t "create" self "asked rounds=3"
@@ -70,6 +71,20 @@ mkfifo "$W/fifo"
 t "a reader that reads nothing" eventually 20 eval "pvctl list self | grep -q 's-'"
 kill -9 "$(cat "$W/pid")" "$(pgrep -P "$(cat "$W/pid")" 2>/dev/null)" 2>/dev/null
 t "the client is killed: it goes on where it was" eventually 20 console_has self 'BACK 2 here'
+t "create one more" eval "pvctl destroy self && self 'asked rounds=2'"
+t "it waits" eventually 20 console_has self 'READY 1'
+mkfifo "$W/fifo2"
+exec 4<>"$W/fifo2"
+"$PVCTL" save self "$W/fifo2" 2>"$W/err" &
+pid=$!
+t "a reader that reads nothing" eventually 20 eval "pvctl list self | grep -q 's-'"
+sleep 1
+kill -INT $pid
+{ sleep 20; kill -9 $pid; } 2>/dev/null &
+wait $pid
+t "Ctrl-C: it says so" grep -q 'interrupted; the domain goes on' "$W/err"
+exec 4<&-
+t "and it goes on where it was" eventually 20 console_has self 'BACK 1 here'
 t "destroy" pvctl destroy self
 
 say "streams of this release and of Xen's xl"
