@@ -29,7 +29,7 @@ static int check_warm(const struct pvctl_config *over, struct pvctl_error *err)
 					     "bootloader", "firmware" };
 
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
-		if (config_value(over, fixed[i])->set)
+		if (config_value(over, fixed[i]))
 			return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s: the template is warm, it has booted with another; cold=1 (--cold) boots it anew",
 			               fixed[i]);
 	return 0;
@@ -49,7 +49,7 @@ static int set_file(struct instance *n, const char *key, const struct template_f
 {
 	char path[TEMPLATE_PATH + 80];
 
-	if (!f->name[0] || config_value(n->config, key)->set)
+	if (!f->name[0] || config_value(n->config, key))
 		return 0;
 	snprintf(path, sizeof(path), "%s/%s", n->dir, f->name);
 	return pvctl_config_set_str(n->config, key, path, err);
@@ -161,7 +161,7 @@ static int begin(struct instance *n, const char *template, const struct pvctl_co
 	n->warm = n->m.memory.name[0] && !cold;
 	if (n->warm)
 		rc = check_warm(over, err);
-	if (!rc && !config_value(over, "name")->set)
+	if (!rc && !config_value(over, "name"))
 		rc = err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "name is not set");
 	rc = rc ? rc : template_disks_dir(pvctl_config_get_str(over, "name"), n->disks, err);
 	return rc ? rc : make_config(n, over, err);
