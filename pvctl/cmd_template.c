@@ -211,8 +211,8 @@ static int show_run(const struct command *cmd, const struct parsed *in)
 	json_map(j, NULL);
 	json_u64(j, "schema", JSON_SCHEMA);
 	json_info(j, "template", &info);
-	json_embed(j, "config", text);
 	json_end_map(j);
+	json_embed(j, "config", text);
 	json_end_map(j);
 	pvctl_free(text);
 	pvctl_config_free(c);

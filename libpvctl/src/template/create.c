@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#include <uuid/uuid.h>
 
 struct instance {
 	struct pvctl *ctx;
@@ -92,6 +93,19 @@ static int set_disks(struct instance *n, const struct pvctl_config *over, struct
 	return rc;
 }
 
+/* The domain and its definition have the same. */
+static int set_uuid(struct pvctl_config *c, struct pvctl_error *err)
+{
+	char text[37];
+	uuid_t uuid;
+
+	if (config_value(c, "uuid"))
+		return 0;
+	uuid_generate(uuid);
+	uuid_unparse_lower(uuid, text);
+	return pvctl_config_set_str(c, "uuid", text, err);
+}
+
 static int make_config(struct instance *n, const struct pvctl_config *over, struct pvctl_error *err)
 {
 	int rc = config_copy(n->m.config, &n->config, err);
@@ -102,6 +116,7 @@ static int make_config(struct instance *n, const struct pvctl_config *over, stru
 	rc = rc ? rc : set_file(n, "kernel", &n->m.kernel, err);
 	rc = rc ? rc : set_file(n, "ramdisk", &n->m.ramdisk, err);
 	rc = rc ? rc : set_disks(n, over, err);
+	rc = rc ? rc : set_uuid(n->config, err);
 	if (rc)
 		return rc;
 	n->name = pvctl_config_get_str(n->config, "name");
@@ -124,8 +139,8 @@ static int make_disks(struct instance *n, const char *template, struct pvctl_err
 
 	if (mkdir(n->disks, 0700))
 		return errno == EEXIST ? err_set(err, -EEXIST, PVCTL_ORIGIN_LIB, "name=\"%s\": disks of a domain of this name are in %s already: "
-		                                 "`pvctl start %s' starts it, `pvctl reinstall %s' makes it anew, pvctl undefine --disks removes it",
-		                                 n->name, n->disks, n->name, n->name) :
+		                                 "`pvctl start %s' starts it, `pvctl reinstall %s' makes it anew, `pvctl undefine --disks %s' deletes them",
+		                                 n->name, n->disks, n->name, n->name, n->name) :
 		       err_os(err, errno, "%s", n->disks);
 	n->made = true;
 	rc = fd_write_atomic(n->disks, "template", v, 2);

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "device/qemu_img.h"
 #include "template/private.h"
+#include "util/buf.h"
+#include "util/cleanup.h"
 #include "util/err.h"
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define SAYS_MAX 4096u
@@ -39,14 +42,37 @@ static int tick(void *ctx)
 	return ctx_progress(ctx, "copying a disk", 0, 0);
 }
 
+/* Whoever has the disk stands still, and its locks would keep qemu-img out. */
+static int unlocked(const char *image, const char *driver, char **ret, struct pvctl_error *err)
+{
+	struct stat st;
+	struct buf b = { 0 };
+	bool device = !stat(image, &st) && S_ISBLK(st.st_mode);
+	int rc = buf_addf(&b, "driver=%s,file.driver=%s,file.locking=off,file.filename=", driver, device ? "host_device" : "file");
+
+	/* A comma in a name is doubled. */
+	for (; *image && !rc; image++)
+		rc = *image == ',' ? buf_add(&b, ",,", 2) : buf_add(&b, image, 1);
+	if (!rc)
+		rc = buf_add(&b, "", 1);
+	if (rc) {
+		buf_free(&b);
+		return err_nomem(err);
+	}
+	*ret = (char *)b.data;
+	return 0;
+}
+
 int template_flatten(struct pvctl *ctx, const char *image, const char *driver, const char *path, struct pvctl_error *err)
 {
-	const char *const args[] = { "convert", "-U", "-f", driver, "-O", "qcow2", "--", image, path, NULL };
+	CLEANUP_FREE char *source = NULL;
+	int rc = unlocked(image, driver, &source, err);
+	const char *const args[] = { "convert", "-U", "--image-opts", "-O", "qcow2", "--", source, path, NULL };
 	const struct qemu_img_file file[] = { { .path = image, .image = true }, { .path = path, .write = true } };
 	const struct qemu_img q = { .args = args, .file = file, .n_files = 2, .need = "templates need it",
 				    .tick = ctx ? tick : NULL, .tick_data = ctx };
 
-	return make_with(&q, path, err);
+	return rc ? rc : make_with(&q, path, err);
 }
 
 int template_onto(struct pvctl *ctx, const char *base, const char *target, const char *driver, struct pvctl_error *err)
