@@ -76,6 +76,8 @@ struct pvctl *node_open(void);
 void node_log(void *data, int level, const char *msg);
 /* Starts the default node when none runs and says so. */
 struct pvctl *node_open_or_start(void);
+/* Creates what is to start with a node that has just been started; an exit code. */
+int autostart_all(const char *name);
 /* Asks all domains of a node to power off, those that start last first; what does not in time is told of. An exit code. */
 int node_shut_domains(const char *name, uint32_t timeout_ms);
 int node_start_reported(const struct pvctl_node_start_opts *opts, struct pvctl_error *err);

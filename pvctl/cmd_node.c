@@ -40,7 +40,7 @@ static int start_run(const struct command *cmd, const struct parsed *in)
 {
 	struct pvctl_node_start_opts opts = {
 		.size = sizeof(opts), .name = chosen(in), .accel = in->value[OPT_ACCEL],
-		.icount = in->count[OPT_ICOUNT] > 0, .overcommit = in->count[OPT_OVERCOMMIT] > 0, .no_autostart = in->count[OPT_NO_AUTOSTART] > 0, .hv_path = in->value[OPT_HV],
+		.icount = in->count[OPT_ICOUNT] > 0, .overcommit = in->count[OPT_OVERCOMMIT] > 0, .hv_path = in->value[OPT_HV],
 		.hv_cmdline = in->value[OPT_HV_CMDLINE], .daemon_path = in->value[OPT_DAEMON],
 		.qemu_path = in->value[OPT_QEMU],
 		.limits = in->value[OPT_LIMITS],
@@ -62,7 +62,7 @@ static int start_run(const struct command *cmd, const struct parsed *in)
 		return fail("node start", opts.name, &err);
 	if (!pvctl_node_get(opts.name, &info, NULL))
 		note("Node %s runs: %u CPUs, %" PRIu64 " MiB, %s.", info.name, info.cpus, info.memory_bytes / MIB, info.accel);
-	return EXIT_OK;
+	return in->count[OPT_NO_AUTOSTART] ? EXIT_OK : autostart_all(opts.name);
 }
 
 enum { STOP_FORCE, STOP_TIMEOUT, STOP_SHUTDOWN };

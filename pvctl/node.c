@@ -108,6 +108,8 @@ struct pvctl *node_open_or_start(void)
 		fail("node start", NULL, &err);
 		return NULL;
 	}
+	/* What cannot start has been told of; it is not what was asked for. */
+	(void)autostart_all(NULL);
 	return open_running();
 }
 

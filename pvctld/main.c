@@ -8,7 +8,6 @@
 #include "pvctld/core/daemon.h"
 #include "pvctld/core/privileges.h"
 #include "pvctld/core/seal.h"
-#include "pvctld/life/autostart.h"
 #include "pvctld/node/node.h"
 #include "pvctld/spawn/ask.h"
 #include "pvctld/spawner/spawner.h"
@@ -33,7 +32,7 @@ static struct daemon daemon_state;
 static struct loop_fd signals;
 
 enum { OPT_NODE = 1, OPT_MEMORY, OPT_CPUS, OPT_ACCEL, OPT_ICOUNT, OPT_OVERCOMMIT, OPT_HV, OPT_HV_CMDLINE, OPT_QEMU, OPT_READY, OPT_FOREGROUND,
-	OPT_SLOW, OPT_LIMITS, OPT_REBUILD, OPT_AUTOSTART, OPT_NO_AUTOSTART, OPT_SPAWNED, OPT_ADOPT, OPT_UID, OPT_VERSION };
+	OPT_SLOW, OPT_LIMITS, OPT_REBUILD, OPT_SPAWNED, OPT_ADOPT, OPT_UID, OPT_VERSION };
 
 static const struct option options[] = {
 	{ "node", required_argument, NULL, OPT_NODE },
@@ -50,8 +49,6 @@ static const struct option options[] = {
 	{ "ready-fd", required_argument, NULL, OPT_READY },
 	{ "foreground", no_argument, NULL, OPT_FOREGROUND },
 	{ "rebuild", required_argument, NULL, OPT_REBUILD },
-	{ "autostart", required_argument, NULL, OPT_AUTOSTART },
-	{ "no-autostart", no_argument, NULL, OPT_NO_AUTOSTART },
 	/* The spawner's. */
 	{ "spawned", required_argument, NULL, OPT_SPAWNED },
 	{ "adopt", no_argument, NULL, OPT_ADOPT },
@@ -63,9 +60,8 @@ static const struct option options[] = {
 static const char usage[] =
 	"usage: pvctld --node NAME --memory BYTES --cpus N [--accel auto|kvm|tcg] [--icount] [--overcommit]\n"
 	"              [--slow-after MS] --hv PATH [--hv-cmdline TEXT] [--qemu PATH] [--limits NAME=NUMBER,...]\n"
-	"              [--ready-fd N] [--foreground] [--no-autostart]\n"
-	"       pvctld --rebuild NODE CONFIGFILE\n"
-	"       pvctld --autostart NODE\n";
+	"              [--ready-fd N] [--foreground]\n"
+	"       pvctld --rebuild NODE CONFIGFILE\n";
 
 static bool number(const char *s, uint64_t min, uint64_t max, uint64_t *ret)
 {
@@ -103,9 +99,6 @@ static bool set_option(struct daemon_opts *o, int c, const char *arg)
 		return true;
 	case OPT_OVERCOMMIT:
 		o->overcommit = true;
-		return true;
-	case OPT_NO_AUTOSTART:
-		o->no_autostart = true;
 		return true;
 	case OPT_SLOW:
 		if (!number(arg, 100, 3600000, &n))
@@ -277,8 +270,6 @@ static int run(struct daemon *d)
 	else
 		say_ready(d, NULL);
 	if (!rc)
-		autostart_begin(d);
-	if (!rc)
 		loop_run(&d->loop);
 	daemon_finish(d);
 	if (rc)
@@ -329,8 +320,6 @@ int main(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == OPT_REBUILD && optind == argc - 1)
 			return rebuild_main(optarg, argv[optind]);
-		if (c == OPT_AUTOSTART && optind == argc)
-			return autostart_main(optarg);
 		if (c == OPT_VERSION) {
 			puts("pvctld " PVCTL_VERSION);
 			return 0;

@@ -73,7 +73,6 @@ struct pvctl_node_start_opts {
 	uint32_t slow_after_ms;  /* the hypervisor may be silent so long before clients are told (-ETIMEDOUT); 0: 10 s */
 	const char *qemu_path;   /* NULL: qemu-system-x86_64 on the PATH */
 	const char *limits;      /* NULL: as is; of logs and core dumps, "cores=8g,console-days=7": see pvctld(8) */
-	uint32_t no_autostart;   /* 1: no defined domain starts with it */
 };
 struct pvctl_node_info {
 	size_t size;
@@ -162,7 +161,7 @@ PVCTL_API void pvctl_free(void *text);
 struct pvctl_defined_info {
 	size_t size;
 	char name[128];
-	uint32_t autostart;      /* 1: pvctl_node_start starts it, too, once the node serves */
+	uint32_t autostart;      /* 1: who starts the node creates it, too, as `pvctl node start' does */
 	uint32_t order;          /* lower ones first, those alike by name */
 	uint32_t delay_ms;       /* so long before the next one */
 };

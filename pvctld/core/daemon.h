@@ -19,7 +19,6 @@ struct daemon_opts {
 	const char *accel; /* "auto", "kvm", "tcg" */
 	bool icount;
 	bool overcommit;
-	bool no_autostart;
 	uint32_t slow_ms;          /* 0: as usual */
 	bool foreground;
 	bool spawned;              /* this is the daemon proper, and has a spawner */

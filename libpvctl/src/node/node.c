@@ -209,8 +209,6 @@ static int spawn(const struct pvctl_node_start_opts *o, const char *state_dir, s
 		argv[n++] = "--icount";
 	if (o->overcommit)
 		argv[n++] = "--overcommit";
-	if (o->no_autostart)
-		argv[n++] = "--no-autostart";
 	if (o->slow_after_ms) {
 		snprintf(slow, sizeof(slow), "%u", o->slow_after_ms);
 		argv[n++] = "--slow-after";
