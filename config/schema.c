@@ -120,7 +120,7 @@ static const struct cfg_key keys[] = {
 	IGNORED("xend_suspend_evtchn_compat", "the guest is asked by the store, always"),
 	IGNORED("suspend_cancel", "read from the kernel: it is always so"),
 	IGNORED("vmtrace_buf_kb", "no tracing of guests"),
-	IGNORED("msr_relaxed", "unknown MSRs read as 0 already"),
+	IGNORED("msr_relaxed", "guests get #GP for unknown MSRs, as from Xen"),
 	IGNORED("mca_caps", "machine checks are not shown to guests"),
 	IGNORED("xenstore_feature_mask", "the store's features are fixed"),
 	IGNORED("pvshim_*", "for PVH guests only"),

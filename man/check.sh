@@ -30,6 +30,10 @@ for key in $("$cfgdump" --names); do
 	grep -q "^\.It Ic $key Ns" "$here/pvctl.cfg.5" || complain "pvctl.cfg.5: the key $key is missing"
 done
 
+for key in $(sed -n 's/^	{ "\([a-z_]*\)", CONF_.*/\1/p' "$here/../pvctl/conf.c"); do
+	grep -q "^\.It Ic $key Ns" "$here/pvctl.conf.5" || complain "pvctl.conf.5: the key $key is missing"
+done
+
 header=$here/../libpvctl/include/libpvctl.h
 for call in $(sed -n 's/^PVCTL_API.*[ *]\(pvctl_[a-z_]*\)(.*/\1/p' "$header" | grep -v '_count$\|_at$\|_free$\|_get_str\|_get_int\|version'); do
 	grep -q "^\.Fn $call" "$here/libpvctl.3" || complain "libpvctl.3: $call is missing"

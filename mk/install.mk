@@ -10,6 +10,8 @@ MANDIR ?= $(PREFIX)/share/man
 DOCDIR ?= $(PREFIX)/share/doc/pvctl
 SYSTEMDDIR ?= $(PREFIX)/lib/systemd
 COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 INSTALL ?= install
 
 INSTALL_MAN := $(wildcard man/*.[1-8])
@@ -39,14 +41,16 @@ install: all
 	$(Q)for u in system:multi-user.target user:default.target; do $(INSTALL) -d $(D)$(SYSTEMDDIR)/$${u%%:*} && \
 		sed -e 's|@BINDIR@|$(BINDIR)|' -e "s|@TARGET@|$${u#*:}|" config/systemd/pvctl@.service.in \
 		> $(D)$(SYSTEMDDIR)/$${u%%:*}/pvctl@.service || exit 1; done
-	$(Q)$(INSTALL) -m 644 config/completions/pvctl.bash $(D)$(COMPLETIONDIR)/pvctl
+	$(Q)$(INSTALL) -d $(D)$(ZSHDIR) $(D)$(FISHDIR)
+	$(Q)for c in bash:$(COMPLETIONDIR)/pvctl zsh:$(ZSHDIR)/_pvctl fish:$(FISHDIR)/pvctl.fish; do \
+		$(O)/pvctl/pvctl completion $${c%%:*} > $(D)$${c#*:} || exit 1; done
 	$(Q)$(INSTALL) -m 644 $(INSTALL_DOC) $(D)$(DOCDIR)
 	$(Q)$(INSTALL) -m 644 $(INSTALL_EXAMPLES) $(D)$(DOCDIR)/examples
 
 # Directories that others may use, too, stay.
 uninstall:
 	$(Q)rm -f $(D)$(BINDIR)/pvctl $(D)$(LIBDIR)/libpvctl.so.0 $(D)$(LIBDIR)/libpvctl.so $(D)$(LIBDIR)/libpvctl.a \
-		$(D)$(INCLUDEDIR)/libpvctl.h $(D)$(LIBDIR)/pkgconfig/libpvctl.pc $(D)$(COMPLETIONDIR)/pvctl \
+		$(D)$(INCLUDEDIR)/libpvctl.h $(D)$(LIBDIR)/pkgconfig/libpvctl.pc $(D)$(COMPLETIONDIR)/pvctl $(D)$(ZSHDIR)/_pvctl $(D)$(FISHDIR)/pvctl.fish \
 		$(foreach f,$(INSTALL_MAN),$(D)$(MANDIR)/man$(patsubst .%,%,$(suffix $(f)))/$(notdir $(f)))
 	$(Q)rm -f $(D)$(SYSTEMDDIR)/system/pvctl@.service $(D)$(SYSTEMDDIR)/user/pvctl@.service
 	$(Q)rm -f $(addprefix $(D)$(LIBEXECDIR)/,pvctld pvctl-bootloader pvctl-usernet pvctl-jail pvctl-jail.so pvctl-p9 pvctl-p9-jail.so xen-like-hv.elf)

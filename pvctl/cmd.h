@@ -65,6 +65,8 @@ const struct option_def *common_options(void);
 const struct command *command_find(const char *group, const char *word);
 const char *command_group(const char *word); /* NULL: not the name of a group */
 void command_suggest(FILE *out, const char *group, const char *word);
+/* Why a command of xl's is none of ours; NULL: it is none of xl's, or one of ours. */
+const char *xl_refusal(const char *word);
 void print_overview(FILE *out);
 
 /* ---- the library ---- */
@@ -103,6 +105,16 @@ void say_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 const char *reason_name(int32_t reason);
 const char *state_name(uint32_t state);
+
+/* ---- the list in columns of the user's choice ---- */
+struct list_column;
+#define LIST_COLUMNS_MAX 24
+/* "name,state,mem": how many there are, or -1 where one is unknown, of which *ret_bad is the beginning. */
+int list_columns_parse(const char *text, const struct list_column *ret[LIST_COLUMNS_MAX], const char **ret_bad);
+/* The names of all, for a message. */
+void list_columns_names(char *buf, size_t size);
+void list_columns_print(const struct pvctl_domain_info *const *info, size_t n, const struct list_column *const *columns, int n_columns,
+			bool csv);
 
 /* ---- small things ---- */
 int parse_u32(const char *text, uint32_t min, uint32_t max, uint32_t *ret);

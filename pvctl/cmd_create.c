@@ -12,7 +12,7 @@
 #include "pvctl/term.h"
 
 enum { OPT_CONSOLE, OPT_PAUSED, OPT_DRY_RUN, OPT_QUIET, OPT_DEBUG, OPT_FILE, OPT_STRICT, OPT_FOREGROUND,
-	OPT_ENTRY, OPT_MENU, OPT_EVENTS, OPT_VNC, OPT_VNC_PASS, OPT_IGNORE_MASKS };
+	OPT_ENTRY, OPT_MENU, OPT_TEMPLATE, OPT_COLD, OPT_EVENTS, OPT_VNC, OPT_VNC_PASS, OPT_IGNORE_MASKS };
 static const struct option_def options[] = {
 	[OPT_CONSOLE] = { 'c', "console", NULL, "attach to the console before the domain starts" },
 	[OPT_PAUSED] = { 'p', "paused", NULL, "leave it paused" },
@@ -24,6 +24,8 @@ static const struct option_def options[] = {
 	[OPT_FOREGROUND] = { 'F', "foreground", NULL, "stay until the domain has ended" },
 	[OPT_ENTRY] = { 0, "entry", "N|TITLE", "with bootloader: start this entry of the disk's boot menu, this time" },
 	[OPT_MENU] = { 0, "menu", NULL, "with bootloader: show the disk's boot menu and ask" },
+	[OPT_TEMPLATE] = { 't', "template", "NAME", "of this template; KEY=VALUE arguments say what is other than there" },
+	[OPT_COLD] = { 0, "cold", NULL, "with --template: boot it, though the template is warm" },
 	[OPT_EVENTS] = { 'e', NULL, NULL, NULL },
 	[OPT_VNC] = { 'V', "vncviewer", NULL, NULL },
 	[OPT_VNC_PASS] = { 'A', "vncviewer-autopass", NULL, NULL },
@@ -116,6 +118,22 @@ static int boot_entry(const struct pvctl_config *config, const struct parsed *in
 	return exit_code_of(-EINVAL);
 }
 
+static int of_template(struct pvctl *ctx, const struct pvctl_config *config, const struct parsed *in, bool paused, uint32_t *ret_domid)
+{
+	struct pvctl_template_create_opts opts = { .size = sizeof(opts), .paused = paused, .cold = in->count[OPT_COLD] > 0 };
+	const char *name = pvctl_config_get_str(config, "name");
+	struct pvctl_error err = { 0 };
+	int rc;
+
+	interrupts_catch();
+	progress_begin("creating the domain");
+	rc = pvctl_template_create(ctx, in->value[OPT_TEMPLATE], config, &opts, ret_domid, &err);
+	progress_end();
+	if (rc)
+		fail("create", name, &err);
+	return rc ? exit_code_of(rc) : 0;
+}
+
 static int create_on_node(const struct pvctl_config *config, const struct parsed *in, const char *entry)
 {
 	struct console_opts console = { .escape = CONSOLE_ESCAPE, .replay = CONSOLE_REPLAY_ALL };
@@ -126,7 +144,8 @@ static int create_on_node(const struct pvctl_config *config, const struct parsed
 
 	if (!ctx)
 		return exit_code_of(-EIO);
-	rc = create_domain(ctx, config, paused || with_console, entry, &domid);
+	rc = in->count[OPT_TEMPLATE] ? of_template(ctx, config, in, paused || with_console, &domid) :
+				       create_domain(ctx, config, paused || with_console, entry, &domid);
 	if (!rc && with_console) {
 		console.unpause = !paused;
 		console.quiet = in->count[OPT_QUIET];
@@ -143,7 +162,7 @@ static int create_run(const struct command *cmd, const struct parsed *in)
 	struct load_opts load = { .filename = in->value[OPT_FILE], .overrides = in->argv, .n_overrides = in->argc };
 	bool dry_run = in->count[OPT_DRY_RUN] || globals.dry_run;
 	struct pvctl_config *config;
-	char entry[600];
+	char entry[600] = "";
 	int rc;
 
 	/* As for xl: the first argument without `=' is the file. */
@@ -154,6 +173,8 @@ static int create_run(const struct command *cmd, const struct parsed *in)
 	}
 	if (!load.filename && !load.n_overrides)
 		return command_usage(cmd, "a config file, or KEY=VALUE arguments, are missing");
+	if (in->count[OPT_TEMPLATE] && (in->count[OPT_ENTRY] || in->count[OPT_MENU]))
+		return command_usage(cmd, "--template: --entry and --menu are for `pvctl start' and config files");
 	if (in->count[OPT_ENTRY] && in->count[OPT_MENU])
 		return command_usage(cmd, "--entry and --menu: only one of them can choose");
 	load.quiet = in->count[OPT_QUIET];
@@ -164,7 +185,7 @@ static int create_run(const struct command *cmd, const struct parsed *in)
 	if (dry_run || in->count[OPT_DEBUG])
 		rc = print_config(config, dry_run ? stdout : stderr);
 	if (!rc && !dry_run)
-		rc = boot_entry(config, in, entry, sizeof(entry));
+		rc = in->count[OPT_TEMPLATE] ? 0 : boot_entry(config, in, entry, sizeof(entry));
 	if (!rc && !dry_run)
 		rc = create_on_node(config, in, entry[0] ? entry : NULL);
 	pvctl_config_free(config);
@@ -174,6 +195,7 @@ static int create_run(const struct command *cmd, const struct parsed *in)
 const struct command cmd_create = {
 	.name = "create", .args = "FILE [KEY=VALUE ...]", .summary = "Create a domain from a config file and start it",
 	.example = "  pvctl create -c config/examples/hello.cfg memory=512\n"
-		   "  pvctl create name=web1 memory=256 kernel=vmlinuz ramdisk=initrd.gz",
+		   "  pvctl create name=web1 memory=256 kernel=vmlinuz ramdisk=initrd.gz\n"
+		   "  pvctl create --template debian name=web2",
 	.options = options, .args_min = 0, .args_max = -1, .can_dry_run = true, .run = create_run,
 };

@@ -40,11 +40,39 @@ static int define_run(const struct command *cmd, const struct parsed *in)
 	return rc;
 }
 
+enum { UNDEFINE_DISKS };
+static const struct option_def undefine_options[] = {
+	[UNDEFINE_DISKS] = { 0, "disks", NULL, "and delete the disks that it has for having been made of a template" },
+	{ 0 }
+};
+
+static bool runs(const char *name)
+{
+	struct pvctl_open_opts open = { .size = sizeof(open), .node = globals.node };
+	struct pvctl *ctx;
+	uint32_t domid;
+	bool found;
+
+	if (pvctl_open(&open, &ctx, NULL))
+		return false;
+	found = !pvctl_domain_lookup(ctx, name, &domid, NULL);
+	pvctl_close(ctx);
+	return found;
+}
+
 static int undefine_run(const struct command *cmd, const struct parsed *in)
 {
+	const char *name = in->argv[0];
 	struct pvctl_error err = { 0 };
 
-	return pvctl_defined_remove(globals.node, in->argv[0], &err) ? fail("undefine", in->argv[0], &err) : EXIT_OK;
+	if (in->count[UNDEFINE_DISKS] && runs(name)) {
+		say_error("undefine %s: it runs, on the disks that would be deleted; `pvctl destroy %s' ends it", name, name);
+		return EXIT_FAILED;
+	}
+	if (pvctl_defined_remove(globals.node, name, &err) ||
+	    (in->count[UNDEFINE_DISKS] && pvctl_template_disks_remove(name, &err)))
+		return fail("undefine", name, &err);
+	return EXIT_OK;
 }
 
 enum { START_CONSOLE, START_PAUSED };
@@ -192,7 +220,7 @@ const struct command cmd_define = {
 };
 const struct command cmd_undefine = {
 	.name = "undefine", .args = "DEFINED", .summary = "Forget a definition; the domain goes on if it runs",
-	.example = "  pvctl undefine web1", .args_min = 1, .args_max = 1, .run = undefine_run,
+	.example = "  pvctl undefine web1\n  pvctl undefine --disks web1", .options = undefine_options, .args_min = 1, .args_max = 1, .run = undefine_run,
 };
 const struct command cmd_start = {
 	.name = "start", .args = "DEFINED", .summary = "Start a domain that was defined",

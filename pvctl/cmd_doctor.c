@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "pvctl/cmd.h"
+#include "pvctl/conf.h"
 #include "pvctl/commands.h"
 #include "pvctl/json.h"
 
@@ -107,13 +108,19 @@ static void check_qemu(struct findings *f)
 {
 	char line[200] = "";
 	unsigned int major, minor;
+	const char *named = conf_text("qemu_path");
 	FILE *p;
 
-	if (!on_path(QEMU)) {
+	if (!named && !on_path(QEMU)) {
 		found(f, "qemu", BAD, QEMU " is not on the PATH\ninstall it: apt install qemu-system-x86");
 		return;
 	}
-	p = popen(QEMU " --version 2>&1", "re");
+	if (named && (named[0] == '/' ? access(named, X_OK) != 0 : !on_path(named))) {
+		found(f, "qemu", BAD, "%.300s cannot be run\ncorrect qemu_path in pvctl.conf", named);
+		return;
+	}
+	setenv("PVCTL_QEMU", named ? named : QEMU, 1);
+	p = popen("\"$PVCTL_QEMU\" --version 2>&1", "re");
 	if (p && !fgets(line, sizeof(line), p))
 		line[0] = '\0';
 	if (p)

@@ -11,7 +11,7 @@
 
 #define MIB (1024 * 1024)
 
-enum { OPT_LONG, OPT_VERBOSE, OPT_JSON, OPT_CONTEXT, OPT_CPUPOOL, OPT_NUMA };
+enum { OPT_LONG, OPT_VERBOSE, OPT_JSON, OPT_CONTEXT, OPT_CPUPOOL, OPT_NUMA, OPT_FORMAT, OPT_COLUMNS };
 static const struct option_def options[] = {
 	[OPT_LONG] = { 'l', "long", NULL, "configuration and state as a JSON array" },
 	[OPT_VERBOSE] = { 'v', "verbose", NULL, "also UUID and why it shut down" },
@@ -19,6 +19,8 @@ static const struct option_def options[] = {
 	[OPT_CONTEXT] = { 'Z', "context", NULL, NULL },
 	[OPT_CPUPOOL] = { 'c', "cpupool", NULL, "also the pool of CPUs" },
 	[OPT_NUMA] = { 'n', "numa", NULL, "also the NUMA nodes" },
+	[OPT_FORMAT] = { 0, "format", "FORMAT", "table, json or csv" },
+	[OPT_COLUMNS] = { 'o', "columns", "NAMES", "these columns, such as name,state,mem (xl's -c is the pool)" },
 	{ 0 }
 };
 
@@ -217,23 +219,57 @@ static int print_long(struct pvctl *ctx, const struct selection *s)
 	return json_close(j);
 }
 
+#define COLUMNS_USUAL "name,id,mem,vcpus,state,time"
+
+/* 0: as xl has it; 1: in columns, as lines or CSV; or an exit code + 1. */
+static int chosen_form(const struct command *cmd, const struct parsed *in, const struct list_column *columns[], int *ret_n, bool *ret_csv,
+		       bool *ret_json)
+{
+	const char *format = in->count[OPT_FORMAT] ? in->value[OPT_FORMAT] : "table", *bad;
+	char names[200];
+
+	*ret_csv = !strcmp(format, "csv");
+	*ret_json = in->count[OPT_JSON] || !strcmp(format, "json");
+	if (!*ret_csv && !*ret_json && strcmp(format, "table"))
+		return command_usage(cmd, "--format: `%s' is none of table, json, csv", format) + 1;
+	if ((in->count[OPT_LONG] || *ret_json) && in->count[OPT_COLUMNS])
+		return command_usage(cmd, "--columns: JSON has all of them") + 1;
+	if (!in->count[OPT_COLUMNS] && !*ret_csv)
+		return 0;
+	*ret_n = list_columns_parse(in->count[OPT_COLUMNS] ? in->value[OPT_COLUMNS] : COLUMNS_USUAL, columns, &bad);
+	if (*ret_n > 0)
+		return 1;
+	list_columns_names(names, sizeof(names));
+	return command_usage(cmd, "--columns: `%.*s' is none of %s", (int)strcspn(bad, ","), bad, names) + 1;
+}
+
 static int list_run(const struct command *cmd, const struct parsed *in)
 {
-	struct pvctl *ctx = node_open();
+	const struct list_column *columns[LIST_COLUMNS_MAX];
+	int n_columns = 0, form;
+	bool csv, as_json;
+	struct pvctl *ctx;
 	struct selection s;
 	int rc;
+
+	form = chosen_form(cmd, in, columns, &n_columns, &csv, &as_json);
+	if (form > 1)
+		return form - 1;
+	ctx = node_open();
 
 	if (!ctx)
 		return EXIT_FAILED;
 	rc = select_domains(ctx, in, &s);
 	if (!rc && in->count[OPT_LONG])
 		rc = print_long(ctx, &s);
-	else if (!rc && in->count[OPT_JSON])
+	else if (!rc && as_json)
 		rc = print_json(&s);
+	else if (!rc && form)
+		list_columns_print(s.info, s.n, columns, n_columns, csv);
 	else if (!rc)
 		print_table(&s, (struct columns){ .verbose = in->count[OPT_VERBOSE], .cpupool = in->count[OPT_CPUPOOL],
 						  .numa = in->count[OPT_NUMA] });
-	if (!rc && !in->count[OPT_LONG] && !in->count[OPT_JSON])
+	if (!rc && !in->count[OPT_LONG] && !as_json && !form)
 		tell_kept(&s);
 	selection_fini(&s);
 	pvctl_close(ctx);
@@ -301,7 +337,7 @@ const struct command cmd_claims = {
 };
 const struct command cmd_list = {
 	.name = "list", .args = "[DOMAIN ...]", .summary = "List domains and their state",
-	.example = "  pvctl list\n  pvctl list --json web1",
+	.example = "  pvctl list\n  pvctl list --json web1\n  pvctl list --format csv -o name,state,mem,time",
 	.options = options, .args_min = 0, .args_max = -1, .run = list_run,
 };
 const struct command cmd_vm_list = {

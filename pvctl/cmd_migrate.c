@@ -159,12 +159,13 @@ static int send_domain(struct pvctl *ctx, uint32_t domid, const struct pvctl_con
 	bool debug = in->count[OPT_DEBUG] != 0;
 	const struct pvctl_migrate_opts o = { .size = sizeof(o), .config = config, .say = say, .step = step, .data = &debug };
 	struct pvctl_migrate_result r = { .size = sizeof(r) };
+	struct pvctl_domain_info info = { .size = sizeof(info) };
 	struct pvctl_error err = { 0 };
 	char *command = peer_command(in), name[160];
 	struct peer p = { .pid = -1, .in = -1, .out = -1 };
 	int rc;
 
-	snprintf(name, sizeof(name), "%s", domain_label(ctx, domid));
+	snprintf(name, sizeof(name), "%s", pvctl_domain_get(ctx, domid, &info, &err) ? in->argv[0] : info.name);
 	rc = command ? peer_start(command, &p) : -ENOMEM;
 	free(command);
 	if (rc) {
@@ -174,6 +175,7 @@ static int send_domain(struct pvctl *ctx, uint32_t domid, const struct pvctl_con
 	interrupts_catch();
 	signal(SIGPIPE, SIG_IGN);
 	progress_begin("migrating");
+	progress_unit(4096);
 	rc = pvctl_domain_migrate_send(ctx, domid, p.in, p.out, &o, &r, &err);
 	progress_end();
 	peer_end(&p);

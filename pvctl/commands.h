@@ -2,67 +2,84 @@
 #ifndef PVCTL_COMMANDS_H
 #define PVCTL_COMMANDS_H
 
-extern const struct command
-	cmd_autostart,
-	cmd_block_attach,
-	cmd_block_detach,
-	cmd_block_list,
-	cmd_bootloader,
-	cmd_cd_eject,
-	cmd_cd_insert,
-	cmd_channel_list,
-	cmd_claims,
-	cmd_config_check,
-	cmd_config_keys,
-	cmd_console,
-	cmd_create,
-	cmd_debug_keys,
-	cmd_define,
-	cmd_defined,
-	cmd_destroy,
-	cmd_dmesg,
-	cmd_doctor,
-	cmd_domid,
-	cmd_domname,
-	cmd_events,
-	cmd_help,
-	cmd_info,
-	cmd_list,
-	cmd_mem_max,
-	cmd_mem_set,
-	cmd_migrate,
-	cmd_migrate_receive,
-	cmd_network_attach,
-	cmd_network_detach,
-	cmd_network_list,
-	cmd_node_info,
-	cmd_node_list,
-	cmd_node_restart_daemon,
-	cmd_node_start,
-	cmd_node_stop,
-	cmd_pause,
-	cmd_reboot,
-	cmd_rename,
-	cmd_restore,
-	cmd_resume,
-	cmd_save,
-	cmd_sched_credit,
-	cmd_sched_credit2,
-	cmd_shutdown,
-	cmd_start,
-	cmd_store_read,
-	cmd_store_rm,
-	cmd_store_write,
-	cmd_suspend,
-	cmd_sysrq,
-	cmd_undefine,
-	cmd_unpause,
-	cmd_uptime,
-	cmd_vcpu_list,
-	cmd_vcpu_pin,
-	cmd_vcpu_set,
-	cmd_version,
-	cmd_vm_list,
-	cmd_wait;
+/* In the order of `pvctl help'; those of a group stand together. */
+#define COMMANDS(X) \
+	X(create) \
+	X(define) \
+	X(start) \
+	X(undefine) \
+	X(autostart) \
+	X(defined) \
+	X(list) \
+	X(console) \
+	X(shutdown) \
+	X(reboot) \
+	X(destroy) \
+	X(pause) \
+	X(unpause) \
+	X(suspend) \
+	X(resume) \
+	X(save) \
+	X(restore) \
+	X(migrate) \
+	X(migrate_receive) \
+	X(reinstall) \
+	X(template_create) \
+	X(template_list) \
+	X(template_show) \
+	X(template_verify) \
+	X(template_delete) \
+	X(template_export) \
+	X(template_import) \
+	X(rename) \
+	X(domid) \
+	X(domname) \
+	X(vm_list) \
+	X(vcpu_list) \
+	X(vcpu_set) \
+	X(vcpu_pin) \
+	X(mem_set) \
+	X(mem_max) \
+	X(claims) \
+	X(sched_credit) \
+	X(sched_credit2) \
+	X(sysrq) \
+	X(uptime) \
+	X(top) \
+	X(info) \
+	X(dmesg) \
+	X(debug_keys) \
+	X(cpupool_list) \
+	X(config_update) \
+	X(block_attach) \
+	X(block_detach) \
+	X(block_list) \
+	X(channel_list) \
+	X(cd_eject) \
+	X(cd_insert) \
+	X(network_attach) \
+	X(network_detach) \
+	X(network_list) \
+	X(events) \
+	X(wait) \
+	X(node_start) \
+	X(node_stop) \
+	X(node_restart_daemon) \
+	X(node_list) \
+	X(node_info) \
+	X(doctor) \
+	X(config_check) \
+	X(config_keys) \
+	X(bootloader) \
+	X(store_read) \
+	X(store_write) \
+	X(store_rm) \
+	X(completion) \
+	X(version) \
+	X(help)
+
+struct command;
+#define COMMAND_DECLARE(name) extern const struct command cmd_##name;
+COMMANDS(COMMAND_DECLARE)
 
 #endif

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <yajl/yajl_gen.h>
-#include <yajl/yajl_tree.h>
+#include <yajl/yajl_parse.h>
 
 #include "pvctl/cmd.h"
 
@@ -14,17 +14,38 @@ struct json {
 	bool failed;
 };
 
+/* yajl writes through what its allocator gives without a look: it gives something, or the program ends. */
+static void *must_realloc(void *ctx, void *p, size_t size)
+{
+	p = realloc(p, size ? size : 1);
+	if (!p) {
+		say_error("out of memory");
+		exit(EXIT_FAILED);
+	}
+	return p;
+}
+
+static void *must_alloc(void *ctx, size_t size)
+{
+	return must_realloc(ctx, NULL, size);
+}
+
+static void give_back(void *ctx, void *p)
+{
+	free(p);
+}
+
+static yajl_alloc_funcs allocs = { must_alloc, must_realloc, give_back, NULL };
+
 struct json *json_open(bool beautiful)
 {
 	struct json *j = calloc(1, sizeof(*j));
 
-	if (j)
-		j->gen = yajl_gen_alloc(NULL);
-	if (!j || !j->gen) {
+	if (!j) {
 		say_error("out of memory");
-		free(j);
 		return NULL;
 	}
+	j->gen = yajl_gen_alloc(&allocs);
 	yajl_gen_config(j->gen, yajl_gen_beautify, beautiful);
 	yajl_gen_config(j->gen, yajl_gen_indent_string, "    ");
 	yajl_gen_config(j->gen, yajl_gen_validate_utf8, 1);
@@ -83,9 +104,8 @@ int json_flush_line(struct json *j)
 	return rc;
 }
 
-static void text(struct json *j, const char *s)
+static void text_of(struct json *j, const char *s, size_t len)
 {
-	size_t len = strlen(s);
 	yajl_gen_status status = yajl_gen_string(j->gen, (const unsigned char *)s, len);
 	char *ascii;
 
@@ -94,16 +114,18 @@ static void text(struct json *j, const char *s)
 		return;
 	}
 	/* Names from elsewhere need not be UTF-8; the document has to be. */
-	ascii = strdup(s);
-	if (!ascii) {
-		j->failed = true;
-		return;
-	}
-	for (char *p = ascii; *p; p++)
-		if (*p & 0x80)
-			*p = '?';
+	ascii = must_alloc(NULL, len);
+	memcpy(ascii, s, len);
+	for (size_t i = 0; i < len; i++)
+		if (ascii[i] & 0x80)
+			ascii[i] = '?';
 	check(j, yajl_gen_string(j->gen, (const unsigned char *)ascii, len));
 	free(ascii);
+}
+
+static void text(struct json *j, const char *s)
+{
+	text_of(j, s, strlen(s));
 }
 
 static void key_text(struct json *j, const char *key)
@@ -158,67 +180,122 @@ void json_bool(struct json *j, const char *key, bool value)
 	check(j, yajl_gen_bool(j->gen, value));
 }
 
-static void put_tree(struct json *j, yajl_val v);
+/* ---- another text: as it is read, it is written ---- */
+struct copy {
+	struct json *j;
+	unsigned int depth;
+	bool members; /* of a map that is open already: its own brackets are left out */
+};
 
-static void put_members(struct json *j, yajl_val v)
+static int go_on(const struct copy *c)
 {
-	for (size_t i = 0; i < v->u.object.len; i++) {
-		text(j, v->u.object.keys[i]);
-		put_tree(j, v->u.object.values[i]);
-	}
+	return c->depth || !c->members;
 }
 
-static void put_tree(struct json *j, yajl_val v)
+static int on_null(void *ctx)
 {
-	switch (v->type) {
-	case yajl_t_object:
-		json_map(j, NULL);
-		put_members(j, v);
-		json_end_map(j);
-		break;
-	case yajl_t_array:
-		json_array(j, NULL);
-		for (size_t i = 0; i < v->u.array.len; i++)
-			put_tree(j, v->u.array.values[i]);
-		json_end_array(j);
-		break;
-	case yajl_t_string:
-		text(j, v->u.string);
-		break;
-	case yajl_t_number:
-		check(j, yajl_gen_number(j->gen, v->u.number.r, strlen(v->u.number.r)));
-		break;
-	case yajl_t_true:
-	case yajl_t_false:
-		check(j, yajl_gen_bool(j->gen, v->type == yajl_t_true));
-		break;
-	default:
-		check(j, yajl_gen_null(j->gen));
-	}
+	struct copy *c = ctx;
+
+	check(c->j, yajl_gen_null(c->j->gen));
+	return go_on(c);
+}
+
+static int on_bool(void *ctx, int value)
+{
+	struct copy *c = ctx;
+
+	check(c->j, yajl_gen_bool(c->j->gen, value));
+	return go_on(c);
+}
+
+static int on_number(void *ctx, const char *digits, size_t len)
+{
+	struct copy *c = ctx;
+
+	check(c->j, yajl_gen_number(c->j->gen, digits, len));
+	return go_on(c);
+}
+
+static int on_string(void *ctx, const unsigned char *s, size_t len)
+{
+	struct copy *c = ctx;
+
+	text_of(c->j, (const char *)s, len);
+	return go_on(c);
+}
+
+static int on_start_map(void *ctx)
+{
+	struct copy *c = ctx;
+
+	if (c->depth++ || !c->members)
+		json_map(c->j, NULL);
+	return 1;
+}
+
+static int on_end_map(void *ctx)
+{
+	struct copy *c = ctx;
+
+	if (--c->depth || !c->members)
+		json_end_map(c->j);
+	return 1;
+}
+
+static int on_start_array(void *ctx)
+{
+	struct copy *c = ctx;
+
+	if (!go_on(c))
+		return 0;
+	json_array(c->j, NULL);
+	c->depth++;
+	return 1;
+}
+
+static int on_end_array(void *ctx)
+{
+	struct copy *c = ctx;
+
+	json_end_array(c->j);
+	c->depth--;
+	return 1;
+}
+
+/* c NULL: it is looked at only. */
+static bool copy_text(struct copy *c, const char *json_text)
+{
+	static const yajl_callbacks callbacks = {
+		.yajl_null = on_null, .yajl_boolean = on_bool, .yajl_number = on_number, .yajl_string = on_string,
+		.yajl_start_map = on_start_map, .yajl_map_key = on_string, .yajl_end_map = on_end_map,
+		.yajl_start_array = on_start_array, .yajl_end_array = on_end_array,
+	};
+	yajl_handle h = yajl_alloc(c ? &callbacks : NULL, &allocs, c);
+	bool ok = yajl_parse(h, (const unsigned char *)json_text, strlen(json_text)) == yajl_status_ok &&
+		  yajl_complete_parse(h) == yajl_status_ok;
+
+	yajl_free(h);
+	return ok;
 }
 
 void json_embed(struct json *j, const char *key, const char *json_text)
 {
-	yajl_val tree = yajl_tree_parse(json_text, NULL, 0);
+	struct copy c = { .j = j };
 
-	if (!tree) {
+	if (!copy_text(NULL, json_text)) {
 		json_str(j, key, NULL);
 		return;
 	}
 	key_text(j, key);
-	put_tree(j, tree);
-	yajl_tree_free(tree);
+	(void)copy_text(&c, json_text);
 }
 
 void json_members(struct json *j, const char *json_text)
 {
-	yajl_val tree = yajl_tree_parse(json_text, NULL, 0);
+	struct copy c = { .j = j, .members = true };
 
-	if (YAJL_IS_OBJECT(tree))
-		put_members(j, tree);
-	else
+	if (!copy_text(&c, json_text))
 		j->failed = true;
-	yajl_tree_free(tree);
 }
 
 void json_listing(struct json *j, const char *name)

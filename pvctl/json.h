@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* JSON on standard output. Each document of our own is a map that begins with "schema": 1. */
+/*
+ * JSON on standard output. Each document of our own is a map that begins with "schema": 1.
+ * Where there is no memory the program says so and ends.
+ */
 #ifndef PVCTL_JSON_H
 #define PVCTL_JSON_H
 

@@ -93,36 +93,14 @@ const char *command_group(const char *word)
 	return name && !command_find(NULL, name) ? name : NULL;
 }
 
-static bool known_to_xl(const char *word)
-{
-	static const char *const names[] = {
-		"save", "restore", "dump-core", "top",
-		"config-update", "vncviewer", "set-parameters", "trigger", "button-press", "sharing", "remus",
-		"devd", "qemu-monitor-command", "getenforce", "setenforce", "loadpolicy", "dt-overlay",
-		"sched-rtds", "xenstore-quota-get", "xenstore-quota-set", "cpupool-create", "cpupool-list",
-		"cpupool-destroy", "cpupool-rename", "cpupool-cpu-add", "cpupool-cpu-remove", "cpupool-migrate",
-		"cpupool-numa-split", "pci-attach", "pci-detach", "pci-list", "pci-assignable-add",
-		"pci-assignable-remove", "pci-assignable-list", "vkb-attach", "vkb-list", "vkb-detach",
-		"vdispl-attach", "vdispl-list", "vdispl-detach", "vsnd-attach", "vsnd-list", "vsnd-detach",
-		"vtpm-attach", "vtpm-list", "vtpm-detach", "usbctrl-attach", "usbctrl-detach", "usbdev-attach",
-		"usbdev-detach", "usb-list", "psr-hwinfo", "psr-cmt-attach", "psr-cmt-detach", "psr-cmt-show",
-		"psr-cat-set", "psr-cat-show", "psr-mba-set", "psr-mba-show",
-	};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (!strcmp(names[i], word))
-			return true;
-	return false;
-}
-
 void command_suggest(FILE *out, const char *group, const char *word)
 {
 	const char *(*next)(const void *, size_t) = group ? group_word : first_word;
 	const char *name, *near, *prefix = group ? group : "", *space = group ? " " : "";
 	size_t len = strlen(word), n = 0;
 
-	if (!group && known_to_xl(word)) {
-		fprintf(out, "xl's command %s is not supported yet\n", word);
+	if (!group && xl_refusal(word)) {
+		fprintf(out, "there is no %s: %s\n", word, xl_refusal(word));
 		return;
 	}
 	for (size_t i = 0; len && (name = next(group, i)); i++)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "pvctl/cmd.h"
+#include "pvctl/conf.h"
 #include "pvctl/term.h"
 
 void node_log(void *data, int level, const char *msg)
@@ -74,13 +75,21 @@ struct pvctl *node_open(void)
 
 int node_start_reported(const struct pvctl_node_start_opts *opts, struct pvctl_error *err)
 {
+	struct pvctl_node_start_opts o = *opts;
 	char what[80];
 	int rc;
 
+	if (conf_load()) {
+		err->code = -EINVAL;
+		snprintf(err->msg, sizeof(err->msg), "pvctl.conf has a mistake");
+		return err->code;
+	}
+	if (!o.qemu_path)
+		o.qemu_path = conf_text("qemu_path");
 	snprintf(what, sizeof(what), "starting node %s", opts->name ? opts->name : "default");
 	interrupts_say("the node goes on starting; `pvctl node stop' ends it");
 	progress_begin(what);
-	rc = pvctl_node_start(opts, err);
+	rc = pvctl_node_start(&o, err);
 	progress_end();
 	interrupts_quiet();
 	return rc;

@@ -87,7 +87,22 @@ static struct {
 	bool running, stop, drawn;
 	char what[80];
 	uint64_t done, total, since;
+	uint64_t unit, began; /* bytes that one of done is; 0: none. When the first came */
 } progress = { .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER };
+
+/* How fast, and how long still, by what there was so far. */
+static int draw_rate(char *line, size_t size)
+{
+	uint64_t ns = now_ns() - progress.began, left;
+	double rate;
+
+	if (!progress.unit || !progress.done || ns < APPEARS_AFTER_NS)
+		return 0;
+	rate = (double)progress.done * (double)progress.unit * 1e9 / (double)ns;
+	left = progress.done >= progress.total ? 0 : progress.total - progress.done;
+	return snprintf(line, size, "%" PRIu64 " MiB left, %.0f MB/s, %.0f s ", left * progress.unit >> 20, rate / 1e6,
+			(double)left * (double)progress.unit / rate);
+}
 
 static void draw(void)
 {
@@ -102,6 +117,8 @@ static void draw(void)
 		n += snprintf(line + n, sizeof(line) - (size_t)n, "%" PRIu64 "%% ",
 			      progress.done >= progress.total ? 100 :
 			      (uint64_t)(100.0 * (double)progress.done / (double)progress.total));
+	if (progress.total)
+		n += draw_rate(line + n, sizeof(line) - (size_t)n);
 	n += snprintf(line + n, sizeof(line) - (size_t)n, "%" PRIu64 " s\x1b[K", elapsed / UINT64_C(1000000000));
 	if (write(STDERR_FILENO, line, (size_t)n) < 0)
 		return;
@@ -134,7 +151,7 @@ void progress_begin(const char *what)
 		return;
 	snprintf(progress.what, sizeof(progress.what), "%s", what);
 	progress.since = now_ns();
-	progress.done = progress.total = 0;
+	progress.done = progress.total = progress.unit = progress.began = 0;
 	progress.stop = progress.drawn = false;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -158,11 +175,21 @@ void progress_end(void)
 		return;
 }
 
+void progress_unit(unsigned int bytes)
+{
+	pthread_mutex_lock(&progress.lock);
+	progress.unit = bytes;
+	pthread_mutex_unlock(&progress.lock);
+}
+
 int progress_step(void *data, const char *what, uint64_t done, uint64_t total)
 {
 	pthread_mutex_lock(&progress.lock);
 	if (what && what[0])
 		snprintf(progress.what, sizeof(progress.what), "%s", what);
+	/* A new beginning, as the next round is. */
+	if (done < progress.done || !progress.began)
+		progress.began = now_ns();
 	progress.done = done;
 	progress.total = total;
 	pthread_mutex_unlock(&progress.lock);

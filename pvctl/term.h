@@ -8,6 +8,8 @@
 /* ---- progress on stderr: appears after one second, disappears at the end ---- */
 void progress_begin(const char *what);
 void progress_end(void);
+/* After progress_begin: what is counted are things of so many bytes, so that there is a rate. */
+void progress_unit(unsigned int bytes);
 /* For pvctl_open_opts.progress: cancels after SIGINT. */
 int progress_step(void *data, const char *what, uint64_t done, uint64_t total);
 

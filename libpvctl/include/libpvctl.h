@@ -180,7 +180,10 @@ struct pvctl_autostart_opts {
 	int32_t order, delay_ms; /* 0 to 9999, at most an hour; -1: as it is */
 };
 struct pvctl_defined_list;
-/* By the configuration's name; replaces another of that name, but for whether and when it starts. It is given a uuid where it has none. */
+/*
+ * By the configuration's name; replaces another of that name, but for whether and when it starts. It is checked as
+ * pvctl_config_check does, and kept with absolute paths and with the uuid and MACs that it then has at each start.
+ */
 PVCTL_API int pvctl_defined_set(const char *node, const struct pvctl_config *, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_defined_remove(const char *node, const char *name, struct pvctl_error *err) PVCTL_CHECK; /* -ENOENT: not defined */
 PVCTL_API int pvctl_defined_get(const char *node, const char *name, struct pvctl_config **ret, struct pvctl_error *err) PVCTL_CHECK;
@@ -276,6 +279,11 @@ PVCTL_API int pvctl_domain_wait(struct pvctl *, uint32_t domid, uint32_t timeout
 PVCTL_API int pvctl_domain_get(struct pvctl *, uint32_t domid, struct pvctl_domain_info *ret, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_domain_lookup(struct pvctl *, const char *name, uint32_t *ret_domid, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_domain_config(struct pvctl *, uint32_t domid, struct pvctl_config **ret, struct pvctl_error *err) PVCTL_CHECK;
+/*
+ * What it will be from its next restart on. Its name and uuid stay as they are, whatever the configuration says;
+ * what it is to do at its end (on_crash and its like) holds at once.
+ */
+PVCTL_API int pvctl_domain_set_config(struct pvctl *, uint32_t domid, const struct pvctl_config *, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_domain_rename(struct pvctl *, uint32_t domid, const char *name, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_domain_list(struct pvctl *, struct pvctl_domain_list **ret, struct pvctl_error *err) PVCTL_CHECK; /* domain 0 first */
 PVCTL_API size_t pvctl_domain_list_count(const struct pvctl_domain_list *);
@@ -379,6 +387,57 @@ struct pvctl_restore_stats {
  */
 PVCTL_API int pvctl_domain_restore(struct pvctl *, int fd, const struct pvctl_config *override, const struct pvctl_restore_opts *opts, uint32_t *ret_domid, struct pvctl_restore_stats *ret, struct pvctl_error *err) PVCTL_CHECK;
 
+/* ---- templates: DATADIR/templates/NAME, a directory that can be copied to another machine ---- */
+struct pvctl_template_info {
+	size_t size;
+	char name[64], description[200];
+	char dir[400];
+	uint64_t created_unix_ns;
+	uint64_t bytes;          /* of all its files */
+	uint32_t disks, warm;    /* warm: it has the memory of a domain that has booted */
+};
+struct pvctl_template_list;
+struct pvctl_template_make_opts {
+	size_t size;
+	const char *description; /* NULL: none */
+	uint32_t domid;          /* not 0: the domain that has the disks; where it runs, it stands still while they are copied */
+	uint32_t warm;           /* 1: with its memory */
+};
+/*
+ * from: what domains of it are to be; its disks, kernel and ramdisk are copied, its name, uuid and MACs left out. ctx may be NULL
+ * where no domid is given. -EEXIST: there is one of this name. Nothing is left after a failure.
+ */
+PVCTL_API int pvctl_template_make(struct pvctl *ctx, const char *name, const struct pvctl_config *from, const struct pvctl_template_make_opts *opts, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API int pvctl_template_get(const char *name, struct pvctl_template_info *ret, struct pvctl_error *err) PVCTL_CHECK; /* -ENOENT: there is none */
+PVCTL_API int pvctl_template_config(const char *name, struct pvctl_config **ret, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API int pvctl_template_list(struct pvctl_template_list **ret, struct pvctl_error *err) PVCTL_CHECK; /* by name */
+PVCTL_API size_t pvctl_template_list_count(const struct pvctl_template_list *);
+PVCTL_API const struct pvctl_template_info *pvctl_template_list_at(const struct pvctl_template_list *, size_t i); /* borrowed; NULL past the end */
+PVCTL_API void pvctl_template_list_free(struct pvctl_template_list *);
+/* Its files by their checksums; ctx, which may be NULL, for progress. -EINVAL: one is not what it was. */
+PVCTL_API int pvctl_template_verify(struct pvctl *ctx, const char *name, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API int pvctl_template_delete(const char *name, struct pvctl_error *err) PVCTL_CHECK; /* -EBUSY: a domain's disks are based on it */
+/* A copy of its directory as dir/NAME, and from one, which is called name then; checksums are compared. ctx may be NULL. */
+PVCTL_API int pvctl_template_export(struct pvctl *ctx, const char *name, const char *dir, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API int pvctl_template_import(struct pvctl *ctx, const char *dir, const char *name, struct pvctl_error *err) PVCTL_CHECK;
+struct pvctl_template_create_opts {
+	size_t size;
+	uint32_t paused;
+	uint32_t cold;           /* 1: it boots, also where the template is warm */
+};
+/*
+ * A domain with disks of its own, which hold what differs from the template's, in DATADIR/disks/NAME. over has its name, and what
+ * is to be other than in the template; its disks are added. The domain is defined, too: `pvctl start` starts it again.
+ */
+PVCTL_API int pvctl_template_create(struct pvctl *, const char *name, const struct pvctl_config *over, const struct pvctl_template_create_opts *opts, uint32_t *ret_domid, struct pvctl_error *err) PVCTL_CHECK;
+/*
+ * The first disk of a domain, running or defined, becomes the template's (NULL: the one it was made of); what was on it is lost. The
+ * others, name, uuid and MACs stay. One that runs ends at once, and is started (ret_domid); else ret_domid is 0.
+ */
+PVCTL_API int pvctl_domain_reinstall(struct pvctl *, const char *domain, const char *name, uint32_t *ret_domid, struct pvctl_error *err) PVCTL_CHECK;
+/* Of a domain that was made of a template and is gone. -ENOENT: it has none. */
+PVCTL_API int pvctl_template_disks_remove(const char *domain, struct pvctl_error *err) PVCTL_CHECK;
+
 /* ---- disks ---- */
 struct pvctl_disk_info {
 	size_t size;
@@ -396,6 +455,19 @@ struct pvctl_disk_info {
 	/* Since it was attached: requests that were carried out, and sectors of 512 bytes. errors: those that were not. */
 	uint64_t reads, writes, flushes, discards, errors, read_sectors, write_sectors, discard_sectors;
 };
+struct pvctl_disk_spec {
+	size_t size;
+	uint32_t vdev;           /* the number that the guest knows it by */
+	uint32_t sector_size;    /* bytes; 0: the target's own */
+	uint32_t readonly, cdrom, no_discard, direct_io_safe, untrusted; /* 0 or 1 */
+	char name[24];           /* of the vdev, as given: "xvda" */
+	char format[8];          /* "raw", "qcow2" */
+	char backend[8];         /* "phy", "qdisk"; "": what fits */
+	char script[64];         /* "": none */
+	char target[3008];       /* "": a drive without a medium */
+};
+/* What a text of the key disk of pvctl.cfg(5) says. Nothing is looked up; any thread. -EINVAL; -ENOSYS: xl knows it, it is not supported. */
+PVCTL_API int pvctl_disk_parse(const char *text, struct pvctl_disk_spec *ret, struct pvctl_error *err) PVCTL_CHECK;
 struct pvctl_disk_detach_opts { size_t size; uint32_t force, timeout_ms; }; /* force 1: the guest is not asked; 0 ms: 10 s */
 struct pvctl_disk_list;
 /* spec: as in the key disk of pvctl.cfg(5). A restart of the domain keeps the disk. -EBUSY: another has it; -EEXIST: the vdev is taken. */
@@ -446,6 +518,20 @@ struct pvctl_vif_info {
 	uint64_t tx_bytes, tx_packets, tx_drops, tx_gso_packets;
 	uint64_t rx_bytes, rx_packets, rx_drops, rx_gso_packets;
 };
+struct pvctl_vif_spec {
+	size_t size;
+	int32_t devid;           /* -1: the text has none */
+	uint32_t mtu;            /* bytes */
+	uint64_t rate_bytes;     /* in each rate_us microseconds; 0: no limit */
+	uint32_t rate_us;
+	uint32_t trusted, has_mac; /* 0 or 1 */
+	uint8_t mac[6], pad[2];  /* zeroes without has_mac */
+	char link[16];           /* "user", "switch", "tap"; "": what fits */
+	char bridge[16], vifname[16], gatewaydev[16]; /* "": not given, as those that follow */
+	char script[256], ip[128];
+};
+/* What a text of the key vif of pvctl.cfg(5) says; as pvctl_disk_parse. */
+PVCTL_API int pvctl_vif_parse(const char *text, struct pvctl_vif_spec *ret, struct pvctl_error *err) PVCTL_CHECK;
 struct pvctl_vif_detach_opts { size_t size; uint32_t force, timeout_ms; }; /* as for disks */
 struct pvctl_vif_list;
 /*
@@ -545,9 +631,10 @@ PVCTL_API int pvctl_store_rm(struct pvctl *, const char *path, struct pvctl_erro
 
 /* ---- what a disk would boot ---- */
 /*
- * The boot menu of a guest's disk (a raw file or a block device), and a kernel
+ * The boot menu of a guest's disk (an image or a block device), and a kernel
  * and ramdisk from it. The disk is read by a helper process in a sandbox
- * (pvctl-bootloader): forked here, and gone when the call returns.
+ * (pvctl-bootloader), which a qemu-nbd serves where the image is not raw:
+ * forked here, and gone when the call returns.
  */
 struct pvctl_boot;
 struct pvctl_boot_opts {

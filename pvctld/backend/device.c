@@ -215,8 +215,10 @@ unsigned int device_list(struct daemon *d, const struct device_class *k, uint32_
 	return n;
 }
 
-int devices_may_rest(struct daemon *d, uint32_t domid, struct pvctl_error *err)
+int devices_may_rest(struct daemon *d, uint32_t domid, bool move, struct pvctl_error *err)
 {
+	int rc;
+
 	list_for(p, &d->devices) {
 		struct xenbus_dev *x = list_entry(p, struct xenbus_dev, link);
 
@@ -227,6 +229,9 @@ int devices_may_rest(struct daemon *d, uint32_t domid, struct pvctl_error *err)
 		if (x->detaching || x->gone)
 			return fail(err, -EBUSY, "%s %s is still being detached: try again when it is gone, or detach it with force",
 				    x->ops->what, x->name);
+		rc = move && x->ops->may_move ? x->ops->may_move(x, err) : 0;
+		if (rc)
+			return rc;
 	}
 	return 0;
 }

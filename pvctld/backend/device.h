@@ -50,7 +50,7 @@ struct xenbus_dev *device_find(struct daemon *d, const struct device_class *k, u
 /* A domain's, as many as max: how many there are. rows may be NULL. */
 unsigned int device_list(struct daemon *d, const struct device_class *k, uint32_t domid, void *rows, unsigned int max);
 /* Before its guest is asked to suspend. -EBUSY: a device would not be found again as it is now. */
-int devices_may_rest(struct daemon *d, uint32_t domid, struct pvctl_error *err);
+int devices_may_rest(struct daemon *d, uint32_t domid, bool move, struct pvctl_error *err);
 /* Each one's step, see xenbus.h. */
 void devices_each(struct daemon *d, uint32_t domid, void (*step)(struct xenbus_dev *x));
 /* All have come to that, or beyond what they began. An error that one met: *err, if its code is 0. */

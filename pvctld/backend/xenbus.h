@@ -33,6 +33,8 @@ struct xenbus_ops {
 	 */
 	bool (*release)(struct xenbus_dev *x);
 	int (*retake)(struct xenbus_dev *x, struct pvctl_error *err);
+	/* Why the domain cannot come back elsewhere with it, in *err. NULL: it always can. */
+	int (*may_move)(struct xenbus_dev *x, struct pvctl_error *err);
 	/* The device itself: it is down, unlinked and not in the store. */
 	void (*free)(struct xenbus_dev *x);
 };

@@ -260,7 +260,7 @@ static int start(struct blk_io *io)
 	int rc = fetch_segments(v, &io->req);
 
 	if (rc)
-		return rc == -EAGAIN ? rc : BLKIF_RSP_ERROR;
+		return rc == -EAGAIN || rc == -ENOMEM ? -EAGAIN : BLKIF_RSP_ERROR;
 	rc = check(v, &io->req);
 	if (rc)
 		return rc;
@@ -268,7 +268,7 @@ static int start(struct blk_io *io)
 	if (io->req.nr_segments)
 		rc = v->persistent ? use_pages(io) : use_bounce(io);
 	if (rc)
-		return rc == -EAGAIN ? rc : BLKIF_RSP_ERROR;
+		return rc == -EAGAIN || rc == -ENOMEM ? -EAGAIN : BLKIF_RSP_ERROR;
 	io->job.data_fd = direct_ok(v, &io->job) ? v->direct_fd : v->fd;
 	v->inflight_bytes += io->req.nr_segments ? io->req.nr_sectors * BLK_SECTOR : 0;
 	v->inflight++;
@@ -297,14 +297,30 @@ static bool begin(struct vbd_ring *r, struct blk_io *io)
 	return true;
 }
 
-/* False: the ring makes no sense, or there is no memory. */
+/* Without memory: false, it goes back to the ring, until one that is under way is done; or it fails, where there is none. */
+static bool do_without(struct vbd_ring *r, const union blkif_sring_entry *e)
+{
+	struct blk_request q = { 0 };
+	int status;
+
+	if (r->vbd->inflight) {
+		r->ring.req_cons--;
+		return false;
+	}
+	status = blk_request_parse(e, &q);
+	answer(r, &q, status ? status : BLKIF_RSP_ERROR);
+	count(&r->vbd->stats, &q, true);
+	return true;
+}
+
+/* False: later. */
 static bool take_one(struct vbd_ring *r, const union blkif_sring_entry *e)
 {
 	struct blk_io *io = calloc(1, sizeof(*io));
 	int status;
 
 	if (!io)
-		return false;
+		return do_without(r, e);
 	io->ring = r;
 	status = blk_request_parse(e, &io->req);
 	io->req.kept = r->ring.taken;
@@ -336,7 +352,7 @@ static int take_some(struct vbd_ring *r)
 		if (!rc && blk_ring_idle(&r->ring))
 			return 1;
 		if (rc && !take_one(r, &e))
-			return -ENOMEM;
+			return 1;
 	}
 	return 0;
 }
@@ -351,7 +367,7 @@ void vbd_serve(void *data)
 		return;
 	rc = take_some(r);
 	if (rc < 0) {
-		xenbus_dev_fail(&v->x, rc == -ENOMEM ? "no memory" : "impossible ring indices");
+		xenbus_dev_fail(&v->x, "impossible ring indices");
 		return;
 	}
 	push(r);

@@ -34,13 +34,16 @@ static void answer(void *data, int rc, const char *why)
 
 void request_suspend(struct ctl_conn *c)
 {
-	struct dom *dom = domain_of(c, sizeof(struct proto_domid));
+	const struct proto_suspend *b = (const void *)c->body;
+	struct dom *dom = domain_of(c, sizeof(*b));
 	struct pvctl_error e;
 	int rc;
 
 	if (!dom)
 		return;
-	rc = suspend_ask(dom, c, &e);
+	rc = suspend_check(dom, b->flags & PROTO_SUSPEND_MOVE, &e);
+	if (!rc && !(b->flags & PROTO_SUSPEND_CHECK))
+		rc = suspend_ask(dom, c, &e);
 	answer(c, rc, rc ? e.msg : NULL);
 }
 

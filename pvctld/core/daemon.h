@@ -104,6 +104,8 @@ void daemon_node_waits(struct daemon *d);
 /* rundir.c */
 /* From here on its peers are of this process's user, whoever it becomes. */
 void rundir_set_owner(void);
+/* Whom the node belongs to. */
+uid_t rundir_owner(void);
 int rundir_take(struct daemon *d, struct pvctl_error *err);
 /* The spawner took it: lock_fd is a copy of its lock. */
 int rundir_share(struct daemon *d, int lock_fd, struct pvctl_error *err);

@@ -158,20 +158,22 @@ void suspend_init(struct dom *dom)
 	loop_timer_init(&dom->rest_timer, on_try, dom);
 }
 
-int suspend_ask(struct dom *dom, struct ctl_conn *holder, struct pvctl_error *err)
+int suspend_check(struct dom *dom, bool move, struct pvctl_error *err)
 {
-	char path[64];
-	int rc;
-
 	if (dom->forgotten || dom->dying)
 		return fail(err, -ESRCH, "domain %u is being destroyed", dom->domid);
 	if (dom->rest)
 		return fail(err, -EBUSY, "domain %u is suspended already", dom->domid);
 	if (dom->suspender)
 		return fail(err, -EBUSY, "somebody else is suspending domain %u", dom->domid);
-	rc = devices_may_rest(dom->d, dom->domid, err);
-	if (rc)
-		return rc;
+	return devices_may_rest(dom->d, dom->domid, move, err);
+}
+
+int suspend_ask(struct dom *dom, struct ctl_conn *holder, struct pvctl_error *err)
+{
+	char path[64];
+	int rc;
+
 	snprintf(path, sizeof(path), "/local/domain/%u/control/shutdown", dom->domid);
 	rc = store_write(dom->d->store, path, "suspend", 7);
 	if (rc)
@@ -195,8 +197,19 @@ static bool is_suspended(struct dom *dom)
 	return dom->rest != DOM_AWAKE;
 }
 
+/* Nobody will do anything with it any more. */
+static bool is_ending(const struct dom *dom, void (*done)(void *data, int rc, const char *why), void *data)
+{
+	if (!dom->forgotten && !dom->dying)
+		return false;
+	done(data, -ESRCH, "the domain is being destroyed");
+	return true;
+}
+
 void suspend_wait(struct dom *dom, bool release, void (*done)(void *data, int rc, const char *why), void *data)
 {
+	if (is_ending(dom, done, data))
+		return;
 	if (!is_suspended(dom)) {
 		done(data, -ENOENT, "the domain is not suspended");
 		return;
@@ -213,6 +226,9 @@ void suspend_wait(struct dom *dom, bool release, void (*done)(void *data, int rc
 
 void suspend_keep(struct dom *dom)
 {
+	if (dom->suspender)
+		log_line("domain %u (%s) stays suspended, whatever becomes of who suspended it, until it is resumed or destroyed",
+			 dom->domid, dom->name);
 	dom->suspender = NULL;
 	dom_keep(dom);
 }
@@ -230,6 +246,8 @@ void suspend_adopt(struct dom *dom, bool is_suspended, bool was_held)
 
 void suspend_end(struct dom *dom, void (*done)(void *data, int rc, const char *why), void *data)
 {
+	if (is_ending(dom, done, data))
+		return;
 	if (dom->rest_done) {
 		done(data, -EBUSY, "somebody else does something with the suspended domain");
 		return;

@@ -24,6 +24,8 @@ struct pvctl_error;
 void suspend_init(struct dom *dom);
 /* Its guest is asked, for holder. */
 int suspend_ask(struct dom *dom, struct ctl_conn *holder, struct pvctl_error *err);
+/* What would refuse it is found before anything is begun. move: it is to come back elsewhere. */
+int suspend_check(struct dom *dom, bool move, struct pvctl_error *err);
 /* Answered when it is quiet, or released. -ENOENT: it is not suspended. done is called once, perhaps at once. */
 void suspend_wait(struct dom *dom, bool release, void (*done)(void *data, int rc, const char *why), void *data);
 /* It stays as it is when the holder's connection ends. */

@@ -82,6 +82,11 @@ void rundir_set_owner(void)
 	owner = geteuid();
 }
 
+uid_t rundir_owner(void)
+{
+	return owner == (uid_t)-1 ? geteuid() : owner;
+}
+
 static int find(struct daemon *d, struct pvctl_error *err)
 {
 	int rc = paths_run_dir(d->opt.node, d->run_dir, sizeof(d->run_dir), err);
@@ -218,5 +223,5 @@ bool rundir_peer_is_us(int fd)
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
 
-	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) && cred.uid == owner;
+	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) && cred.uid == rundir_owner();
 }

@@ -129,6 +129,14 @@ bool share_quiesce(struct xenbus_dev *x)
 	return true;
 }
 
+/* Open files and what is not answered yet are its server's. */
+int share_may_move(struct xenbus_dev *x, struct pvctl_error *err)
+{
+	if (!share_of(x)->server)
+		return 0;
+	return fail(err, -EBUSY, "p9 share %s is mounted, and a mount cannot be moved: have the guest unmount it", x->name);
+}
+
 void share_thaw(struct xenbus_dev *x)
 {
 	struct share *s = share_of(x);

@@ -151,7 +151,7 @@ static enum turn accept_request(struct share *s, unsigned int ring, uint32_t len
 	int rc;
 
 	if (p9_type(s->tx) == P9_TATTACH) {
-		rc = p9_attach_rewrite(s->tx, len, sizeof(s->tx), JAIL_SHARE, JAIL_UID(geteuid()));
+		rc = p9_attach_rewrite(s->tx, len, sizeof(s->tx), JAIL_SHARE, JAIL_UID(rundir_owner()));
 		if (rc < 0)
 			return BROKEN;
 		len = (uint32_t)rc;

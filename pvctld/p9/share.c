@@ -92,7 +92,7 @@ static void row(const struct xenbus_dev *x, void *data)
 static const struct xenbus_ops share_ops = {
 	.type = "9pfs", .what = "p9 share", .put_backend = put_backend, .put_frontend = put_frontend,
 	.connect = share_connect, .disconnect = share_disconnect, .free = free_share,
-	.quiesce = share_quiesce, .thaw = share_thaw,
+	.quiesce = share_quiesce, .thaw = share_thaw, .may_move = share_may_move,
 };
 const struct device_class p9_class = {
 	.key = "p9", .row_size = sizeof(struct proto_p9_row), .max = P9_MAX_SHARES, .ops = &share_ops,

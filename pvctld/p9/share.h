@@ -69,6 +69,7 @@ static inline struct share *share_of(struct xenbus_dev *x)
 int share_connect(struct xenbus_dev *x);
 bool share_disconnect(struct xenbus_dev *x);
 bool share_quiesce(struct xenbus_dev *x);
+int share_may_move(struct xenbus_dev *x, struct pvctl_error *err);
 void share_thaw(struct xenbus_dev *x);
 /* serve.c */
 void share_serve(void *share);

@@ -44,7 +44,7 @@ if command -v qemu-img >/dev/null && command -v qemu-nbd >/dev/null; then
 else
 	truncate -s 32M "$W/b.img"
 fi
-pvctl node start >/dev/null 2>&1 || not_ok "node start"
+pvctl node start --memory 1G >/dev/null 2>&1 || not_ok "node start"
 t "create" pvctl create -q "$(net_config one load "disk=[\"$W/a.img,raw,xvda,rw\",\"$second,xvdb,rw\"]" 'vif=["link=user"]' \
 	"channel=[\"name=agent,connection=socket,path=$W/agent\"]")"
 if eventually 120 more_blocks 3; then ok "it writes"; else not_ok "it writes"; console_log one | tail -n 20; fi

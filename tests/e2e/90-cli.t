@@ -48,6 +48,8 @@ t "domain 0's numbers make sense" has 'd["domains"][0]["domid"] == 0 and d["doma
 t "list -l is an array as xl's" has 'isinstance(d, list) and [x["config"]["name"] for x in d if x["domid"]] == ["web", "db"] and all("domid" in x and "state" in x for x in d)' pvctl list -l
 t "list -l has names where libxl has them" has '[x["config"]["c_info"]["name"] for x in d] == ["Domain-0", "web", "db"]' pvctl list -l
 t "create --dryrun, too" has 'd["c_info"]["name"] == "dry" and d["b_info"]["target_memkb"] == 99 << 10' pvctl create --quiet --dryrun --defconfig "$(config dry)" memory=99
+t "with its disks and nics" has '[(x["vdev"], x["pdev_path"], x["readwrite"]) for x in d["disks"]] == [("xvda", "/x", 1)] and d["nics"][0]["mac"] == "00:16:3e:00:00:01"' \
+	pvctl create --quiet --dryrun --defconfig "$(config dry)" 'disk=["/x,raw,xvda,w"]' 'vif=["mac=00:16:3e:00:00:01"]'
 t "list -c and -n have a column each" eval "pvctl list -c web | grep -q '         Cpupool\$' && pvctl list -cn web | grep -q '          Pool-0 all\$'"
 t "debug is debug-keys, as with xl" pvctl debug R
 t "create -n prints the configuration, and creates nothing" has 'd["name"] == "dry" and d["memory"] == 99' pvctl create -n "$(config dry)" memory=99

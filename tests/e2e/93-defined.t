@@ -12,6 +12,7 @@ t "another" pvctl define --autostart "$(config db)"
 t "a third" pvctl define "$(config cache)"
 t "defined" eval "pvctl defined | grep -qE '^web {37} {5}- off {10}50 {6}0\.0\$' && pvctl defined | grep -qE '^db .*- on '"
 t "the configuration is there" eval "pvctl defined --json | grep -q '\"memory\": 96'"
+t "a relative kernel is kept as an absolute one" eval "(cd '$(dirname "$KERNEL")' && pvctl define '$(config rel)' kernel=vmlinuz) && pvctl defined --json | grep -A9 '\"name\": \"rel\"' | grep -q '\"kernel\": \"/' && pvctl undefine rel"
 refused "a broken one is not defined" 1 'kernel' pvctl define "$(config x)" kernel=/nonexistent
 t "nor is it there" eval "! pvctl defined | grep -q '^x '"
 refused "no such definition" 1 'no domain "nobody" is defined' pvctl start nobody

@@ -7,6 +7,8 @@ case $O in /*) ;; *) O=$PWD/$O ;; esac
 PVCTL=$O/pvctl/pvctl
 W=$(mktemp -d "${TMPDIR:-/tmp}/pvctl-e2e.XXXXXX")
 export PVCTL_RUN_DIR=$W/run PVCTL_STATE_DIR=$W/state XDG_CACHE_HOME=${XDG_CACHE_HOME:-$O/cache}
+# What the machine has in its pvctl.conf is no part of what is tested.
+export PVCTL_CONF=
 export KERNEL=$O/demo/vmlinuz RAMDISK=$O/demo/initrd.gz
 mkdir -p "$PVCTL_RUN_DIR" "$PVCTL_STATE_DIR" "$XDG_CACHE_HOME"
 N=0 BAD=0

@@ -8,6 +8,7 @@
  *   savestate vcpu DOMID [spoil]  takes each vCPU's state out, spoils it, and puts it back, or not
  *   savestate hostile DOMID    sets what must not be taken
  *   savestate tsc DOMID [later]  its system time: what is refused; a day later
+ *   savestate foreign DOMID    names and tables of another domain's frames
  *   savestate policy DOMID     what CPUID tells a domain that has not run
  */
 #include "hv/private.h"
@@ -122,7 +123,7 @@ static void take(uint64_t m)
 	memcpy(copy[m], frame(m), PAGE);
 }
 
-/* A round: what was written is copied again. */
+/* A round: what was written is copied again. Frames that are another domain's and have the same name do no harm. */
 static uint64_t follow(uint32_t domid, uint32_t mode)
 {
 	uint64_t m, n = 0, pfn;
@@ -130,10 +131,9 @@ static uint64_t follow(uint32_t domid, uint32_t mode)
 
 	if (rc)
 		die("clean", rc);
-	find_frames(domid);
 	for (m = 0; m < nr_frames; m++) {
 		pfn = __atomic_load_n(&m2p[m], __ATOMIC_RELAXED);
-		if (!own[m] || pfn >= NAME_MAX_PFN || !(bitmap[pfn / 8] >> (pfn % 8) & 1))
+		if (pfn == 0 || pfn >= NAME_MAX_PFN || !(bitmap[pfn / 8] >> (pfn % 8) & 1))
 			continue;
 		take(m);
 		n++;
@@ -180,7 +180,7 @@ static int dirty(uint32_t domid, unsigned int ms)
 	const struct timespec nap = { .tv_nsec = 3000000 };
 	struct xen_domctl op = { 0 };
 	uint64_t m, n = 0, rounds, last = 0;
-	double end = now_ms() + ms;
+	double end;
 	int64_t rc;
 
 	find_m2p();
@@ -191,6 +191,7 @@ static int dirty(uint32_t domid, unsigned int ms)
 	for (m = 0; m < nr_frames; m++)
 		if (own[m])
 			take(m);
+	end = now_ms() + ms;
 	for (rounds = 0; now_ms() < end; rounds++) {
 		last = follow(domid, 0);
 		n += last;
@@ -202,6 +203,7 @@ static int dirty(uint32_t domid, unsigned int ms)
 	n += follow(domid, XEN_DOMCTL_SHADOW_LOGDIRTY_FINAL);
 	printf("%llu rounds, %llu pages told, %llu in the last\n", (unsigned long long)rounds, (unsigned long long)n,
 	       (unsigned long long)last);
+	find_frames(domid);
 	rc = compare();
 	memset(&op, 0, sizeof(op));
 	if (call(XEN_DOMCTL_unpausedomain, domid, &op, 0) || log_op(domid, XEN_DOMCTL_SHADOW_OP_OFF, 0, NULL, 0, NULL))
@@ -391,6 +393,24 @@ static int vcpus(uint32_t domid, bool back)
 	return 0;
 }
 
+static void nap_ms(long ms)
+{
+	const struct timespec ts = { .tv_nsec = ms * 1000000 };
+
+	nanosleep(&ts, NULL);
+}
+
+/* What was taken is loaded by the CPU: whatever it is, that is the guest's business alone. */
+static void run_a_little(uint32_t domid)
+{
+	struct xen_domctl op = { 0 };
+
+	want("unpause", call(XEN_DOMCTL_unpausedomain, domid, &op, 0), 0);
+	nap_ms(2);
+	memset(&op, 0, sizeof(op));
+	want("pause", call(XEN_DOMCTL_pausedomain, domid, &op, 0), 0);
+}
+
 /* What a stream may bring. Each is refused, or harmless; the domain goes on with what it had. */
 static void hostile_xstate(uint32_t domid, const struct vcpu_state *good)
 {
@@ -427,8 +447,56 @@ static void hostile_xstate(uint32_t domid, const struct vcpu_state *good)
 		size = s.xstate_size;
 		for (n = 0; n < 1 + i % 4; n++)
 			s.xstate[(unsigned int)rand() % s.xstate_size] ^= (uint8_t)rand();
-		(void)xstate(domid, 0, true, s.xstate, &size);
+		if (!xstate(domid, 0, true, s.xstate, &size) && i % 16 == 0)
+			run_a_little(domid);
 	}
+}
+
+/* Each word of a context, in turn and several at once. The CPU does not see them: the good one is set again. */
+static void hostile_context(uint32_t domid, const struct vcpu_state *good)
+{
+	static vcpu_guest_context_t c;
+	static const uint64_t values[] = { 0, 1, ~0ull, 1ull << 63, 0xffff800000000000ull, 0x0000800000000000ull, 0xfff, 4096 };
+	uint64_t *w = (uint64_t *)(void *)&c, i, n = sizeof(c) / 8, taken = 0;
+	unsigned int k;
+
+	for (i = 0; i < n; i += i < 900 && i > 70 ? 5 : 1) {
+		c = good->ctx;
+		w[i] = values[(unsigned int)rand() % 8];
+		taken += context(domid, 0, true, &c) == 0;
+	}
+	for (i = 0; i < 500; i++) {
+		c = good->ctx;
+		for (k = 0; k < 1 + i % 8; k++)
+			w[(unsigned int)rand() % n] ^= (uint64_t)rand() << rand() % 33;
+		taken += context(domid, 0, true, &c) == 0;
+	}
+	printf("%llu contexts were taken\n", (unsigned long long)taken);
+}
+
+/* Every other operation, with arguments that nobody checked. */
+static void hostile_ops(uint32_t domid)
+{
+	static const uint32_t cmds[] = { XEN_DOMCTL_shadow_op, XEN_DOMCTL_settscinfo, XEN_DOMCTL_gettscinfo,
+		XEN_DOMCTL_get_cpu_policy, XEN_DOMCTL_set_cpu_policy, XEN_DOMCTL_getvcpuextstate, XEN_DOMCTL_setvcpuextstate,
+		XEN_DOMCTL_get_vcpu_msrs, XEN_DOMCTL_set_vcpu_msrs, XEN_DOMCTL_get_ext_vcpucontext,
+		XEN_DOMCTL_set_ext_vcpucontext, XEN_DOMCTL_getpageframeinfo3 };
+	struct xen_domctl op;
+	unsigned int i, k;
+
+	for (i = 0; i < 4000; i++) {
+		uint8_t *u = (uint8_t *)&op.u;
+
+		memset(&op, 0, sizeof(op));
+		/* Small numbers and addresses in the arena get furthest. */
+		for (k = 0; k < 6; k++)
+			((uint32_t *)(void *)u)[(unsigned int)rand() % 12] = (unsigned int)rand() % 3 ? (unsigned int)rand() % 40 :
+										      (uint32_t)rand();
+		if (rand() % 2)
+			((uint64_t *)(void *)u)[(unsigned int)rand() % 5] = t->arena_base + (unsigned int)rand() % (1u << 19);
+		(void)call(cmds[i % (sizeof(cmds) / sizeof(cmds[0]))], domid, &op, 4096);
+	}
+	(void)log_op(domid, XEN_DOMCTL_SHADOW_OP_OFF, 0, NULL, 0, NULL);
 }
 
 static int hostile(uint32_t domid)
@@ -460,9 +528,84 @@ static int hostile(uint32_t domid)
 	m = (struct xen_domctl_vcpu_msr){ .index = 0xc0000103u, .reserved = 1 };
 	n = 1;
 	want("a reserved word", msrs(domid, 0, true, &m, &n), -22);
+	hostile_context(domid, &good);
+	hostile_ops(domid);
 	set_all(domid, 0, &good);
 	memset(&op, 0, sizeof(op));
 	want("unpause", call(XEN_DOMCTL_unpausedomain, domid, &op, 0), 0);
+	return 0;
+}
+
+/* --- what a restore does to memory that is another's, as libxc does it --- */
+
+static int64_t mmu(uint32_t foreign, uint64_t ptr, uint64_t val)
+{
+	struct mmu_update *u = hv_arena(t, 0, 1, sizeof(*u));
+	uint64_t args[6] = { arena_handle(t, u), 1, 0, foreign };
+	struct pvctl_error err = { 0 };
+	bool broken;
+
+	*u = (struct mmu_update){ .ptr = ptr, .val = val };
+	return hv_call(t, __HYPERVISOR_mmu_update, args, HV_TABLE_OFFSET, &broken, &err);
+}
+
+static int64_t pin_op(uint32_t domid, uint32_t cmd, uint64_t m)
+{
+	struct mmuext_op *op = hv_arena(t, 0, 1, sizeof(*op));
+	uint64_t args[6] = { arena_handle(t, op), 1, 0, domid };
+	struct pvctl_error err = { 0 };
+	bool broken;
+
+	*op = (struct mmuext_op){ .cmd = cmd, .arg1.mfn = m };
+	return hv_call(t, __HYPERVISOR_mmuext_op, args, HV_TABLE_OFFSET, &broken, &err);
+}
+
+static uint64_t frame_info(uint32_t domid, uint64_t m)
+{
+	struct xen_domctl op = { .u.getpageframeinfo3.num = 1 };
+	uint64_t *list = hv_arena(t, HV_TABLE_OFFSET, 1, sizeof(*list));
+
+	*list = m;
+	HV_SET_HANDLE(t, op.u.getpageframeinfo3.array, list);
+	want("getpageframeinfo3", call(XEN_DOMCTL_getpageframeinfo3, domid, &op, 8), 0);
+	return *list & XEN_DOMCTL_PFINFO_LTAB_MASK;
+}
+
+static int foreign(uint32_t domid)
+{
+	uint64_t m, other = 0, pfn, page[512] = { 0 };
+
+	find_m2p();
+	find_frames(domid);
+	/* One that is all zero and mapped nowhere, so that it can be a table; and one that is not the domain's. */
+	for (m = nr_frames - 1; m; m--) {
+		if (!own[m])
+			other = m;
+		else if (m2p[m] && m2p[m] < NAME_MAX_PFN && !memcmp(frame(m), page, PAGE) &&
+			 !pin_op(domid, MMUEXT_PIN_L1_TABLE, m))
+			break;
+	}
+	if (!m || !other)
+		die("no frame to try with", -1);
+	want("unpin", pin_op(domid, MMUEXT_UNPIN_TABLE, m), 0);
+	pfn = m2p[m];
+	want("a frame's name", mmu(domid, m << 12 | MMU_MACHPHYS_UPDATE, 0x54321), 0);
+	want("is that", (int64_t)__atomic_load_n(&m2p[m], __ATOMIC_SEQ_CST), 0x54321);
+	want("and as before", mmu(domid, m << 12 | MMU_MACHPHYS_UPDATE, pfn), 0);
+	want("a frame that is not its own", mmu(domid, other << 12 | MMU_MACHPHYS_UPDATE, 1), -22);
+	want("plain memory", (int64_t)frame_info(domid, m), XEN_DOMCTL_PFINFO_NOTAB);
+	want("what is not its own", (int64_t)frame_info(domid, other), XEN_DOMCTL_PFINFO_XTAB);
+	want("pin", pin_op(domid, MMUEXT_PIN_L1_TABLE, m), 0);
+	want("it is a table", (int64_t)frame_info(domid, m), XEN_DOMCTL_PFINFO_L1TAB | XEN_DOMCTL_PFINFO_LPINTAB);
+	want("pin it twice", pin_op(domid, MMUEXT_PIN_L1_TABLE, m), -22);
+	want("pin it as another", pin_op(domid, MMUEXT_PIN_L2_TABLE, m), -22);
+	want("pin what is not its own", pin_op(domid, MMUEXT_PIN_L1_TABLE, other), -22);
+	want("an entry of it", mmu((domid + 1) << 16 | domid, m << 12 | 8, m << 12 | 1), 0);
+	want("a writable one of a table", mmu((domid + 1) << 16 | domid, m << 12 | 16, m << 12 | 3), -16);
+	want("no entry", mmu((domid + 1) << 16 | domid, m << 12 | 8, 0), 0);
+	want("unpin", pin_op(domid, MMUEXT_UNPIN_TABLE, m), 0);
+	want("plain memory again", (int64_t)frame_info(domid, m), XEN_DOMCTL_PFINFO_NOTAB);
+	want("unpin it twice", pin_op(domid, MMUEXT_UNPIN_TABLE, m), -22);
 	return 0;
 }
 
@@ -589,6 +732,8 @@ int main(int argc, char **argv)
 		ret = hostile(domid);
 	else if (!strcmp(cmd, "tsc"))
 		ret = tsc(domid, arg);
+	else if (!strcmp(cmd, "foreign"))
+		ret = foreign(domid);
 	else if (!strcmp(cmd, "policy"))
 		ret = policies(domid);
 	t->ops->close(t);

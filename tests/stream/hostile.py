@@ -103,7 +103,7 @@ def lengths(w):
             w.change(f"short-{name}", i, struct.pack("<II", kind, max(len(body) - 1, 0) or 1) + body + bytes(8))
             w.change(f"long-{name}", i, struct.pack("<II", kind, len(body) + 1) + body + bytes(-len(body) % 8 or 8))
         w.change(f"huge-{name}", i, struct.pack("<II", kind, 0xffffffff) + body)
-        if kind not in (0, 1):
+        if kind not in (0, 1, 3):
             w.change(f"twice-{name}", i, pack(kind, body) * 2, f"record {name} at offset 0x")
         if kind in (2, 3, 7):
             w.change(f"without-{name}", i, b"", name)

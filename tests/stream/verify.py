@@ -116,6 +116,7 @@ class Checker:
             need(kind >= BROKEN or kind & 7 <= 4, r, f"pfn 0x{pfn:x} has type {kind}")
             need(kind != 8, r, f"pfn 0x{pfn:x} is pinned and no page table")
             need(pfn <= self.last_pfn, r, f"pfn 0x{pfn:x} is beyond the list of frames")
+            need(kind != XTAB or pfn in self.types, r, f"pfn 0x{pfn:x} goes, and never came")
             self.types[pfn], self.where[pfn] = kind, r
             self.tables.pop(pfn, None)
             if kind >= BROKEN:
@@ -147,7 +148,7 @@ class Checker:
 
     def record(self, r):
         self.counts[r.name] = self.counts.get(r.name, 0) + 1
-        once = r.kind not in (1, 4, 5, 6, 12, 13)
+        once = r.kind not in (1, 3, 4, 5, 6, 12, 13)
         need(not once or self.counts[r.name] == 1, r, "twice")
         if r.kind == 2:
             need(r.length == 8 and bytes(r.body[:2]) == b"\x08\x04", r, "not a 64-bit guest of 4 levels")

@@ -127,3 +127,4 @@ void shadow_table_gone(struct page_info *table) { }
 void shadow_l1_changed(struct domain *d, struct page_info *table, unsigned int slot) { }
 void shadow_upper_changed(struct domain *d, struct page_info *table, unsigned int slot) { }
 uint64_t shadow_root_entry(struct domain *d, const struct page_info *l4, uint64_t e) { return e; }
+void shadow_root_group(struct domain *d, const struct page_info *l4, uint64_t *dst, const uint64_t *src) { }

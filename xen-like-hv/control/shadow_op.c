@@ -125,7 +125,7 @@ static int harvest(struct domain *d, struct shadow_control *c, const struct harv
 	for (; c->cursor < d->dirty_log->nr_chunks; c->cursor++) {
 		n = dirty_log_each(d, c->cursor, !c->peek, note, (void *)h);
 		c->dirty += (uint32_t)n;
-		if (n != 0 && preempt_wanted()) {
+		if ((n != 0 || c->cursor % 64 == 63) && preempt_wanted()) {
 			c->cursor++;
 			return -ERESTART_HC;
 		}

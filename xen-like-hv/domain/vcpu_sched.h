@@ -16,7 +16,7 @@ typedef uint64_t vtime_t;
 
 /* Embedded in struct vcpu; sched/ alone writes it, under the run queue's lock. */
 struct sched_unit {
-	struct vcpu *next, *prev;  /* run queue */
+	struct vcpu *next, *prev;  /* the ring of those that wait in its run queue */
 	vtime_t vtime;             /* its domain's where it was last, on the scale of all queues */
 	s_time_t used;             /* CPU time, as it counts beside its siblings */
 	s_time_t last_start;       /* when it last got the CPU */
@@ -38,6 +38,10 @@ struct sched_share {
 	s_time_t served;           /* when it last ran here, or came */
 	s_time_t total;            /* sched_dom.total when the last one left */
 	uint32_t nr;               /* of its vCPUs: waiting or running here */
+	uint32_t waiting;          /* of them */
+	/* while some wait: the heap of sched/order.c */
+	uint32_t dist;
+	struct sched_share *left, *right, *parent;
 };
 
 /* Embedded in struct domain; all zero is a valid start. */

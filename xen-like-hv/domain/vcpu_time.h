@@ -23,7 +23,6 @@ struct vcpu_vtime {
 	struct timer periodic, singleshot, poll;
 	s_time_t period_ns;          /* 0: off */
 	uint64_t runstate_guest;     /* guest virtual address, 0: none */
-	bool runstate_update_flag;   /* VMASST */
 	uint64_t time_area_guest;    /* VCPUOP_register_vcpu_time_memory_area */
 	spinlock_t area_lock;        /* irqsave: the two areas */
 	struct guest_area runstate_area, time_area;

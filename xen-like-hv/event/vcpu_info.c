@@ -9,7 +9,12 @@
 #include "x86/hooks.h"
 #include "x86/printk.h"
 
-/* Under d->hypercall_lock, that of op_down. */
+/*
+ * Under d->hypercall_lock, that of op_down. A vCPU that was sent down may not have
+ * heard of it and run on: it uses the old one or the new one, a word at a time
+ * (entry/bounce.S), and both are its domain's for as long as it lives. What it puts
+ * into the old one is lost, which hurts nobody else; vtime_update() has a lock.
+ */
 static bool may_move(const struct vcpu *v)
 {
 	return !v->vcpu_info_page && (v == current || (v->pause_flags & VPF_down));

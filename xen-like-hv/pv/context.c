@@ -243,7 +243,7 @@ static void set_handlers(struct vcpu *v, const struct vcpu_guest_context *c)
 	v->pv.kernel_sp = c->kernel_sp & ~15UL;
 	v->pv.kernel_ss = fix_selector(c->kernel_ss);
 	if (v->vcpu_id == 0)
-		v->domain->pv.vm_assist = c->vm_assist & PV_VM_ASSIST_KNOWN;
+		vm_assist_set(v->domain, c->vm_assist);
 }
 
 /*

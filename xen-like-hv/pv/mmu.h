@@ -70,6 +70,7 @@ long do_update_va_mapping_otherdomain(unsigned long va, unsigned long val, unsig
 long do_set_gdt(unsigned long frame_list, unsigned long entries);
 long do_update_descriptor(unsigned long pa, unsigned long desc);
 long do_vm_assist(unsigned long cmd, unsigned long type);
+void vm_assist_set(struct domain *d, uint64_t bits); /* all of them: what is not known is left out */
 
 /* The machine-to-physical table, writable view: m2p[mfn] = gfn. */
 void m2p_set(mfn_t m, uint64_t gfn);

@@ -96,6 +96,7 @@ static uint64_t note_new_type(struct page_info *pg)
  */
 static int work_validate(struct page_info *pg, bool preemptible, bool have_ref)
 {
+	uint64_t watched;
 	int rc;
 
 	if (unlikely(pg->type_info & PGT_undo))
@@ -105,8 +106,10 @@ static int work_validate(struct page_info *pg, bool preemptible, bool have_ref)
 	else
 		rc = table_validate(pg, preemptible);
 
+	/* An attempt that fails has made entries fit nevertheless. */
+	watched = note_new_type(pg);
 	if (likely(rc == 0)) {
-		publish(pg, (pg->type_info & ~PGT_done_mask) | PGT_validated | note_new_type(pg));
+		publish(pg, (pg->type_info & ~PGT_done_mask) | PGT_validated | watched);
 		if (have_ref)
 			put_page(pg);
 		return 0;

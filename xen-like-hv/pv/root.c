@@ -155,14 +155,6 @@ static void copy_group(uint64_t *dst, const uint64_t *src)
 	WRITE_ONCE(dst[7], src[7]);
 }
 
-static void copy_group_shadowed(struct domain *d, uint64_t *dst, const struct page_info *l4, const uint64_t *src)
-{
-	unsigned int i;
-
-	for (i = 0; i < 8; i++)
-		WRITE_ONCE(dst[i], shadow_root_entry(d, l4, READ_ONCE(src[i])));
-}
-
 /*
  * Groups of eight slots: those that any L4 of the domain ever had, and those to
  * be emptied. Kernels use the same few in all their tables, so what this one
@@ -174,13 +166,12 @@ static void copy_groups(struct vcpu *v, uint64_t *root, uint64_t *groups, const 
 	uint64_t want = l4 ? READ_ONCE(v->domain->pv.l4_groups) : 0, m;
 	const uint64_t *src = l4 ? page_to_virt(l4) : NULL;
 
-	for (m = want; m; m &= m - 1) {
-		unsigned int g = (unsigned int)__builtin_ctzll(m) * 8;
-
-		if (unlikely(v->domain->pv.shadow))
-			copy_group_shadowed(v->domain, root + g, l4, src + g);
-		else
-			copy_group(root + g, src + g);
+	if (unlikely(v->domain->pv.shadow)) {
+		for (m = want; m; m &= m - 1)
+			shadow_root_group(v->domain, l4, root + __builtin_ctzll(m) * 8, src + __builtin_ctzll(m) * 8);
+	} else {
+		for (m = want; m; m &= m - 1)
+			copy_group(root + __builtin_ctzll(m) * 8, src + __builtin_ctzll(m) * 8);
 	}
 	for (m = *groups & ~want; m; m &= m - 1)
 		copy_group(root + __builtin_ctzll(m) * 8, empty);

@@ -173,24 +173,37 @@ int shadow_create(struct domain *d, struct page_info *table, int level)
 	return nr ? 0 : -ENOMEM;
 }
 
-uint64_t shadow_root_entry(struct domain *d, const struct page_info *l4, uint64_t e)
+static pte_t root_entry(const struct shadow *s, const struct page_info *l4, pte_t e)
 {
-	struct shadow *s = d->pv.shadow;
 	const struct shadow_page *p;
-	uint64_t ret = 0;
 
 	/* The linear slot shows tables, read-only: the guest's own. */
 	if (!s->roots || !(e & PTE_P) || pte_mfn(e).m == page_to_mfn(l4).m)
 		return e;
-	spin_lock(&s->shadow_lock);
 	p = shadow_find(s, pte_mfn(e));
-	if (p)
-		ret = shadow_upper(p, e);
-	else if (s->failed)
-		ret = e;
-	spin_unlock(&s->shadow_lock);
 	/* 0: its first use faults, and makes it. */
-	return ret;
+	return p ? shadow_upper(p, e) : s->failed ? e : 0;
+}
+
+uint64_t shadow_root_entry(struct domain *d, const struct page_info *l4, uint64_t e)
+{
+	struct shadow *s = d->pv.shadow;
+
+	spin_lock(&s->shadow_lock);
+	e = root_entry(s, l4, e);
+	spin_unlock(&s->shadow_lock);
+	return e;
+}
+
+void shadow_root_group(struct domain *d, const struct page_info *l4, uint64_t *dst, const uint64_t *src)
+{
+	struct shadow *s = d->pv.shadow;
+	unsigned int i;
+
+	spin_lock(&s->shadow_lock);
+	for (i = 0; i < 8; i++)
+		WRITE_ONCE(dst[i], root_entry(s, l4, READ_ONCE(src[i])));
+	spin_unlock(&s->shadow_lock);
 }
 
 void shadow_l1_changed(struct domain *d, struct page_info *table, unsigned int slot)

@@ -59,6 +59,7 @@
 
 /* What a root has for the L4 entry e of l4. Caller: l4 is locked, or nothing of d runs. */
 uint64_t shadow_root_entry(struct domain *d, const struct page_info *l4, uint64_t e);
+void shadow_root_group(struct domain *d, const struct page_info *l4, uint64_t *dst, const uint64_t *src); /* eight */
 /* T, locked, has a new entry; before what the old one referred to is dropped. */
 void shadow_l1_changed(struct domain *d, struct page_info *table, unsigned int slot);
 void shadow_upper_changed(struct domain *d, struct page_info *table, unsigned int slot);

@@ -4,30 +4,48 @@
 #include "pv/mmu_private.h"
 #include "x86/softirq.h"
 
-long do_vm_assist(unsigned long cmd, unsigned long type)
+/* The quick system call and iret leave IOPL out of their frames. Each vCPU sees to its own. */
+static void recompute_fast_paths(struct domain *d)
 {
-	struct domain *d = current->domain;
-	bool enable = cmd == VMASST_CMD_enable;
-	uint64_t bit = 1UL << (type & 63), old;
 	struct vcpu *v;
 	unsigned int i;
 
-	if (cmd != VMASST_CMD_enable && cmd != VMASST_CMD_disable)
-		return -ENOSYS;
+	for_each_vcpu (d, v, i) {
+		__atomic_fetch_or(&v->pv.nmi_pending, PENDING_FAST_PATHS, __ATOMIC_SEQ_CST);
+		/* One that does not run, or not there any more, passes through the exit before it does. */
+		if (v != current && READ_ONCE(v->is_running))
+			softirq_raise_cpu(READ_ONCE(v->processor), KICK_SOFTIRQ);
+	}
+}
+
+static void changed(struct domain *d, uint64_t bits)
+{
+	if (bits & 1UL << VMASST_TYPE_architectural_iopl)
+		recompute_fast_paths(d);
+}
+
+void vm_assist_set(struct domain *d, uint64_t bits)
+{
+	bits &= PV_VM_ASSIST_KNOWN;
+	changed(d, __atomic_exchange_n(&d->pv.vm_assist, bits, __ATOMIC_SEQ_CST) ^ bits);
+}
+
+long do_vm_assist(unsigned long cmd, unsigned long type)
+{
+	struct domain *d = current->domain;
+	uint64_t bit = 1UL << (type & 63), old;
+
 	if (type >= 64 || !(PV_VM_ASSIST_KNOWN & bit))
-		return -EINVAL;
-	old = enable ? __atomic_fetch_or(&d->pv.vm_assist, bit, __ATOMIC_SEQ_CST) :
-		       __atomic_fetch_and(&d->pv.vm_assist, ~bit, __ATOMIC_SEQ_CST);
-	/* The quick system call and iret leave IOPL out of their frames. Each vCPU sees to its own. */
-	if (type == VMASST_TYPE_architectural_iopl && !(old & bit) == enable)
-		for_each_vcpu (d, v, i) {
-			__atomic_fetch_or(&v->pv.nmi_pending, PENDING_FAST_PATHS, __ATOMIC_SEQ_CST);
-			/* One that does not run, or not there any more, passes through the exit before it does. */
-			if (v != current && READ_ONCE(v->is_running))
-				softirq_raise_cpu(READ_ONCE(v->processor), KICK_SOFTIRQ);
-		}
-	if (type == VMASST_TYPE_runstate_update_flag)
-		for_each_vcpu (d, v, i)
-			v->vtime.runstate_update_flag = enable;
-	return 0;
+		return cmd == VMASST_CMD_enable || cmd == VMASST_CMD_disable ? -EINVAL : -ENOSYS;
+	switch (cmd) {
+	case VMASST_CMD_enable:
+		old = __atomic_fetch_or(&d->pv.vm_assist, bit, __ATOMIC_SEQ_CST);
+		changed(d, bit & ~old);
+		return 0;
+	case VMASST_CMD_disable:
+		old = __atomic_fetch_and(&d->pv.vm_assist, ~bit, __ATOMIC_SEQ_CST);
+		changed(d, bit & old);
+		return 0;
+	}
+	return -ENOSYS;
 }

@@ -11,13 +11,14 @@
 #include "sched/private.h"
 #include "x86/softirq.h"
 
-/* A waiting vCPU of `from` that may go to cpu and is before `limit` (NULL: any); one that prefers cpu, if there is one. */
+/* One that waits in `from`, may go to cpu and is before `limit` (NULL: any): of the next LOOK_MAX, and if there is one, one that prefers cpu. */
 static struct vcpu *candidate(struct run_queue *from, unsigned int cpu, const vtime_t *limit)
 {
-	struct vcpu *v, *best = NULL;
+	struct vcpu *v = from->ring, *best = NULL;
+	unsigned int n = min(from->nr, LOOK_MAX);
 	bool soft, best_soft = false;
 
-	for (v = from->head; v; v = v->sched.next) {
+	for (; n; n--, v = v->sched.next) {
 		s_time_t lag = limit ? vt_diff(*limit, rq_common(from, share_of(from, v)->vtime)) : INT64_MAX;
 
 		/* Not while its registers are still in the other CPU. */
@@ -30,6 +31,7 @@ static struct vcpu *candidate(struct run_queue *from, unsigned int cpu, const vt
 			best_soft = soft;
 		}
 	}
+	from->ring = v;
 	return best;
 }
 

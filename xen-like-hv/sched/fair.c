@@ -75,29 +75,9 @@ static void advance_clock(struct run_queue *rq, vtime_t least)
 
 static void insert(struct run_queue *rq, struct vcpu *v, vtime_t vtime)
 {
-	v->sched.prev = NULL;
-	v->sched.next = rq->head;
-	if (rq->head)
-		rq->head->sched.prev = v;
-	rq->head = v;
-	v->sched.on_queue = true;
-	rq->least = rq->nr++ ? vt_min(rq->least, vtime) : vtime;
+	rq->least = rq->nr ? vt_min(rq->least, vtime) : vtime;
 	rq->heaviest = max(rq->heaviest, weight_of(v));
-}
-
-static void unlink(struct run_queue *rq, struct vcpu *v)
-{
-	struct sched_unit *s = &v->sched;
-
-	if (s->prev)
-		s->prev->sched.next = s->next;
-	else
-		rq->head = s->next;
-	if (s->next)
-		s->next->sched.prev = s->prev;
-	s->next = s->prev = NULL;
-	s->on_queue = false;
-	rq->nr--;
+	order_add(rq, v);
 }
 
 /*
@@ -129,6 +109,7 @@ static void place_moved(struct run_queue *rq, struct vcpu *v, struct sched_share
 	vtime_t vtime = v->sched.vtime + rq->ahead;
 
 	s->vtime = s->nr == 1 ? vtime : s->vtime + vt_diff(vtime, s->vtime) / (s_time_t)s->nr;
+	order_changed(rq, s);
 }
 
 void fair_enqueue(struct run_queue *rq, struct vcpu *v, bool wakeup, s_time_t now)
@@ -165,7 +146,7 @@ static void leave(struct run_queue *rq, struct vcpu *v, bool sleeps)
 
 void fair_dequeue(struct run_queue *rq, struct vcpu *v, bool sleeps)
 {
-	unlink(rq, v);
+	order_del(rq, v);
 	leave(rq, v, sleeps);
 }
 
@@ -178,18 +159,14 @@ void fair_leave(struct run_queue *rq, struct vcpu *v)
 /* Siblings first; if there are none, other domains: what it had a right to is gone. */
 static void yield_to(struct run_queue *rq, struct vcpu *y)
 {
-	const struct vcpu *v, *sibling = NULL, *other = NULL;
+	const struct vcpu *sibling = order_sibling(rq, y->domain);
+	struct sched_share *s = share_of(rq, y);
 
-	for (v = rq->head; v; v = v->sched.next) {
-		const struct vcpu **best = v->domain == y->domain ? &sibling : &other;
-
-		if (!*best || fair_before(rq, v, *best))
-			*best = v;
-	}
+	/* Without siblings that wait y's domain is not in the order now. */
 	if (sibling)
 		y->sched.used = max(y->sched.used, sibling->sched.used + 1);
-	else if (other)
-		share_of(rq, y)->vtime = vt_max(share_of(rq, y)->vtime, share_of(rq, other)->vtime + 1);
+	else if (rq->first)
+		s->vtime = vt_max(s->vtime, rq->first->vtime + 1);
 }
 
 void fair_requeue(struct run_queue *rq, struct vcpu *v)
@@ -202,46 +179,38 @@ void fair_requeue(struct run_queue *rq, struct vcpu *v)
 	insert(rq, v, share_of(rq, v)->vtime);
 }
 
-/* What a walk over the queue finds. */
+/* What a look at the others finds: at all of them, or at the next LOOK_MAX. */
 struct found {
-	struct vcpu *first, *starved;
-	vtime_t least, second;     /* of the virtual times */
-	cpumask_t cpus;            /* where the others could run */
+	struct vcpu *starved;
+	cpumask_t cpus; /* where they could run */
 	uint32_t heaviest;
 };
 
-static struct found look(const struct run_queue *rq, s_time_t now)
+static struct found look(struct run_queue *rq, const struct vcpu *first, s_time_t now)
 {
-	struct found f = { 0 };
+	struct found f = { .heaviest = weight_of(first) };
 	s_time_t oldest = now - STARVED;
-	struct vcpu *v;
+	struct vcpu *v = rq->ring;
+	unsigned int n = min(rq->nr, LOOK_MAX);
 
-	for (v = rq->head; v; v = v->sched.next) {
+	for (; n; n--, v = v->sched.next) {
 		const struct sched_share *s = share_of(rq, v);
 
-		if (!f.first || fair_before(rq, v, f.first)) {
-			if (f.first)
-				f.cpus |= f.first->sched.hard_affinity;
-			f.second = f.least;
-			f.first = v;
-			f.least = s->vtime;
-		} else {
-			if (v->sched.prev == rq->head || vt_diff(s->vtime, f.second) < 0)
-				f.second = s->vtime;
+		if (v != first)
 			f.cpus |= v->sched.hard_affinity;
-		}
 		f.heaviest = max(f.heaviest, weight_of(v));
 		if (unlikely(s->served < oldest)) {
 			oldest = s->served;
 			f.starved = v;
 		}
 	}
+	rq->ring = v;
 	return f;
 }
 
 static struct vcpu *pick_only(struct run_queue *rq)
 {
-	struct vcpu *v = rq->head;
+	struct vcpu *v = rq->ring;
 
 	rq->clock = vt_max(rq->clock, share_of(rq, v)->vtime);
 	rq->spill = 0;
@@ -256,20 +225,20 @@ static struct vcpu *pick_only(struct run_queue *rq)
  */
 static __attribute__((noinline)) struct vcpu *pick_among(struct run_queue *rq, s_time_t now)
 {
-	struct vcpu *curr = rq->curr, *v;
-	struct found f = look(rq, now);
+	struct vcpu *curr = rq->curr, *first = order_first(rq), *v = first;
+	struct found f = look(rq, first, now);
+	vtime_t least = rq->first->vtime;
 
-	v = f.first;
 	if (unlikely(f.starved && now - rq->mercy >= MERCY_PERIOD)) {
 		rq->mercy = now;
 		v = f.starved;
 	} else if (v != curr && curr->sched.on_queue && now < rq->slice_end && !fair_preempts(rq, v)) {
 		v = curr;
 	}
-	rq->clock = vt_max(rq->clock, f.least);
+	rq->clock = vt_max(rq->clock, least);
 	rq->heaviest = f.heaviest;
-	rq->least = v == f.first ? f.second : f.least;
-	rq->spill = v == f.first ? f.cpus : f.cpus | f.first->sched.hard_affinity;
+	rq->least = v == first ? order_second(rq) : least;
+	rq->spill = v == first ? f.cpus : f.cpus | first->sched.hard_affinity;
 	return v;
 }
 
@@ -285,7 +254,7 @@ void fair_take(struct run_queue *rq, struct vcpu *v)
 {
 	struct sched_share *s = share_of(rq, v);
 
-	unlink(rq, v);
+	order_del(rq, v);
 	rq->running = s->vtime;
 	s->used = max(s->used, v->sched.used);
 }
@@ -310,6 +279,7 @@ void fair_charge(struct run_queue *rq, struct vcpu *v, s_time_t now)
 	v->sched.used += ran;
 	s->vtime += weighted(d, s, ran);
 	__atomic_fetch_add(&d->sched.total, ran, __ATOMIC_RELAXED);
+	order_changed(rq, s);
 	if (has_cap(d))
 		cap_charge(d, ran, now);
 	advance_clock(rq, s->vtime);
@@ -324,6 +294,7 @@ void fair_charge_work(struct run_queue *rq, struct vcpu *v, s_time_t ns, s_time_
 	if (!s->nr)
 		s->vtime = vt_max(s->vtime, rq->clock - weighted(d, s, WAKEUP_CREDIT));
 	s->vtime += weighted(d, s, ns);
+	order_changed(rq, s);
 	if (has_cap(d))
 		cap_charge(d, ns, now);
 }

@@ -19,6 +19,7 @@
 #define MERCY_PERIOD MILLISECS(6)    /* one of them in so much time */
 #define FOREVER MILLISECS(1000000)   /* longer than any time that counts; its products with weights fit */
 #define CAP_PERIOD MILLISECS(30)
+#define LOOK_MAX 32u                 /* of those that wait: so many are looked at in turn, at a time */
 #define WEIGHT_DEFAULT 256u
 #define WEIGHT_MAX 65535u
 /* Domain 0's hypercalls, while vCPUs wait for the same CPU: so much of each window. */
@@ -33,7 +34,8 @@
 struct run_queue {
 	spinlock_t lock;
 	struct vcpu *curr;           /* what schedule() chose last; the idle vCPU at first */
-	struct vcpu *head;           /* waiting */
+	struct sched_share *first;   /* of the domains with vCPUs that wait: the least, a heap */
+	struct vcpu *ring;           /* one of those that wait: where the next look begins */
 	uint32_t nr;                 /* how many wait */
 	uint32_t cpu;                /* whose queue this is */
 	uint32_t heaviest;           /* weight among them when one was picked, */
@@ -117,6 +119,16 @@ void vcpu_unlock(struct run_queue *rq, unsigned long flags);
 void rq_limit_slice(struct run_queue *rq, s_time_t when);
 bool rq_host_allowed(struct run_queue *rq, s_time_t now);
 int runstate_of(const struct vcpu *v); /* when not running */
+
+/* order.c: those that wait, under the queue's lock */
+void order_add(struct run_queue *rq, struct vcpu *v);
+void order_del(struct run_queue *rq, struct vcpu *v);
+void order_changed(struct run_queue *rq, struct sched_share *s); /* after its vtime or served changed */
+/* Of d's vCPUs that wait here the one that used least; NULL: none waits. */
+struct vcpu *order_sibling(const struct run_queue *rq, const struct domain *d);
+/* Somebody waits: the first of them, and the least virtual time of the others, if there are any. */
+struct vcpu *order_first(const struct run_queue *rq);
+vtime_t order_second(const struct run_queue *rq);
 
 /* fair.c: the order among the vCPUs of one run queue; its lock is held */
 void fair_enqueue(struct run_queue *rq, struct vcpu *v, bool wakeup, s_time_t now);

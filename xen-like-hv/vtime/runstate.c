@@ -8,8 +8,7 @@
 
 static bool wants_update_flag(const struct vcpu *v)
 {
-	return v->vtime.runstate_update_flag ||
-	       (v->domain->pv.vm_assist & (1UL << VMASST_TYPE_runstate_update_flag));
+	return READ_ONCE(v->domain->pv.vm_assist) & (1UL << VMASST_TYPE_runstate_update_flag);
 }
 
 /*

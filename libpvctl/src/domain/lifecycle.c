@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "domain/private.h"
 #include "store/client.h"
+#include "util/buf.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <uuid/uuid.h>
 
 /* Events can be missed (a daemon restarted in between), so the state is looked at now and then. */
 #define LOOK_EVERY_MS 500
@@ -160,6 +162,43 @@ int pvctl_domain_wait(struct pvctl *ctx, uint32_t domid, uint32_t timeout_ms, in
 		return rc;
 	*ret_reason = reason;
 	return 0;
+}
+
+int pvctl_domain_set_config(struct pvctl *ctx, uint32_t domid, const struct pvctl_config *config, struct pvctl_error *err)
+{
+	struct pvctl_domain_info info = { .size = sizeof(info) };
+	struct proto_commit c = { .domid = domid };
+	struct pvctl_config *copy = NULL;
+	struct create_plan plan;
+	CLEANUP_FREE char *json = NULL;
+	CLEANUP_BUF struct buf body = { 0 };
+	char uuid[37];
+	int rc = refuse_host(domid, "configured", err);
+
+	rc = rc ? rc : pvctl_domain_get(ctx, domid, &info, err);
+	if (!rc && !info.name[0])
+		rc = err_set(err, -EBUSY, PVCTL_ORIGIN_LIB, "domain %u is being built, or destroyed", domid);
+	rc = rc ? rc : config_copy(config, &copy, err);
+	if (rc)
+		return rc;
+	uuid_unparse_lower(info.uuid, uuid);
+	rc = pvctl_config_set_str(copy, "name", info.name, err);
+	rc = rc ? rc : pvctl_config_set_str(copy, "uuid", uuid, err);
+	/* Without the node: the domain itself has the name and the disks. What it gives has absolute paths. */
+	rc = rc ? rc : plan_make(NULL, &ctx->log, copy, NULL, &plan, err);
+	pvctl_config_free(copy);
+	if (rc)
+		return rc;
+	rc = pvctl_config_to_json(plan.config, &json, err);
+	plan_free(&plan);
+	if (rc)
+		return rc;
+	c.created_unix_ns = info.created_unix_ns;
+	memcpy(c.name, info.name, sizeof(c.name));
+	memcpy(c.uuid, info.uuid, sizeof(c.uuid));
+	if (buf_add(&body, &c, sizeof(c)) || buf_add(&body, json, strlen(json)))
+		return err_nomem(err);
+	return ctx_request(ctx, PROTO_COMMIT, body.data, body.len, err);
 }
 
 int pvctl_domain_config(struct pvctl *ctx, uint32_t domid, struct pvctl_config **ret, struct pvctl_error *err)

@@ -48,6 +48,10 @@ int refuse_host(uint32_t domid, const char *what, struct pvctl_error *err);
 /* -ENOSYS: the guest says that it does not react to "what" in control/shutdown. */
 int check_listens(struct pvctl *ctx, uint32_t domid, const char *what, struct pvctl_error *err);
 
+/* suspend.c: move: it is to come back elsewhere. may_move: what would refuse that, before anything is begun. */
+int domain_suspend(struct pvctl *ctx, uint32_t domid, bool move, uint32_t timeout_ms, struct pvctl_error *err);
+int domain_may_move(struct pvctl *ctx, uint32_t domid, struct pvctl_error *err);
+
 /* destroy.c: without asking who it is */
 int domain_remove(struct pvctl *ctx, uint32_t domid, struct pvctl_error *err);
 

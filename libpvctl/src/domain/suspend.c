@@ -52,12 +52,28 @@ static int wait_suspended(struct pvctl *ctx, uint32_t domid, uint32_t timeout_ms
 	return rc;
 }
 
-int pvctl_domain_suspend(struct pvctl *ctx, uint32_t domid, uint32_t timeout_ms, struct pvctl_error *err)
+static int ask(struct pvctl *ctx, uint32_t domid, uint32_t flags, struct pvctl_error *err)
 {
+	struct proto_suspend req = { .domid = domid, .flags = flags };
 	int rc = check(ctx, domid, err);
 
-	if (!rc)
-		rc = request(ctx, PROTO_SUSPEND, domid, err);
+	return rc ? rc : ctx_request(ctx, PROTO_SUSPEND, &req, sizeof(req), err);
+}
+
+int domain_may_move(struct pvctl *ctx, uint32_t domid, struct pvctl_error *err)
+{
+	return ask(ctx, domid, PROTO_SUSPEND_MOVE | PROTO_SUSPEND_CHECK, err);
+}
+
+int pvctl_domain_suspend(struct pvctl *ctx, uint32_t domid, uint32_t timeout_ms, struct pvctl_error *err)
+{
+	return domain_suspend(ctx, domid, false, timeout_ms, err);
+}
+
+int domain_suspend(struct pvctl *ctx, uint32_t domid, bool move, uint32_t timeout_ms, struct pvctl_error *err)
+{
+	int rc = ask(ctx, domid, move ? PROTO_SUSPEND_MOVE : 0, err);
+
 	if (rc)
 		return rc;
 	rc = wait_suspended(ctx, domid, timeout_ms ? timeout_ms : DEFAULT_TIMEOUT_MS, err);

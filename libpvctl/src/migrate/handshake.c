@@ -36,13 +36,13 @@ static int wait_for(const struct migrate_io *io, int fd, short events, bool may_
 	int n;
 
 	for (;;) {
+		if (may_cancel && io->cancelled && io->cancelled(io->data))
+			return err_set(err, -ECANCELED, PVCTL_ORIGIN_LIB, "canceled");
 		n = poll(&p, 1, LOOK_MS);
 		if (n > 0)
 			return 0;
 		if (n < 0 && errno != EINTR)
 			return err_os(err, errno, "poll");
-		if (may_cancel && io->cancelled && io->cancelled(io->data))
-			return err_set(err, -ECANCELED, PVCTL_ORIGIN_LIB, "canceled");
 	}
 }
 

@@ -52,7 +52,8 @@ static bool cancelled(void *data)
 {
 	struct move *m = data;
 
-	return ctx_progress(m->ctx, "migrate", 0, 0) != 0;
+	/* Not as seldom as progress is told. */
+	return m->ctx->progress && m->ctx->progress(m->ctx->progress_data, "waiting for the other side", 0, 0);
 }
 
 static void hang_up(void *data)
@@ -82,20 +83,38 @@ static int save(void *data, int fd, struct pvctl_error *err)
 	return pvctl_domain_release_disks(m->ctx, m->domid, err);
 }
 
-/* Its hypervisor does not run: neither does the domain, whatever we know of it. */
-static bool node_is_gone(struct move *m)
+/* Our connection may be lost with a daemon that another one has taken over from. */
+static int open_again(struct move *m, struct pvctl **ret, struct pvctl_error *err)
 {
 	const struct pvctl_open_opts o = { .size = sizeof(o), .node = m->ctx->node };
+
+	return pvctl_open(&o, ret, err);
+}
+
+static int look_once(struct move *m)
+{
 	struct pvctl_domain_info info = { .size = sizeof(info) };
 	struct pvctl_error why;
 	struct pvctl *again;
-	int rc = pvctl_open(&o, &again, &why);
+	int rc = open_again(m, &again, &why);
 
 	if (rc)
-		return rc == -ENOENT;
+		return rc == -ENOENT ? -EIO : -ETIMEDOUT;
 	rc = pvctl_domain_get(again, m->domid, &info, &why);
 	pvctl_close(again);
-	return rc == -EIO;
+	return rc;
+}
+
+/* -EIO: its hypervisor does not run, and neither does the domain, whatever we know of it; -ESRCH: it is not there; 0. Other: who knows. */
+static int look_again(struct move *m)
+{
+	uint64_t end = ctx_now_ns() + RETAKE_NS;
+	int rc;
+
+	/* A daemon that ends, or takes over, is soon done with that. */
+	while ((rc = look_once(m)) == -ETIMEDOUT && ctx_now_ns() < end)
+		nanosleep(&(struct timespec){ .tv_nsec = RETAKE_STEP_NS }, NULL);
+	return rc;
 }
 
 static int keep(void *data, struct pvctl_error *err)
@@ -103,7 +122,7 @@ static int keep(void *data, struct pvctl_error *err)
 	struct move *m = data;
 	int rc = pvctl_domain_keep_suspended(m->ctx, m->domid, err);
 
-	return rc && node_is_gone(m) ? 1 : rc;
+	return rc && look_again(m) == -EIO ? 1 : rc;
 }
 
 static int set_name(void *data, bool away, struct pvctl_error *err)
@@ -118,11 +137,19 @@ static int set_name(void *data, bool away, struct pvctl_error *err)
 static int resume(void *data, struct pvctl_error *err)
 {
 	uint64_t end = ctx_now_ns() + RETAKE_NS;
+	struct pvctl *again = NULL;
 	struct move *m = data;
 	int rc;
 
-	while ((rc = pvctl_domain_resume(m->ctx, m->domid, err)) == -EBUSY && ctx_now_ns() < end)
+	for (;;) {
+		rc = pvctl_domain_resume(again ? again : m->ctx, m->domid, err);
+		if (rc == -EIO && !again && !open_again(m, &again, err))
+			continue;
+		if (rc != -EBUSY || ctx_now_ns() >= end)
+			break;
 		nanosleep(&(struct timespec){ .tv_nsec = RETAKE_STEP_NS }, NULL);
+	}
+	pvctl_close(again);
 	/* It was not suspended, or saving it has let it go on already. */
 	return rc == -ENOENT ? 0 : rc;
 }
@@ -159,6 +186,8 @@ int pvctl_domain_migrate_send(struct pvctl *ctx, uint32_t domid, int in, int out
 		rc = refuse_host(domid, "migrated", err);
 	if (!rc)
 		rc = pvctl_domain_get(ctx, domid, &info, err);
+	if (!rc)
+		rc = domain_may_move(ctx, domid, err);
 	if (!rc) {
 		m.domid = domid;
 		snprintf(m.name, sizeof(m.name), "%s", info.name);
@@ -234,11 +263,10 @@ static int restore(void *data, int fd, int (*ready)(void *ready_data, struct pvc
 
 static bool gone(void *data)
 {
-	struct pvctl_domain_info info = { .size = sizeof(info) };
 	struct move *m = data;
-	struct pvctl_error why;
+	int rc = look_again(m);
 
-	return pvctl_domain_get(m->ctx, m->domid, &info, &why) == -ESRCH || node_is_gone(m);
+	return rc == -ESRCH || rc == -EIO;
 }
 
 int pvctl_domain_migrate_receive(struct pvctl *ctx, int in, int out, const struct pvctl_migrate_opts *opts, uint32_t *ret_domid,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Domains that are known while they do not run: STATEDIR/defined/NAME.json, each a file that is replaced as a whole. */
-#include "ctx/ctx.h"
+#include "domain/private.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/fd.h"
@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
-#include <uuid/uuid.h>
 
 #define SUFFIX ".json"
 #define ORDER_DEFAULT 50u
@@ -113,29 +112,12 @@ static int save(const char *node, const struct pvctl_defined_info *i, const char
 	return rc ? err_os(err, -rc, "%s/%s", dir, file) : 0;
 }
 
-/* A definition keeps its UUID from one start to the next. */
-static int with_uuid(const struct pvctl_config *c, struct pvctl_config **ret, struct pvctl_error *err)
-{
-	char text[37];
-	uuid_t u;
-	int rc = config_copy(c, ret, err);
-
-	if (rc || pvctl_config_get_str(c, "uuid"))
-		return rc;
-	uuid_generate(u);
-	uuid_unparse_lower(u, text);
-	rc = pvctl_config_set_str(*ret, "uuid", text, err);
-	if (rc)
-		pvctl_config_free(*ret);
-	return rc;
-}
-
 int pvctl_defined_set(const char *node, const struct pvctl_config *c, struct pvctl_error *err)
 {
 	CLEANUP_FREE char *old = NULL, *json = NULL;
 	struct pvctl_defined_info info;
 	const char *name = pvctl_config_get_str(c, "name");
-	struct pvctl_config *copy;
+	struct create_plan plan;
 	int rc;
 
 	if (!name)
@@ -146,11 +128,12 @@ int pvctl_defined_set(const char *node, const struct pvctl_config *c, struct pvc
 		snprintf(info.name, sizeof(info.name), "%s", name);
 		rc = 0;
 	}
-	rc = rc ? rc : with_uuid(c, &copy, err);
+	/* As it would be created now: absolute paths, and a UUID and MACs that stay from one start to the next. */
+	rc = rc ? rc : plan_make(NULL, NULL, c, NULL, &plan, err);
 	if (rc)
 		return rc;
-	rc = pvctl_config_to_json(copy, &json, err);
-	pvctl_config_free(copy);
+	rc = pvctl_config_to_json(plan.config, &json, err);
+	plan_free(&plan);
 	return rc ? rc : save(node, &info, json, err);
 }
 

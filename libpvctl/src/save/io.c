@@ -18,6 +18,7 @@ static int again(struct save_io *io, short events, int why)
 
 	if (why != EINTR && why != EAGAIN)
 		return -why;
+	io->ctx->progress_ns = 0; /* a signal is asked about at once: the next write may block for good */
 	if (ctx_progress(io->ctx, "save", 0, 0))
 		return -ECANCELED;
 	if (why == EAGAIN)
@@ -70,7 +71,10 @@ static int write_plain(void *data, struct iovec *v, int n)
 			continue;
 		}
 		io->bytes += (uint64_t)done;
-		advance(&v, &n, (size_t)done);
+		/* A signal may have cut it short, and says nothing more. */
+		rc = advance(&v, &n, (size_t)done) ? again(io, POLLOUT, EINTR) : 0;
+		if (rc)
+			return rc;
 	}
 	io->begun = not_socket;
 	return 0;

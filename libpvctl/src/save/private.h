@@ -32,7 +32,10 @@ struct saver {
 	uint8_t *scratch;          /* page tables, translated */
 	uint8_t *sent;             /* bit of a pfn: there is something of it in the stream */
 	uint8_t *dirty;            /* bit of a pfn: to be sent */
-	uint64_t *sent_mfn;        /* live: which frame it was */
+	uint64_t *sent_mfn;        /* which frame it was; NO_FRAME: it was not sent, or was taken back */
+	uint8_t *sent_type;
+	uint64_t *told;            /* live: where the list of frames was said to be */
+	bool logging;              /* live: the hypervisor logs what is written */
 	uint64_t done_pages;
 	struct pvctl_save_stats stats;
 };
@@ -48,6 +51,11 @@ void save_pages_free(struct saver *s);
 /* All that dirty has a bit for. */
 int save_pages(struct saver *s, struct pvctl_error *err);
 int save_p2m_record(struct saver *s, struct pvctl_error *err);
+
+/* save_live.c: before the domain is suspended; afterwards; and whatever happened, before it goes on */
+int save_live_rounds(struct saver *s, uint32_t max, struct pvctl_error *err);
+int save_live_last(struct saver *s, struct pvctl_error *err);
+void save_live_end(struct saver *s);
 
 /* save_state.c */
 int save_static_records(struct saver *s, const char *config_json, struct pvctl_error *err);

@@ -131,7 +131,7 @@ static int record(struct restorer *s, struct pvctl_error *err)
 	case LIBXC_MSR_POLICY:
 		return policy_record(s, err);
 	case LIBXC_PV_P2M_FRAMES:
-		rc = make(s, err);
+		rc = s->made ? 0 : make(s, err);
 		return rc ? rc : restore_p2m_record(s, err);
 	case LIBXC_PAGE_DATA:
 		return restore_page_record(s, err);

@@ -9,28 +9,55 @@
 #define ORDER_2M 9u
 #define PAGES_2M (1u << ORDER_2M)
 
+/* Room for n pfns; those that are there stay. */
+static int grow(struct restorer *s, uint64_t n, struct pvctl_error *err)
+{
+	uint64_t *p2m = realloc(s->p2m, n * sizeof(*p2m)), *origin, i;
+	uint8_t *type;
+
+	if (!p2m)
+		return err_nomem(err);
+	s->p2m = p2m;
+	origin = realloc(s->origin, n * sizeof(*origin));
+	if (!origin)
+		return err_nomem(err);
+	s->origin = origin;
+	type = realloc(s->type, n);
+	if (!type)
+		return err_nomem(err);
+	s->type = type;
+	for (i = s->n; i < n; i++) {
+		p2m[i] = NO_FRAME;
+		origin[i] = 0;
+		type[i] = PFN_NOTAB;
+	}
+	s->n = n;
+	return 0;
+}
+
+/* A live stream may have several: the list moved, or grew. */
 int restore_p2m_record(struct restorer *s, struct pvctl_error *err)
 {
 	const struct rec_p2m *p = (const void *)s->r.rec.body;
-	uint64_t most = (s->plan.maxmem_mib << 8) * 4 + (1u << 20), i;
+	uint64_t most = (s->plan.maxmem_mib << 8) * 4 + (1u << 20), n = p->end + 1ull;
+	uint64_t *frame;
+	int rc;
 
 	if (p->start)
 		return stream_fail(&s->r, err, -EPROTO, "it begins at pfn 0x%x", p->start);
-	s->n = p->end + 1ull;
-	if (s->n > most)
-		return stream_fail(&s->r, err, -EPROTO, "%llu pfns are too many for a domain of %llu MiB", (unsigned long long)s->n,
-		                   (unsigned long long)s->plan.maxmem_mib);
-	s->n_frames = (s->n + 511) / 512;
-	s->p2m_offset = s->r.rec.offset;
-	s->p2m = malloc(s->n * sizeof(*s->p2m));
-	s->type = calloc(1, s->n);
-	s->origin = calloc(s->n, sizeof(*s->origin));
-	s->frame = malloc(s->n_frames * sizeof(*s->frame));
-	if (!s->p2m || !s->type || !s->origin || !s->frame)
+	if (n > most || n < s->n)
+		return stream_fail(&s->r, err, -EPROTO, "%llu pfns are %s", (unsigned long long)n,
+		                   n < s->n ? "fewer than before" : "too many for the domain's memory");
+	rc = grow(s, n, err);
+	if (rc)
+		return rc;
+	frame = realloc(s->frame, (n + 511) / 512 * sizeof(*frame));
+	if (!frame)
 		return err_nomem(err);
-	memcpy(s->frame, p->pfn, s->n_frames * sizeof(*s->frame));
-	for (i = 0; i < s->n; i++)
-		s->p2m[i] = NO_FRAME;
+	s->frame = frame;
+	s->n_frames = (n + 511) / 512;
+	s->p2m_offset = s->r.rec.offset;
+	memcpy(frame, p->pfn, s->n_frames * sizeof(*frame));
 	return 0;
 }
 

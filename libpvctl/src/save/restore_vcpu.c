@@ -15,6 +15,14 @@ static int keep(struct restorer *s, void **to, const void *p, uint32_t len, stru
 	return 0;
 }
 
+/* Xen's way to say that the guest did not enable XSAVE: what its context has is all. */
+static bool never_used(const uint8_t *state, uint32_t len)
+{
+	static const uint8_t none[16]; /* XCR0, and all that was ever in it */
+
+	return len == sizeof(none) && !memcmp(state, none, sizeof(none));
+}
+
 /* They are kept: what a context names has to be a page table by then. */
 int restore_vcpu_record(struct restorer *s, struct pvctl_error *err)
 {
@@ -36,7 +44,7 @@ int restore_vcpu_record(struct restorer *s, struct pvctl_error *err)
 		v->offset = s->r.rec.offset;
 		return rc;
 	}
-	if (!len)
+	if (!len || (which == HV_VCPU_XSAVE && never_used(r->state, len)))
 		return 0;
 	p = v->blob[which];
 	rc = keep(s, &p, r->state, len, err);

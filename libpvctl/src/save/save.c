@@ -28,6 +28,7 @@ static int saver_init(struct saver *s, struct pvctl *ctx, uint32_t domid, struct
 
 static void saver_free(struct saver *s)
 {
+	save_live_end(s);
 	save_p2m_free(s);
 	save_pages_free(s);
 }
@@ -113,27 +114,27 @@ static int write_head(struct saver *s, const struct pvctl_config *override, stru
 	return rc;
 }
 
-static int write_all(struct saver *s, struct pvctl_error *err)
-{
-	int rc = save_p2m_record(s, err);
-
-	if (!rc)
-		rc = save_pages(s, err);
-	if (!rc)
-		rc = save_state_records(s, err);
-	return rc ? rc : save_wrote(s, stream_write_end(&s->w), err);
-}
-
-/* The guest does not run. */
-static int write_stopped(struct saver *s, struct pvctl_error *err)
+/* The guest does not run: all of its memory, or what is left of it. */
+static int write_stopped(struct saver *s, bool live, struct pvctl_error *err)
 {
 	int rc;
 
 	s->final = true;
-	rc = save_p2m_read(s, err);
+	if (live) {
+		rc = save_live_last(s, err);
+	} else {
+		rc = save_p2m_read(s, err);
+		if (!rc)
+			rc = save_pages_init(s, err);
+		if (!rc)
+			rc = save_p2m_record(s, err);
+		if (!rc)
+			rc = save_pages(s, err);
+	}
+	s->stats.rounds++;
 	if (!rc)
-		rc = save_pages_init(s, err);
-	return rc ? rc : write_all(s, err);
+		rc = save_state_records(s, err);
+	return rc ? rc : save_wrote(s, stream_write_end(&s->w), err);
 }
 
 /* What suspended itself is only made quiet. */
@@ -142,11 +143,12 @@ static int suspend(struct saver *s, uint32_t timeout_ms, struct pvctl_error *err
 	const struct proto_quiesce q = { .domid = s->domid };
 
 	return s->was_suspended ? ctx_request(s->ctx, PROTO_QUIESCE, &q, sizeof(q), err) :
-	       pvctl_domain_suspend(s->ctx, s->domid, timeout_ms, err);
+	       domain_suspend(s->ctx, s->domid, true, timeout_ms, err);
 }
 
 static int stream_out(struct saver *s, int fd, const struct pvctl_save_opts *o, struct pvctl_error *err)
 {
+	bool live = o->live && !s->was_suspended;
 	struct save_io io;
 	uint64_t stopped;
 	int rc = save_io_write_init(&io, s->ctx, fd, o->compress ? COMPRESS_LEVEL : 0, &s->w.sink, err);
@@ -154,11 +156,13 @@ static int stream_out(struct saver *s, int fd, const struct pvctl_save_opts *o, 
 	if (rc)
 		return rc;
 	rc = write_head(s, o->config, err);
+	if (!rc && live)
+		rc = save_live_rounds(s, o->max_rounds, err);
 	if (!rc)
 		rc = suspend(s, o->suspend_timeout_ms, err);
 	stopped = ctx_now_ns();
 	if (!rc) {
-		rc = write_stopped(s, err);
+		rc = write_stopped(s, live, err);
 		if (!rc)
 			rc = save_wrote(s, save_io_write_end(&io), err);
 		if (!rc && o->written)
@@ -217,12 +221,13 @@ int pvctl_domain_save(struct pvctl *ctx, uint32_t domid, int fd, const struct pv
 	if (rc)
 		return rc;
 	rc = stream_out(&s, fd, &o, err);
+	if (o.leave != PVCTL_SAVE_DESTROY || rc)
+		save_live_end(&s);
 	if (rc)
 		go_on(&s);
 	else
 		rc = after(&s, o.leave, err);
 	s.stats.total_ns = ctx_now_ns() - start;
-	s.stats.rounds = s.stats.rounds ? s.stats.rounds : 1;
 	saver_free(&s);
 	if (!rc && ret)
 		grow_out(ret, &s.stats, sizeof(s.stats));

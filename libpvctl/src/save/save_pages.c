@@ -13,6 +13,7 @@
 int save_pages_init(struct saver *s, struct pvctl_error *err)
 {
 	size_t bytes = (s->n + 7) / 8;
+	uint64_t i;
 
 	s->list = malloc(STREAM_WRITE_PAGES * sizeof(*s->list));
 	s->iov = malloc((STREAM_WRITE_PAGES + 1) * sizeof(*s->iov));
@@ -20,8 +21,11 @@ int save_pages_init(struct saver *s, struct pvctl_error *err)
 	s->sent = calloc(1, bytes);
 	s->dirty = malloc(bytes);
 	s->sent_mfn = malloc(s->n * sizeof(*s->sent_mfn));
-	if (!s->list || !s->iov || !s->scratch || !s->sent || !s->dirty || !s->sent_mfn)
+	s->sent_type = calloc(1, s->n);
+	if (!s->list || !s->iov || !s->scratch || !s->sent || !s->dirty || !s->sent_mfn || !s->sent_type)
 		return err_nomem(err);
+	for (i = 0; i < s->n; i++)
+		s->sent_mfn[i] = NO_FRAME;
 	memset(s->dirty, 0xff, bytes);
 	s->n_iov = 1;
 	return 0;
@@ -35,12 +39,15 @@ void save_pages_free(struct saver *s)
 	free(s->sent);
 	free(s->dirty);
 	free(s->sent_mfn);
+	free(s->sent_type);
 }
 
-static bool is_zero(const void *page)
+static bool is_zero(struct saver *s, uint64_t mfn, const void *page)
 {
 	const uint64_t *p = page;
 
+	if (s->t->ops->untouched && s->t->ops->untouched(s->t, mfn))
+		return true;
 	return !(p[0] | p[1] | p[2] | p[3] | p[64] | p[511]) && !memcmp(p, p + 4, STREAM_PAGE - 32);
 }
 
@@ -95,9 +102,10 @@ static int add_page(struct saver *s, uint64_t pfn, struct pvctl_error *err)
 	int rc;
 
 	if (s->p2m[pfn] == NO_FRAME) {
-		/* Gone since it was sent. */
+		/* Gone since it was sent; what there is at the end is compared with what was sent. */
 		if (s->final && BIT(s->sent, pfn))
 			name(s, pfn, PFN_XTAB);
+		CLEAR(s->dirty, pfn);
 		return 0;
 	}
 	page = s->t->ops->map(s->t, s->p2m[pfn], 1);
@@ -105,7 +113,7 @@ static int add_page(struct saver *s, uint64_t pfn, struct pvctl_error *err)
 		rc = add_table(s, pfn, page, err);
 		if (rc)
 			return rc < 0 ? rc : 0;
-	} else if (!BIT(s->sent, pfn) && is_zero(page)) {
+	} else if (!BIT(s->sent, pfn) && is_zero(s, s->p2m[pfn], page)) {
 		name(s, pfn, PFN_XALLOC);
 		s->stats.zero_pages++;
 	} else {
@@ -114,6 +122,7 @@ static int add_page(struct saver *s, uint64_t pfn, struct pvctl_error *err)
 	}
 	SET(s->sent, pfn);
 	s->sent_mfn[pfn] = s->p2m[pfn];
+	s->sent_type[pfn] = s->type[pfn];
 	s->stats.pages++;
 	CLEAR(s->dirty, pfn);
 	return 0;
@@ -124,6 +133,8 @@ int save_pages(struct saver *s, struct pvctl_error *err)
 	uint64_t pfn;
 	int rc = 0;
 
+	if (s->t->ops->untouched)
+		(void)s->t->ops->untouched(s->t, ~0ull);
 	for (pfn = 0; pfn < s->n && !rc; pfn++) {
 		if (pfn % STREAM_WRITE_PAGES == 0) {
 			rc = flush(s, err);

@@ -94,8 +94,9 @@ static int vcpu_records(struct saver *s, uint32_t vcpu, struct pvctl_error *err)
 	if (!c || !blob)
 		return err_nomem(err);
 	rc = hv_vcpu_get_context(s->t, s->domid, vcpu, c, err);
-	if (rc)
-		return rc < 0 ? rc : 0; /* it never ran */
+	/* A kernel that comes back elsewhere initialises those anew that were off line. */
+	if (rc || !(c->flags & VGCF_online))
+		return rc < 0 ? rc : 0;
 	rc = vcpu_numbers(s, vcpu, c, err);
 	if (!rc)
 		rc = save_wrote(s, stream_write_record(&s->w, LIBXC_PV_VCPU_BASIC, &head, sizeof(head), c, sizeof(*c)), err);

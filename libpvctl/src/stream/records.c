@@ -18,7 +18,7 @@ static const struct rule rules[] = {
 	{ LIBXC_END, "END", 0, 0, NEEDS_INFO },
 	{ LIBXC_PAGE_DATA, "PAGE_DATA", sizeof(struct rec_pages), ~0u, NEEDS_INFO | NEEDS_P2M },
 	{ LIBXC_PV_INFO, "X86_PV_INFO", sizeof(struct rec_pv_info), sizeof(struct rec_pv_info), ONCE },
-	{ LIBXC_PV_P2M_FRAMES, "X86_PV_P2M_FRAMES", sizeof(struct rec_p2m) + 8, P2M_MAX, NEEDS_INFO | ONCE },
+	{ LIBXC_PV_P2M_FRAMES, "X86_PV_P2M_FRAMES", sizeof(struct rec_p2m) + 8, P2M_MAX, NEEDS_INFO },
 	{ LIBXC_PV_VCPU_BASIC, "X86_PV_VCPU_BASIC", sizeof(struct rec_vcpu) + sizeof(struct vcpu_guest_context),
 	  sizeof(struct rec_vcpu) + sizeof(struct vcpu_guest_context), NEEDS_INFO | NEEDS_P2M },
 	{ LIBXC_PV_VCPU_EXTENDED, "X86_PV_VCPU_EXTENDED", sizeof(struct rec_vcpu), sizeof(struct rec_vcpu) + 128, NEEDS_INFO | NEEDS_P2M },

@@ -31,6 +31,8 @@ struct hosted {
 	int spawner;               /* -1: not asked for anything yet */
 	char node[64];
 	bool broken;               /* the framing was lost: no more requests */
+	uint64_t hole, hole_end;   /* of the RAM file, as it was found last: without data from here to there, */
+	uint64_t data_end;         /* and with data from there to here */
 	struct proto_hello_reply hello;
 };
 
@@ -277,6 +279,27 @@ static void *hosted_map(struct transport *t, uint64_t mfn, uint64_t count)
 	return h->ram + off;
 }
 
+/* Asked in order, it looks at the file once for each piece of it. */
+static bool hosted_untouched(struct transport *t, uint64_t mfn)
+{
+	struct hosted *h = hosted_of(t);
+	uint64_t off;
+	off_t at;
+
+	if (mfn == ~0ull)
+		h->hole = h->hole_end = h->data_end = 0;
+	if (mfn >> 40 || !ram_offset(h, mfn * PAGE_BYTES, PAGE_BYTES, &off))
+		return false;
+	if (off < h->hole || off >= h->data_end) {
+		at = lseek(h->ram_fd, (off_t)off, SEEK_DATA);
+		h->hole = off;
+		h->hole_end = at >= 0 ? (uint64_t)at : errno == ENXIO ? h->hello.ram_bytes : off;
+		at = h->hole_end < h->hello.ram_bytes ? lseek(h->ram_fd, (off_t)h->hole_end, SEEK_HOLE) : -1;
+		h->data_end = at >= 0 ? (uint64_t)at : h->hole_end;
+	}
+	return off >= h->hole && off + PAGE_BYTES <= h->hole_end;
+}
+
 static int hosted_write_mem(struct transport *t, uint64_t paddr, const void *src, size_t len)
 {
 	struct hosted *h = hosted_of(t);
@@ -321,6 +344,7 @@ static int hosted_allow(struct transport *t, const char *key, const char *text, 
 static const struct transport_ops hosted_ops = {
 	.hypercall = hosted_hypercall,
 	.map = hosted_map,
+	.untouched = hosted_untouched,
 	.write_mem = hosted_write_mem,
 	.request = hosted_request,
 	.batch = hosted_batch,

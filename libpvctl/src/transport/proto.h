@@ -38,7 +38,7 @@ enum proto_type {
 	PROTO_ENDED = 17,      /* proto_domid + name: one that is gone -> struct pvctl_ended */
 	PROTO_NODE_RESTART = 18, /* answered, then the daemon ends and another takes over */
 	PROTO_MEMORY_CHECK = 32, /* proto_memory_check: could the host back all domains with that one so large? */
-	PROTO_SUSPEND = 48,    /* proto_domid: the guest is asked; until it is kept, the domain goes on when this connection ends */
+	PROTO_SUSPEND = 48,    /* proto_suspend: the guest is asked; until it is kept, the domain goes on when this connection ends */
 	PROTO_QUIESCE = 49,    /* proto_quiesce: of one that is suspended; answered when nothing touches its memory */
 	PROTO_RESUME = 50,     /* proto_domid: what PROTO_SUSPEND began is taken back; it runs, with its backends */
 	PROTO_ALLOW = 64,        /* proto_allow + text, to the spawner */
@@ -68,6 +68,9 @@ struct proto_commit { uint32_t domid; uint32_t flags; uint64_t created_unix_ns; 
 #define PROTO_COMMIT_UNPAUSE 1u /* and it runs: whoever built it may end at any time */
 #define PROTO_COMMIT_HOLD 2u    /* it has a name, but is its builder's still, and goes with the connection; a commit without ends that */
 struct proto_console { uint32_t domid; uint32_t pad; uint64_t replay_bytes; };
+struct proto_suspend { uint32_t domid; uint32_t flags; };
+#define PROTO_SUSPEND_MOVE 1u    /* it is to come back elsewhere: refused for a device whose state is with the host */
+#define PROTO_SUSPEND_CHECK 2u   /* nothing but that is asked: the guest is not */
 struct proto_quiesce { uint32_t domid; uint32_t flags; };
 #define PROTO_QUIESCE_RELEASE 1u /* its disks are on stable storage, closed, and others may have them */
 #define PROTO_QUIESCE_KEEP 2u    /* it stays suspended when this connection ends */

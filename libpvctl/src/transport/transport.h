@@ -12,6 +12,7 @@
 #define TRANSPORT_TRANSPORT_H
 
 #include "libpvctl.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
@@ -26,6 +27,10 @@ struct transport_ops {
 	int64_t (*hypercall)(struct transport *, uint32_t op, uint64_t *args, size_t used, struct pvctl_error *err);
 	/* count machine frames from mfn on, contiguous, in this process. NULL: outside RAM. Valid until close. */
 	void *(*map)(struct transport *, uint64_t mfn, uint64_t count);
+	/* Nobody has touched that frame since its memory was given to the node, so it is all zeroes: reading it would make
+	 * the host clear a page. What it knows is from the last call with ~0 at the latest: make one before each pass, and have
+	 * writes during it logged. NULL: the transport cannot tell. */
+	bool (*untouched)(struct transport *, uint64_t mfn);
 	/* Bytes to machine memory without mapping it page by page (pwrite to the RAM file): 0 or -errno. */
 	int (*write_mem)(struct transport *, uint64_t paddr, const void *src, size_t len);
 	/* A request to domain 0's services (proto.h): reply body is malloc'd; up to one fd. 0 or -errno with *err. */

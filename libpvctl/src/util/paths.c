@@ -113,25 +113,37 @@ int paths_state_dir(const char *node, char *buf, size_t len, struct pvctl_error 
 	return with_node(state_base, node, buf, len, err);
 }
 
-int paths_cache_dir(char *buf, size_t len, struct pvctl_error *err)
+/* A variable of ours, a base of XDG's, and where these are not set: root's, or below the home directory. */
+static int own_dir(const char *ours, const char *xdg, const char *of_root, const char *of_home, char *buf, size_t len,
+                   struct pvctl_error *err)
 {
-	const char *base = env_dir("PVCTL_CACHE_DIR");
+	const char *base = env_dir(ours);
 	char home[256];
 	int n, rc;
 
 	if (base) {
 		n = snprintf(buf, len, "%s", base);
-	} else if ((base = env_dir("XDG_CACHE_HOME"))) {
+	} else if ((base = env_dir(xdg))) {
 		n = snprintf(buf, len, "%s/pvctl", base);
 	} else if (getuid() == 0) {
-		n = snprintf(buf, len, "/var/cache/pvctl");
+		n = snprintf(buf, len, "%s", of_root);
 	} else {
 		rc = home_dir(home, sizeof(home), err);
 		if (rc)
 			return rc;
-		n = snprintf(buf, len, "%s/.cache/pvctl", home);
+		n = snprintf(buf, len, "%s/%s/pvctl", home, of_home);
 	}
 	return n >= (int)len ? too_long(err) : 0;
+}
+
+int paths_cache_dir(char *buf, size_t len, struct pvctl_error *err)
+{
+	return own_dir("PVCTL_CACHE_DIR", "XDG_CACHE_HOME", "/var/cache/pvctl", ".cache", buf, len, err);
+}
+
+int paths_data_dir(char *buf, size_t len, struct pvctl_error *err)
+{
+	return own_dir("PVCTL_DATA_DIR", "XDG_DATA_HOME", "/var/lib/pvctl-data", ".local/share", buf, len, err);
 }
 
 /* dir/tool or dir/subdir/tool, when it is there and regular. */

@@ -16,6 +16,8 @@ int paths_run_base(char *buf, size_t len, struct pvctl_error *err);
 int paths_state_dir(const char *node, char *buf, size_t len, struct pvctl_error *err);
 /* The unpacked-kernel cache: $XDG_CACHE_HOME/pvctl, ~/.cache/pvctl or /var/cache/pvctl; PVCTL_CACHE_DIR replaces it */
 int paths_cache_dir(char *buf, size_t len, struct pvctl_error *err);
+/* What is the user's own, and no node's: $XDG_DATA_HOME/pvctl, ~/.local/share/pvctl or /var/lib/pvctl-data; PVCTL_DATA_DIR replaces it */
+int paths_data_dir(char *buf, size_t len, struct pvctl_error *err);
 /* A node's name: [A-Za-z0-9._-]{1,63}, not starting with a dot or dash. */
 int paths_check_node(const char *node, struct pvctl_error *err);
 /* The installed or built hypervisor image and daemon (next to this binary in a build tree, else under LIBEXECDIR). */

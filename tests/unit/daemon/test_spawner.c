@@ -318,6 +318,25 @@ START_TEST(signals)
 }
 END_TEST
 
+START_TEST(many_names)
+{
+	char text[100];
+
+	for (unsigned int i = 0; i < 100000; i++) {
+		snprintf(text, sizeof(text), "/boot/vmlinuz-%u", i);
+		ck_assert_int_eq(allowed_add("kernel", text), 0);
+	}
+	for (unsigned int i = 0; i < 200000; i++) {
+		snprintf(text, sizeof(text), "/boot/vmlinuz-%u", i);
+		ck_assert(allowed_has("kernel", text) == (i < 100000));
+		ck_assert(!allowed_has("ramdisk", text));
+	}
+	/* Where one ends and the other begins is part of it. */
+	ck_assert_int_eq(allowed_add("kernel", "a"), 0);
+	ck_assert(!allowed_has("kernela", ""));
+}
+END_TEST
+
 static bool may(const char *kernel, const char *disk)
 {
 	struct pvctl_config *c;
@@ -370,6 +389,7 @@ int main(void)
 	tcase_add_test(t, only_what_was_named);
 	tcase_add_test(t, what_a_script_names);
 	tcase_add_test(t, signals);
+	tcase_add_test(t, many_names);
 	tcase_add_test(t, restarts);
 	tcase_add_test(t, one_qemu);
 	suite_add_tcase(suite, t);

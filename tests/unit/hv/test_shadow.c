@@ -313,6 +313,22 @@ START_TEST(others_who_write)
 }
 END_TEST
 
+/* What validation makes of an entry stays, whether the rest is fit or not. */
+START_TEST(a_table_that_is_none)
+{
+	struct page_info *t = new_page(d);
+
+	page_words(t)[0] = pte_for(data[0], PTE_P);
+	page_words(t)[1] = pte_for(data[1], PTE_P | PTE_W) | 1ULL << 51;
+	log_on();
+	round_of_log();
+	ck_assert_int_lt(pin(t, 1), 0);
+	ck_assert_uint_eq(page_words(t)[0], pte_for(data[0], PTE_P | PTE_U));
+	round_of_log();
+	ck_assert(was_told(t));
+}
+END_TEST
+
 /* No memory for shadows: all counts as written, and the guest goes on. */
 START_TEST(without_memory)
 {
@@ -455,6 +471,7 @@ Suite *suite_shadow(void)
 	tcase_add_test(t, read_only_stays_read_only);
 	tcase_add_test(t, tables_change);
 	tcase_add_test(t, others_who_write);
+	tcase_add_test(t, a_table_that_is_none);
 	tcase_add_test(t, without_memory);
 	tcase_add_test(t, random_steps);
 	tcase_add_test(t, nothing_is_missed);

@@ -62,6 +62,7 @@ bool host_work_pending(void) { return false; }
 void host_do_work(void) { }
 void host_heard(void) { }
 void watchdog_destroy(struct domain *d) { }
+void wallclock_update(struct domain *d) { }
 
 bool mfn_valid(mfn_t m) { return m.m < TEST_PAGES; }
 int get_page_and_type(struct page_info *pg, struct domain *d, uint64_t type)

@@ -13,8 +13,9 @@
 #define STEP MICROSECS(100)
 #define SECONDS(s) MILLISECS(1000 * (s))
 #define LONGEST_WAIT MILLISECS(100)
-#define MAX_DOMS 40
-#define MAX_ACTORS 256
+#define MAX_DOMS 300
+#define MAX_ACTORS 300
+#define MANY 40
 
 /* What a vCPU does: it runs for `on`, then rings `next` or not, then sleeps for `off` or until rung. */
 struct actor {
@@ -33,6 +34,16 @@ static struct actor actors[MAX_ACTORS];
 static struct dom doms[MAX_DOMS];
 static unsigned int nr_actors, nr_doms, nr_cpus;
 static s_time_t frozen_until[NR_CPUS]; /* the host runs something else there */
+
+/* How many vCPUs are looked at as candidates for another CPU, in the longest step of a CPU. */
+static unsigned int looks, most_looks;
+cpumask_t __real_allowed_cpus(const struct vcpu *v);
+cpumask_t __wrap_allowed_cpus(const struct vcpu *v);
+cpumask_t __wrap_allowed_cpus(const struct vcpu *v)
+{
+	looks++;
+	return __real_allowed_cpus(v);
+}
 
 static void machine(unsigned int cpus)
 {
@@ -118,6 +129,7 @@ static void step_cpu(void)
 {
 	struct actor *a = actor_of(current);
 
+	looks = 0;
 	if (a && a->on) {
 		a->left -= STEP;
 		if (a->left <= 0)
@@ -125,6 +137,7 @@ static void step_cpu(void)
 	}
 	softirq_raise(TIMER_SOFTIRQ);
 	do_softirq();
+	most_looks = max(most_looks, looks);
 }
 
 static void watch(struct dom *dom)
@@ -539,12 +552,33 @@ START_TEST(many_domains)
 	unsigned int i;
 
 	machine(1);
-	for (i = 0; i < MAX_DOMS; i++)
+	for (i = 0; i < MANY; i++)
 		spinner(1, 256);
 	settle_and_run(SECONDS(10));
-	for (i = 0; i < MAX_DOMS; i++)
-		expect_share(&doms[i], SECONDS(10), 1000 / MAX_DOMS);
+	for (i = 0; i < MANY; i++)
+		expect_share(&doms[i], SECONDS(10), 1000 / MANY);
 	expect_waits();
+}
+END_TEST
+
+/* With hundreds, choosing takes no longer than with a few dozens, and they share the CPUs all the same. */
+START_TEST(hundreds_of_domains)
+{
+	unsigned int i;
+
+	machine(2);
+	/* Its CPU is the slower one, and the other takes from there. */
+	spinner(1, 25600);
+	for (i = 1; i < MAX_DOMS; i++)
+		spinner(1, i % 3 ? 256 : 512);
+	most_looks = 0;
+	settle_and_run(SECONDS(20));
+	expect_share(&doms[0], SECONDS(20), 402);
+	for (i = 1; i < MAX_DOMS; i++)
+		ck_assert_msg(abs(share(&doms[i], SECONDS(20)) - (i % 3 ? 4 : 8)) <= 2, "domain %u: %d", i,
+			      share(&doms[i], SECONDS(20)));
+	ck_assert_uint_gt(most_looks, 0);
+	ck_assert_uint_le(most_looks, 2 * LOOK_MAX);
 }
 END_TEST
 
@@ -578,8 +612,8 @@ static double water_level(const unsigned int *vcpus, const uint32_t *weight, uns
 START_TEST(random_shares)
 {
 	static const uint32_t some[] = { 64, 128, 256, 256, 512, 1024 };
-	unsigned int vcpus[MAX_DOMS], i, n, all = 0;
-	uint32_t weight[MAX_DOMS];
+	unsigned int vcpus[MANY], i, n, all = 0;
+	uint32_t weight[MANY];
 	double level;
 
 	srand(100 + (unsigned int)_i);
@@ -662,6 +696,7 @@ int main(void)
 	tcase_add_test(c, feather);
 	tcase_add_loop_test(c, after_weeks, 0, 2);
 	tcase_add_test(c, many_domains);
+	tcase_add_test(c, hundreds_of_domains);
 	tcase_add_loop_test(c, random_shares, 0, 40);
 	tcase_add_loop_test(c, random_mix, 0, 40);
 	suite_add_tcase(s, c);

@@ -82,7 +82,7 @@ START_TEST(test_spec_refused)
 	refused("mtu=65522", -EINVAL, "mtu");
 	refused("script=a\tb,x", -EINVAL, "control");
 	refused("backend=netdom", -ENOSYS, "netdom");
-	refused("type=ioemu", -ENOSYS, "ioemu");
+	refused("type=tap", -EINVAL, "type");
 	refused("vlan=10p", -ENOSYS, "vlan");
 	refused("forwarddev=eth1", -ENOSYS, "forwarddev");
 	refused("colo_ft0_mirror=x", -ENOSYS, "colo_ft0_mirror");

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+#include "template/private.h"
+#include "util/cleanup.h"
+#include "util/err.h"
+#include "util/fd.h"
+#include "util/paths.h"
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MANIFEST_MAX (1u << 20)
+
+static int below(const char *sub, char buf[TEMPLATE_PATH], struct pvctl_error *err)
+{
+	char base[250];
+	int rc = paths_data_dir(base, sizeof(base), err);
+
+	if (rc)
+		return rc;
+	snprintf(buf, TEMPLATE_PATH, "%s/%s", base, sub);
+	return paths_make_safe(buf, err);
+}
+
+int template_base(char buf[TEMPLATE_PATH], struct pvctl_error *err)
+{
+	return below("templates", buf, err);
+}
+
+int template_dir(const char *name, char buf[TEMPLATE_PATH], struct pvctl_error *err)
+{
+	char base[TEMPLATE_PATH];
+	int rc = template_base(base, err);
+
+	if (rc)
+		return rc;
+	if (paths_check_node(name, NULL))
+		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB,
+		               "template \"%.64s\": 1 to 63 letters, digits, dots, dashes and underscores are allowed", name);
+	return snprintf(buf, TEMPLATE_PATH, "%s/%s", base, name) >= TEMPLATE_PATH ?
+	       err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s: the path is too long", base) : 0;
+}
+
+int template_disks_dir(const char *domain, char buf[TEMPLATE_PATH], struct pvctl_error *err)
+{
+	char base[TEMPLATE_PATH];
+	int rc = below("disks", base, err);
+
+	rc = rc ? rc : key_check_name("name", domain, err);
+	if (rc)
+		return rc;
+	return snprintf(buf, TEMPLATE_PATH, "%s/%s", base, domain) >= TEMPLATE_PATH ?
+	       err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s: the path is too long", base) : 0;
+}
+
+int template_remove_dir(const char *dir)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+	int rc = 0;
+
+	if (!d)
+		return errno == ENOENT ? 0 : -errno;
+	while (!rc && (e = readdir(d)))
+		if (strcmp(e->d_name, ".") && strcmp(e->d_name, "..") && unlinkat(dirfd(d), e->d_name, 0))
+			rc = -errno;
+	closedir(d);
+	return rc || !rmdir(dir) ? rc : -errno;
+}
+
+static int check_file(const char *dir, const struct template_file *f, struct pvctl_error *err)
+{
+	char path[TEMPLATE_PATH + 80];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, f->name);
+	if (lstat(path, &st))
+		return err_os(err, errno, "%s", path);
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != f->bytes)
+		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s is not the file of %llu bytes that the manifest has", path,
+		               (unsigned long long)f->bytes);
+	return 0;
+}
+
+int template_read(const char *name, struct manifest *ret, struct pvctl_error *err)
+{
+	CLEANUP_FREE char *text = NULL;
+	char dir[TEMPLATE_PATH], path[TEMPLATE_PATH + 20];
+	struct template_file *f;
+	int rc = template_dir(name, dir, err);
+
+	if (rc)
+		return rc;
+	snprintf(path, sizeof(path), "%s/manifest.json", dir);
+	rc = fd_read_text(path, MANIFEST_MAX, &text);
+	if (rc == -ENOENT)
+		return err_set(err, rc, PVCTL_ORIGIN_LIB, "there is no template \"%s\" (pvctl template list shows them)", name);
+	if (rc)
+		return err_os(err, -rc, "%s", path);
+	rc = manifest_parse(text, ret, err);
+	if (rc)
+		return err_wrap(err, rc, "%s", path);
+	for (size_t i = 0; !rc && (f = manifest_file(ret, i)); i++)
+		rc = check_file(dir, f, err);
+	if (rc)
+		manifest_free(ret);
+	return rc;
+}
+
+int template_of_domain(const char *domain, char ret[64], struct pvctl_error *err)
+{
+	CLEANUP_FREE char *text = NULL;
+	char dir[TEMPLATE_PATH], path[TEMPLATE_PATH + 20];
+	int rc = template_disks_dir(domain, dir, err);
+
+	if (rc)
+		return rc;
+	snprintf(path, sizeof(path), "%s/template", dir);
+	rc = fd_read_text(path, 64, &text);
+	if (rc)
+		return err_set(err, rc == -ENOENT ? rc : -EIO, PVCTL_ORIGIN_LIB, "domain \"%s\" is not made of a template", domain);
+	text[strcspn(text, "\n")] = '\0';
+	snprintf(ret, 64, "%s", text);
+	return 0;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+#include "device/qemu_img.h"
+#include "template/private.h"
+#include "util/buf.h"
+#include "util/cleanup.h"
+#include "util/err.h"
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SAYS_MAX 4096u
+#define OVERLAY_MS 20000u
+
+/* qemu-img may not make files: it gets an empty one. */
+static int make_with(const struct qemu_img *q, const char *path, struct pvctl_error *err)
+{
+	char says[SAYS_MAX + 1];
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600), rc;
+
+	if (fd < 0)
+		return err_os(err, errno, "%s", path);
+	close(fd);
+	rc = qemu_img_run(q, path, says, SAYS_MAX, err);
+	if (rc)
+		unlink(path);
+	return rc;
+}
+
+int template_overlay(const char *base, const char *path, struct pvctl_error *err)
+{
+	const char *const args[] = { "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", base, "--", path, NULL };
+	const struct qemu_img_file file[] = { { .path = base }, { .path = path, .write = true } };
+	const struct qemu_img q = { .args = args, .file = file, .n_files = 2, .need = "templates need it", .limit_ms = OVERLAY_MS };
+
+	return make_with(&q, path, err);
+}
+
+static int tick(void *ctx)
+{
+	return ctx_progress(ctx, "copying a disk", 0, 0);
+}
+
+/* Whoever has the disk stands still, and its locks would keep qemu-img out. */
+static int unlocked(const char *image, const char *driver, char **ret, struct pvctl_error *err)
+{
+	struct stat st;
+	struct buf b = { 0 };
+	bool device = !stat(image, &st) && S_ISBLK(st.st_mode);
+	int rc = buf_addf(&b, "driver=%s,file.driver=%s,file.locking=off,file.filename=", driver, device ? "host_device" : "file");
+
+	/* A comma in a name is doubled. */
+	for (; *image && !rc; image++)
+		rc = *image == ',' ? buf_add(&b, ",,", 2) : buf_add(&b, image, 1);
+	if (!rc)
+		rc = buf_add(&b, "", 1);
+	if (rc) {
+		buf_free(&b);
+		return err_nomem(err);
+	}
+	*ret = (char *)b.data;
+	return 0;
+}
+
+int template_flatten(struct pvctl *ctx, const char *image, const char *driver, const char *path, struct pvctl_error *err)
+{
+	CLEANUP_FREE char *source = NULL;
+	int rc = unlocked(image, driver, &source, err);
+	const char *const args[] = { "convert", "-U", "--image-opts", "-O", "qcow2", "--", source, path, NULL };
+	const struct qemu_img_file file[] = { { .path = image, .image = true }, { .path = path, .write = true } };
+	const struct qemu_img q = { .args = args, .file = file, .n_files = 2, .need = "templates need it",
+				    .tick = ctx ? tick : NULL, .tick_data = ctx };
+
+	return rc ? rc : make_with(&q, path, err);
+}
+
+int template_onto(struct pvctl *ctx, const char *base, const char *target, const char *driver, struct pvctl_error *err)
+{
+	/* -n: the target stays as large as it is, and must be large enough. */
+	const char *const args[] = { "convert", "-n", "-f", "qcow2", "-O", driver, "--", base, target, NULL };
+	const struct qemu_img_file file[] = { { .path = base }, { .path = target, .write = true } };
+	const struct qemu_img q = { .args = args, .file = file, .n_files = 2, .need = "templates need it",
+				    .tick = tick, .tick_data = ctx };
+	char says[SAYS_MAX + 1];
+
+	return qemu_img_run(&q, target, says, SAYS_MAX, err);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pvctl.conf(5): what the commands of this host's users start from. /etc/pvctl/pvctl.conf, then the user's own,
+ * whose keys replace the host's; PVCTL_CONF names one file instead of both. Read once, when a key is first asked for.
+ */
+#ifndef PVCTL_CONF_H
+#define PVCTL_CONF_H
+
+#include <stdint.h>
+
+/* An exit code: what is wrong with the files has been said. A command that uses a key begins with this. */
+int conf_load(void);
+/* NULL: not set. */
+const char *conf_text(const char *key);
+int64_t conf_number(const char *key, int64_t otherwise);
+
+/* The keys, for who documents them; NULL past the end. */
+const char *conf_key_at(unsigned int i, const char **ret_help);
+
+#endif
