@@ -100,21 +100,31 @@ static void fail_it(struct state_log *l)
 	__atomic_store_n(&l->head->failed, 1, __ATOMIC_RELEASE);
 }
 
+/* Who reads finds both parts aligned. */
+static size_t padded(size_t len)
+{
+	return (len + 7) & ~(size_t)7;
+}
+
 static void put(struct state_log *l, const void *bytes, size_t len)
 {
+	static const uint8_t zero[8];
+	uint8_t *at = start_of(l, area(l) ^ l->rewriting) + l->at;
+
 	if (len)
-		memcpy(start_of(l, area(l) ^ l->rewriting) + l->at, bytes, len);
-	l->at += len;
+		memcpy(at, bytes, len);
+	memcpy(at + len, zero, padded(len) - len);
+	l->at += padded(len);
 }
 
 void state_log_add(struct state_log *l, uint32_t type, uint32_t domid, const char *key, const void *data, size_t len)
 {
 	size_t key_len = key ? strlen(key) + 1 : 0;
-	struct header h = { type, domid, (uint32_t)key_len, (uint32_t)len };
+	struct header h = { type, domid, (uint32_t)padded(key_len), (uint32_t)len };
 
 	if (!l->map || l->failed)
 		return;
-	if (key_len > 65536 || len > UINT32_MAX || sizeof(h) + key_len + len > AREA_BYTES - l->at) {
+	if (key_len > 65536 || len > UINT32_MAX || sizeof(h) + padded(key_len) + padded(len) > AREA_BYTES - l->at) {
 		fail_it(l);
 		return;
 	}
@@ -164,10 +174,10 @@ bool state_log_next(const struct state_log *l, size_t *pos, struct state_record 
 	memcpy(&h, p, sizeof(h));
 	p += sizeof(h);
 	left -= sizeof(h);
-	if (h.key_len > left || h.data_len > left - h.key_len || (h.key_len && p[h.key_len - 1]))
+	if (h.key_len > left || padded(h.data_len) > left - h.key_len || (h.key_len && p[h.key_len - 1]))
 		return false;
 	*ret = (struct state_record){ h.type, h.domid, h.key_len, h.data_len, h.key_len ? (const char *)p : "", p + h.key_len };
-	*pos += sizeof(h) + h.key_len + h.data_len;
+	*pos += sizeof(h) + h.key_len + padded(h.data_len);
 	return true;
 }
 

@@ -130,5 +130,10 @@ refused "a program that keeps another state is refused" '*' 'could not take over
 mv "$W/good" "$W/libexec/pvctld"
 t "and nothing was done" pvctl node restart-daemon
 t "pvctl shutdown" timeout 60 "$PVCTL" shutdown -w a
-t "node stop" pvctl node stop
+# One that never takes over is tried a few times, and then the node ends.
+printf '%s\n' '#!/bin/sh' 'exit 1' >"$W/never"
+chmod 755 "$W/never"
+mv "$W/never" "$W/libexec/pvctld"
+kill -9 "$(info pid)"
+t "a daemon that cannot begin ends the node" eventually 20 eval "[ -z \"\$(ls -A '$PVCTL_RUN_DIR')\" ]"
 done_testing
