@@ -18,7 +18,7 @@ static struct pvctl *ctx;
 static uint32_t domid;
 static char dir[64];
 
-static void create_domain(const char *kernel)
+static void create_running(const char *kernel)
 {
 	struct pvctl_config *c;
 
@@ -51,7 +51,7 @@ static void setup(void)
 	snprintf(kernel, sizeof(kernel), "%s/vmlinux", dir);
 	t = transport_open_mock();
 	ck_assert_int_eq(ctx_new(t, &o, &ctx, &err), 0);
-	create_domain(kernel);
+	create_running(kernel);
 }
 
 static void teardown(void)
