@@ -194,7 +194,7 @@ START_TEST(test_requests)
 	uint32_t domid = create("web1");
 	int32_t reason = 99;
 
-	ck_assert_int_eq(pvctl_domain_request(ctx, domid, "suspend", &err), -EINVAL);
+	ck_assert_int_eq(pvctl_domain_request(ctx, domid, "sleep", &err), -EINVAL);
 	mock_store_set(t, "/local/domain/1/control/feature-poweroff", "0");
 	ck_assert_int_eq(pvctl_domain_request(ctx, domid, "poweroff", &err), -ENOSYS);
 	ck_assert_int_eq(pvctl_domain_request(ctx, domid, "halt", &err), -ENOSYS);
