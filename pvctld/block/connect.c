@@ -35,19 +35,22 @@ static int read_refs(struct vbd *v, const char *dir, unsigned int order, uint32_
 
 _Static_assert(sizeof(struct blk_kept) <= STATE_SLOT_BYTES, "a ring's memory");
 
-/* Without room it is served all the same, and not adopted. */
-static void keep(struct vbd *v, struct vbd_ring *r)
+/* Without room it is served all the same, and not adopted: who comes later would not know what was answered. */
+static int keep(struct vbd *v, struct vbd_ring *r)
 {
 	char key[STATE_SLOT_KEY];
 	bool is_new;
 
 	snprintf(key, sizeof(key), "vbd/%u/%u/%u", v->x.domid, v->x.devid, (unsigned int)(r - v->ring));
 	r->kept = state_slot(&v->x.d->state, key, &is_new);
+	if (v->x.resuming && (!r->kept || is_new))
+		return -ENOSPC;
 	if (!r->kept)
-		return;
+		return 0;
 	blk_ring_keep(&r->ring, r->kept, v->x.resuming && !is_new);
 	v->unsynced |= r->kept->unsynced != 0;
 	r->kept->unsynced = v->unsynced;
+	return 0;
 }
 
 static int start_ring(struct vbd *v, struct vbd_ring *r, const char *dir, unsigned int order)
@@ -67,8 +70,8 @@ static int start_ring(struct vbd *v, struct vbd_ring *r, const char *dir, unsign
 	r->held = NULL;
 	loop_task_init(&r->task, vbd_serve, r);
 	blk_ring_init(&r->ring, r->window.at, r->window.pages);
-	keep(v, r);
-	rc = evtchn_bind_interdomain(v->x.d, v->x.domid, remote, on_event, r, &r->port);
+	rc = keep(v, r);
+	rc = rc ? rc : evtchn_bind_interdomain(v->x.d, v->x.domid, remote, on_event, r, &r->port);
 	if (rc)
 		gnt_window_unmap(v->x.d, &r->window);
 	/* It may wait for an answer that was made before. */

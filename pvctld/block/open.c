@@ -44,7 +44,7 @@ static uint64_t queue_number(dev_t dev, const char *name)
  * What a script named comes by way of the store, which the daemon has: it must be a block device that the host does not
  * use itself. O_EXCL finds that a file system, a volume group or the like is on it.
  */
-static int check_device(const char *path, struct pvctl_error *err)
+static int check_device(const char *path, dev_t *ret, struct pvctl_error *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_EXCL);
 	struct stat st;
@@ -54,16 +54,26 @@ static int check_device(const char *path, struct pvctl_error *err)
 		return failed(path, err);
 	ok = !fstat(fd, &st) && S_ISBLK(st.st_mode);
 	close(fd);
+	*ret = ok ? st.st_rdev : 0;
 	return ok ? 0 : fail(err, -EINVAL, "disk \"%.600s\", which its script named, is no block device", path);
+}
+
+static int no_device(struct disk_opened *o, const char *path, struct pvctl_error *err)
+{
+	close(o->fd);
+	o->fd = -1;
+	return fail(err, -EPERM, "disk \"%.600s\" is not the device any more that its script named", path);
 }
 
 int disk_open(const struct disk_spec *s, const char *device, struct disk_opened *ret, struct pvctl_error *err)
 {
 	const char *path = device ? device : s->target;
-	int flags = (s->readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOCTTY, rc = device ? check_device(device, err) : 0;
+	int flags = (s->readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOCTTY, rc;
 	char again[48];
+	dev_t checked = 0;
 	struct stat st;
 
+	rc = device ? check_device(device, &checked, err) : 0;
 	if (rc)
 		return rc;
 	/* O_NONBLOCK: a FIFO must not hold the daemon up. */
@@ -73,7 +83,10 @@ int disk_open(const struct disk_spec *s, const char *device, struct disk_opened 
 	ret->direct_fd = -1;
 	ret->granularity = ret->alignment = ret->discard_max = UINT64_MAX;
 	if (fstat(ret->fd, &st))
-		return 0;
+		return device ? no_device(ret, device, err) : 0;
+	/* Between the look and this the name may have come to be another file's. */
+	if (device && (!S_ISBLK(st.st_mode) || st.st_rdev != checked))
+		return no_device(ret, device, err);
 	if (S_ISBLK(st.st_mode)) {
 		ret->granularity = queue_number(st.st_rdev, "discard_granularity");
 		ret->alignment = queue_number(st.st_rdev, "../discard_alignment");

@@ -304,10 +304,11 @@ static bool do_without(struct vbd_ring *r, const union blkif_sring_entry *e)
 	int status;
 
 	if (r->vbd->inflight) {
-		r->ring.req_cons--;
+		blk_ring_untake(&r->ring, r->ring.taken);
 		return false;
 	}
 	status = blk_request_parse(e, &q);
+	q.kept = r->ring.taken;
 	answer(r, &q, status ? status : BLKIF_RSP_ERROR);
 	count(&r->vbd->stats, &q, true);
 	return true;

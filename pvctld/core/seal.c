@@ -67,13 +67,16 @@ static bool make_parents(char *path)
 static bool build_root(const char *state_dir)
 {
 	const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
-	char path[600];
+	char path[600], defined[620];
 
 	snprintf(path, sizeof(path), "%s%s", JAIL_MOUNT, state_dir);
+	/* What the owner defined names files and scripts: it is neither read nor written here. */
+	snprintf(defined, sizeof(defined), "%s/defined", path);
 	return !mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
 	       !mount("tmpfs", JAIL_MOUNT, "tmpfs", flags, "size=64k,mode=755") && make_parents(path) &&
 	       !mount(state_dir, path, NULL, MS_BIND, NULL) &&
 	       !mount("none", path, NULL, MS_REMOUNT | MS_BIND | flags, NULL) &&
+	       !mount("tmpfs", defined, "tmpfs", flags | MS_RDONLY, "size=4k,mode=0") &&
 	       !mount("none", JAIL_MOUNT, NULL, MS_REMOUNT | MS_RDONLY | flags, "size=64k,mode=755");
 }
 

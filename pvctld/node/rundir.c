@@ -109,7 +109,7 @@ int rundir_share(struct daemon *d, int lock_fd, struct pvctl_error *err)
 
 int rundir_take(struct daemon *d, struct pvctl_error *err)
 {
-	static const char *const sub[] = { "", "/console", "/domains", "/dump" };
+	static const char *const sub[] = { "", "/console", "/domains", "/dump", "/defined" };
 	char dir[300];
 	int rc = find(d, err);
 

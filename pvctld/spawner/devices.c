@@ -61,7 +61,7 @@ static int disk_do_open(struct work *w)
 	struct disk_opened o;
 	int rc;
 
-	if (!device != !w->spec.disk.script[0] || (device && strncmp(device, "/dev/", 5)))
+	if (!device != !w->spec.disk.script[0] || (device && (strncmp(device, "/dev/", 5) || strstr(device, "/../"))))
 		return fail(&w->e, -EPERM, "disk %s: that is not what its script may name", w->spec.disk.vdev_name);
 	if (!device && w->spec.disk.format != DISK_RAW)
 		return fail(&w->e, -EPERM, "disk %s is not raw", w->spec.disk.vdev_name);

@@ -142,7 +142,8 @@ void state_log_commit(struct state_log *l)
 
 bool state_log_is_long(const struct state_log *l)
 {
-	return l->map && !l->failed && !l->rewriting && l->at > 2 * l->live + SPARE_BYTES;
+	return l->map && !l->failed && !l->rewriting &&
+	       (l->at > 2 * l->live + SPARE_BYTES || (l->at > AREA_BYTES / 4 * 3 && l->at > l->live + SPARE_BYTES));
 }
 
 void state_log_rewrite(struct state_log *l)

@@ -24,11 +24,14 @@ struct shadow_page *shadow_find(const struct shadow *s, mfn_t table)
  */
 pte_t shadow_leaf(struct domain *d, struct shadow_page *p, pte_t e, bool write)
 {
-	struct page_info *pg = mfn_to_page(pte_mfn(e));
-	bool own = pg->owner == d->domid + 1;
+	struct page_info *pg;
+	bool own;
 
 	if (!(e & PTE_P) || !(e & PTE_A))
 		return 0;
+	/* Only now: where it is not present, the guest may have any number there. */
+	pg = mfn_to_page(pte_mfn(e));
+	own = pg->owner == d->domid + 1;
 	if (!(e & PTE_W))
 		return e;
 	if (!(e & PTE_D) || (!write && !(own && (READ_ONCE(pg->flags) & PGF_written))))

@@ -112,3 +112,16 @@ int disk_image_check(const char *image, enum disk_format format, struct pvctl_er
 	}
 	return bad(image, err, "it is based on images without an end");
 }
+
+int disk_image_check_alone(const char *image, struct pvctl_error *err)
+{
+	char base[DISK_TARGET_MAX + 1], base_format[16];
+	CLEANUP_FREE char *text = malloc(MAX_TEXT + 1);
+	int rc;
+
+	if (!text)
+		return err_nomem(err);
+	rc = describe(image, disk_format_driver(DISK_QCOW2), text, err);
+	rc = rc ? rc : disk_image_judge(image, text, base, base_format, err);
+	return rc || !base[0] ? rc : bad(image, err, "it is based on another image, which is not part of the template");
+}

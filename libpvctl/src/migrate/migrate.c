@@ -102,7 +102,8 @@ static int look_once(struct move *m)
 		return rc == -ENOENT ? -EIO : -ETIMEDOUT;
 	rc = pvctl_domain_get(again, m->domid, &info, &why);
 	pvctl_close(again);
-	return rc;
+	/* A daemon that ends in the midst of it says nothing of the node. */
+	return rc == -EIO ? -ETIMEDOUT : rc;
 }
 
 /* -EIO: its hypervisor does not run, and neither does the domain, whatever we know of it; -ESRCH: it is not there; 0. Other: who knows. */

@@ -72,7 +72,7 @@ static bool populate_large(struct restorer *s, const uint64_t *pfns, uint32_t le
 	uint64_t first = PFN_NUMBER(pfns[0]), mfn, i;
 	struct pvctl_error ignored;
 
-	if (first % PAGES_2M || left < PAGES_2M)
+	if (first % PAGES_2M || left < PAGES_2M || first + PAGES_2M > s->n)
 		return false;
 	for (i = 0; i < PAGES_2M; i++)
 		if (PFN_NUMBER(pfns[i]) != first + i || !wants_frame(pfns[i]) || s->p2m[first + i] != NO_FRAME)

@@ -271,6 +271,7 @@ static int config_of(struct instance *n, uint32_t *ret_domid, struct pvctl_error
 static int reinstall(struct instance *n, const char *template, uint32_t *ret_domid, struct pvctl_error *err)
 {
 	uint32_t domid;
+	bool gone;
 	int rc = config_of(n, &domid, err);
 
 	if (rc)
@@ -281,9 +282,13 @@ static int reinstall(struct instance *n, const char *template, uint32_t *ret_dom
 		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "domain \"%s\" has no disk", n->name);
 	if (domid)
 		rc = pvctl_domain_destroy(n->ctx, domid, NULL, err);
+	gone = domid && !rc;
 	if (!rc)
 		rc = first_is_own(n) ? renew(n, template, err) : convert_onto(n, pvctl_config_get_item(n->config, "disk", 0), err);
 	*ret_domid = 0;
+	/* Where its own disk could not be made anew, it has the old one yet. */
+	if (domid && rc && gone && first_is_own(n))
+		(void)!pvctl_domain_create(n->ctx, n->config, NULL, ret_domid, NULL);
 	return rc || !domid ? rc : pvctl_domain_create(n->ctx, n->config, NULL, ret_domid, err);
 }
 

@@ -41,10 +41,11 @@ int template_hash(struct pvctl *ctx, const char *path, struct template_file *f, 
 	return 0;
 }
 
-int template_copy(const char *from, const char *to, struct pvctl_error *err)
+int template_copy(const char *from, const char *to, uint64_t max, struct pvctl_error *err)
 {
-	CLEANUP_CLOSE int in = open(from, O_RDONLY | O_CLOEXEC), out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	CLEANUP_CLOSE int in = open(from, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	CLEANUP_FREE uint8_t *piece = malloc(PIECE);
+	struct stat st;
 	ssize_t n = 0;
 	int rc = 0;
 
@@ -54,6 +55,10 @@ int template_copy(const char *from, const char *to, struct pvctl_error *err)
 		return err_os(err, errno, "%s", from);
 	if (out < 0)
 		return err_os(err, errno, "%s", to);
+	if (fstat(in, &st) || !S_ISREG(st.st_mode))
+		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s is no regular file", from);
+	if ((uint64_t)st.st_size > max)
+		return err_set(err, -E2BIG, PVCTL_ORIGIN_LIB, "%s is larger than it may be, %llu bytes", from, (unsigned long long)max);
 	if (!ioctl(out, FICLONE, in))
 		return 0;
 	while (!rc && (n = read(in, piece, PIECE)) > 0)

@@ -46,6 +46,7 @@ static int strip_macs(struct pvctl_config *c, struct pvctl_error *err)
 	while (!rc && n < 64 && (item = pvctl_config_get_item(c, "vif", n))) {
 		rc = vif_spec_parse(item, &s, err);
 		s.has_mac = false;
+		s.script[0] = '\0';
 		if (!rc)
 			vif_spec_format(&s, text);
 		if (!rc && !(list[n++] = strdup(text)))
@@ -68,7 +69,7 @@ static int add_file(struct maker *k, const char *key, const char *name, struct t
 		return 0;
 	snprintf(f->name, sizeof(f->name), "%s", name);
 	snprintf(to, sizeof(to), "%s/%s", k->dir, name);
-	rc = template_copy(path, to, err);
+	rc = template_copy(path, to, UINT64_MAX, err);
 	unset(k->m.config, key);
 	return rc;
 }
@@ -173,7 +174,7 @@ static int finish(struct maker *k, struct pvctl_error *err)
 
 static int fill(struct maker *k, const char *name, struct pvctl_error *err)
 {
-	static const char *const own[] = { "name", "uuid", "disk" };
+	static const char *const own[] = { "name", "uuid", "disk", "p9", "channel", "firmware" };
 	struct timespec now;
 	int rc = config_copy(k->from, &k->m.config, err);
 

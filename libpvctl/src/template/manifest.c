@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "device/disk_spec.h"
+#include "device/vif_spec.h"
 #include "template/manifest.h"
 #include "util/cleanup.h"
 #include "util/err.h"
@@ -132,6 +134,7 @@ static int get_disks(yajl_val obj, struct manifest *m, struct pvctl_error *err)
 	const char *path[] = { "disks", NULL };
 	yajl_val v = yajl_tree_get(obj, path, yajl_t_array);
 	long long readonly;
+	uint32_t vdev;
 	int rc = 0;
 
 	if (!v || v->u.array.len > TEMPLATE_MAX_DISKS)
@@ -144,10 +147,28 @@ static int get_disks(yajl_val obj, struct manifest *m, struct pvctl_error *err)
 			return wrong(err, "disks are objects");
 		rc = get_file(e, &d->file, err);
 		rc = rc ? rc : copy_text(e, "vdev", d->vdev, sizeof(d->vdev), err);
+		if (!rc && disk_vdev_parse(d->vdev, &vdev))
+			rc = wrong(err, "vdevs are names of virtual disks");
 		d->readonly = !json_int(e, "readonly", &readonly) && readonly;
 		m->n_disks = i + 1;
 	}
 	return rc;
+}
+
+/* It may come from anybody: what it names on the host would be opened, or run, as the user's. */
+static int check_config(const struct pvctl_config *c, struct pvctl_error *err)
+{
+	static const char *const own[] = { "name", "uuid", "disk", "kernel", "ramdisk", "p9", "channel", "firmware" };
+	struct vif_spec s;
+	const char *item;
+
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		if (config_value(c, own[i]))
+			return err_set(err, -EINVAL, PVCTL_ORIGIN_IMAGE, "the manifest's config has %s, which is a domain's or a machine's own", own[i]);
+	for (size_t i = 0; (item = pvctl_config_get_item(c, "vif", i)); i++)
+		if (vif_spec_parse(item, &s, NULL) || s.script[0])
+			return wrong(err, "config has a vif with a script");
+	return 0;
 }
 
 static int get_all(yajl_val obj, struct manifest *m, struct pvctl_error *err)
@@ -167,7 +188,8 @@ static int get_all(yajl_val obj, struct manifest *m, struct pvctl_error *err)
 	if (rc)
 		return rc;
 	m->created_unix_ns = json_int(obj, "created_unix_ns", &n) || n < 0 ? 0 : (uint64_t)n;
-	return config ? pvctl_config_from_json(config, &m->config, err) : wrong(err, "config is missing");
+	rc = config ? pvctl_config_from_json(config, &m->config, err) : wrong(err, "config is missing");
+	return rc ? rc : check_config(m->config, err);
 }
 
 int manifest_parse(const char *text, struct manifest *ret, struct pvctl_error *err)

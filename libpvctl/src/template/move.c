@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A template to and from another directory. What comes in may be anybody's: it is copied first, and then looked at. */
+#include "device/disk_image.h"
 #include "template/private.h"
 #include "util/cleanup.h"
 #include "util/err.h"
@@ -11,6 +12,24 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define MANIFEST_MAX (1u << 20)
+
+/* It would lead to files that are not the template's. */
+static int no_link(const char *path, struct pvctl_error *err)
+{
+	struct stat st;
+
+	if (lstat(path, &st))
+		return err_os(err, errno, "%s", path);
+	return S_ISREG(st.st_mode) ? 0 : err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s is no regular file", path);
+}
+
+/* Files that are no disks come first. */
+static size_t named(const struct manifest *m)
+{
+	return (size_t)(m->kernel.name[0] != '\0') + (m->ramdisk.name[0] != '\0') + (m->memory.name[0] != '\0');
+}
+
 static int copy_files(const char *from, const char *to, struct pvctl *ctx, struct pvctl_error *err)
 {
 	char source[TEMPLATE_PATH + 80], target[TEMPLATE_PATH + 80];
@@ -21,10 +40,11 @@ static int copy_files(const char *from, const char *to, struct pvctl *ctx, struc
 
 	snprintf(source, sizeof(source), "%s/manifest.json", from);
 	snprintf(target, sizeof(target), "%s/manifest.json", to);
-	rc = template_copy(source, target, err);
+	rc = no_link(source, err);
+	rc = rc ? rc : template_copy(source, target, MANIFEST_MAX, err);
 	if (rc)
 		return rc;
-	rc = fd_read_text(target, 1u << 20, &text);
+	rc = fd_read_text(target, MANIFEST_MAX, &text);
 	if (rc)
 		return err_os(err, -rc, "%s", target);
 	rc = manifest_parse(text, &m, err);
@@ -33,10 +53,13 @@ static int copy_files(const char *from, const char *to, struct pvctl *ctx, struc
 	for (size_t i = 0; !rc && (f = manifest_file(&m, i)); i++) {
 		snprintf(source, sizeof(source), "%s/%s", from, f->name);
 		snprintf(target, sizeof(target), "%s/%s", to, f->name);
-		rc = template_copy(source, target, err);
+		rc = no_link(source, err);
+		rc = rc ? rc : template_copy(source, target, f->bytes, err);
 		rc = rc ? rc : template_hash(ctx, target, &now, err);
 		if (!rc && (now.bytes != f->bytes || strcmp(now.sha256, f->sha256)))
 			rc = err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s is not what the manifest says: its checksum differs", source);
+		if (!rc && i >= named(&m))
+			rc = disk_image_check_alone(target, err);
 		if (!rc && chmod(target, 0400))
 			rc = err_os(err, errno, "%s", target);
 	}

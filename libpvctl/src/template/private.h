@@ -22,7 +22,8 @@ int template_of_domain(const char *domain, char ret[64], struct pvctl_error *err
 struct pvctl;
 int template_hash(struct pvctl *ctx, const char *path, struct template_file *f, struct pvctl_error *err);
 /* A reflink where the file system can. */
-int template_copy(const char *from, const char *to, struct pvctl_error *err);
+/* Regular files of at most max bytes. */
+int template_copy(const char *from, const char *to, uint64_t max, struct pvctl_error *err);
 
 /* overlay.c: path, which must not be there, changes nothing of base. */
 int template_overlay(const char *base, const char *path, struct pvctl_error *err);
