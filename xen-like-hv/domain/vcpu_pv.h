@@ -32,6 +32,8 @@ struct pv_vcpu {
 	/* The kernel's half in the user root (pv/root_fast.c): while fast_root, these slots of root_user
 	 * hold fast_user[]; with fast_kernel[] in them instead (root_opened) the kernel can run on it. */
 	uint8_t root_opened, fast_nr;
+	uint8_t fault_again_nr;               /* of faults in the hypervisor that nothing was missing for, one after the other: */
+	uint64_t fault_again, fault_again_at; /* the address, and when */
 	uint16_t fast_slot[FAST_SLOTS_MAX];
 	uint64_t fast_kernel[FAST_SLOTS_MAX], fast_user[FAST_SLOTS_MAX];
 	uint32_t fast_low_diff;             /* slots below 256 in which the two roots differ */

@@ -10,6 +10,8 @@
 #include "pv/shadow.h"
 #include "x86/traps.h"
 
+#define FAULT_AGAIN_NS 1000000u
+#define FAULT_AGAIN_MAX 4u
 #define PFEC_PKEY 0x20u
 #define INSN_MAX 15u
 #define EMULATE_TRIES 16
@@ -96,6 +98,22 @@ static bool emulate_store(struct vcpu *v, struct page_info *pg, uint64_t addr, s
 	return rc == 0 || rc == -ERESTART_HC || rc == -EAGAIN;
 }
 
+/*
+ * Allowed, and nothing was missing: another CPU has filled it in since the access, or this one has a translation of before
+ * that. Without it the access is made again; where it fails again at once, and again, the reason is another one.
+ */
+static bool worth_another_try(struct vcpu *v, uint64_t addr)
+{
+	uint64_t now = NOW();
+
+	if (v->pv.fault_again != addr || now - v->pv.fault_again_at > FAULT_AGAIN_NS)
+		v->pv.fault_again_nr = 0;
+	v->pv.fault_again = addr;
+	v->pv.fault_again_at = now;
+	flush_tlb_va_local(addr);
+	return v->pv.fault_again_nr++ < FAULT_AGAIN_MAX;
+}
+
 bool pv_fault_in(uint64_t addr, uint32_t error_code)
 {
 	struct vcpu *v = current;
@@ -104,7 +122,12 @@ bool pv_fault_in(uint64_t addr, uint32_t error_code)
 
 	if (is_host_domain(v->domain) || !v->domain->pv.shadow || !l4 || !guest_range_ok(addr, 1) || !walk(l4, addr, &w))
 		return false;
-	return !((error_code & PFEC_write) && !w.write) && shadow_fault(v, l4, addr, error_code & PFEC_write);
+	if ((error_code & PFEC_write) && !w.write)
+		return false;
+	if (shadow_fault(v, l4, addr, error_code & PFEC_write))
+		return true;
+	/* pv_retry_guest_access() sees to that. */
+	return !v->pv.root_opened && worth_another_try(v, addr);
 }
 
 bool pv_mmu_fault(struct cpu_user_regs *regs, uint64_t addr, uint32_t error_code)

@@ -5,7 +5,7 @@
 
 struct shadow_page *shadow_find(const struct shadow *s, mfn_t table)
 {
-	uint32_t nr = s->bucket[table.m % SHADOW_BUCKETS];
+	uint32_t nr = s->bucket[shadow_bucket(s, table)];
 
 	while (nr) {
 		struct shadow_page *p = shadow_nr(s, nr - 1);
@@ -124,7 +124,7 @@ static void put_free(struct shadow *s, uint32_t nr)
 static void insert(struct shadow *s, uint32_t nr, mfn_t table, int level)
 {
 	struct shadow_page *p = shadow_nr(s, nr - 1);
-	uint32_t *head = &s->bucket[table.m % SHADOW_BUCKETS];
+	uint32_t *head = &s->bucket[shadow_bucket(s, table)];
 
 	p->table = (uint32_t)table.m;
 	p->level = (uint8_t)level;
@@ -254,7 +254,7 @@ void shadow_table_gone(struct page_info *table)
 	if (!s)
 		return;
 	spin_lock(&s->shadow_lock);
-	link = &s->bucket[page_to_mfn(table).m % SHADOW_BUCKETS];
+	link = &s->bucket[shadow_bucket(s, page_to_mfn(table))];
 	while ((nr = *link) && shadow_nr(s, nr - 1)->table != page_to_mfn(table).m)
 		link = &shadow_nr(s, nr - 1)->next;
 	if (nr) {

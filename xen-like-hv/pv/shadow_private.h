@@ -22,6 +22,7 @@ struct shadow {
 	spinlock_t shadow_lock;         /* entries of shadows, and all below but control, which is domain 0's */
 	bool roots;              /* roots name shadows */
 	bool failed;
+	uint64_t key;            /* random and odd: a guest chooses which frames are its tables */
 	uint32_t bucket[SHADOW_BUCKETS]; /* number + 1 */
 	struct shadow_page *dir[SHADOW_DIR];
 	uint32_t nr, max, free;  /* pages there are, and may be; free list: number + 1 */
@@ -31,6 +32,10 @@ struct shadow {
 static inline struct shadow_page *shadow_nr(const struct shadow *s, uint32_t nr)
 {
 	return &s->dir[nr / SHADOW_PER_PAGE][nr % SHADOW_PER_PAGE];
+}
+static inline uint32_t shadow_bucket(const struct shadow *s, mfn_t table)
+{
+	return (uint32_t)((table.m * s->key) >> 40) % SHADOW_BUCKETS;
 }
 static inline pte_t *shadow_entries(const struct shadow_page *p) { return mfn_to_virt(mfn(p->frame)); }
 

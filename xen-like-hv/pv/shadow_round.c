@@ -3,6 +3,7 @@
 #include "domain/dirty_log.h"
 #include "mm/heap.h"
 #include "pv/shadow_private.h"
+#include "x86/processor.h"
 
 #define FRAMES_AT_ONCE 4096u
 #define SPARE_TABLES 256u
@@ -71,6 +72,7 @@ int shadow_begin(struct domain *d)
 
 	if (!s)
 		return -ENOMEM;
+	s->key = (rdtsc() * 0x9e3779b97f4a7c15ull) | 1;
 	rc = dirty_log_on(d);
 	if (rc) {
 		xfree(s);

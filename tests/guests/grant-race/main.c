@@ -110,7 +110,7 @@ static void entries_change(void)
 	uint32_t h;
 
 	/* The other vCPU may not run for a while, with the entry as it happens to be. */
-	for (i = 0; i < ROUNDS || (!mapped && i < 4 * ROUNDS); i++) {
+	for (i = 0; i < ROUNDS || (!mapped && i < 100 * ROUNDS); i++) {
 		bool readonly = i & 1;
 
 		if (map(GNTMAP_host_map | (readonly ? GNTMAP_readonly : 0), &h, &bus) != GNTST_okay)
