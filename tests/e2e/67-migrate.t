@@ -123,7 +123,7 @@ refused "no such command" '*' 'ended before its banner' on b "$PVCTL" migrate -s
 refused "one that says something else" '*' 'sent "hello' on b "$PVCTL" migrate -s '' one 'echo hello; cat >/dev/null'
 t "it goes on" goes_on one
 at=b failed=0 pauses=
-for i in $(seq "${ROUNDS:-20}"); do
+for i in $(seq "${ROUNDS:-8}"); do
 	if migrate $at one --json >"$W/result" 2>"$W/err"; then
 		pauses="$pauses $(python3 -c 'import json,sys; print(json.load(sys.stdin)["pause_ns"] // 1000000)' <"$W/result")"
 		at=$(other $at)
@@ -133,7 +133,7 @@ for i in $(seq "${ROUNDS:-20}"); do
 	fi
 done
 say "pauses in ms:$pauses"
-t "${ROUNDS:-20} times, back and forth" [ $failed = 0 ]
+t "${ROUNDS:-8} times, back and forth" [ $failed = 0 ]
 t "it goes on" goes_on one
 last=$(blocks one)
 t "all that it flushed is there" disk_has "$W/one.img" "$last"

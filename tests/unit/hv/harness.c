@@ -104,6 +104,8 @@ void flush_tlb_mask(cpumask_t mask)
 void flush_tlb_va_mask(cpumask_t mask, uint64_t va) { __atomic_add_fetch(&flushes, 1, __ATOMIC_SEQ_CST); }
 void flush_tlb_local(void) { flush_tlb_mask(1ULL << smp_cpu()); }
 void flush_tlb_va_local(uint64_t va) { }
+s_time_t shim_now;
+s_time_t NOW(void) { return shim_now; }
 void write_cr3(uint64_t cr3)
 {
 	flush_cpu(smp_cpu());
