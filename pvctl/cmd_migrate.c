@@ -133,8 +133,25 @@ static int print_result(const char *name, const struct pvctl_migrate_result *r)
 	return json_close(j);
 }
 
+/* Started here with its node it would be a second one, on the same disks. */
+static void stays_away(const char *name)
+{
+	const struct pvctl_autostart_opts off = { .size = sizeof(off), .order = -1, .delay_ms = -1 };
+	const struct pvctl_defined_info *i;
+	struct pvctl_defined_list *list;
+
+	if (pvctl_defined_list(globals.node, &list, NULL))
+		return;
+	for (size_t n = 0; (i = pvctl_defined_list_at(list, n)); n++)
+		if (!strcmp(i->name, name) && i->autostart && !pvctl_defined_autostart(globals.node, name, &off, NULL))
+			note("%s is still defined here, but does not start with this node any more.", name);
+	pvctl_defined_list_free(list);
+}
+
 static void explain(const struct pvctl_migrate_result *r, const char *name)
 {
+	if (r->end != PVCTL_MIGRATE_HERE && r->end != PVCTL_MIGRATE_STUCK)
+		stays_away(name);
 	switch (r->end) {
 	case PVCTL_MIGRATE_HERE:
 		note("Migration failed, domain %s goes on here.", name);
