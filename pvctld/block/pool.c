@@ -182,6 +182,7 @@ struct blk_pool *blk_pool_new(struct loop *l, bool uring)
 	}
 	/* Signals are the daemon's thread's business. */
 	sigfillset(&all);
+	sigdelset(&all, SIGSYS); /* by which the filter names the call that it refused */
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	while (p->nr_threads < THREADS && !pthread_create(&p->thread[p->nr_threads], NULL, worker, p))
 		p->nr_threads++;

@@ -78,6 +78,9 @@ static void on_refused(int sig, siginfo_t *info, void *context)
 	unsigned int call = (unsigned int)info->si_syscall, n = 0;
 	size_t len = strlen(text);
 
+	/* No call: a tracer has taken it out, and says what it returned (strace's injected errors). */
+	if (info->si_syscall == -1)
+		return;
 	do
 		digits[n++] = (char)('0' + call % 10);
 	while (call /= 10);
@@ -120,7 +123,7 @@ static int allow_some(scmp_filter_ctx c)
 
 int seal_filter(int log_fd)
 {
-	struct sigaction a = { .sa_sigaction = on_refused, .sa_flags = (int)(SA_SIGINFO | SA_RESETHAND) };
+	struct sigaction a = { .sa_sigaction = on_refused, .sa_flags = SA_SIGINFO };
 	scmp_filter_ctx c = seccomp_init(SCMP_ACT_TRAP);
 	int bad = c ? 0 : -ENOMEM;
 
