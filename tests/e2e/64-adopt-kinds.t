@@ -104,8 +104,8 @@ t "the hypervisor's counts are right" eval "pvctl debug-keys t && ! pvctl dmesg 
 read -r _ _ d _ dm _ s _ sm _ p _ pm <<<"$(probe)"
 say "longest: disk $dm ms, store $sm ms, without an answer to a ping $pm ms"
 t "pvctl shutdown" timeout 60 "$PVCTL" shutdown -w a
-t "the image is whole" qemu-img check -q "$W/disk.qcow2"
-t "the tap and the socket are gone" eval "! ip link show a0 2>/dev/null && ! [ -e '$W/agent.sock' ]"
+t "the image is whole" eventually 10 qemu-img check -q "$W/disk.qcow2"
+t "the tap and the socket are gone" eventually 10 eval "! ip link show a0 2>/dev/null && ! [ -e '$W/agent.sock' ]"
 t "node stop" pvctl node stop
 tail -n 30 "$PVCTL_STATE_DIR/default/daemon.log" | sed 's/^/# /'
 done_testing
