@@ -282,5 +282,5 @@ const struct command cmd_migrate = {
 };
 const struct command cmd_migrate_receive = {
 	.name = "migrate-receive", .args = "", .summary = "Receive a domain that is sent by migrate, on standard input",
-	.options = receive_options, .args_min = 0, .args_max = 0, .run = receive_run,
+	.example = "  socat TCP-LISTEN:8002 EXEC:'pvctl migrate-receive'", .options = receive_options, .args_min = 0, .args_max = 0, .run = receive_run,
 };

@@ -27,7 +27,7 @@ t "block-attach" pvctl block-attach web1 "$W/disk.img,raw,xvdb,rw"
 t "define" pvctl define "$(config kept)"
 t "commands" completes 'shutdown ' shut
 t "groups" completes 'node ' nod
-t "of a group" completes 'info list start stop ' node ''
+t "of a group" completes 'info list restart-daemon start stop ' node ''
 t "options" completes '--columns --cpupool ' list --c
 # Those that are taken for xl's sake alone are not offered.
 all_options() {
