@@ -64,6 +64,8 @@ cat >"$W/hook" <<'END'
 side=${1%%-*}
 echo "$PPID" >"$FAULT_DIR/$side"
 echo "$1" >>"$FAULT_DIR/steps"
+# A receiver that is fast is ready before the sender has come to the end of its own: what is to happen there happens before.
+[ "$FAULT_POINT $1" = "sender-saved receiver-restored" ] && until [ -e "$FAULT_DIR/done" ]; do sleep 0.01; done
 [ "$1" = "$FAULT_POINT" ] && [ ! -e "$FAULT_DIR/done" ] || exit 0
 echo "$FAULT_ACTION" >"$FAULT_DIR/done"
 case $FAULT_ACTION in
