@@ -2,6 +2,7 @@
 /* What sched/ keeps in a vCPU and in a domain. */
 #ifndef DOMAIN_VCPU_SCHED_H
 #define DOMAIN_VCPU_SCHED_H
+#include "lib/leftist.h"
 #include "time/timer.h"
 #include "x86/cpu_info.h"
 #include "x86/spinlock.h"
@@ -39,9 +40,7 @@ struct sched_share {
 	s_time_t total;            /* sched_dom.total when the last one left */
 	uint32_t nr;               /* of its vCPUs: waiting or running here */
 	uint32_t waiting;          /* of them */
-	/* while some wait: the heap of sched/order.c */
-	uint32_t dist;
-	struct sched_share *left, *right, *parent;
+	struct leftist node;       /* while some wait: in the heap of sched/order.c */
 };
 
 /* Embedded in struct domain; all zero is a valid start. */

@@ -160,13 +160,14 @@ void fair_leave(struct run_queue *rq, struct vcpu *v)
 static void yield_to(struct run_queue *rq, struct vcpu *y)
 {
 	const struct vcpu *sibling = order_sibling(rq, y->domain);
+	const struct sched_share *least = order_least(rq);
 	struct sched_share *s = share_of(rq, y);
 
 	/* Without siblings that wait y's domain is not in the order now. */
 	if (sibling)
 		y->sched.used = max(y->sched.used, sibling->sched.used + 1);
-	else if (rq->first)
-		s->vtime = vt_max(s->vtime, rq->first->vtime + 1);
+	else if (least)
+		s->vtime = vt_max(s->vtime, least->vtime + 1);
 }
 
 void fair_requeue(struct run_queue *rq, struct vcpu *v)
@@ -227,7 +228,7 @@ static __attribute__((noinline)) struct vcpu *pick_among(struct run_queue *rq, s
 {
 	struct vcpu *curr = rq->curr, *first = order_first(rq), *v = first;
 	struct found f = look(rq, first, now);
-	vtime_t least = rq->first->vtime;
+	vtime_t least = order_least(rq)->vtime;
 
 	if (unlikely(f.starved && now - rq->mercy >= MERCY_PERIOD)) {
 		rq->mercy = now;

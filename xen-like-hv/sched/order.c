@@ -1,80 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The vCPUs that wait in one run queue: their domains in a leftist heap by
- * virtual time, linked through sched_share, and all of them in a ring, for what
+ * virtual time, linked through their shares, and all of them in a ring, for what
  * need not be exact. With hundreds of guests nothing here takes longer than with
  * thirty-two: a domain has no more vCPUs than that, and of the ring no more are
  * looked at, each time the next ones.
  */
 #include "sched/private.h"
 
-static bool share_before(const struct sched_share *a, const struct sched_share *b)
+static struct sched_share *share_at(const struct leftist *n)
 {
+	return container_of(n, struct sched_share, node);
+}
+
+static bool share_before(const struct leftist *na, const struct leftist *nb)
+{
+	const struct sched_share *a = share_at(na), *b = share_at(nb);
+
 	return a->vtime != b->vtime ? vt_diff(a->vtime, b->vtime) < 0 : a->served < b->served;
-}
-
-static unsigned int dist_of(const struct sched_share *s)
-{
-	return s ? s->dist : 0;
-}
-
-static void order_children(struct sched_share *s)
-{
-	if (dist_of(s->left) < dist_of(s->right)) {
-		struct sched_share *l = s->left;
-
-		s->left = s->right;
-		s->right = l;
-	}
-	s->dist = dist_of(s->right) + 1;
-}
-
-/* The right spines are logarithmic, so is the depth here. */
-static struct sched_share *merge(struct sched_share *a, struct sched_share *b)
-{
-	if (!a)
-		return b;
-	if (!b)
-		return a;
-	if (share_before(b, a)) {
-		struct sched_share *x = a;
-
-		a = b;
-		b = x;
-	}
-	a->right = merge(a->right, b);
-	a->right->parent = a;
-	order_children(a);
-	return a;
-}
-
-static void heap_insert(struct run_queue *rq, struct sched_share *s)
-{
-	s->left = s->right = NULL;
-	s->dist = 1;
-	rq->first = merge(rq->first, s);
-	rq->first->parent = NULL;
-}
-
-static void heap_remove(struct run_queue *rq, struct sched_share *s)
-{
-	struct sched_share *m = merge(s->left, s->right), *p = s->parent;
-
-	if (m)
-		m->parent = p;
-	if (!p)
-		rq->first = m;
-	else if (p->left == s)
-		p->left = m;
-	else
-		p->right = m;
-	for (; p; p = p->parent) {
-		uint32_t was = p->dist;
-
-		order_children(p);
-		if (p->dist == was)
-			break;
-	}
 }
 
 void order_add(struct run_queue *rq, struct vcpu *v)
@@ -92,7 +35,7 @@ void order_add(struct run_queue *rq, struct vcpu *v)
 	rq->nr++;
 	v->sched.on_queue = true;
 	if (s->waiting++ == 0)
-		heap_insert(rq, s);
+		leftist_insert(&rq->first, &s->node, share_before);
 }
 
 void order_del(struct run_queue *rq, struct vcpu *v)
@@ -109,14 +52,14 @@ void order_del(struct run_queue *rq, struct vcpu *v)
 	rq->nr--;
 	v->sched.on_queue = false;
 	if (--s->waiting == 0)
-		heap_remove(rq, s);
+		leftist_remove(&rq->first, &s->node, share_before);
 }
 
 void order_changed(struct run_queue *rq, struct sched_share *s)
 {
 	if (s->waiting) {
-		heap_remove(rq, s);
-		heap_insert(rq, s);
+		leftist_remove(&rq->first, &s->node, share_before);
+		leftist_insert(&rq->first, &s->node, share_before);
 	}
 }
 
@@ -135,18 +78,25 @@ struct vcpu *order_sibling(const struct run_queue *rq, const struct domain *d)
 	return best;
 }
 
+const struct sched_share *order_least(const struct run_queue *rq)
+{
+	return rq->first ? share_at(rq->first) : NULL;
+}
+
 struct vcpu *order_first(const struct run_queue *rq)
 {
-	const struct sched_share *s = rq->first - cpu_of(rq);
+	const struct sched_share *s = share_at(rq->first) - cpu_of(rq);
 
 	return order_sibling(rq, container_of(s, struct domain, sched_share[0]));
 }
 
 vtime_t order_second(const struct run_queue *rq)
 {
-	const struct sched_share *s = rq->first;
+	const struct leftist *n = rq->first;
+	vtime_t left;
 
-	if (s->waiting > 1 || !s->left)
-		return s->vtime;
-	return s->right ? vt_min(s->left->vtime, s->right->vtime) : s->left->vtime;
+	if (share_at(n)->waiting > 1 || !n->left)
+		return share_at(n)->vtime;
+	left = share_at(n->left)->vtime;
+	return n->right ? vt_min(left, share_at(n->right)->vtime) : left;
 }

@@ -34,7 +34,7 @@
 struct run_queue {
 	spinlock_t lock;
 	struct vcpu *curr;           /* what schedule() chose last; the idle vCPU at first */
-	struct sched_share *first;   /* of the domains with vCPUs that wait: the least, a heap */
+	struct leftist *first;       /* shares of the domains with vCPUs that wait: a heap, the least first */
 	struct vcpu *ring;           /* one of those that wait: where the next look begins */
 	uint32_t nr;                 /* how many wait */
 	uint32_t cpu;                /* whose queue this is */
@@ -127,6 +127,7 @@ void order_changed(struct run_queue *rq, struct sched_share *s); /* after its vt
 /* Of d's vCPUs that wait here the one that used least; NULL: none waits. */
 struct vcpu *order_sibling(const struct run_queue *rq, const struct domain *d);
 /* Somebody waits: the first of them, and the least virtual time of the others, if there are any. */
+const struct sched_share *order_least(const struct run_queue *rq); /* NULL: nobody waits */
 struct vcpu *order_first(const struct run_queue *rq);
 vtime_t order_second(const struct run_queue *rq);
 

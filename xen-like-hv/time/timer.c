@@ -12,77 +12,32 @@
 
 struct timer_heap {
 	spinlock_t lock;
-	struct timer *root;
+	struct leftist *root;
 	struct timer *running;   /* its fn is being called, without the lock */
 	s_time_t armed;          /* what the LAPIC was told last; 0: nothing */
 } __aligned(64);
 
 static struct timer_heap heaps[NR_CPUS];
 
-static unsigned int dist_of(const struct timer *t)
+static struct timer *timer_of(const struct leftist *n)
 {
-	return t ? t->dist : 0;
+	return n ? container_of(n, struct timer, node) : NULL;
 }
 
-static void order_children(struct timer *t)
+static bool expires_before(const struct leftist *a, const struct leftist *b)
 {
-	if (dist_of(t->left) < dist_of(t->right)) {
-		struct timer *l = t->left;
-
-		t->left = t->right;
-		t->right = l;
-	}
-	t->dist = (uint8_t)(dist_of(t->right) + 1);
-}
-
-/* The right spines are logarithmic, so is the depth here. */
-static struct timer *merge(struct timer *a, struct timer *b)
-{
-	if (!a)
-		return b;
-	if (!b)
-		return a;
-	if (b->expires < a->expires) {
-		struct timer *x = a;
-
-		a = b;
-		b = x;
-	}
-	a->right = merge(a->right, b);
-	a->right->parent = a;
-	order_children(a);
-	return a;
+	return timer_of(a)->expires < timer_of(b)->expires;
 }
 
 static void heap_insert(struct timer_heap *h, struct timer *t)
 {
-	t->left = t->right = NULL;
-	t->dist = 1;
-	h->root = merge(h->root, t);
-	h->root->parent = NULL;
+	leftist_insert(&h->root, &t->node, expires_before);
 	t->state = TIMER_QUEUED;
 }
 
 static void heap_remove(struct timer_heap *h, struct timer *t)
 {
-	struct timer *m = merge(t->left, t->right), *p = t->parent;
-
-	if (m)
-		m->parent = p;
-	if (!p)
-		h->root = m;
-	else if (p->left == t)
-		p->left = m;
-	else
-		p->right = m;
-	for (; p; p = p->parent) {
-		unsigned int was = p->dist;
-
-		order_children(p);
-		if (p->dist == was)
-			break;
-	}
-	t->left = t->right = t->parent = NULL;
+	leftist_remove(&h->root, &t->node, expires_before);
 	t->state = TIMER_IDLE;
 }
 
@@ -131,7 +86,7 @@ void timer_set(struct timer *t, s_time_t expires)
 	if (t->state == TIMER_IDLE) {
 		t->expires = expires;
 		heap_insert(h, t);
-		if (h->root == t)
+		if (h->root == &t->node)
 			arm(h, t);
 	}
 	spin_unlock_irqrestore(&h->lock, flags);
@@ -170,7 +125,7 @@ void timer_migrate(struct timer *t, unsigned int cpu)
 	h = lock_heap(t, &flags);
 	if (t->state == TIMER_IDLE) {
 		heap_insert(h, t);
-		if (h->root == t)
+		if (h->root == &t->node)
 			arm(h, t);
 	}
 	spin_unlock_irqrestore(&h->lock, flags);
@@ -210,7 +165,7 @@ static void timer_softirq(void)
 	s_time_t now = NOW();
 	struct timer *t;
 
-	while ((t = h->root) != NULL && t->expires <= now) {
+	while ((t = timer_of(h->root)) != NULL && t->expires <= now) {
 		void (*fn)(void *) = t->fn;
 		void *data = t->data;
 

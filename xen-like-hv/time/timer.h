@@ -2,6 +2,7 @@
 /* Per-CPU one-shot timers (run in TIMER_SOFTIRQ). */
 #ifndef TIME_TIMER_H
 #define TIME_TIMER_H
+#include "lib/leftist.h"
 #include "x86/tsc.h"
 
 /* Embedded where it is used; time/timer.c alone writes it. */
@@ -9,9 +10,8 @@ struct timer {
 	s_time_t expires;
 	void (*fn)(void *data);      /* in softirq context, interrupts on, no lock held */
 	void *data;
-	struct timer *left, *right, *parent; /* leftist heap of its CPU */
+	struct leftist node;         /* in the heap of its CPU */
 	uint16_t cpu;
-	uint8_t dist;
 	uint8_t state;               /* TIMER_* */
 };
 enum { TIMER_DEAD, TIMER_IDLE, TIMER_QUEUED };
