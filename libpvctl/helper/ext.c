@@ -137,30 +137,7 @@ static int open_file(struct fs *fs, const char *path, uint64_t max, ext2_file_t 
 	return fold(ext2fs_file_open2(fs->data, ino, &inode, 0, ret));
 }
 
-static int ext_load(struct fs *fs, const char *path, size_t max, char **ret, size_t *ret_len)
-{
-	unsigned int got = 0;
-	ext2_file_t f;
-	uint64_t size;
-	char *text;
-	int rc = open_file(fs, path, max, &f, &size);
-
-	if (rc)
-		return rc;
-	text = malloc(size + 1);
-	rc = text ? fold(ext2fs_file_read(f, text, (unsigned int)size, &got)) : -ENOMEM;
-	ext2fs_file_close(f);
-	if (rc || got != size) {
-		free(text);
-		return rc ? rc : -EIO;
-	}
-	text[size] = '\0';
-	*ret = text;
-	*ret_len = size;
-	return 0;
-}
-
-static int ext_copy(struct fs *fs, const char *path, int fd, uint64_t *at, uint64_t max)
+static int ext_each_piece(struct fs *fs, const char *path, uint64_t max, int (*each)(void *arg, const void *p, size_t len), void *arg)
 {
 	static char chunk[COPY_CHUNK];
 	uint64_t size, done = 0;
@@ -173,9 +150,8 @@ static int ext_copy(struct fs *fs, const char *path, int fd, uint64_t *at, uint6
 	while (!rc && done < size) {
 		rc = fold(ext2fs_file_read(f, chunk, sizeof(chunk), &got));
 		if (!rc)
-			rc = got == 0 || got > size - done ? -EIO : write_at(fd, chunk, got, *at);
+			rc = got == 0 || got > size - done ? -EIO : each(arg, chunk, got);
 		done += got;
-		*at += got;
 	}
 	ext2fs_file_close(f);
 	return rc;
@@ -216,7 +192,7 @@ static void ext_close(struct fs *fs)
 	ext2fs_close_free((ext2_filsys *)&fs->data);
 }
 
-static const struct fs_ops ext_ops = { "ext", ext_load, ext_copy, ext_kind, ext_list, ext_close };
+static const struct fs_ops ext_ops = { "ext", ext_each_piece, ext_kind, ext_list, ext_close };
 
 int ext_open(uint64_t offset, uint64_t bytes, struct fs *ret)
 {

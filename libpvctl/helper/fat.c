@@ -199,8 +199,7 @@ static int fat_kind(struct fs *fs, const char *path)
 	return fat_lookup(fs->data, path, &file) ? 0 : file.dir ? 2 : 1;
 }
 
-static int each_piece(struct fs *fs, const char *path, uint64_t max, uint32_t *ret_size,
-                      int (*each)(void *arg, const uint8_t *p, uint32_t len), void *arg)
+static int fat_each_piece(struct fs *fs, const char *path, uint64_t max, int (*each)(void *arg, const void *p, size_t len), void *arg)
 {
 	static uint8_t buf[MAX_CLUSTER];
 	const struct fat *f = fs->data;
@@ -215,61 +214,10 @@ static int each_piece(struct fs *fs, const char *path, uint64_t max, uint32_t *r
 		return -EINVAL;
 	if (file.size > max)
 		return -E2BIG;
-	*ret_size = file.size;
 	walk_init(&w, &file);
 	while (!(rc = walk_next(f, &w, buf, &len)) && len && !(rc = each(arg, buf, len)))
 		;
 	return rc;
-}
-
-struct gather { char *text; size_t len, max; };
-
-static int gather(void *arg, const uint8_t *p, uint32_t len)
-{
-	struct gather *g = arg;
-	char *more = realloc(g->text, g->len + len + 1);
-
-	if (!more)
-		return -ENOMEM;
-	g->text = more;
-	memcpy(more + g->len, p, len);
-	g->len += len;
-	more[g->len] = '\0';
-	return 0;
-}
-
-static int fat_load(struct fs *fs, const char *path, size_t max, char **ret, size_t *ret_len)
-{
-	struct gather g = { .text = calloc(1, 1) };
-	uint32_t size;
-	int rc = g.text ? each_piece(fs, path, max, &size, gather, &g) : -ENOMEM;
-
-	if (rc) {
-		free(g.text);
-		return rc;
-	}
-	*ret = g.text;
-	*ret_len = g.len;
-	return 0;
-}
-
-struct target { int fd; uint64_t *at; };
-
-static int to_file(void *arg, const uint8_t *p, uint32_t len)
-{
-	struct target *t = arg;
-	int rc = write_at(t->fd, p, len, *t->at);
-
-	*t->at += len;
-	return rc;
-}
-
-static int fat_copy(struct fs *fs, const char *path, int fd, uint64_t *at, uint64_t max)
-{
-	struct target t = { fd, at };
-	uint32_t size;
-
-	return each_piece(fs, path, max, &size, to_file, &t);
 }
 
 struct lister { int (*each)(void *arg, const char *name); void *arg; };
@@ -298,7 +246,7 @@ static void fat_close(struct fs *fs)
 	free(fs->data);
 }
 
-static const struct fs_ops fat_ops = { "fat", fat_load, fat_copy, fat_kind, fat_list, fat_close };
+static const struct fs_ops fat_ops = { "fat", fat_each_piece, fat_kind, fat_list, fat_close };
 
 /* The boot sector's numbers, each checked against the others and the partition. */
 static bool fat_layout(struct fat *f, const uint8_t *b)

@@ -31,8 +31,8 @@ uint64_t disk_map(const struct lvm_volume *v);
 struct fs;
 struct fs_ops {
 	const char *name;
-	int (*load)(struct fs *fs, const char *path, size_t max, char **ret, size_t *ret_len);
-	int (*copy)(struct fs *fs, const char *path, int fd, uint64_t *at, uint64_t max); /* appended to fd at *at */
+	/* The pieces of a file, from its beginning to its end. -E2BIG: it is larger than max; -EINVAL: it is no file. */
+	int (*each_piece)(struct fs *fs, const char *path, uint64_t max, int (*each)(void *arg, const void *p, size_t len), void *arg);
 	int (*kind)(struct fs *fs, const char *path); /* 0: none, 1: file, 2: directory */
 	int (*list)(struct fs *fs, const char *dir, int (*each)(void *arg, const char *name), void *arg);
 	void (*close)(struct fs *fs);
@@ -42,6 +42,10 @@ struct fs {
 	void *data;
 	char uuid[40], label[40];
 };
+/* file.c */
+int fs_load(struct fs *fs, const char *path, size_t max, char **ret, size_t *ret_len);
+int fs_copy(struct fs *fs, const char *path, int fd, uint64_t *at, uint64_t max); /* appended to fd at *at */
+
 /* -ENOENT: another kind of file system. */
 int ext_open(uint64_t offset, uint64_t bytes, struct fs *ret);
 int fat_open(uint64_t offset, uint64_t bytes, struct fs *ret);

@@ -247,7 +247,7 @@ static int iso_kind(struct fs *fs, const char *path)
 }
 
 /* ---- the files ---- */
-static int each_piece(struct fs *fs, const char *path, uint64_t max, int (*each)(void *arg, const void *p, size_t len), void *arg)
+static int iso_each_piece(struct fs *fs, const char *path, uint64_t max, int (*each)(void *arg, const void *p, size_t len), void *arg)
 {
 	const struct iso *iso = fs->data;
 	const struct name *n = lookup(iso, path);
@@ -291,54 +291,6 @@ static int each_piece(struct fs *fs, const char *path, uint64_t max, int (*each)
 	return rc;
 }
 
-struct gather { char *text; size_t len; };
-
-static int gather(void *arg, const void *p, size_t len)
-{
-	struct gather *g = arg;
-	char *more = realloc(g->text, g->len + len + 1);
-
-	if (!more)
-		return -ENOMEM;
-	g->text = more;
-	memcpy(more + g->len, p, len);
-	g->len += len;
-	more[g->len] = '\0';
-	return 0;
-}
-
-static int iso_load(struct fs *fs, const char *path, size_t max, char **ret, size_t *ret_len)
-{
-	struct gather g = { .text = calloc(1, 1) };
-	int rc = g.text ? each_piece(fs, path, max, gather, &g) : -ENOMEM;
-
-	if (rc) {
-		free(g.text);
-		return rc;
-	}
-	*ret = g.text;
-	*ret_len = g.len;
-	return 0;
-}
-
-struct target { int fd; uint64_t *at; };
-
-static int to_file(void *arg, const void *p, size_t len)
-{
-	struct target *t = arg;
-	int rc = write_at(t->fd, p, len, *t->at);
-
-	*t->at += len;
-	return rc;
-}
-
-static int iso_copy(struct fs *fs, const char *path, int fd, uint64_t *at, uint64_t max)
-{
-	struct target t = { fd, at };
-
-	return each_piece(fs, path, max, to_file, &t);
-}
-
 static int iso_list(struct fs *fs, const char *dir, int (*each)(void *arg, const char *name), void *arg)
 {
 	const struct iso *iso = fs->data;
@@ -376,7 +328,7 @@ static void iso_close(struct fs *fs)
 	iso_free(fs->data);
 }
 
-static const struct fs_ops iso_ops = { "iso9660", iso_load, iso_copy, iso_kind, iso_list, iso_close };
+static const struct fs_ops iso_ops = { "iso9660", iso_each_piece, iso_kind, iso_list, iso_close };
 
 /* As GRUB and blkid have it: the date of the last change, or of the making, with dashes. */
 static void put_identity(const uint8_t *pvd, struct fs *fs)

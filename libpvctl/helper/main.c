@@ -51,7 +51,7 @@ static int ask_load(void *data, const char *path, char **ret_text, size_t *ret_l
 {
 	struct volume *v = data;
 
-	return v->fs.ops->load(&v->fs, path, BOOT_MAX_TEXT, ret_text, ret_len);
+	return fs_load(&v->fs, path, BOOT_MAX_TEXT, ret_text, ret_len);
 }
 
 static bool ask_exists(void *data, const char *path)
@@ -180,7 +180,7 @@ static void copy(struct volume *home, const char *root, const char *title, const
 			root + strlen(BOOT_ROOT_LOOP));
 	if (!v)
 		give_up(-ENOENT, "%s%.80s%s%.100s is not on the disk", title ? "\"" : "", title ? title : "", title ? "\": " : "", path);
-	rc = v->fs.ops->copy(&v->fs, path, fd, at, HELPER_MAX_FILE - *at);
+	rc = fs_copy(&v->fs, path, fd, at, HELPER_MAX_FILE - *at);
 	if (rc == -E2BIG)
 		give_up(rc, "%.100s is larger than %u MiB", path, HELPER_MAX_FILE >> 20);
 	if (rc)
