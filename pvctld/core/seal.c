@@ -2,6 +2,7 @@
 #include "pvctld/core/seal.h"
 #include "pvctld/base/log.h"
 #include "pvctld/jail/jail.h"
+#include "pvctld/jail/userns.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -20,33 +21,6 @@
 
 enum { OWN_USER = 1, OWN_ROOT = 2, OWN_NET = 4, OWN_IPC = 8, NO_CAPS = 16, CALLS = 32 };
 static unsigned int in_force;
-
-static bool put_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool ok = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
-
-/* An ordinary user, alone, with capabilities over what follows. */
-static bool take_user_namespace(void)
-{
-	uid_t uid = geteuid();
-	gid_t gid = getegid();
-	char map[64];
-	bool ok;
-
-	if (unshare(CLONE_NEWUSER))
-		return false;
-	(void)put_file("/proc/self/setgroups", "deny");
-	snprintf(map, sizeof(map), "%u %u 1", uid, uid);
-	ok = put_file("/proc/self/uid_map", map);
-	snprintf(map, sizeof(map), "%u %u 1", gid, gid);
-	return ok && put_file("/proc/self/gid_map", map);
-}
 
 /* They are root's, and whom the daemon becomes passes through them. */
 static bool make_parents(char *path)
@@ -87,7 +61,9 @@ static bool enter_root(void)
 
 static int take_namespaces(const char *state_dir, struct pvctl_error *err)
 {
-	if (unshare(CLONE_NEWNS) && (!take_user_namespace() || unshare(CLONE_NEWNS)))
+	const char *failed;
+
+	if (unshare(CLONE_NEWNS) && (!userns_take(&failed) || unshare(CLONE_NEWNS)))
 		return 0;
 	if (!unshare(CLONE_NEWNET))
 		in_force |= OWN_NET;

@@ -4,6 +4,7 @@
  * nothing, runs no program, and signals nobody. What is not here ends it, with the number of the call in its log.
  */
 #include "pvctld/core/seal.h"
+#include "pvctld/jail/calls.h"
 #include <errno.h>
 #include <linux/fs.h>
 #include <linux/if_tun.h>
@@ -90,20 +91,6 @@ static void on_refused(int sig, siginfo_t *info, void *context)
 	(void)!write(told, text, len);
 	_exit(REFUSED_EXIT);
 }
-
-static int allow_by(scmp_filter_ctx c, int nr, unsigned int arg, const unsigned long *values, size_t n)
-{
-	int bad = 0;
-
-	for (size_t i = 0; !bad && i < n; i++) {
-		/* The kernel looks at 32 bits of an ioctl, and sign extension may have set the others. */
-		const struct scmp_arg_cmp is = SCMP_CMP(arg, SCMP_CMP_MASKED_EQ, 0xffffffffu, values[i]);
-
-		bad = seccomp_rule_add_array(c, SCMP_ACT_ALLOW, nr, 1, &is);
-	}
-	return bad;
-}
-#define ALLOW_BY(c, nr, arg, values) allow_by(c, nr, arg, values, sizeof(values) / sizeof((values)[0]))
 
 /* No new code, no namespaces, no sockets but pairs of Unix's, no other's limits, its own threads' signals. */
 static int allow_some(scmp_filter_ctx c)

@@ -3,6 +3,7 @@
  * The system calls that are left. What is not named fails with EPERM, so that a library of another release that
  * tries something else goes on without. QEMU adds its own -sandbox to this.
  */
+#include "calls.h"
 #include "preload.h"
 #include <errno.h>
 #include <linux/fiemap.h>
@@ -62,20 +63,6 @@ static const unsigned long prctls[] = { PR_SET_NAME, PR_GET_NAME, PR_SET_NO_NEW_
 static const unsigned long ioctls[] = { FIONREAD, FIONBIO, TCGETS };
 static const unsigned long disk_ioctls[] = { BLKGETSIZE64, BLKSSZGET, BLKPBSZGET, BLKDISCARD, BLKZEROOUT, BLKFLSBUF,
 	BLKROGET, BLKIOMIN, BLKIOOPT, BLKALIGNOFF, 0x8020581e /* XFS_IOC_DIOINFO */, FS_IOC_FIEMAP };
-
-static int allow_by(scmp_filter_ctx c, int nr, unsigned int arg, const unsigned long *values, size_t n)
-{
-	int bad = 0;
-
-	for (size_t i = 0; !bad && i < n; i++) {
-		/* The kernel looks at 32 bits of an ioctl, and sign extension may have set the others. */
-		const struct scmp_arg_cmp is = SCMP_CMP(arg, SCMP_CMP_MASKED_EQ, 0xffffffffu, values[i]);
-
-		bad = seccomp_rule_add_array(c, SCMP_ACT_ALLOW, nr, 1, &is);
-	}
-	return bad;
-}
-#define ALLOW_BY(c, nr, arg, values) allow_by(c, nr, arg, values, sizeof(values) / sizeof((values)[0]))
 
 /* Opening is for reading. */
 static int allow_open(scmp_filter_ctx c)

@@ -6,6 +6,7 @@
  */
 #include "chain.h"
 #include "jail.h"
+#include "userns.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -64,33 +65,16 @@ void jail_open(int fd, const char *name)
 	put_env(JAIL_ENV_OPEN "%d=%s", fd, name);
 }
 
-static bool put_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool ok = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
-
-/* An ordinary user, alone, with capabilities over what follows. */
+/* An ordinary user, alone. */
 static bool take_user_namespace(void)
 {
-	uid_t uid = geteuid();
-	gid_t gid = getegid();
-	char map[64];
+	const char *failed;
 
-	if (unshare(CLONE_NEWUSER))
-		return false;
-	(void)put_file("/proc/self/setgroups", "deny");
-	snprintf(map, sizeof(map), "%u %u 1", uid, uid);
-	if (!put_file("/proc/self/uid_map", map))
-		die("uid_map");
-	snprintf(map, sizeof(map), "%u %u 1", gid, gid);
-	if (!put_file("/proc/self/gid_map", map))
-		die("gid_map");
-	return true;
+	if (userns_take(&failed))
+		return true;
+	if (failed)
+		die("%s", failed);
+	return false;
 }
 
 /* Of what kind a directory above it is does not matter: it is read only. */
