@@ -11,7 +11,6 @@
 #include <xen/domctl.h>
 
 #define LOOK_NS 500000000ull
-#define LIST_BATCH 64u
 #define SIZES (PVCTL_EVENT_MEMORY | PVCTL_EVENT_VCPUS)
 #define NEAR_PAGES 256u /* a balloon driver's own granularity, and what the hypervisor keeps for itself */
 
@@ -37,7 +36,7 @@ static uint64_t target_of(const struct dom *dom)
 	return kib >> 2;
 }
 
-static void look_at(struct dom *dom, const struct xen_domctl_getdomaininfo *info)
+static void look_at_dom(struct dom *dom, const struct xen_domctl_getdomaininfo *info)
 {
 	uint64_t target = target_of(dom), apart;
 	struct dom_sizes *s = &dom->sizes;
@@ -58,22 +57,12 @@ static void look_at(struct dom *dom, const struct xen_domctl_getdomaininfo *info
 	s->target = target;
 }
 
-static void look_at_all(struct daemon *d)
+static void look_at(void *data, const struct xen_domctl_getdomaininfo *info)
 {
-	struct xen_domctl_getdomaininfo infos[LIST_BATCH];
-	uint32_t first = 1;
-	int n;
+	struct dom *dom = dom_find(data, info->domain);
 
-	do {
-		n = hvc_list(d, first, infos, LIST_BATCH);
-		for (int i = 0; i < n; i++) {
-			struct dom *dom = dom_find(d, infos[i].domain);
-
-			if (dom && dom->name[0] && !dom->dying && !(infos[i].flags & XEN_DOMINF_dying))
-				look_at(dom, &infos[i]);
-		}
-		first = n > 0 ? infos[n - 1].domain + 1u : first;
-	} while (n == LIST_BATCH);
+	if (dom && dom->name[0] && !dom->dying && !(info->flags & XEN_DOMINF_dying))
+		look_at_dom(dom, info);
 }
 
 static void look(void *data)
@@ -87,7 +76,7 @@ static void look(void *data)
 		return;
 	}
 	if (!d->mbox.slow)
-		look_at_all(d);
+		(void)hvc_each_domain(d, look_at, d);
 	loop_timer_set(&d->loop, &d->sizes_timer, LOOK_NS);
 }
 

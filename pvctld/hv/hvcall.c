@@ -10,6 +10,7 @@
 #include <xen/grant_table.h>
 #include <xen/memory.h>
 
+#define LIST_BATCH 128u
 #define DATA_OFFSET 4096u /* buffers in our end of the arena, behind the structure that names them */
 
 static int domctl(struct daemon *d, struct xen_domctl *op, uint32_t cmd, uint32_t domid)
@@ -85,15 +86,13 @@ int hvc_resume(struct daemon *d, uint32_t domid)
 	return rc ? rc : domctl(d, &op, XEN_DOMCTL_resumedomain, domid);
 }
 
-int hvc_list(struct daemon *d, uint32_t first, struct xen_domctl_getdomaininfo *infos, unsigned int max)
+/* Those from first on, at most max: how many, or negative. */
+static int list_from(struct daemon *d, uint32_t first, struct xen_domctl_getdomaininfo *infos, unsigned int max)
 {
 	struct xen_sysctl op = { .cmd = XEN_SYSCTL_getdomaininfolist, .interface_version = XEN_SYSCTL_INTERFACE_VERSION };
-	unsigned int fit = (MBOX_OWN_ARENA - DATA_OFFSET) / sizeof(*infos);
 	uint64_t handle = data_handle(d);
 	int rc;
 
-	if (max > fit)
-		max = fit;
 	op.u.getdomaininfolist.first_domain = (domid_t)first;
 	op.u.getdomaininfolist.max_domains = max;
 	memcpy(&op.u.getdomaininfolist.buffer, &handle, sizeof(handle));
@@ -104,6 +103,23 @@ int hvc_list(struct daemon *d, uint32_t first, struct xen_domctl_getdomaininfo *
 		return -EPROTO;
 	memcpy(infos, mbox_own(&d->mbox) + DATA_OFFSET, op.u.getdomaininfolist.num_domains * sizeof(*infos));
 	return (int)op.u.getdomaininfolist.num_domains;
+}
+
+int hvc_each_domain(struct daemon *d, void (*each)(void *data, const struct xen_domctl_getdomaininfo *info), void *data)
+{
+	struct xen_domctl_getdomaininfo infos[LIST_BATCH];
+	uint32_t first = 1;
+	_Static_assert(sizeof(infos) <= MBOX_OWN_ARENA - DATA_OFFSET, "fits");
+	int n;
+
+	do {
+		n = list_from(d, first, infos, LIST_BATCH);
+		for (int i = 0; i < n; i++)
+			each(data, &infos[i]);
+		if (n > 0)
+			first = infos[n - 1].domain + 1u;
+	} while (n == (int)LIST_BATCH && first < DOMID_FIRST_RESERVED);
+	return n < 0 ? n : 0;
 }
 
 int hvc_map_grant(struct daemon *d, uint32_t domid, uint32_t ref, uint32_t *ret_handle, uint64_t *ret_paddr)

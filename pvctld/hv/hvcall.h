@@ -14,8 +14,8 @@ int hvc_unpause(struct daemon *d, uint32_t domid);
 /* Of one that has suspended; its call returns 1: nothing has changed around it. */
 int hvc_resume(struct daemon *d, uint32_t domid);
 int hvc_set_handle(struct daemon *d, uint32_t domid, const uint8_t uuid[16]);
-/* Domains from first on, at most max: how many, or negative. */
-int hvc_list(struct daemon *d, uint32_t first, struct xen_domctl_getdomaininfo *infos, unsigned int max);
+/* Each domain but domain 0; what it is called for may make hypercalls. 0, or negative: the hypervisor did not say all. */
+int hvc_each_domain(struct daemon *d, void (*each)(void *data, const struct xen_domctl_getdomaininfo *info), void *data);
 int hvc_get(struct daemon *d, uint32_t domid, struct xen_domctl_getdomaininfo *info);
 /* *ret_paddr: the machine address of the granted page. */
 int hvc_map_grant(struct daemon *d, uint32_t domid, uint32_t ref, uint32_t *ret_handle, uint64_t *ret_paddr);

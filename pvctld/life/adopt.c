@@ -21,7 +21,6 @@
 #include <xen/xen.h>
 #include <xen/domctl.h>
 
-#define LIST_BATCH 128u
 
 struct kept_dom {
 	uint64_t unique_id, created_unix_ns, started_ns, pause_until_ns;
@@ -215,22 +214,11 @@ static void end(struct daemon *d, uint32_t domid)
 	dom_destroy(dom, NULL);
 }
 
-static void look_at_all(struct daemon *d)
+static void look_at(void *data, const struct xen_domctl_getdomaininfo *info)
 {
-	struct xen_domctl_getdomaininfo infos[LIST_BATCH];
-	uint32_t first = 1;
-	int n;
-
-	do {
-		n = hvc_list(d, first, infos, LIST_BATCH);
-		for (int i = 0; i < n; i++) {
-			die_point("adopt-domain");
-			if (!take_over(d, infos[i].domain))
-				end(d, infos[i].domain);
-		}
-		if (n > 0)
-			first = infos[n - 1].domain + 1u;
-	} while (n == (int)LIST_BATCH && first < DOMID_FIRST_RESERVED);
+	die_point("adopt-domain");
+	if (!take_over(data, info->domain))
+		end(data, info->domain);
 }
 
 /* The hypervisor does not have it any more: what there is of it elsewhere goes, too. */
@@ -279,7 +267,7 @@ static bool is_of_nobody(void *data, const char *key)
 void doms_adopt(struct daemon *d)
 {
 	history_adopt(d);
-	look_at_all(d);
+	(void)hvc_each_domain(d, look_at, d);
 	state_each(&d->state, "dom/", look_at_record, d);
 	state_each(&d->state, "dev/", look_at_device, d);
 	state_slots_sweep(&d->state, is_of_nobody, d);

@@ -24,7 +24,6 @@
 #include <xen/domctl.h>
 #include <xen/sched.h>
 
-#define LIST_BATCH 128u
 static const char *const action_names[] = {
 	[ACTION_DESTROY] = "destroy", [ACTION_RESTART] = "restart", [ACTION_RENAME_RESTART] = "rename-restart",
 	[ACTION_PRESERVE] = "preserve", [ACTION_DUMP_DESTROY] = "coredump-destroy",
@@ -326,8 +325,9 @@ static void ended(struct dom *dom, unsigned int reason)
 	}
 }
 
-static void look_at(struct daemon *d, const struct xen_domctl_getdomaininfo *info)
+static void look_at(void *data, const struct xen_domctl_getdomaininfo *info)
 {
+	struct daemon *d = data;
 	struct dom *dom = dom_find(d, info->domain);
 
 	if (!dom || dom->dying)
@@ -343,17 +343,8 @@ static void look_at(struct daemon *d, const struct xen_domctl_getdomaininfo *inf
 static void look(void *data)
 {
 	struct daemon *d = data;
-	struct xen_domctl_getdomaininfo infos[LIST_BATCH];
-	uint32_t first = 1;
-	int n;
 
-	do {
-		n = hvc_list(d, first, infos, LIST_BATCH);
-		for (int i = 0; i < n; i++)
-			look_at(d, &infos[i]);
-		if (n > 0)
-			first = infos[n - 1].domain + 1u;
-	} while (n == (int)LIST_BATCH && first < DOMID_FIRST_RESERVED);
+	(void)hvc_each_domain(d, look_at, d);
 	zombies_look(d);
 }
 

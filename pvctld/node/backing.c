@@ -23,7 +23,6 @@
 #include <xen/domctl.h>
 
 #define MIB(bytes) ((unsigned long long)(bytes) >> 20)
-#define LIST_BATCH 64u
 /* QEMU's translated code and the daemon's own come out of the same pocket. */
 #define HOST_MARGIN (64ull << 20)
 
@@ -89,31 +88,28 @@ int backing_check_node(const struct daemon *d, struct pvctl_error *err)
 		    MIB(d->opt.memory_bytes), MIB(m.total_bytes));
 }
 
+struct promise { const struct daemon *d; uint32_t domid; uint64_t bytes, pages; };
+
+static void add_promise(void *data, const struct xen_domctl_getdomaininfo *info)
+{
+	struct promise *p = data;
+	uint64_t pages = info->max_pages > info->tot_pages ? info->max_pages : info->tot_pages;
+
+	/* Nor has one a limit yet that was made just now: its maker checks after setting it. */
+	if (info->flags & XEN_DOMINF_dying || info->max_pages >= UINT32_MAX)
+		pages = info->tot_pages;
+	if (info->domain == p->domid)
+		pages = pages > p->bytes >> 12 ? pages - (p->bytes >> 12) : 0;
+	p->pages += pages < p->d->node.ram_bytes >> 12 ? pages : p->d->node.ram_bytes >> 12;
+}
+
 /* Bytes that all domains may have, domid counted with at least so many. Negative errno: the hypervisor did not say. */
 static int64_t promised(struct daemon *d, uint32_t domid, uint64_t bytes)
 {
-	struct xen_domctl_getdomaininfo infos[LIST_BATCH];
-	uint64_t sum = bytes >> 12;
-	uint32_t first = 1;
-	int n;
+	struct promise p = { d, domid, bytes, bytes >> 12 };
+	int rc = hvc_each_domain(d, add_promise, &p);
 
-	for (;;) {
-		n = hvc_list(d, first, infos, LIST_BATCH);
-		if (n <= 0)
-			break;
-		for (int i = 0; i < n; i++) {
-			uint64_t pages = infos[i].max_pages > infos[i].tot_pages ? infos[i].max_pages : infos[i].tot_pages;
-
-			/* Nor has one a limit yet that was made just now: its maker checks after setting it. */
-			if (infos[i].flags & XEN_DOMINF_dying || infos[i].max_pages >= UINT32_MAX)
-				pages = infos[i].tot_pages;
-			if (infos[i].domain == domid)
-				pages = pages > bytes >> 12 ? pages - (bytes >> 12) : 0;
-			sum += pages < d->node.ram_bytes >> 12 ? pages : d->node.ram_bytes >> 12;
-		}
-		first = infos[n - 1].domain + 1u;
-	}
-	return n < 0 ? n : (int64_t)(sum << 12);
+	return rc ? rc : (int64_t)(p.pages << 12);
 }
 
 int backing_check(struct daemon *d, uint32_t domid, uint64_t bytes, struct pvctl_error *err)
