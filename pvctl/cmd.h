@@ -116,6 +116,9 @@ void list_columns_names(char *buf, size_t size);
 void list_columns_print(const struct pvctl_domain_info *const *info, size_t n, const struct list_column *const *columns, int n_columns,
 			bool csv);
 
+/* xl's exit codes of create and restore, which are libxl's error numbers without the sign: of a negative errno. */
+int create_exit_code(int rc);
+
 /* ---- small things ---- */
 int parse_u32(const char *text, uint32_t min, uint32_t max, uint32_t *ret);
 int parse_size(const char *text, uint64_t *ret_bytes); /* bare: MiB; b k m g t */

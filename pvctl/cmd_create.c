@@ -33,20 +33,6 @@ static const struct option_def options[] = {
 	{ 0 }
 };
 
-/* xl's exit codes of create are libxl's error numbers without the sign. */
-static int exit_code_of(int rc)
-{
-	switch (rc) {
-	case -EINVAL:
-	case -EEXIST: return 6;
-	case -ENOMEM:
-	case -ENOSPC: return 5;
-	case -ENOSYS: return 4;
-	case -ETIMEDOUT: return 9;
-	default: return 3;
-	}
-}
-
 static int print_config(const struct pvctl_config *config, FILE *out)
 {
 	struct json *j = json_open(true);
@@ -79,7 +65,7 @@ static int create_domain(struct pvctl *ctx, const struct pvctl_config *config, b
 		say_error("create %s: interrupted; the domain was not created, and nothing is left of it", name ? name : "");
 	else
 		fail("create", name, &err);
-	return exit_code_of(rc);
+	return create_exit_code(rc);
 }
 
 static int stay(struct pvctl *ctx, uint32_t domid)
@@ -110,12 +96,12 @@ static int boot_entry(const struct pvctl_config *config, const struct parsed *in
 		return in->count[OPT_MENU] || in->count[OPT_CONSOLE] ? bootmenu_ask(config, in->count[OPT_MENU], buf, size) : EXIT_OK;
 	if (!boot || !boot[0] || pvctl_config_get_str(config, "kernel")) {
 		say_error("create: --entry: the configuration has no bootloader");
-		return exit_code_of(-EINVAL);
+		return create_exit_code(-EINVAL);
 	}
 	if (snprintf(buf, size, "%s", given) < (int)size && given[0])
 		return EXIT_OK;
 	say_error("create: --entry: a number from 0 on, an id or a title is needed");
-	return exit_code_of(-EINVAL);
+	return create_exit_code(-EINVAL);
 }
 
 static int of_template(struct pvctl *ctx, const struct pvctl_config *config, const struct parsed *in, bool paused, uint32_t *ret_domid)
@@ -131,7 +117,7 @@ static int of_template(struct pvctl *ctx, const struct pvctl_config *config, con
 	progress_end();
 	if (rc)
 		fail("create", name, &err);
-	return rc ? exit_code_of(rc) : 0;
+	return rc ? create_exit_code(rc) : 0;
 }
 
 static int create_on_node(const struct pvctl_config *config, const struct parsed *in, const char *entry)
@@ -143,7 +129,7 @@ static int create_on_node(const struct pvctl_config *config, const struct parsed
 	int rc;
 
 	if (!ctx)
-		return exit_code_of(-EIO);
+		return create_exit_code(-EIO);
 	rc = in->count[OPT_TEMPLATE] ? of_template(ctx, config, in, paused || with_console, &domid) :
 				       create_domain(ctx, config, paused || with_console, entry, &domid);
 	if (!rc && with_console) {

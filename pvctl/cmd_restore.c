@@ -24,12 +24,6 @@ static const struct option_def options[] = {
 	{ 0 }
 };
 
-/* As create's, which are libxl's error numbers. */
-static int exit_code_of(int rc)
-{
-	return rc == -EINVAL || rc == -EEXIST ? 6 : rc == -ENOMEM || rc == -ENOSPC ? 5 : rc == -ENOSYS ? 4 : rc == -ETIMEDOUT ? 9 : 3;
-}
-
 static int print_stats(const struct pvctl_restore_stats *s, uint32_t domid)
 {
 	struct json *j = json_open(true);
@@ -80,7 +74,7 @@ static int restore(struct pvctl *ctx, const struct parsed *in, const char *file,
 	else if (rc)
 		fail("restore", file, &err);
 	if (rc)
-		return exit_code_of(rc);
+		return create_exit_code(rc);
 	return in->count[OPT_JSON] ? print_stats(&s, *ret_domid) : EXIT_OK;
 }
 
@@ -92,7 +86,7 @@ static int restore_on_node(const struct parsed *in, const char *file, int fd, co
 	int rc;
 
 	if (!ctx)
-		return exit_code_of(-EIO);
+		return create_exit_code(-EIO);
 	rc = restore(ctx, in, file, fd, config, &domid);
 	if (!rc && in->count[OPT_DEBUG])
 		rc = print_config(ctx, domid);
@@ -114,7 +108,7 @@ static int restore_run(const struct command *cmd, const struct parsed *in)
 	fd = strcmp(file, "-") == 0 ? dup(STDIN_FILENO) : open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0) {
 		say_error("restore %s: %s", file, strerror(errno));
-		return exit_code_of(-errno);
+		return create_exit_code(-errno);
 	}
 	if (load.filename)
 		rc = config_load(&load, &config);

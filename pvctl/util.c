@@ -139,3 +139,16 @@ const char *state_name(uint32_t state)
 
 	return state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown";
 }
+
+int create_exit_code(int rc)
+{
+	switch (rc) {
+	case -EINVAL:
+	case -EEXIST: return 6;
+	case -ENOMEM:
+	case -ENOSPC: return 5;
+	case -ENOSYS: return 4;
+	case -ETIMEDOUT: return 9;
+	default: return 3;
+	}
+}
