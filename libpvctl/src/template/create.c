@@ -2,15 +2,12 @@
 /* A domain from a template: disks of its own on top of the template's, and a definition by which it starts again. */
 #include "device/disk_spec.h"
 #include "template/private.h"
-#include "util/cleanup.h"
 #include "util/err.h"
-#include "util/fd.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 #include <uuid/uuid.h>
 
@@ -20,7 +17,7 @@ struct instance {
 	struct pvctl_config *config;
 	const char *name;
 	char dir[TEMPLATE_PATH], disks[TEMPLATE_PATH]; /* the template's, and the domain's own */
-	bool warm, made, defined;
+	bool warm, made;
 };
 
 /* Memory brings its size, its CPUs and its kernel along. */
@@ -48,11 +45,11 @@ static int set_from(struct pvctl_config *c, const struct pvctl_config *over, uns
 
 static int set_file(struct instance *n, const char *key, const struct template_file *f, struct pvctl_error *err)
 {
-	char path[TEMPLATE_PATH + 80];
+	char path[TEMPLATE_FILE_PATH];
 
 	if (!f->name[0] || config_value(n->config, key))
 		return 0;
-	snprintf(path, sizeof(path), "%s/%s", n->dir, f->name);
+	template_path(n->dir, f->name, path);
 	return pvctl_config_set_str(n->config, key, path, err);
 }
 
@@ -69,7 +66,7 @@ static void disk_text(const struct instance *n, size_t i, char text[DISK_SPEC_MA
 /* The template's first: it is started from one of those. */
 static int set_disks(struct instance *n, const struct pvctl_config *over, struct pvctl_error *err)
 {
-	const struct config_value *more = over ? config_value(over, "disk") : NULL;
+	const struct config_value *more = config_value(over, "disk");
 	size_t count = 0, others = more && more->list ? more->n : 0;
 	char **list = calloc(n->m.n_disks + others + 1, sizeof(*list)), text[DISK_SPEC_MAX + 1];
 	int rc = 0;
@@ -117,24 +114,20 @@ static int make_config(struct instance *n, const struct pvctl_config *over, stru
 	rc = rc ? rc : set_file(n, "ramdisk", &n->m.ramdisk, err);
 	rc = rc ? rc : set_disks(n, over, err);
 	rc = rc ? rc : set_uuid(n->config, err);
-	if (rc)
-		return rc;
-	n->name = pvctl_config_get_str(n->config, "name");
-	return n->name ? 0 : err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "name is not set");
+	return rc;
 }
 
 static int make_disk(const struct instance *n, size_t i, struct pvctl_error *err)
 {
-	char base[TEMPLATE_PATH + 80], path[TEMPLATE_PATH + 80];
+	char base[TEMPLATE_FILE_PATH], path[TEMPLATE_FILE_PATH];
 
-	snprintf(base, sizeof(base), "%s/%s", n->dir, n->m.disk[i].file.name);
-	snprintf(path, sizeof(path), "%s/%s", n->disks, n->m.disk[i].file.name);
+	template_path(n->dir, n->m.disk[i].file.name, base);
+	template_path(n->disks, n->m.disk[i].file.name, path);
 	return template_overlay(base, path, err);
 }
 
 static int make_disks(struct instance *n, const char *template, struct pvctl_error *err)
 {
-	const struct iovec v[] = { { (void *)(uintptr_t)template, strlen(template) }, { (void *)(uintptr_t)"\n", 1 } };
 	int rc;
 
 	if (mkdir(n->disks, 0700))
@@ -143,9 +136,7 @@ static int make_disks(struct instance *n, const char *template, struct pvctl_err
 		                                 n->name, n->disks, n->name, n->name, n->name) :
 		       err_os(err, errno, "%s", n->disks);
 	n->made = true;
-	rc = fd_write_atomic(n->disks, "template", v, 2);
-	if (rc)
-		return err_os(err, -rc, "%s/template", n->disks);
+	rc = template_note(n->disks, template, err);
 	for (size_t i = 0; i < n->m.n_disks && !rc; i++)
 		rc = make_disk(n, i, err);
 	return rc;
@@ -154,10 +145,10 @@ static int make_disks(struct instance *n, const char *template, struct pvctl_err
 static int start_warm(struct instance *n, const struct pvctl_create_opts *o, uint32_t *ret_domid, struct pvctl_error *err)
 {
 	const struct pvctl_restore_opts restore = { .size = sizeof(restore), .paused = o->paused };
-	char path[TEMPLATE_PATH + 80];
+	char path[TEMPLATE_FILE_PATH];
 	int fd, rc;
 
-	snprintf(path, sizeof(path), "%s/%s", n->dir, n->m.memory.name);
+	template_path(n->dir, n->m.memory.name, path);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return err_os(err, errno, "%s", path);
@@ -176,16 +167,15 @@ static int begin(struct instance *n, const char *template, const struct pvctl_co
 	n->warm = n->m.memory.name[0] && !cold;
 	if (n->warm)
 		rc = check_warm(over, err);
-	if (!rc && !config_value(over, "name"))
+	n->name = pvctl_config_get_str(over, "name");
+	if (!rc && !n->name)
 		rc = err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "name is not set");
-	rc = rc ? rc : template_disks_dir(pvctl_config_get_str(over, "name"), n->disks, err);
+	rc = rc ? rc : template_disks_dir(n->name, n->disks, err);
 	return rc ? rc : make_config(n, over, err);
 }
 
 static void end(struct instance *n, int rc)
 {
-	if (rc && n->defined)
-		(void)!pvctl_defined_remove(n->ctx->node, n->name, NULL);
 	if (rc && n->made)
 		template_remove_dir(n->disks);
 	pvctl_config_free(n->config);
@@ -207,119 +197,9 @@ int pvctl_template_create(struct pvctl *ctx, const char *template, const struct 
 		rc = n.warm ? start_warm(&n, &create, ret_domid, err) : pvctl_domain_create(ctx, n.config, &create, ret_domid, err);
 	if (!rc) {
 		rc = pvctl_defined_set(ctx->node, n.config, err);
-		n.defined = !rc;
 		if (rc)
 			(void)!pvctl_domain_destroy(ctx, *ret_domid, NULL, NULL);
 	}
 	end(&n, rc);
 	return rc;
-}
-
-/* ---- the system disk, anew ---- */
-
-static int convert_onto(const struct instance *n, const char *target, struct pvctl_error *err)
-{
-	struct disk_spec s;
-	char base[TEMPLATE_PATH + 80];
-	int rc = disk_spec_parse(target, &s, err);
-
-	snprintf(base, sizeof(base), "%s/%s", n->dir, n->m.disk[0].file.name);
-	return rc ? rc : template_onto(n->ctx, base, s.target, disk_format_driver(s.format), err);
-}
-
-/* The new one is whole before it takes the old one's place. */
-static int renew(struct instance *n, const char *template, struct pvctl_error *err)
-{
-	const struct iovec v[] = { { (void *)(uintptr_t)template, strlen(template) }, { (void *)(uintptr_t)"\n", 1 } };
-	char base[TEMPLATE_PATH + 80], path[TEMPLATE_PATH + 80], fresh[TEMPLATE_PATH + 100];
-	int rc;
-
-	snprintf(base, sizeof(base), "%s/%s", n->dir, n->m.disk[0].file.name);
-	snprintf(path, sizeof(path), "%s/%s", n->disks, n->m.disk[0].file.name);
-	snprintf(fresh, sizeof(fresh), "%s.new", path);
-	unlink(fresh);
-	rc = template_overlay(base, fresh, err);
-	if (!rc && rename(fresh, path))
-		rc = err_os(err, errno, "%s", path);
-	if (!rc && fd_write_atomic(n->disks, "template", v, 2))
-		rc = err_set(err, -EIO, PVCTL_ORIGIN_OS, "%s/template cannot be written", n->disks);
-	if (rc)
-		unlink(fresh);
-	return rc;
-}
-
-static bool first_is_own(const struct instance *n)
-{
-	const char *first = pvctl_config_get_item(n->config, "disk", 0);
-	char path[TEMPLATE_PATH + 80];
-	struct disk_spec s;
-
-	snprintf(path, sizeof(path), "%s/%s", n->disks, n->m.disk[0].file.name);
-	return first && !disk_spec_parse(first, &s, NULL) && !strcmp(s.target, path);
-}
-
-static int config_of(struct instance *n, uint32_t *ret_domid, struct pvctl_error *err)
-{
-	int rc = pvctl_domain_lookup(n->ctx, n->name, ret_domid, err);
-
-	if (!rc)
-		return pvctl_domain_config(n->ctx, *ret_domid, &n->config, err);
-	*ret_domid = 0;
-	return rc == -ESRCH ? pvctl_defined_get(n->ctx->node, n->name, &n->config, err) : rc;
-}
-
-static int reinstall(struct instance *n, const char *template, uint32_t *ret_domid, struct pvctl_error *err)
-{
-	uint32_t domid;
-	bool gone;
-	int rc = config_of(n, &domid, err);
-
-	if (rc)
-		return rc;
-	if (!n->m.n_disks)
-		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "template \"%s\" has no disk", template);
-	if (!pvctl_config_get_item(n->config, "disk", 0))
-		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "domain \"%s\" has no disk", n->name);
-	if (domid)
-		rc = pvctl_domain_destroy(n->ctx, domid, NULL, err);
-	gone = domid && !rc;
-	if (!rc)
-		rc = first_is_own(n) ? renew(n, template, err) : convert_onto(n, pvctl_config_get_item(n->config, "disk", 0), err);
-	*ret_domid = 0;
-	/* Where its own disk could not be made anew, it has the old one yet. */
-	if (domid && rc && gone && first_is_own(n))
-		(void)!pvctl_domain_create(n->ctx, n->config, NULL, ret_domid, NULL);
-	return rc || !domid ? rc : pvctl_domain_create(n->ctx, n->config, NULL, ret_domid, err);
-}
-
-int pvctl_domain_reinstall(struct pvctl *ctx, const char *name, const char *template, uint32_t *ret_domid, struct pvctl_error *err)
-{
-	struct instance n = { .ctx = ctx, .name = name };
-	char own[64];
-	int rc = 0;
-
-	if (!template) {
-		rc = template_of_domain(name, own, err);
-		template = own;
-	}
-	rc = rc ? rc : template_read(template, &n.m, err);
-	if (rc)
-		return rc;
-	rc = template_dir(template, n.dir, err);
-	rc = rc ? rc : template_disks_dir(name, n.disks, err);
-	rc = rc ? rc : reinstall(&n, template, ret_domid, err);
-	end(&n, 0);
-	return rc;
-}
-
-int pvctl_template_disks_remove(const char *domain, struct pvctl_error *err)
-{
-	char dir[TEMPLATE_PATH], of[64];
-	int rc = template_of_domain(domain, of, err);
-
-	rc = rc ? rc : template_disks_dir(domain, dir, err);
-	if (rc)
-		return rc;
-	rc = template_remove_dir(dir);
-	return rc ? err_os(err, -rc, "%s", dir) : 0;
 }

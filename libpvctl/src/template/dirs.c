@@ -9,9 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
-#define MANIFEST_MAX (1u << 20)
+#define NOTE "template"
 
 static int below(const char *sub, char buf[TEMPLATE_PATH], struct pvctl_error *err)
 {
@@ -70,12 +71,17 @@ int template_remove_dir(const char *dir)
 	return rc || !rmdir(dir) ? rc : -errno;
 }
 
+void template_path(const char *dir, const char *file, char buf[TEMPLATE_FILE_PATH])
+{
+	snprintf(buf, TEMPLATE_FILE_PATH, "%s/%s", dir, file);
+}
+
 static int check_file(const char *dir, const struct template_file *f, struct pvctl_error *err)
 {
-	char path[TEMPLATE_PATH + 80];
+	char path[TEMPLATE_FILE_PATH];
 	struct stat st;
 
-	snprintf(path, sizeof(path), "%s/%s", dir, f->name);
+	template_path(dir, f->name, path);
 	if (lstat(path, &st))
 		return err_os(err, errno, "%s", path);
 	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != f->bytes)
@@ -84,24 +90,33 @@ static int check_file(const char *dir, const struct template_file *f, struct pvc
 	return 0;
 }
 
-int template_read(const char *name, struct manifest *ret, struct pvctl_error *err)
+int template_load(const char *dir, struct manifest *ret, struct pvctl_error *err)
 {
 	CLEANUP_FREE char *text = NULL;
-	char dir[TEMPLATE_PATH], path[TEMPLATE_PATH + 20];
+	char path[TEMPLATE_FILE_PATH];
+	int rc;
+
+	template_path(dir, TEMPLATE_MANIFEST, path);
+	rc = fd_read_text(path, TEMPLATE_MANIFEST_MAX, &text);
+	if (rc)
+		return err_os(err, -rc, "%s", path);
+	rc = manifest_parse(text, ret, err);
+	return rc ? err_wrap(err, rc, "%s", path) : 0;
+}
+
+int template_read(const char *name, struct manifest *ret, struct pvctl_error *err)
+{
+	char dir[TEMPLATE_PATH];
 	struct template_file *f;
 	int rc = template_dir(name, dir, err);
 
 	if (rc)
 		return rc;
-	snprintf(path, sizeof(path), "%s/manifest.json", dir);
-	rc = fd_read_text(path, MANIFEST_MAX, &text);
+	rc = template_load(dir, ret, err);
 	if (rc == -ENOENT)
 		return err_set(err, rc, PVCTL_ORIGIN_LIB, "there is no template \"%s\" (pvctl template list shows them)", name);
 	if (rc)
-		return err_os(err, -rc, "%s", path);
-	rc = manifest_parse(text, ret, err);
-	if (rc)
-		return err_wrap(err, rc, "%s", path);
+		return rc;
 	for (size_t i = 0; !rc && (f = manifest_file(ret, i)); i++)
 		rc = check_file(dir, f, err);
 	if (rc)
@@ -112,16 +127,24 @@ int template_read(const char *name, struct manifest *ret, struct pvctl_error *er
 int template_of_domain(const char *domain, char ret[64], struct pvctl_error *err)
 {
 	CLEANUP_FREE char *text = NULL;
-	char dir[TEMPLATE_PATH], path[TEMPLATE_PATH + 20];
+	char dir[TEMPLATE_PATH], path[TEMPLATE_FILE_PATH];
 	int rc = template_disks_dir(domain, dir, err);
 
 	if (rc)
 		return rc;
-	snprintf(path, sizeof(path), "%s/template", dir);
+	template_path(dir, NOTE, path);
 	rc = fd_read_text(path, 64, &text);
 	if (rc)
 		return err_set(err, rc == -ENOENT ? rc : -EIO, PVCTL_ORIGIN_LIB, "domain \"%s\" is not made of a template", domain);
 	text[strcspn(text, "\n")] = '\0';
 	snprintf(ret, 64, "%s", text);
 	return 0;
+}
+
+int template_note(const char *disks, const char *name, struct pvctl_error *err)
+{
+	const struct iovec v[] = { { (void *)(uintptr_t)name, strlen(name) }, { (void *)(uintptr_t)"\n", 1 } };
+	int rc = fd_write_atomic(disks, NOTE, v, 2);
+
+	return rc ? err_os(err, -rc, "%s/" NOTE, disks) : 0;
 }

@@ -119,7 +119,7 @@ void pvctl_template_list_free(struct pvctl_template_list *l)
 
 int pvctl_template_verify(struct pvctl *ctx, const char *name, struct pvctl_error *err)
 {
-	char dir[TEMPLATE_PATH], path[TEMPLATE_PATH + 80];
+	char dir[TEMPLATE_PATH], path[TEMPLATE_FILE_PATH];
 	struct template_file *f, now;
 	struct manifest m;
 	int rc = template_read(name, &m, err);
@@ -128,7 +128,7 @@ int pvctl_template_verify(struct pvctl *ctx, const char *name, struct pvctl_erro
 		return rc;
 	rc = template_dir(name, dir, err);
 	for (size_t i = 0; !rc && (f = manifest_file(&m, i)); i++) {
-		snprintf(path, sizeof(path), "%s/%s", dir, f->name);
+		template_path(dir, f->name, path);
 		rc = template_hash(ctx, path, &now, err);
 		if (!rc && strcmp(now.sha256, f->sha256))
 			rc = err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s is not what it was when the template was made: its checksum differs", path);

@@ -62,13 +62,13 @@ static int strip_macs(struct pvctl_config *c, struct pvctl_error *err)
 static int add_file(struct maker *k, const char *key, const char *name, struct template_file *f, struct pvctl_error *err)
 {
 	const char *path = pvctl_config_get_str(k->from, key);
-	char to[TEMPLATE_PATH + 80];
+	char to[TEMPLATE_FILE_PATH];
 	int rc;
 
 	if (!path)
 		return 0;
 	snprintf(f->name, sizeof(f->name), "%s", name);
-	snprintf(to, sizeof(to), "%s/%s", k->dir, name);
+	template_path(k->dir, name, to);
 	rc = template_copy(path, to, UINT64_MAX, err);
 	unset(k->m.config, key);
 	return rc;
@@ -77,7 +77,7 @@ static int add_file(struct maker *k, const char *key, const char *name, struct t
 static int add_disk(struct maker *k, const char *text, struct pvctl_error *err)
 {
 	struct template_disk *d = &k->m.disk[k->m.n_disks];
-	char to[TEMPLATE_PATH + 80];
+	char to[TEMPLATE_FILE_PATH];
 	struct disk_spec s;
 	int rc = disk_spec_parse(text, &s, err);
 
@@ -92,7 +92,7 @@ static int add_disk(struct maker *k, const char *text, struct pvctl_error *err)
 	snprintf(d->vdev, sizeof(d->vdev), "%s", s.vdev_name);
 	d->readonly = s.readonly;
 	snprintf(d->file.name, sizeof(d->file.name), "%s.qcow2", s.vdev_name);
-	snprintf(to, sizeof(to), "%s/%s", k->dir, d->file.name);
+	template_path(k->dir, d->file.name, to);
 	if (s.format != DISK_RAW)
 		rc = disk_image_check(s.target, s.format, err);
 	return rc ? rc : template_flatten(k->ctx, s.target, disk_format_driver(s.format), to, err);
@@ -101,11 +101,11 @@ static int add_disk(struct maker *k, const char *text, struct pvctl_error *err)
 static int add_memory(struct maker *k, struct pvctl_error *err)
 {
 	const struct pvctl_save_opts save = { .size = sizeof(save), .leave = PVCTL_SAVE_SUSPENDED };
-	char path[TEMPLATE_PATH + 80];
+	char path[TEMPLATE_FILE_PATH];
 	int fd, rc;
 
 	snprintf(k->m.memory.name, sizeof(k->m.memory.name), "memory.save");
-	snprintf(path, sizeof(path), "%s/%s", k->dir, k->m.memory.name);
+	template_path(k->dir, k->m.memory.name, path);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_os(err, errno, "%s", path);
@@ -153,13 +153,13 @@ static int add_state(struct maker *k, struct pvctl_error *err)
 static int finish(struct maker *k, struct pvctl_error *err)
 {
 	CLEANUP_FREE char *text = NULL;
-	char path[TEMPLATE_PATH + 80];
+	char path[TEMPLATE_FILE_PATH];
 	struct template_file *f;
 	struct iovec v;
 	int rc = 0;
 
 	for (size_t i = 0; !rc && (f = manifest_file(&k->m, i)); i++) {
-		snprintf(path, sizeof(path), "%s/%s", k->dir, f->name);
+		template_path(k->dir, f->name, path);
 		rc = template_hash(k->ctx, path, f, err);
 		if (!rc && chmod(path, 0400))
 			rc = err_os(err, errno, "%s", path);
@@ -168,8 +168,8 @@ static int finish(struct maker *k, struct pvctl_error *err)
 	if (rc)
 		return rc;
 	v = (struct iovec){ text, strlen(text) };
-	rc = fd_write_atomic(k->dir, "manifest.json", &v, 1);
-	return rc ? err_os(err, -rc, "%s/manifest.json", k->dir) : 0;
+	rc = fd_write_atomic(k->dir, TEMPLATE_MANIFEST, &v, 1);
+	return rc ? err_os(err, -rc, "%s/" TEMPLATE_MANIFEST, k->dir) : 0;
 }
 
 static int fill(struct maker *k, const char *name, struct pvctl_error *err)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "device/disk_spec.h"
 #include "device/vif_spec.h"
-#include "template/manifest.h"
+#include "template/private.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/json.h"
@@ -111,7 +111,7 @@ static int get_file(yajl_val obj, struct template_file *f, struct pvctl_error *e
 	if (rc)
 		return rc;
 	/* Of names of nodes the same is asked: no path, nothing hidden. */
-	if (paths_check_node(f->name, NULL) || !strcmp(f->name, "manifest.json"))
+	if (paths_check_node(f->name, NULL) || !strcmp(f->name, TEMPLATE_MANIFEST))
 		return wrong(err, "files must have plain names");
 	if (strlen(f->sha256) != 64 || strspn(f->sha256, hex) != 64)
 		return wrong(err, "sha256 are 64 hexadecimal digits");

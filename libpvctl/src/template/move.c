@@ -2,17 +2,12 @@
 /* A template to and from another directory. What comes in may be anybody's: it is copied first, and then looked at. */
 #include "device/disk_image.h"
 #include "template/private.h"
-#include "util/cleanup.h"
 #include "util/err.h"
-#include "util/fd.h"
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define MANIFEST_MAX (1u << 20)
 
 /* It would lead to files that are not the template's. */
 static int no_link(const char *path, struct pvctl_error *err)
@@ -24,44 +19,43 @@ static int no_link(const char *path, struct pvctl_error *err)
 	return S_ISREG(st.st_mode) ? 0 : err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s is no regular file", path);
 }
 
-/* Files that are no disks come first. */
-static size_t named(const struct manifest *m)
+static int copy_file(struct pvctl *ctx, const char *from, const char *to, const struct template_file *f, struct pvctl_error *err)
 {
-	return (size_t)(m->kernel.name[0] != '\0') + (m->ramdisk.name[0] != '\0') + (m->memory.name[0] != '\0');
+	char source[TEMPLATE_FILE_PATH], target[TEMPLATE_FILE_PATH];
+	struct template_file now;
+	int rc;
+
+	template_path(from, f->name, source);
+	template_path(to, f->name, target);
+	rc = no_link(source, err);
+	rc = rc ? rc : template_copy(source, target, f->bytes, err);
+	rc = rc ? rc : template_hash(ctx, target, &now, err);
+	if (!rc && (now.bytes != f->bytes || strcmp(now.sha256, f->sha256)))
+		rc = err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s is not what the manifest says: its checksum differs", source);
+	if (!rc && chmod(target, 0400))
+		rc = err_os(err, errno, "%s", target);
+	return rc;
 }
 
-static int copy_files(const char *from, const char *to, struct pvctl *ctx, struct pvctl_error *err)
+static int copy_files(struct pvctl *ctx, const char *from, const char *to, struct pvctl_error *err)
 {
-	char source[TEMPLATE_PATH + 80], target[TEMPLATE_PATH + 80];
-	CLEANUP_FREE char *text = NULL;
-	struct template_file *f, now;
+	char source[TEMPLATE_FILE_PATH], target[TEMPLATE_FILE_PATH];
+	struct template_file *f;
 	struct manifest m;
 	int rc;
 
-	snprintf(source, sizeof(source), "%s/manifest.json", from);
-	snprintf(target, sizeof(target), "%s/manifest.json", to);
+	template_path(from, TEMPLATE_MANIFEST, source);
+	template_path(to, TEMPLATE_MANIFEST, target);
 	rc = no_link(source, err);
-	rc = rc ? rc : template_copy(source, target, MANIFEST_MAX, err);
+	rc = rc ? rc : template_copy(source, target, TEMPLATE_MANIFEST_MAX, err);
+	rc = rc ? rc : template_load(to, &m, err);
 	if (rc)
 		return rc;
-	rc = fd_read_text(target, MANIFEST_MAX, &text);
-	if (rc)
-		return err_os(err, -rc, "%s", target);
-	rc = manifest_parse(text, &m, err);
-	if (rc)
-		return err_wrap(err, rc, "%s", source);
-	for (size_t i = 0; !rc && (f = manifest_file(&m, i)); i++) {
-		snprintf(source, sizeof(source), "%s/%s", from, f->name);
-		snprintf(target, sizeof(target), "%s/%s", to, f->name);
-		rc = no_link(source, err);
-		rc = rc ? rc : template_copy(source, target, f->bytes, err);
-		rc = rc ? rc : template_hash(ctx, target, &now, err);
-		if (!rc && (now.bytes != f->bytes || strcmp(now.sha256, f->sha256)))
-			rc = err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s is not what the manifest says: its checksum differs", source);
-		if (!rc && i >= named(&m))
-			rc = disk_image_check_alone(target, err);
-		if (!rc && chmod(target, 0400))
-			rc = err_os(err, errno, "%s", target);
+	for (size_t i = 0; !rc && (f = manifest_file(&m, i)); i++)
+		rc = copy_file(ctx, from, to, f, err);
+	for (size_t i = 0; i < m.n_disks && !rc; i++) {
+		template_path(to, m.disk[i].file.name, target);
+		rc = disk_image_check_alone(target, err);
 	}
 	manifest_free(&m);
 	return rc;
@@ -80,7 +74,7 @@ static int copy_dir(struct pvctl *ctx, const char *from, const char *parent, con
 		return err_set(err, -EEXIST, PVCTL_ORIGIN_LIB, "%s is there already", to);
 	if (!mkdtemp(fresh))
 		return err_os(err, errno, "%s", parent);
-	rc = copy_files(from, fresh, ctx, err);
+	rc = copy_files(ctx, from, fresh, err);
 	if (!rc && rename(fresh, to))
 		rc = err_os(err, errno, "%s", to);
 	if (rc)

@@ -5,7 +5,10 @@
 
 #include "template/manifest.h"
 
-#define TEMPLATE_PATH 400
+#define TEMPLATE_PATH 400      /* of a directory */
+#define TEMPLATE_FILE_PATH 480 /* of a file in it, whose name fits a manifest */
+#define TEMPLATE_MANIFEST "manifest.json"
+#define TEMPLATE_MANIFEST_MAX (1u << 20)
 
 /* dirs.c: DATADIR/templates/NAME, and DATADIR/disks/DOMAIN, which has the disks of a domain that was made of one. */
 int template_dir(const char *name, char buf[TEMPLATE_PATH], struct pvctl_error *err);
@@ -13,16 +16,20 @@ int template_disks_dir(const char *domain, char buf[TEMPLATE_PATH], struct pvctl
 int template_base(char buf[TEMPLATE_PATH], struct pvctl_error *err);
 /* With all files in it, which has no directories. -errno. */
 int template_remove_dir(const char *dir);
+void template_path(const char *dir, const char *file, char buf[TEMPLATE_FILE_PATH]);
+/* Of any directory: what its manifest says. */
+int template_load(const char *dir, struct manifest *ret, struct pvctl_error *err);
 /* Its manifest, and that the files are there with their sizes. -ENOENT: no such template. */
 int template_read(const char *name, struct manifest *ret, struct pvctl_error *err);
 /* The name that is in DATADIR/disks/DOMAIN/template. -ENOENT: the domain is of none. */
 int template_of_domain(const char *domain, char ret[64], struct pvctl_error *err);
 
+/* Notes that name in a directory of a domain's disks. */
+int template_note(const char *disks, const char *name, struct pvctl_error *err);
+
 /* files.c */
-struct pvctl;
 int template_hash(struct pvctl *ctx, const char *path, struct template_file *f, struct pvctl_error *err);
-/* A reflink where the file system can. */
-/* Regular files of at most max bytes. */
+/* A regular file of at most max bytes; a reflink where the file system can. */
 int template_copy(const char *from, const char *to, uint64_t max, struct pvctl_error *err);
 
 /* overlay.c: path, which must not be there, changes nothing of base. */
