@@ -9,7 +9,7 @@
  * included, are remembered by a 128-bit hash, so that the search ends when
  * there is nothing new: within the model's bounds it is complete.
  *
- * Memory is sequentially consistent, or (--tso) as x86 has it: see explore.c.
+ * Memory is sequentially consistent, or (--tso) as x86 has it: see explorer/thread.c.
  */
 #ifndef VERIFY_EXPLORE_H
 #define VERIFY_EXPLORE_H
