@@ -16,7 +16,7 @@ fi
 ROUNDS=${ROUNDS:-5}
 cp "$O/tests/linux/pauseprobe" "$W/root/bin/"
 cp "$O/demo/modules/xen-netfront.ko" "$W/root/lib/modules/"
-(cat "$O/demo/initrd.gz"; cd "$W/root" && find . -mindepth 1 | cpio -o -H newc --quiet -R 0:0 | gzip -1) >"$W/initrd.gz"
+pack_guest
 RAMDISK=$W/initrd.gz
 
 # The daemon's own file: it is written anew by each.

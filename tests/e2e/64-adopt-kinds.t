@@ -28,7 +28,7 @@ cat >"$W/root/bin/echoes" <<'END'
 for t in hvc1 hvc2; do (stty raw -echo; exec cat) <>/dev/$t >&0 & done
 END
 chmod 755 "$W/root/bin/echoes"
-(cat "$O/demo/initrd.gz"; cd "$W/root" && find . -mindepth 1 | cpio -o -H newc --quiet -R 0:0 | gzip -1) >"$W/initrd.gz"
+pack_guest
 RAMDISK=$W/initrd.gz
 
 info() { python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$PVCTL_RUN_DIR/default/node.json" "$1"; }

@@ -4,12 +4,7 @@
 . "$(dirname "$0")/netlib.sh"
 . "$(dirname "$0")/lib.sh"
 
-for m in xen-blkfront xen-netfront; do
-	[ -s "$O/demo/modules/$m.ko" ] && continue
-	skip "suspend and resume" "there is no $m.ko for the guest's kernel"
-	done_testing
-	exit
-done
+need_modules "suspend and resume" xen-blkfront xen-netfront
 net_guest
 cp "$O/demo/modules/xen-blkfront.ko" "$W/root/lib/modules/"
 # Blocks that differ, each one's sum to the console, to two disks; then all of it once more, from there.
@@ -30,7 +25,7 @@ done
 echo "SUM $(md5sum </tmp/all)"
 END
 chmod 755 "$W/root/bin/load"
-(cat "$O/demo/initrd.gz"; cd "$W/root" && find . -mindepth 1 | cpio -o -H newc --quiet -R 0:0 | gzip -1) >"$W/initrd.gz"
+pack_guest
 
 state() { pvctl list "$1" | awk 'NR == 2 { print $5 }'; }
 blocks() { console_log one | tr -d '\r' | awk '/^BLOCK/ { n = $2 } END { print n + 0 }'; }

@@ -4,12 +4,7 @@
 . "$(dirname "$0")/netlib.sh"
 . "$(dirname "$0")/lib.sh"
 
-for m in xen-blkfront xen-netfront; do
-	[ -s "$O/demo/modules/$m.ko" ] && continue
-	skip "migration" "there is no $m.ko for the guest's kernel"
-	done_testing
-	exit
-done
+need_modules "migration" xen-blkfront xen-netfront
 net_guest
 cp "$O/demo/modules/xen-blkfront.ko" "$W/root/lib/modules/"
 # Block after block to the disk, each flushed before its number is told; each has its number in it.
@@ -28,7 +23,7 @@ while :; do
 done) &
 END
 chmod 755 "$W/root/bin/load"
-(cat "$O/demo/initrd.gz"; cd "$W/root" && find . -mindepth 1 | cpio -o -H newc --quiet -R 0:0 | gzip -1) >"$W/initrd.gz"
+pack_guest
 
 # Two nodes: on NODE COMMAND...
 mkdir -p "$W/b/run" "$W/b/state"

@@ -9,7 +9,7 @@ block_guest() {
 	mkdir -p "$W/root/lib/modules" "$W/root/bin"
 	cp "$MODULE" "$W/root/lib/modules/xen-blkfront.ko"
 	cp "$PROBE" "$W/root/bin/"
-	(cat "$O/demo/initrd.gz"; cd "$W/root" && find . -mindepth 1 | cpio -o -H newc --quiet -R 0:0 | gzip -1) >"$W/initrd.gz"
+	pack_guest
 	RAMDISK=$W/initrd.gz
 }
 # linux NAME COMMANDS [LINE...]: a config whose guest runs these, "+" for blanks; printed path

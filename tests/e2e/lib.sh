@@ -57,6 +57,19 @@ config() {
 		'cmdline="console=hvc0 quiet"' "$@" >"$f"
 	echo "$f"
 }
+# The demo guest's ramdisk with what is in $W/root, as $W/initrd.gz
+pack_guest() { (cat "$O/demo/initrd.gz"; cd "$W/root" && find . -mindepth 1 | cpio -o -H newc --quiet -R 0:0 | gzip -1) >"$W/initrd.gz"; }
+# need_modules WHAT MODULE...: of the guest's kernel; else the test is skipped
+need_modules() {
+	local what=$1 m
+	shift
+	for m; do
+		[ -s "$O/demo/modules/$m.ko" ] && continue
+		skip "$what" "there is no $m.ko for the guest's kernel"
+		done_testing
+		exit
+	done
+}
 console_log() { cat "$PVCTL_STATE_DIR/${2:-default}/console/$1.log"; }
 console_has() { console_log "$1" 2>/dev/null | grep -qE -- "$2"; }
 # Bytes; fails rather than print nothing, so that a comparison of two cannot hold by accident.
