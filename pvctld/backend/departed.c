@@ -7,7 +7,6 @@
 #include <string.h>
 
 #define LOOK_NS 5000000000ull /* paused guests do not look, hostile ones need not */
-#define LET_GO_NS 1000000000ull
 #define MAX_DEPARTED 1024u
 
 struct departed {
@@ -18,8 +17,8 @@ struct departed {
 	char front[64];
 	unsigned int held;       /* by the host */
 	bool seen;               /* by the guest, or it had its time */
-	bool closed;             /* the frontend: it has nothing more to write */
-	bool looked;
+	bool looked;             /* it lets go of it just now */
+	bool nudged;             /* to look once more */
 	struct loop_timer timer;
 };
 
@@ -52,11 +51,22 @@ static void check(struct departed *p)
 	device_free_again(was.d, was.ops, was.domid, was.devid);
 }
 
+static void nudge(struct departed *p)
+{
+	p->nudged = true;
+	loop_timer_set(&p->d->loop, &p->timer, LOOK_NS);
+	store_fire_special(p->d->store, p->front);
+}
+
 static void on_timer(void *data)
 {
 	struct departed *p = data;
 
-	if (!p->looked)
+	if (p->looked && !p->nudged) {
+		nudge(p);
+		return;
+	}
+	if (!p->seen)
 		log_guest(p->domid, "%s %u: the guest did not look for five seconds whether it is gone", p->ops->what, p->devid);
 	p->seen = true;
 	check(p);
@@ -85,7 +95,6 @@ static struct departed *make(struct daemon *d, const struct xenbus_ops *ops, uin
 void departed_add(struct xenbus_dev *x)
 {
 	struct departed *p;
-	uint32_t state;
 
 	/* It never had nodes, or nobody in the guest would hear of their end. */
 	if (x->state == XenbusStateUnknown || !store_is_watched(x->d->store, x->domid, x->front))
@@ -93,8 +102,7 @@ void departed_add(struct xenbus_dev *x)
 	p = make(x->d, x->ops, x->domid, x->devid);
 	if (!p)
 		return;
-	p->closed = !xenbus_read_u32(x, "state", &state) && state == XenbusStateClosed;
-	p->seen = p->looked = false;
+	p->seen = p->looked = p->nudged = false;
 	snprintf(p->front, sizeof(p->front), "%s", x->front);
 	loop_timer_set(&p->d->loop, &p->timer, LOOK_NS);
 }
@@ -131,20 +139,22 @@ static bool is_above(const char *path, const struct departed *p)
 	return !strncmp(path, p->front, n) && p->front[n] == '/' && strstr(path, "/device");
 }
 
-/* Within a request: what follows waits for the loop. */
+/*
+ * Linux takes one event after the other: when it looks again, all that it does with the old one is done, whatever
+ * its driver reads and writes for that. Within a request: what follows waits for the loop.
+ */
 static void asked(struct departed *p, const char *path, bool there)
 {
-	size_t n = strlen(p->front);
-
-	if (there ? is_above(path, p) : !strcmp(path, p->front)) {
-		if (p->looked)
-			return;
+	if (there ? !is_above(path, p) : strcmp(path, p->front))
+		return;
+	if (!p->looked) {
 		p->looked = true;
-		loop_timer_set(&p->d->loop, &p->timer, p->closed ? 0 : LET_GO_NS);
-	} else if (p->looked && !there && !strncmp(path, p->front, n) && !strcmp(path + n, "/state")) {
-		/* The last that Linux does with it. */
-		loop_timer_set(&p->d->loop, &p->timer, 0);
+	} else if (p->nudged) {
+		p->seen = true;
+	} else {
+		return;
 	}
+	loop_timer_set(&p->d->loop, &p->timer, 0);
 }
 
 void departed_asked(void *daemon, uint32_t domid, const char *path, bool there)

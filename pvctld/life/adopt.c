@@ -239,8 +239,9 @@ static void look_at_record(void *data, const char *key, const void *value, size_
 	dom_add(dom, k.domid);
 	fill(dom, &k);
 	dom->config = strdup((const char *)value + sizeof(k));
+	/* That may have been noted before, and begun: policy_adopt begins each once. */
 	if (k.dying && k.restarts && dom->config)
-		policy_rebuild(dom);
+		policy_note_rebuild(dom);
 	log_line("domain %u (%s) is gone", dom->domid, dom->name);
 	devices_remove_nodes(d, k.domid);
 	/* Of one that was forgotten in part. */

@@ -65,12 +65,6 @@ int policy_read(struct dom *dom, const struct pvctl_config *config, struct pvctl
 	return rc ? rc : read_action(config, "on_watchdog", ACTION_DESTROY, &dom->on[3], err);
 }
 
-void policy_committed(struct dom *dom)
-{
-	if (history_has(dom->d, dom->uuid))
-		log_line("domain \"%s\" was restarted as domain %u", dom->name, dom->domid);
-}
-
 struct rebuild {
 	struct daemon *d;
 	char name[128];
@@ -85,14 +79,25 @@ static void rebuild_key(const uint8_t uuid[16], char buf[48])
 	snprintf(buf, 48, "rebuild/%s", text);
 }
 
+void policy_committed(struct dom *dom)
+{
+	char key[48];
+
+	/* It may end, and be rebuilt once more, before the process that built it is seen to have ended. */
+	rebuild_key(dom->uuid, key);
+	state_drop(&dom->d->state, key);
+	if (history_has(dom->d, dom->uuid))
+		log_line("domain \"%s\" was restarted as domain %u", dom->name, dom->domid);
+}
+
 static void rebuilt(void *data, int status)
 {
 	struct rebuild *r = data;
 	char key[48];
 
-	rebuild_key(r->uuid, key);
-	state_drop(&r->d->state, key);
 	if (status) {
+		rebuild_key(r->uuid, key);
+		state_drop(&r->d->state, key);
 		log_line("domain \"%s\" could not be restarted (its reason is above)", r->name);
 		history_drop(r->d, r->uuid);
 	}
@@ -132,18 +137,24 @@ static int start_rebuild(struct rebuild *r, int config, struct pvctl_error *err)
 	return rc ? fail(err, rc, "its helper cannot be watched") : 0;
 }
 
+void policy_note_rebuild(const struct dom *dom)
+{
+	char key[48];
+
+	rebuild_key(dom->uuid, key);
+	state_set(&dom->d->state, key, dom->config, strlen(dom->config) + 1);
+}
+
 void policy_rebuild(struct dom *dom)
 {
 	struct daemon *d = dom->d;
-	char key[48];
 	struct rebuild *r = calloc(1, sizeof(*r));
 	struct pvctl_error e;
 	int config = -1;
 
 	if (!r || d->stop)
 		goto out;
-	rebuild_key(dom->uuid, key);
-	state_set(&d->state, key, dom->config, strlen(dom->config) + 1);
+	policy_note_rebuild(dom);
 	r->d = d;
 	memcpy(r->name, dom->name, sizeof(r->name));
 	memcpy(r->uuid, dom->uuid, 16);
@@ -388,7 +399,8 @@ static void rebuild_again(void *data, const char *key, const void *value, size_t
 	if (!len || uuid_parse(key + strlen("rebuild/"), ghost.uuid))
 		return;
 	list_for(p, &d->domains)
-		if (!memcmp(list_entry(p, struct dom, link)->uuid, ghost.uuid, 16) && !list_entry(p, struct dom, link)->dying) {
+		/* It was rebuilt; one that dies by now, to be rebuilt once more, sees to that itself. */
+		if (!memcmp(list_entry(p, struct dom, link)->uuid, ghost.uuid, 16)) {
 			state_drop(&d->state, key);
 			return;
 		}

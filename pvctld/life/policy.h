@@ -19,6 +19,8 @@ void policy_committed(struct dom *dom);
 
 /* A new one by its configuration. dom may be gone by then. */
 void policy_rebuild(struct dom *dom);
+/* That it is to be rebuilt, for a daemon that takes over. */
+void policy_note_rebuild(const struct dom *dom);
 /* What another daemon had begun. */
 void policy_adopt(struct daemon *d);
 

@@ -47,7 +47,7 @@ static int started(struct work *w, pid_t pid, int rc)
 
 	if (rc || pid <= 0)
 		return fail(&w->e, rc ? rc : -EIO, "%s", strerror(rc ? -rc : EIO));
-	rc = helper_add(pid, &status_fd);
+	rc = helper_add(pid, false, &status_fd);
 	if (rc)
 		return fail(&w->e, rc, "no memory");
 	w->r->pid = pid;

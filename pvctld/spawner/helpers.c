@@ -14,7 +14,7 @@
 #define NAP_NS 5000000
 #define MAX_HELPERS 4096u
 
-struct helper { struct list link; pid_t pid; int status_fd; };
+struct helper { struct list link; pid_t pid; int status_fd; bool daemons; };
 
 static struct list helpers = { &helpers, &helpers };
 static unsigned int nr;
@@ -27,7 +27,7 @@ static struct helper *find(pid_t pid)
 	return NULL;
 }
 
-int helper_add(pid_t pid, int *ret_status_fd)
+int helper_add(pid_t pid, bool daemons, int *ret_status_fd)
 {
 	struct helper *h = nr < MAX_HELPERS ? calloc(1, sizeof(*h)) : NULL;
 	int p[2];
@@ -40,6 +40,7 @@ int helper_add(pid_t pid, int *ret_status_fd)
 		return -ENOMEM;
 	}
 	h->pid = pid;
+	h->daemons = daemons;
 	h->status_fd = p[1];
 	list_add_tail(&helpers, &h->link);
 	nr++;
@@ -87,6 +88,26 @@ static void signal_all(int sig)
 {
 	list_for(p, &helpers)
 		kill(list_entry(p, struct helper, link)->pid, sig);
+}
+
+static bool some_are_daemons(void)
+{
+	list_for(p, &helpers)
+		if (list_entry(p, struct helper, link)->daemons)
+			return true;
+	return false;
+}
+
+void helpers_end_daemons(void)
+{
+	const struct timespec nap = { 0, NAP_NS };
+	uint64_t until = now_ns() + PATIENCE_NS;
+
+	list_for(p, &helpers)
+		if (list_entry(p, struct helper, link)->daemons)
+			kill(list_entry(p, struct helper, link)->pid, SIGKILL);
+	for (reap(); some_are_daemons() && now_ns() < until; reap())
+		nanosleep(&nap, NULL);
 }
 
 void helpers_end(pid_t qemu)

@@ -50,7 +50,10 @@ static void daemon_ended(struct spawner *s, int status)
 		log_line("the daemon ended without having said so (status %#x)", (unsigned int)status);
 	if (!s->restarting && !may_restart(s)) {
 		spawner_end(s, 1);
-	} else if (spawner_start_daemon(s, true, &e)) {
+		return;
+	}
+	helpers_end_daemons();
+	if (spawner_start_daemon(s, true, &e)) {
 		log_line("the daemon cannot be started again: %s", e.msg);
 		spawner_end(s, 1);
 	}

@@ -68,7 +68,7 @@ static int start_qemu(struct spawner *s, struct spawn_msg *m, struct spawn_msg *
 	n->ram_fd = -1;
 	if (rc)
 		return rc;
-	rc = helper_add(n->qemu_pid, &status_fd);
+	rc = helper_add(n->qemu_pid, false, &status_fd);
 	if (rc) {
 		close(n->qemu_pidfd);
 		return fail(err, rc, "no memory");
@@ -102,7 +102,7 @@ static int is_up(struct spawner *s)
 	s->up = true;
 	if (rc)
 		log_line("%s", e.msg);
-	if (pid > 0 && !helper_add(pid, &status_fd))
+	if (pid > 0 && !helper_add(pid, false, &status_fd))
 		close(status_fd);
 	return rc;
 }

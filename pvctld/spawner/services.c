@@ -120,7 +120,7 @@ int service_rebuild(struct spawner *s, struct spawn_msg *m, struct spawn_msg *a,
 		clients_close(s);
 		_exit(rebuild(s, fd));
 	}
-	rc = pid < 0 ? -errno : helper_add(pid, &status_fd);
+	rc = pid < 0 ? -errno : helper_add(pid, true, &status_fd);
 	if (rc)
 		return fail(err, rc, "fork: %s", strerror(-rc));
 	r->pid = pid;

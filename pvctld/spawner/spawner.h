@@ -59,11 +59,13 @@ void spawner_do(struct spawner *s, struct spawn_msg *m, struct spawn_msg *a);
 
 /* helpers.c */
 /* What has pid just now: it is killed when there is no memory for it. ret_status_fd: of struct spawned. */
-int helper_add(pid_t pid, int *ret_status_fd);
+int helper_add(pid_t pid, bool daemons, int *ret_status_fd);
 bool helper_ended(pid_t pid, int status);
 int helper_kill(pid_t pid, int sig, bool group);
 /* SIGTERM, some time, SIGKILL; QEMU at once. */
 void helpers_end(pid_t qemu);
+/* What worked for a daemon that has ended: it must not go on with the next one, which begins that work again. */
+void helpers_end_daemons(void);
 
 /* devices.c: m is a struct spawn_device. */
 int device_do(struct spawner *s, struct spawn_msg *m, struct spawn_msg *a, struct pvctl_error *err);

@@ -13,7 +13,15 @@ static struct daemon d;
 static struct store_conn *guest;
 static struct xenbus_dev *made;
 
-static void output(void *data, const void *bytes, size_t len) { }
+static unsigned int told;
+
+static void output(void *data, const void *bytes, size_t len)
+{
+	const struct xsd_sockmsg *h = bytes;
+
+	told += len >= sizeof(*h) && h->type == XS_WATCH_EVENT && strstr((const char *)(h + 1), "device/vbd/7");
+}
+
 static void broken(void *data, const char *why) { }
 static const struct store_conn_ops conn_ops = { .output = output, .broken = broken };
 
@@ -111,17 +119,22 @@ START_TEST(waits_for_the_look)
 	turn();
 	ck_assert(!there());
 	ASK(XS_DIRECTORY, "device/vbd/7");
+	told = 0;
 	turn();
-	/* It was connected: the driver has a state to write. */
-	ck_assert(!there());
+	/* Its driver reads and writes what it likes; the second look is behind all of it. */
+	ck_assert_uint_eq(told, 1);
 	ASK(XS_READ, "device/vbd/7/state");
+	turn();
+	ck_assert(!there());
+	ASK(XS_DIRECTORY, "device/vbd/7");
 	turn();
 	ck_assert(there());
 	ck_assert(!made->pending);
 }
 END_TEST
 
-START_TEST(closed_has_nothing_to_write)
+/* netfront reads its backend's state again when it is removed: a new one's would keep it from ending. */
+START_TEST(closed_is_not_let_go)
 {
 	ASK(XS_WATCH, "device\0token");
 	ck_assert_int_eq(attach(), 0);
@@ -129,6 +142,11 @@ START_TEST(closed_has_nothing_to_write)
 	xenbus_dev_remove(made);
 	ck_assert_int_eq(attach(), -EINPROGRESS);
 	ck_assert_int_eq(attach(), -EEXIST);
+	ASK(XS_DIRECTORY, "device/vbd/7");
+	/* Of an event that was on its way before. */
+	ASK(XS_DIRECTORY, "device/vbd/7");
+	turn();
+	ck_assert(!there());
 	ASK(XS_DIRECTORY, "device/vbd/7");
 	turn();
 	ck_assert(there());
@@ -182,7 +200,7 @@ int main(void)
 
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_add_test(c, waits_for_the_look);
-	tcase_add_test(c, closed_has_nothing_to_write);
+	tcase_add_test(c, closed_is_not_let_go);
 	tcase_add_test(c, nobody_looks);
 	tcase_add_test(c, the_host_holds);
 	tcase_add_test(c, domain_goes_meanwhile);

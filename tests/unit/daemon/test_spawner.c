@@ -298,7 +298,7 @@ START_TEST(signals)
 		pause();
 		_exit(0);
 	}
-	ck_assert_int_eq(helper_add(child, &status_fd), 0);
+	ck_assert_int_eq(helper_add(child, false, &status_fd), 0);
 	ck_assert_int_eq(kill_it(1, SIGKILL), -ESRCH);
 	ck_assert_int_eq(kill_it(0, SIGKILL), -ESRCH);
 	ck_assert_int_eq(kill_it(-1, SIGKILL), -ESRCH);
@@ -315,6 +315,36 @@ START_TEST(signals)
 	close(status_fd);
 	kill(other, SIGKILL);
 	waitpid(other, NULL, 0);
+}
+END_TEST
+
+static pid_t sleeper(bool daemons, int *ret_status_fd)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		pause();
+		_exit(0);
+	}
+	ck_assert_int_eq(helper_add(pid, daemons, ret_status_fd), 0);
+	return pid;
+}
+
+/* Two of them would build one domain, each for another daemon. */
+START_TEST(what_worked_for_a_daemon)
+{
+	int fd, other_fd, status;
+	pid_t builds = sleeper(true, &fd), other = sleeper(false, &other_fd);
+
+	helpers_end_daemons();
+	ck_assert_int_eq(read(fd, &status, sizeof(status)), sizeof(status));
+	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	ck_assert_int_eq(kill(builds, 0), -1);
+	ck_assert_int_eq(kill_it(other, SIGKILL), 0);
+	ck_assert_int_eq(waitpid(other, &status, 0), other);
+	ck_assert(helper_ended(other, status));
+	close(fd);
+	close(other_fd);
 }
 END_TEST
 
@@ -389,6 +419,7 @@ int main(void)
 	tcase_add_test(t, only_what_was_named);
 	tcase_add_test(t, what_a_script_names);
 	tcase_add_test(t, signals);
+	tcase_add_test(t, what_worked_for_a_daemon);
 	tcase_add_test(t, many_names);
 	tcase_add_test(t, restarts);
 	tcase_add_test(t, one_qemu);
