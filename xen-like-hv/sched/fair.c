@@ -89,13 +89,14 @@ static void insert(struct run_queue *rq, struct vcpu *v, vtime_t vtime)
  */
 static void place(struct run_queue *rq, struct vcpu *v, struct sched_share *s)
 {
-	vtime_t clock = rq->clock, most = clock + weighted(v->domain, s, SLICE_MAX);
+	vtime_t clock = rq->clock, most;
 	s_time_t elsewhere = READ_ONCE(v->domain->sched.total) - s->total;
 
 	s->vtime += min(elsewhere, FOREVER) * WEIGHT_DEFAULT / weight_of(v);
 	/* Who was moved here may run from before the clock. */
 	if (runs_a_guest(rq))
 		clock = vt_min(clock, share_of(rq, rq->curr)->vtime);
+	most = clock + weighted(v->domain, s, SLICE_MAX);
 	clock = vt_max(balance_least(rq, v, clock), clock - weighted(v->domain, s, SLICE_ROUND));
 	if (vt_diff(s->vtime, clock) < 0)
 		s->vtime = vt_max(s->vtime, clock - weighted(v->domain, s, WAKEUP_CREDIT));

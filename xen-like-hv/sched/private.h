@@ -45,7 +45,8 @@ struct run_queue {
 	vtime_t running;             /* of the one that runs, when it was picked */
 	vtime_t ahead;               /* less this, it can be compared with another CPU's; grows only */
 	s_time_t slice_end;          /* when the slice timer fires, or fired; 0: not set */
-	s_time_t next_balance;       /* others clear it, as a hint */
+	s_time_t next_balance;       /* when it looks what there is for it elsewhere; others clear it, as a hint */
+	s_time_t next_call;          /* when it has others look here, if somebody waits */
 	s_time_t mercy;              /* when a starving one had its turn */
 	cpumask_t spill;             /* where those that wait may run */
 	struct timer slice;
