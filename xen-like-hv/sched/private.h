@@ -15,6 +15,9 @@
 #define BALANCE_PERIOD MILLISECS(3)
 #define PULL_LAG MILLISECS(2)        /* so much before the one that would run: worth a move */
 #define DRIFT MILLISECS(200)         /* a lag of more than so much of its own time, to both: the clocks have drifted apart */
+#define DRIFT_APART MILLISECS(400)   /* in virtual time; they have, too */
+#define WRONGED_LAG MILLISECS(12)    /* so far behind who runs elsewhere: its CPU is not for those who wake, */
+#define WRONGED_LOAD 3u              /* but as good as one where so many more wait */
 #define STARVED MILLISECS(70)        /* a domain that waits for longer has a turn out of order, */
 #define MERCY_PERIOD MILLISECS(6)    /* one of them in so much time */
 #define FOREVER MILLISECS(1000000)   /* longer than any time that counts; its products with weights fit */
