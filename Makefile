@@ -34,6 +34,7 @@ include mk/cli.mk
 -include mk/bench.mk
 -include mk/stress.mk
 -include mk/soak.mk
+-include mk/bindings.mk
 -include mk/install.mk
 
 clean:
