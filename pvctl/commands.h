@@ -54,6 +54,9 @@
 	X(block_attach) \
 	X(block_detach) \
 	X(block_list) \
+	X(disk_resize) \
+	X(disk_clone) \
+	X(disk_convert) \
 	X(channel_list) \
 	X(cd_eject) \
 	X(cd_insert) \
