@@ -35,6 +35,7 @@ include mk/cli.mk
 -include mk/stress.mk
 -include mk/soak.mk
 -include mk/install.mk
+-include mk/deb.mk
 
 clean:
 	rm -rf $(O)
