@@ -36,6 +36,7 @@ include mk/cli.mk
 -include mk/soak.mk
 -include mk/bindings.mk
 -include mk/install.mk
+-include mk/deb.mk
 
 clean:
 	rm -rf $(O)
