@@ -211,7 +211,7 @@ static bool settle(struct mailbox *m)
 	m->flight = NULL;
 	take_answer(m, m->answered ? m->answered->args : args, &m->result);
 	if (m->answered)
-		loop_task_post(&m->daemon->loop, &m->task);
+		loop_task_post_last(&m->daemon->loop, &m->task);
 	return true;
 }
 
@@ -219,7 +219,7 @@ bool mbox_look(struct mailbox *m)
 {
 	if (!m->busy || m->down || !is_done(m))
 		return false;
-	loop_task_post(&m->daemon->loop, &m->task);
+	loop_task_post_last(&m->daemon->loop, &m->task);
 	return true;
 }
 
@@ -313,7 +313,7 @@ static void queue_task(void *data)
 			begin(m, list_entry(m->queue.next, struct mbox_call, link));
 	}
 	if (!m->down && !m->busy && (m->answered || !list_empty(&m->queue)))
-		loop_task_post(&m->daemon->loop, &m->task);
+		loop_task_post_last(&m->daemon->loop, &m->task);
 }
 
 void mbox_queue(struct mailbox *m, struct mbox_call *call)
@@ -323,7 +323,7 @@ void mbox_queue(struct mailbox *m, struct mbox_call *call)
 	if (m->down)
 		mbox_fail_all(m);
 	else
-		loop_task_post(&m->daemon->loop, &m->task);
+		loop_task_post_last(&m->daemon->loop, &m->task);
 }
 
 void mbox_cancel(struct mailbox *m, struct mbox_call *call)

@@ -97,7 +97,7 @@ ask_all() { # SUFFIX
 	asked "pause$1" 30 pause one
 	asked "unpause$1" 30 unpause two
 	asked "block$1" 30 block-attach one "$W/more.img,raw,xvdb,rw"
-	asked "network$1" 30 network-attach one link=switch:lan
+	asked "network$1" 30 network-attach one link=switch,bridge=lan
 	asked "rename$1" 30 rename two three
 	asked "mem$1" 30 mem-set one 60
 	asked "save$1" 30 save one "$W/one.save"
