@@ -73,6 +73,8 @@
 	X(node_info) \
 	X(doctor) \
 	X(config_check) \
+	X(config_show) \
+	X(config_convert) \
 	X(config_keys) \
 	X(bootloader) \
 	X(store_read) \

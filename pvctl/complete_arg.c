@@ -148,6 +148,7 @@ static const struct {
 	{ NULL, "accel", words, "auto kvm tcg" },
 	{ NULL, "sort", words, "id name cpu time mem net disk" },
 	{ NULL, "columns", words, "name id uuid state reason mem maxmem vcpus maxvcpus time" },
+	{ "FORM", NULL, words, "cfg json" },
 	{ NULL, "format", words, "table json csv" },
 	{ NULL, "for", words, "running shutdown gone memory console: device:" },
 	{ NULL, "node", nodes, NULL },

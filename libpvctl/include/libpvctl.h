@@ -160,6 +160,27 @@ PVCTL_API int pvctl_config_get_int(const struct pvctl_config *, const char *key,
 PVCTL_API const char *pvctl_config_get_item(const struct pvctl_config *, const char *key, size_t i);
 PVCTL_API int pvctl_config_to_json(const struct pvctl_config *, char **ret_text, struct pvctl_error *err) PVCTL_CHECK; /* free with pvctl_free */
 PVCTL_API int pvctl_config_from_json(const char *text, struct pvctl_config **ret, struct pvctl_error *err) PVCTL_CHECK;
+/* What is said of a text; borrowed. */
+struct pvctl_parse_message {
+	size_t size;
+	int32_t level;           /* 0 error, 1 warning, 2 note */
+	uint32_t line, column;   /* from 1; column counts characters */
+	const char *file, *text;
+	const char *source_line; /* without its end */
+	const char *hint;        /* NULL: none */
+};
+struct pvctl_parse_opts {
+	size_t size;
+	const char *file;        /* its name, for messages alone; NULL: "<text>" */
+	uint32_t strict;         /* 1: unknown and ignored keys are errors */
+	void (*message)(void *data, const struct pvctl_parse_message *message); /* all that is said; NULL: silent */
+	void *data;
+};
+/*
+ * The text of a file as pvctl.cfg(5) has it, of len bytes; no file is read; any thread. opts NULL: all defaults. -EINVAL: err has the
+ * first mistake as FILE:LINE:COLUMN: WHAT; -E2BIG: more than 1 MiB. Free with pvctl_config_free.
+ */
+PVCTL_API int pvctl_config_parse(const char *text, size_t len, const struct pvctl_parse_opts *opts, struct pvctl_config **ret, struct pvctl_error *err) PVCTL_CHECK;
 /* Everything that can be checked without side effects: required keys, files, kernel format, sizes. ctx may be NULL. */
 PVCTL_API int pvctl_config_check(struct pvctl *ctx, const struct pvctl_config *, struct pvctl_error *err) PVCTL_CHECK;
 /* The same without a node; what create would warn of goes to log, as in pvctl_open_opts. */
