@@ -23,6 +23,7 @@
 	X(restore) \
 	X(migrate) \
 	X(migrate_receive) \
+	X(clone) \
 	X(reinstall) \
 	X(template_create) \
 	X(template_list) \
