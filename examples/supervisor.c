@@ -96,30 +96,32 @@ static int on_events(struct pvctl_events *events, struct pvctl_error *err)
 	return rc;
 }
 
-/* What is missing. Returns how many are kept: those for which there was no room, say, are tried again. */
-static unsigned int start_missing(struct pvctl *ctx)
+/* What is missing; 0: nothing is to be kept any more. What there was no room for, say, is tried again; -EIO: with another context. */
+static int start_missing(struct pvctl *ctx, struct pvctl_error *err)
 {
-	struct pvctl_error err;
-	unsigned int n = 0;
 	uint32_t domid;
+	int rc, any = 0;
 
 	for (unsigned int i = 0; i < count && !stop; i++) {
 		struct kept *k = &kept[i];
 
 		if (k->given_up)
 			continue;
-		n++;
+		any = 1;
 		if (k->up)
 			continue;
-		if (pvctl_domain_create(ctx, k->config, NULL, &domid, &err) == 0) {
+		rc = pvctl_domain_create(ctx, k->config, NULL, &domid, err);
+		if (rc == 0) {
 			printf("%s is domain %u\n", k->name, domid);
 			k->up = 1;
 		} else {
-			fprintf(stderr, "supervisor: %s: %s\n", k->name, err.msg);
+			fprintf(stderr, "supervisor: %s: %s\n", k->name, err->msg);
+			if (rc == -EIO)
+				return rc;
 		}
 	}
 	fflush(stdout);
-	return n;
+	return any;
 }
 
 static int supervise(struct pvctl *ctx, struct pvctl_error *err)
@@ -135,13 +137,13 @@ static int supervise(struct pvctl *ctx, struct pvctl_error *err)
 	for (unsigned int i = 0; i < count; i++)
 		kept[i].up = 0;
 	p.fd = pvctl_events_fd(events);
-	while (!stop && !(rc = on_events(events, err)) && start_missing(ctx))
+	while (!stop && !(rc = on_events(events, err)) && (rc = start_missing(ctx, err)) > 0)
 		(void)poll(&p, 1, RETRY_MS);
 	pvctl_events_close(events);
-	return rc;
+	return rc < 0 ? rc : 0;
 }
 
-/* A connection ends with the node, but also when another daemon takes over from the node's: then the domains are there yet. */
+/* A context ends with the node, but also when another daemon takes over from the node's: then the domains are there yet. */
 static int supervise_node(struct pvctl_error *err)
 {
 	struct pvctl *ctx;
