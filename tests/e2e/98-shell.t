@@ -55,7 +55,8 @@ t "a command is completed" types 'domna\t1\r=>\nweb1'
 t "an option" types 'list --form\tcsv\r=>\nname,id'
 t "a group's command" types 'node restart-\t--help\r=>Usage: .*node restart-daemon'
 t "domains are offered" types 'pause web\t\t=>web1 +web2'
-t "a device of the domain that stands there" types 'cd-eject web1 xv\t\r=>xvdb'
+t "a device of the domain that stands there" types 'block-detach --force web1 xv\t\r=>\n.*pvctl> '
+t "it was that one" eval "! pvctl block-list web1 | grep '^51728'"
 t "a config key" types 'create x.cfg max_event\t=>channels='
 t "a file" types "config show $W/web1.c\\t\\r=>name = .web1"
 t "what is completed runs" types 'domi\tweb2\r=>\n2\r?\n'
