@@ -80,6 +80,7 @@
 	X(store_read) \
 	X(store_write) \
 	X(store_rm) \
+	X(shell) \
 	X(completion) \
 	X(version) \
 	X(help)
