@@ -357,7 +357,7 @@ def case_closed():
 
 def case_events():
     """Creations and ends of many domains, each told once, in order, to a reader in another thread and to one of asyncio."""
-    count = int(os.environ.get("ROUNDS", "60"))
+    count = int(os.environ.get("EVENT_ROUNDS", "1000"))
     wanted = pvctl.EventType.CREATED | pvctl.EventType.DESTROYED | pvctl.EventType.LOST
     told, awaited = [], []
     with pvctl.connect() as node:
@@ -593,7 +593,7 @@ def case_migrate():
 
 def case_leaks():
     """Nothing grows: descriptors, Python's memory, the process."""
-    count = int(os.environ.get("ROUNDS", "200"))
+    count = int(os.environ.get("LEAK_ROUNDS", "1000"))
 
     def once(i):
         with pvctl.connect(log=lambda level, text: None, progress=lambda p: None) as node:
