@@ -21,7 +21,7 @@ func Example() {
 	}
 	defer conn.Close()
 	config, err := pvctl.ConfigFromMap(map[string]any{"name": "example", "kernel": os.Getenv("O") + "/guests/shutdown.elf", "memory": 8,
-		"cmdline": "reason=0"})
+		"cmdline": "reason=0", "on_poweroff": "preserve"})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -29,6 +29,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	defer domain.Destroy(ctx)
 	reason, err := domain.Wait(ctx, time.Minute)
 	fmt.Println(reason, err)
 	// Output: poweroff <nil>

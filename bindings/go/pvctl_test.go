@@ -126,12 +126,12 @@ func TestConfig(t *testing.T) {
 		t.Errorf("%+v", m)
 	}
 	var said []pvctl.Message
-	c, err := pvctl.ParseConfig("name = 'x'\nmemory = 8\nvif = ['link=user', 'link=switch']\nmemroy = 9\n", &pvctl.ParseOptions{Messages: &said})
+	c, err := pvctl.ParseConfig("name = 'x'\nmemory = 8\nvif = ['link=user', 'link=switch,bridge=lan']\nmemroy = 9\n", &pvctl.ParseOptions{Messages: &said})
 	must(t, err)
 	if len(said) == 0 || said[0].Line != 4 {
 		t.Errorf("%+v", said)
 	}
-	if vifs, err := c.List("vif"); err != nil || len(vifs) != 2 || vifs[1] != "link=switch" {
+	if vifs, err := c.List("vif"); err != nil || len(vifs) != 2 || vifs[1] != "link=switch,bridge=lan" {
 		t.Error(vifs, err)
 	}
 	json, err := c.JSON()
@@ -274,7 +274,6 @@ func TestEventsUnderLoad(t *testing.T) {
 	ev, err := reader.Events(ctx, pvctl.EventCreated|pvctl.EventDestroyed|pvctl.EventLost)
 	must(t, err)
 	defer ev.Close()
-	made := make(chan error, 1)
 	go func() {
 		config := small(t, "load", "version", "")
 		for i := 0; i < n; i++ {
@@ -283,11 +282,11 @@ func TestEventsUnderLoad(t *testing.T) {
 				err = d.Destroy(ctx)
 			}
 			if err != nil {
-				made <- err
+				t.Errorf("round %d: %v", i, err)
+				ev.Close()
 				return
 			}
 		}
-		made <- nil
 	}()
 	created := map[uint64]bool{}
 	for destroyed := 0; destroyed < n; {
@@ -301,7 +300,6 @@ func TestEventsUnderLoad(t *testing.T) {
 			t.Fatalf("%+v", e)
 		}
 	}
-	must(t, <-made)
 	if len(created) != n {
 		t.Errorf("%d of %d", len(created), n)
 	}
@@ -370,7 +368,7 @@ func TestLinux(t *testing.T) {
 	ev, err := c.Events(ctx, pvctl.EventAll)
 	must(t, err)
 	defer ev.Close()
-	d, err := c.Create(ctx, linux(t, "linux", map[string]any{"maxmem": 192, "vcpus": 1, "maxvcpus": 2, "vif": []string{"link=switch"}}), nil)
+	d, err := c.Create(ctx, linux(t, "linux", map[string]any{"maxmem": 192, "vcpus": 1, "maxvcpus": 2, "vif": []string{"link=switch,bridge=lan"}}), nil)
 	must(t, err)
 	defer d.Destroy(ctx)
 	console, err := d.Console(ctx, pvctl.ReplayAll)
@@ -395,7 +393,7 @@ func TestLinux(t *testing.T) {
 	if disks, err = d.Disks(ctx); err != nil || len(disks) != 0 {
 		t.Errorf("%+v, %v", disks, err)
 	}
-	must(t, d.AttachVIF(ctx, "link=switch,mac=00:16:3e:00:00:09"))
+	must(t, d.AttachVIF(ctx, "link=switch,bridge=lan,mac=00:16:3e:00:00:09"))
 	vifs, err := d.VIFs(ctx)
 	if err != nil || len(vifs) != 2 || vifs[1].MAC.String() != "00:16:3e:00:00:09" {
 		t.Errorf("%+v, %v", vifs, err)

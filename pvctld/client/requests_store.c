@@ -50,6 +50,7 @@ void request_store(struct ctl_conn *c)
 		return;
 	}
 	fifo_free(&c->store_reply);
+	store_conn_backlog(c->store, 0);
 	c->store_starved = false;
 	if (store_conn_input(c->store, c->body, c->head.len) != c->head.len || c->store_reply.len < sizeof(m) ||
 	    c->store_starved) {

@@ -11,13 +11,13 @@ mini() {
 	printf '%s\n' "name=\"$1\"" "kernel=\"$O/guests/$2.elf\"" 'memory=8' "cmdline=\"${3:-}\"" >"$W/$1.cfg"
 	echo "$W/$1.cfg"
 }
-count_on() { [ "$("$PVCTL" -N "$1" list | tail -n +3 | wc -l)" = "$2" ]; } # NODE DOMAINS
+count_on() { [ "$("$PVCTL" --node "$1" list | tail -n +3 | wc -l)" = "$2" ]; } # NODE DOMAINS
 restarted() { [ "$(grep -c "$1: started" "$W/supervisor.out")" -ge "$2" ]; } # NAME TIMES
 
 # binding_examples WATCH SUPERVISOR BALANCER: the programs, on nodes of their own
 binding_examples() {
 	local watch=$1 supervisor=$2 balancer=$3 i pid
-	"$PVCTL" node start --memory 256 >/dev/null 2>&1 && "$PVCTL" -N other node start --memory 256 >/dev/null 2>&1 || not_ok "two nodes"
+	"$PVCTL" node start --memory 256 >/dev/null 2>&1 && "$PVCTL" --node other node start --memory 256 >/dev/null 2>&1 || not_ok "two nodes"
 	t "create_and_watch" eval "timeout 100 '$watch' '$(mini watched shutdown reason=0)' >'$W/watch.out' 2>'$W/watch.err'"
 	t "it shows the console" grep -q 'PASS\|shutdown' "$W/watch.out"
 	t "and what happened" eval "grep -q 'watched.*created' '$W/watch.err' && grep -q 'watched.*destroyed' '$W/watch.err'"
