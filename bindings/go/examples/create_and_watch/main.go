@@ -51,13 +51,18 @@ func run(ctx context.Context, file string) error {
 		return err
 	}
 	defer console.Close()
-	go io.Copy(os.Stdout, console)
+	shown := make(chan struct{})
+	go func() {
+		io.Copy(os.Stdout, console)
+		close(shown)
+	}()
 	for event := range events.C {
 		if event.DomainID != domain.ID {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "%s %s %s\n", event.Time.Format("15:04:05.000"), event.Name, event.Type)
 		if event.Type == pvctl.EventDestroyed {
+			<-shown // the console ends with the domain
 			return nil
 		}
 	}
