@@ -389,6 +389,9 @@ func TestLinux(t *testing.T) {
 	if err != nil || len(disks) != 1 || disks[0].Name != "xvdb" || disks[0].SizeBytes != 4<<20 || disks[0].State != 4 {
 		t.Errorf("%+v, %v", disks, err)
 	}
+	if size, err := d.ResizeDisk(ctx, "xvdb", 8<<20); size != 8<<20 || err != nil {
+		t.Error(size, err)
+	}
 	must(t, d.DetachDisk(ctx, "xvdb", &pvctl.DetachOptions{Timeout: time.Minute}))
 	if disks, err = d.Disks(ctx); err != nil || len(disks) != 0 {
 		t.Errorf("%+v, %v", disks, err)
@@ -580,6 +583,21 @@ func TestTemplate(t *testing.T) {
 	must(t, pvctl.Undefine("", "ofit"))
 	must(t, pvctl.RemoveTemplateDisks("ofit"))
 	must(t, pvctl.DeleteTemplate("here"))
+}
+
+func TestImage(t *testing.T) {
+	ctx := within(t)
+	from := filepath.Join(t.TempDir(), "from.img")
+	must(t, os.WriteFile(from, make([]byte, 1<<20), 0o600))
+	must(t, pvctl.ResizeImage(from, "", 2<<20, false))
+	must(t, pvctl.CopyImage(ctx, from, from+".copy", nil))
+	image, err := pvctl.GetImage(from+".copy", "")
+	if err != nil || image.SizeBytes != 2<<20 || image.IsDevice {
+		t.Errorf("%+v, %v", image, err)
+	}
+	if err := pvctl.CopyImage(ctx, from, from+".copy", nil); !errors.Is(err, pvctl.ErrExists) {
+		t.Error(err)
+	}
 }
 
 func fds(t *testing.T) int {
