@@ -123,10 +123,13 @@ void vcpu_sleep_nosync(struct vcpu *v)
 	if (!vcpu_runnable(v)) {
 		if (v->sched.on_queue)
 			fair_dequeue(rq, v, true);
-		if (rq->curr == v)
+		if (rq->curr == v) {
 			resched(rq);
-		else
+		} else {
+			/* Its area says that it waits for a CPU, which it does no more. */
 			runstate_change(v, runstate_of(v), NOW());
+			vtime_update_runstate_area(v);
+		}
 	}
 	vcpu_unlock(rq, flags);
 }

@@ -303,6 +303,16 @@ START_TEST(runstate_area)
 	vcpu_sleep_nosync(v);
 	run(MILLISECS(1), 1);
 	ck_assert_int_eq(area.state, RUNSTATE_blocked);
+	/* A sibling takes it down while it waits for the CPU. */
+	vcpu_unblock(v);
+	while (current != v)
+		run(MICROSECS(100), 1);
+	while (current == v)
+		run(MICROSECS(100), 1);
+	ck_assert_int_eq(area.state, RUNSTATE_runnable);
+	v->pause_flags |= VPF_down;
+	vcpu_sleep_nosync(v);
+	ck_assert_int_eq(area.state, RUNSTATE_offline);
 }
 END_TEST
 
