@@ -102,6 +102,12 @@ static void files(const struct offer *o, const char *unused)
 	complete_files();
 }
 
+static void domains_and_files(const struct offer *o, const char *unused)
+{
+	domains(o, unused);
+	complete_files();
+}
+
 static void keys(const struct offer *o, const char *unused)
 {
 	const struct cfg_key *k;
@@ -148,6 +154,7 @@ static const struct {
 	{ NULL, "node", nodes, NULL },
 	{ "DOMAIN", NULL, domains, NULL }, { "DEFINED", NULL, defined, NULL }, { "NODE", NULL, nodes, NULL },
 	{ "FILE", NULL, files, NULL }, { "DIR", NULL, files, NULL }, { "DIRECTORY", NULL, files, NULL }, { "TARGET", NULL, files, NULL },
+	{ "NEWFILE", NULL, files, NULL }, { "FILE|DOMAIN", NULL, domains_and_files, NULL },
 	{ "VDEV", NULL, disks, NULL }, { "DEVID|MAC", NULL, vifs, NULL },
 	{ "KEY=VALUE", NULL, keys, NULL }, { "COMMAND", NULL, command_names, NULL },
 	{ "on|off", NULL, words, "on off" }, { "SHELL", NULL, words, "bash zsh fish" }, { "TYPE", NULL, words, "pv" },
