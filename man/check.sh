@@ -30,7 +30,7 @@ for key in $("$cfgdump" --names); do
 	grep -q "^\.It Ic $key Ns" "$here/pvctl.cfg.5" || complain "pvctl.cfg.5: the key $key is missing"
 done
 
-for key in $(sed -n 's/^	{ "\([a-z_]*\)", CONF_.*/\1/p' "$here/../pvctl/conf.c"); do
+for key in $(sed -n 's/^	{ "\([a-z_.]*\)", CONF_.*/\1/p' "$here/../pvctl/conf.c"); do
 	grep -q "^\.It Ic $key Ns" "$here/pvctl.conf.5" || complain "pvctl.conf.5: the key $key is missing"
 done
 

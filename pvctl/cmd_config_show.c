@@ -6,6 +6,7 @@
 #include "config/schema.h"
 #include "pvctl/cmd.h"
 #include "pvctl/commands.h"
+#include "pvctl/conf.h"
 #include "pvctl/json.h"
 #include "pvctl/load.h"
 
@@ -130,15 +131,37 @@ static void show_default(struct json *j, const struct cfg_key *key)
 	}
 }
 
+static void show_conf(struct json *j, const char *key)
+{
+	struct origin o = { .name = "pvctl.conf" };
+
+	if (!conf_where(key, &o.file, &o.line, &o.col))
+		return;
+	if (j) {
+		json_map(j, NULL);
+		json_str(j, "name", key);
+		json_u64(j, "value", (uint64_t)conf_number(key, 0));
+		json_str(j, "status", cfg_status_name(CFG_STATUS_SUPPORTED));
+		json_origin(j, &o);
+		json_end_map(j);
+	} else {
+		printf("%s = %lld  # %s:%u\n", key, (long long)conf_number(key, 0), o.file, o.line);
+	}
+}
+
 static int show_all(struct json *j, const struct cfg_file *file, bool defaults)
 {
 	const struct cfg_key *key;
+	const char *name;
 	int rc = EXIT_OK;
 
 	for (size_t i = 0; !rc && i < file->n; i++)
 		rc = show_setting(j, file, &file->settings[i]);
+	for (unsigned int i = 0; !rc && (name = conf_domain_key_at(i)); i++)
+		if (!cfg_find(file, name))
+			show_conf(j, name);
 	for (size_t i = 0; !rc && defaults && (key = cfg_key_at(i)); i++)
-		if (key->status == CFG_STATUS_SUPPORTED && key->fallback && !cfg_find(file, key->name))
+		if (key->status == CFG_STATUS_SUPPORTED && key->fallback && !cfg_find(file, key->name) && !conf_text(key->name))
 			show_default(j, key);
 	return rc;
 }
@@ -150,8 +173,10 @@ static int show_run(const struct command *cmd, const struct parsed *in)
 	};
 	struct json *j = NULL;
 	struct cfg_file *file;
-	int rc = config_read(&load, &file);
+	int rc = conf_load();
 
+	if (!rc)
+		rc = config_read(&load, &file);
 	if (rc)
 		return rc;
 	if (in->count[OPT_JSON]) {

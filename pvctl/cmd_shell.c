@@ -79,7 +79,7 @@ static int no_input(void)
 static int run_words(struct words *w, bool terminal)
 {
 	static char self[] = "pvctl";
-	struct sigaction ignore = { .sa_handler = SIG_IGN }, before;
+	sigset_t interrupt, before;
 	pid_t child;
 	int rc;
 
@@ -87,12 +87,15 @@ static int run_words(struct words *w, bool terminal)
 		say_error("this is one");
 		return EXIT_FAILED;
 	}
-	/* Ctrl-C is for the command. */
-	sigaction(SIGINT, &ignore, &before);
+	/* Ctrl-C is for the command, also when it comes before that can end by it. */
+	sigemptyset(&interrupt);
+	sigaddset(&interrupt, SIGINT);
+	sigprocmask(SIG_BLOCK, &interrupt, &before);
 	fflush(NULL);
 	child = fork();
 	if (!child) {
-		sigaction(SIGINT, &before, NULL);
+		signal(SIGINT, SIG_DFL);
+		sigprocmask(SIG_SETMASK, &before, NULL);
 		if (!terminal && no_input())
 			_exit(EXIT_FAILED);
 		w->v[-1] = self;
@@ -101,7 +104,7 @@ static int run_words(struct words *w, bool terminal)
 	if (child < 0)
 		say_error("fork: %s", strerror(errno));
 	rc = child < 0 ? EXIT_FAILED : child_status(child);
-	sigaction(SIGINT, &before, NULL);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	return rc;
 }
 
@@ -230,6 +233,7 @@ static int interactive(void)
 	bool kept = history_path(path, sizeof(path)), more = true;
 	int status = EXIT_OK;
 
+	signal(SIGINT, SIG_IGN);
 	rl_readline_name = name;
 	rl_attempted_completion_function = complete_at;
 	rl_completer_word_break_characters = breaks;

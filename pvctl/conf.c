@@ -14,14 +14,36 @@
 #define OF_THE_HOST "/etc/pvctl/pvctl.conf"
 #define MAX_BYTES (64u << 10)
 
-enum conf_kind { CONF_PROGRAM, CONF_NUMBER };
+/* NONE: xl.conf's, and nothing to set here; help says why. */
+enum conf_kind { CONF_PROGRAM, CONF_NUMBER, CONF_NAME, CONF_NONE };
 static const struct conf_key {
 	const char *name;
 	enum conf_kind kind;
-	int64_t min, max; /* of a number */
+	int64_t min, max;  /* of a number */
+	const char *as_is; /* NONE: values, in words, that are what is done anyway */
 	const char *help;
 } keys[] = {
-	{ "qemu_path", CONF_PROGRAM, 0, 0, "the QEMU program of nodes that are started" },
+	{ "qemu_path", CONF_PROGRAM, .help = "the QEMU program of nodes that are started" },
+	{ "max_grant_frames", CONF_NUMBER, 1, 16384, .help = "of domains whose config does not say" },
+	{ "max_maptrack_frames", CONF_NUMBER, 0, 16384, .help = "of domains whose config does not say" },
+	{ "max_grant_version", CONF_NUMBER, 1, 2, .help = "of domains whose config does not say" },
+	{ "vif.default.bridge", CONF_NAME, .help = "the bridge of a vif that names neither bridge nor link" },
+	{ "vif.default.script", CONF_NAME, .help = "the script of a vif that names neither script nor link" },
+	{ "vif.default.backend", CONF_NONE, .as_is = "0 Domain-0", .help = "all backends are in domain 0" },
+	{ "vif.default.gatewaydev", CONF_NONE, .as_is = "", .help = "there is no routing script" },
+	{ "autoballoon", CONF_NONE, .as_is = "0 off no", .help = "domain 0 is the host; a node's memory is given at its start" },
+	{ "run_hotplug_scripts", CONF_NONE, .as_is = "1", .help = "a script that a device names is always run" },
+	{ "lockfile", CONF_NONE, .as_is = "", .help = "the node puts creations in order itself" },
+	{ "output_format", CONF_NONE, .as_is = "json", .help = "list -l prints JSON" },
+	{ "blkdev_start", CONF_NONE, .as_is = "", .help = "no disk is attached to domain 0" },
+	{ "claim_mode", CONF_NONE, .as_is = "1", .help = "memory is always claimed before a domain is built" },
+	{ "domid_policy", CONF_NONE, .as_is = "xen", .help = "numbers are given in turn" },
+	{ "bootloader_restrict", CONF_NONE, .as_is = "1", .help = "a boot loader is always in a sandbox" },
+	{ "vm.cpumask", CONF_NONE, .as_is = "all", .help = "use cpus= in the domain's config" },
+	{ "vm.pv.cpumask", CONF_NONE, .as_is = "all", .help = "use cpus= in the domain's config" },
+	{ "vm.hvm.cpumask", CONF_NONE, .as_is = "all", .help = "there are no HVM domains" },
+	{ "remus.default.netbufscript", CONF_NONE, .as_is = "", .help = "there is no remus" },
+	{ "colo.default.proxyscript", CONF_NONE, .as_is = "", .help = "there is no colo" },
 };
 #define NR_KEYS (sizeof(keys) / sizeof(keys[0]))
 
@@ -34,6 +56,13 @@ const char *conf_key_at(unsigned int i, const char **ret_help)
 	if (ret_help)
 		*ret_help = keys[i].help;
 	return keys[i].name;
+}
+
+const char *conf_domain_key_at(unsigned int i)
+{
+	static const char *const same[] = { "max_grant_frames", "max_maptrack_frames", "max_grant_version" };
+
+	return i < sizeof(same) / sizeof(same[0]) ? same[i] : NULL;
 }
 
 static const char *next_name(const void *data, size_t i)
@@ -107,8 +136,23 @@ static bool is_good(const struct conf_key *k, const struct cfg_value *v)
 		return false;
 	if (k->kind == CONF_NUMBER)
 		return !cfg_value_number(v, &n) && n >= k->min && n <= k->max;
+	/* It becomes part of a vif's specification. */
+	if (k->kind == CONF_NAME)
+		return v->text[0] && !strpbrk(v->text, ", \t\n");
 	/* A name is looked for on the PATH. */
 	return v->text[0] == '/' || (v->text[0] && !strchr(v->text, '/'));
+}
+
+static bool is_as_it_is(const struct conf_key *k, const struct cfg_value *v)
+{
+	size_t len;
+
+	for (const char *p = k->as_is; v->type != CFG_LIST && *p; p += len + (p[len] == ' ')) {
+		len = strcspn(p, " ");
+		if (strlen(v->text) == len && !strncmp(p, v->text, len))
+			return true;
+	}
+	return false;
 }
 
 static void check_one(const struct cfg_setting *s, struct cfg_diag *diag)
@@ -127,10 +171,14 @@ static void check_one(const struct cfg_setting *s, struct cfg_diag *diag)
 		cfg_report(diag, CFG_WARNING, source, s->pos.offset, near ? hint : NULL, "unknown key `%s': ignored", s->key);
 		return;
 	}
-	if (is_good(k, &s->value))
+	if (k->kind == CONF_NONE && !is_as_it_is(k, &s->value))
+		cfg_report(diag, CFG_WARNING, source, s->pos.offset, NULL, "%s: not used (%s)", s->key, k->help);
+	if (k->kind == CONF_NONE || is_good(k, &s->value))
 		return;
 	if (k->kind == CONF_NUMBER)
 		snprintf(hint, sizeof(hint), "a number from %lld to %lld", (long long)k->min, (long long)k->max);
+	else if (k->kind == CONF_NAME)
+		snprintf(hint, sizeof(hint), "a name or a path, without commas and blanks");
 	else
 		snprintf(hint, sizeof(hint), "an absolute path, or a name that is on the PATH");
 	cfg_report(diag, CFG_ERROR, source, s->value.pos.offset, hint, "`%s' cannot be that", s->key);
@@ -200,4 +248,15 @@ int64_t conf_number(const char *key, int64_t otherwise)
 	int64_t n;
 
 	return s && !cfg_value_number(&s->value, &n) ? n : otherwise;
+}
+
+bool conf_where(const char *key, const char **ret_file, uint32_t *ret_line, uint32_t *ret_col)
+{
+	const struct cfg_setting *s = !conf_load() && file ? cfg_find(file, key) : NULL;
+
+	if (!s)
+		return false;
+	*ret_file = file->sources[s->value.pos.source].name;
+	cfg_where(&file->sources[s->value.pos.source], s->value.pos.offset, ret_line, ret_col);
+	return true;
 }

@@ -6,6 +6,7 @@
 #ifndef PVCTL_CONF_H
 #define PVCTL_CONF_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* An exit code: what is wrong with the files has been said. A command that uses a key begins with this. */
@@ -13,6 +14,10 @@ int conf_load(void);
 /* NULL: not set. */
 const char *conf_text(const char *key);
 int64_t conf_number(const char *key, int64_t otherwise);
+/* Where it is set; false: nowhere. */
+bool conf_where(const char *key, const char **ret_file, uint32_t *ret_line, uint32_t *ret_col);
+/* Those that are defaults of a config's key of the same name; NULL past the end. */
+const char *conf_domain_key_at(unsigned int i);
 
 /* The keys, for who documents them; NULL past the end. */
 const char *conf_key_at(unsigned int i, const char **ret_help);

@@ -8,6 +8,7 @@
 
 #include "config/schema.h"
 #include "pvctl/cmd.h"
+#include "pvctl/conf.h"
 
 static int read_all(FILE *in, char **ret, size_t *ret_len)
 {
@@ -76,6 +77,50 @@ static int parse_all(const struct load_opts *opts, struct cfg_file **ret, struct
 	return rc;
 }
 
+static bool names(const char *spec, const char *key)
+{
+	size_t len = strlen(key);
+
+	for (const char *p = spec; *p; p += strcspn(p, ","), p += *p == ',') {
+		p += strspn(p, " \t");
+		if (!strncmp(p, key, len) && strspn(p + len, " \t") + len == strcspn(p, "="))
+			return true;
+	}
+	return false;
+}
+
+/* What pvctl.conf has for one that does not say; one with a link= of its own does. */
+static char *complete_vif(const char *spec)
+{
+	const char *bridge = names(spec, "bridge") ? NULL : conf_text("vif.default.bridge");
+	const char *script = names(spec, "script") ? NULL : conf_text("vif.default.script");
+	char *ret;
+
+	if (names(spec, "link"))
+		bridge = script = NULL;
+	return asprintf(&ret, "%s%s%s%s%s%s", spec, bridge && spec[0] ? "," : "", bridge ? "bridge=" : "", bridge ? bridge : "",
+			script ? spec[0] || bridge ? ",script=" : "script=" : "", script ? script : "") < 0 ? NULL : ret;
+}
+
+static int set_vifs(struct pvctl_config *config, const char **specs, size_t n, struct pvctl_error *err)
+{
+	char **whole = calloc(n + 1, sizeof(*whole));
+	int rc = whole ? 0 : -ENOMEM;
+
+	for (size_t i = 0; !rc && i < n; i++) {
+		whole[i] = complete_vif(specs[i]);
+		rc = whole[i] ? 0 : -ENOMEM;
+	}
+	if (rc)
+		snprintf(err->msg, sizeof(err->msg), "out of memory");
+	else
+		rc = pvctl_config_set_list(config, "vif", (const char *const *)whole, n, err);
+	for (size_t i = 0; whole && i < n; i++)
+		free(whole[i]);
+	free(whole);
+	return rc;
+}
+
 static int set_list(struct pvctl_config *config, const struct cfg_setting *s, struct pvctl_error *err)
 {
 	const char **texts = calloc(s->value.n + 1, sizeof(*texts));
@@ -87,7 +132,10 @@ static int set_list(struct pvctl_config *config, const struct cfg_setting *s, st
 	}
 	for (size_t i = 0; i < s->value.n; i++)
 		texts[i] = s->value.items[i].text;
-	rc = pvctl_config_set_list(config, s->key, texts, s->value.n, err);
+	if (!strcmp(s->key, "vif") && (conf_text("vif.default.bridge") || conf_text("vif.default.script")))
+		rc = set_vifs(config, texts, s->value.n, err);
+	else
+		rc = pvctl_config_set_list(config, s->key, texts, s->value.n, err);
 	free(texts);
 	return rc;
 }
@@ -128,6 +176,18 @@ static int apply(const struct cfg_file *file, struct pvctl_config *config, struc
 	return failed;
 }
 
+/* pvctl.conf's, for keys that the config does not have. Their ranges were checked when it was read. */
+static int apply_conf(const struct cfg_file *file, struct pvctl_config *config)
+{
+	struct pvctl_error err = { 0 };
+	const char *key;
+
+	for (unsigned int i = 0; (key = conf_domain_key_at(i)); i++)
+		if (conf_text(key) && !cfg_find(file, key) && pvctl_config_set_int(config, key, conf_number(key, 0), &err))
+			return fail("pvctl.conf", key, &err);
+	return EXIT_OK;
+}
+
 static void print_messages(struct cfg_diag *diag, bool quiet)
 {
 	char *text = cfg_diag_format(diag, quiet ? CFG_WARNING : CFG_NOTE);
@@ -163,11 +223,13 @@ static int build(const struct cfg_file *file, const struct load_opts *opts, stru
 	struct pvctl_config *config;
 	int rc = cfg_validate(file, opts->strict ? CFG_STRICT : 0, diag);
 
-	if (rc)
+	if (rc || conf_load())
 		return EXIT_FAILED;
 	if (pvctl_config_new(&config, &err))
 		return fail("config", NULL, &err);
 	rc = apply(file, config, diag);
+	if (!rc)
+		rc = apply_conf(file, config);
 	if (rc)
 		pvctl_config_free(config);
 	else

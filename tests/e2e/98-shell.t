@@ -60,7 +60,7 @@ t "it was that one" eval "! pvctl block-list web1 | grep '^51728'"
 t "a config key" types 'create x.cfg max_event\t=>channels='
 t "a file" types "config show $W/web1.c\\t\\r=>name = .web1"
 t "what is completed runs" types 'domi\tweb2\r=>\n2\r?\n'
-t "Ctrl-C ends the command, not the shell" types 'events\r=>events' '\x03=>pvctl> ' 'domid web1\r=>\n1\r?\n'
+t "Ctrl-C ends the command, not the shell" types 'events --snapshot\r=>node-up' '\x03=>pvctl> ' 'domid web1\r=>\n1\r?\n'
 t "the history is there the next time" types '\x10\x10=>exit|domid web1|events'
 t "and nobody else's to read" eval "[ \$(stat -c %a '$PVCTL_STATE_DIR/shell-history') = 600 ] && grep -q '^domid.*web1' <(sed 's/.040/ /g' '$PVCTL_STATE_DIR/shell-history')"
 t "node list does not take it for a node" eval "! pvctl node list | grep shell-history"
