@@ -332,10 +332,7 @@ class Context:
               domain: int | None = None) -> list[Any]:
         ret = ffi.new(f"struct {struct} **")
         self._call(function, *args, ret, domain=domain)
-        try:
-            return read_list(cls, ret[0], count, at)
-        finally:
-            free(ret[0])
+        return read_list(cls, ret[0], count, at, free)
 
 
 class Domain:
