@@ -50,6 +50,7 @@ void request_store(struct ctl_conn *c)
 		return;
 	}
 	fifo_free(&c->store_reply);
+	store_conn_backlog(c->store, 0);
 	c->store_starved = false;
 	/* Each answer has been taken whole: counted as waiting, they would end a connection that lives long. */
 	store_conn_backlog(c->store, 0);
