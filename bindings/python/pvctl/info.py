@@ -455,6 +455,25 @@ class TemplateInfo(Record, struct="pvctl_template_info"):
     warm: bool
 
 
+class DiskImageInfo(Record, struct="pvctl_disk_image_info"):
+    """base: what it is based on; "": nothing."""
+    __slots__ = ()
+    size_bytes: int = _c("bytes")
+    allocated_bytes: int
+    is_device: bool
+    format: str
+    base: str
+
+
+class CloneStats(Record, struct="pvctl_clone_stats"):
+    __slots__ = ()
+    total: timedelta = _c("total_ns", _ns)
+    pause: timedelta = _c("pause_ns", _ns)
+    state_bytes: int = _c("bytes")
+    restore: timedelta = _c("restore_ns", _ns)
+    rounds: int
+
+
 @dataclass(frozen=True, slots=True)
 class Scheduling:
     """cap_percent of one CPU; 0: none."""

@@ -65,7 +65,7 @@ def case_members():
     """No member of a struct is left out, but what says nothing."""
     from pvctl._pvctl import ffi
     from pvctl.info import Record
-    assert len(Record.__subclasses__()) == 17
+    assert len(Record.__subclasses__()) == 19
     for cls in Record.__subclasses__():
         there = {name for name, _ in ffi.typeof(cls._ctype).fields}
         taken = set(cls._members.values())
@@ -127,6 +127,8 @@ def case_devices():
         seen = d.disks()[0]
         assert (seen.name, seen.size_bytes, seen.readonly, seen.format, seen.target) == ("xvdb", 4 * MIB, False, "raw", disk), seen
         assert refused(pvctl.ExistsError, d.attach_disk, f"{disk},raw,xvdb,rw").domain == d.domid
+        assert d.resize_disk("xvdb", 8 * MIB) == 8 * MIB == d.disks()[0].size_bytes
+        refused(pvctl.InvalidError, d.resize_disk, "xvdb", MIB)
         d.detach_disk("xvdb", force=True)
         assert d.disks() == []
         assert [c.name for c in d.channels()] == ["agent"]
@@ -271,6 +273,32 @@ def case_templates():
     for name in "py-t", "py-u":
         pvctl.templates.delete(name)
     refused(pvctl.NotFoundError, pvctl.templates.get, "py-t")
+
+
+def case_images():
+    disk = f"{W}/py-image.img"
+    with open(disk, "wb") as f:
+        f.truncate(4 * MIB)
+    assert pvctl.images.get(disk).size_bytes == 4 * MIB and pvctl.images.get(disk).format == "raw"
+    pvctl.images.resize(disk, 8 * MIB)
+    refused(pvctl.InvalidError, pvctl.images.resize, disk, 4 * MIB)
+    pvctl.images.resize(disk, 2 * MIB, format="raw", shrink=True)
+    pvctl.images.copy(disk, f"{W}/py-image2.img", progress=lambda p: None)
+    assert pvctl.images.get(f"{W}/py-image2.img").size_bytes == 2 * MIB
+    refused(pvctl.ExistsError, pvctl.images.copy, disk, f"{W}/py-image2.img")
+    refused(pvctl.NotFoundError, pvctl.images.get, f"{W}/py-none.img")
+
+
+def case_clone():
+    with pvctl.connect() as node:
+        d = node.create(keeper("py-clone"))
+        console_has(d, "READY 1").close()
+        copies, stats = d.clone("py-copy", 2, paused=True)
+        assert sorted(c.info().name for c in copies) == ["py-copy-1", "py-copy-2"] and stats.total >= stats.pause
+        assert len({str(c.info().uuid) for c in copies + [d]}) == 3
+        refused(pvctl.ExistsError, d.clone, "py-copy", 2)
+        for c in copies + [d]:
+            c.destroy()
 
 
 def case_boot():
