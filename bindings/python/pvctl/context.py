@@ -19,7 +19,7 @@ from .config import Config, LogFunction, _Log, check_with
 from .console import Console
 from .errors import CanceledError, ClosedError, Error, callback, check, encoded, error_of, maybe_encoded, new_error, text
 from .events import Events
-from .info import (ChannelInfo, DiskInfo, DomainInfo, Ended, EventType, HostInfo, MigrateResult, Progress, Reason, RestoreStats,
+from .info import (ChannelInfo, CloneStats, DiskInfo, DomainInfo, Ended, EventType, HostInfo, MigrateResult, Progress, Reason, RestoreStats,
                    SaveLeave, SaveStats, Scheduling, VcpuInfo, VifInfo, mask_of, read, read_list, result)
 
 ProgressFunction = Callable[[Progress], None]
@@ -102,6 +102,11 @@ def milliseconds(span: timedelta | None) -> int:
 class Restored(NamedTuple):
     domain: Domain
     stats: RestoreStats
+
+
+class Cloned(NamedTuple):
+    domains: list[Domain]
+    stats: CloneStats
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,10 +337,7 @@ class Context:
               domain: int | None = None) -> list[Any]:
         ret = ffi.new(f"struct {struct} **")
         self._call(function, *args, ret, domain=domain)
-        try:
-            return read_list(cls, ret[0], count, at)
-        finally:
-            free(ret[0])
+        return read_list(cls, ret[0], count, at, free)
 
 
 class Domain:
@@ -511,6 +513,21 @@ class Domain:
             raise arrived[0]
         return Migrated(arrived[0], sent)
 
+    def clone(self, name: str, count: int = 1, *, paused: bool = False, suspend_timeout: timedelta | None = None,
+              disks: str | None = None, say: Callable[[str], None] | None = None, progress: ProgressFunction | None = None) -> Cloned:
+        """It goes on, and so does each copy, from the same moment. More than one are called NAME-1, NAME-2 ... disks: the directory
+        for what each writes; None: beside the image that it is based on. say is told what became of a disk."""
+        if not 0 < count < 1 << 16:
+            raise ValueError("as many copies as there is a number of")
+        calls = _Calls(say=say)
+        handle, where = ffi.new_handle(calls), ffi.NULL if disks is None else ffi.new("char[]", encoded(disks))
+        opts = ffi.new("struct pvctl_clone_opts *", {
+            "size": ffi.sizeof("struct pvctl_clone_opts"), "count": count, "paused": paused, "disks": where,
+            "suspend_timeout_ms": milliseconds(suspend_timeout), "say": lib.pvctl_py_say if say else ffi.NULL, "say_data": handle})
+        ret, stats = ffi.new("uint32_t[]", count), result("pvctl_clone_stats")
+        self._call(lib.pvctl_domain_clone, encoded(name), opts, ret, stats, progress=progress, calls=calls)
+        return Cloned([Domain(self.context, domid) for domid in ret], read(CloneStats, stats))
+
     # ---- changing it ----
     def set_memory_target(self, target_bytes: int) -> None:
         """Asks the guest to have so much, and limits it to that."""
@@ -559,6 +576,12 @@ class Domain:
     def detach_disk(self, vdev: str, *, force: bool = False, timeout: timedelta | None = None) -> None:
         """force: the guest is not asked. TimedOutError: it has not let go yet."""
         self._call(lib.pvctl_disk_detach, encoded(vdev), _detach("disk", force, timeout), key=vdev)
+
+    def resize_disk(self, vdev: str, size_bytes: int = 0) -> int:
+        """It grows, file and all, and the guest is told. 0: it is as large as what it is of has become. Returns its bytes."""
+        ret = ffi.new("uint64_t *")
+        self._call(lib.pvctl_disk_resize, encoded(vdev), size_bytes, ret, key=vdev)
+        return int(ret[0])
 
     def vifs(self) -> list[VifInfo]:
         return self._list(VifInfo, lib.pvctl_vif_list, lib.pvctl_vif_list_count, lib.pvctl_vif_list_at, lib.pvctl_vif_list_free, "vif")

@@ -27,7 +27,7 @@ class Events(Iterator[Event], AsyncIterator[Event]):
         self._fd: int = lib.pvctl_events_fd(c)
         self._lock = threading.Lock()
         self._wake, self._waker = os.pipe()
-        self._event, self._err = result("pvctl_event"), new_error()
+        self._err = new_error()
         self._pid = os.getpid()
         self._waiting: asyncio.Future[None] | None = None
         self._down = False
@@ -38,9 +38,10 @@ class Events(Iterator[Event], AsyncIterator[Event]):
 
     def poll(self) -> Event | None:
         """The next one, or None when there is none now."""
+        into = result("pvctl_event")
         with self._lock:
-            rc = check(lib.pvctl_events_next(self._open(), self._event, self._err), self._err)
-            event = read(Event, self._event) if rc else None
+            rc = check(lib.pvctl_events_next(self._open(), into, self._err), self._err)
+            event = read(Event, into) if rc else None
             if event is not None and event.type == EventType.NODE_DOWN:
                 self._down = True
         return event

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from enum import IntEnum, IntFlag
-from functools import lru_cache
-from typing import Any, TypeVar, cast
+from operator import attrgetter
+from typing import Any, ClassVar, TypeVar
 
 from ._pvctl import ffi
 from .errors import text
-
-T = TypeVar("T")
 
 
 class _Open(IntEnum):
@@ -139,29 +137,56 @@ _AS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def _c(name: str, convert: Callable[[Any], Any] | None = None) -> dict[str, Any]:
-    """The member of C that a field is read from, where it has another name, and how."""
-    return {"c": name, "as": convert}
+class _Member:
+    def __init__(self, name: str, convert: Callable[[Any], Any] | None) -> None:
+        self.name, self.convert = name, convert
 
 
-@lru_cache(maxsize=None)
-def _plan(cls: Any, ctype: str) -> tuple[int, list[tuple[str, Callable[[Any], Any]]]]:
-    members = []
-    for f in fields(cls):
-        convert = f.metadata.get("as") or _AS[str(f.type)]
-        members.append((f.metadata.get("c", f.name), convert))
-    return ffi.sizeof(ctype), members
+def _c(name: str, convert: Callable[[Any], Any] | None = None) -> Any:
+    """The member of C that an attribute is read from, where it has another name, and how."""
+    return _Member(name, convert)
 
 
-def record(cls: type[T], c: Any, struct: str) -> T:
-    """A struct of the library's as one of the classes below. What a library that is older did not fill is zero."""
-    ctype = "struct " + struct
-    whole, members = _plan(cast(Any, cls), ctype)
-    if c.size < whole:
-        full = ffi.new(ctype + " *")
-        ffi.memmove(full, c, c.size)
-        c = full
-    return cls(*[convert(getattr(c, name)) for name, convert in members])
+class Record:
+    """A result of the library's: attributes that cannot be set, each converted when it is asked for, since few of them are."""
+    __slots__ = ("_from", "_keep")
+    _ctype: ClassVar[str]
+    _size: ClassVar[int]
+    _members: ClassVar[dict[str, str]]
+
+    def __init_subclass__(cls, struct: str) -> None:
+        cls._ctype = f"struct {struct}"
+        cls._size = ffi.sizeof(cls._ctype)
+        cls._members = {}
+        for name, kind in cls.__annotations__.items():
+            member = cls.__dict__.get(name) or _Member(name, None)
+            cls._members[name] = member.name
+            setattr(cls, name, property(_getter(member.name, member.convert or _AS[kind])))
+
+    def __init__(self, c: Any, keep: Any = None) -> None:
+        # keep: what c is borrowed from
+        self._from = c
+        self._keep = keep
+
+    def asdict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self._members}
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and isinstance(other, Record) and self.asdict() == other.asdict()
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.asdict().values()))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.asdict().items())})"
+
+
+def _getter(name: str, convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    read_c: Callable[[Any], Any] = attrgetter("_from." + name)
+    return read_c if convert is int else lambda self: convert(read_c(self))
+
+
+R = TypeVar("R", bound=Record)
 
 
 def result(struct: str) -> Any:
@@ -170,8 +195,8 @@ def result(struct: str) -> Any:
 
 
 # ---- the classes ----
-@dataclass(frozen=True, slots=True)
-class DomainInfo:
+class DomainInfo(Record, struct="pvctl_domain_info"):
+    __slots__ = ()
     domid: int
     unique_id: int
     name: str
@@ -179,30 +204,30 @@ class DomainInfo:
     state: RunState
     reason: Reason
     flags: DomainFlags
-    cpu_time: timedelta = field(metadata=_c("cpu_ns", _ns))
+    cpu_time: timedelta = _c("cpu_ns", _ns)
     memory_bytes: int
     max_memory_bytes: int
     outstanding_bytes: int
     vcpus_online: int
     vcpus_max: int
-    created: datetime | None = field(metadata=_c("created_unix_ns"))
+    created: datetime | None = _c("created_unix_ns")
 
 
-@dataclass(frozen=True, slots=True)
-class VcpuInfo:
+class VcpuInfo(Record, struct="pvctl_vcpu_info"):
+    __slots__ = ()
     domid: int
     vcpu: int
     online: bool
     blocked: bool
     running: bool
     cpu: int
-    cpu_time: timedelta = field(metadata=_c("cpu_ns", _ns))
+    cpu_time: timedelta = _c("cpu_ns", _ns)
     hard_affinity: frozenset[int]
     soft_affinity: frozenset[int]
 
 
-@dataclass(frozen=True, slots=True)
-class NodeInfo:
+class NodeInfo(Record, struct="pvctl_node_info"):
+    __slots__ = ()
     name: str
     running: bool
     pid: int
@@ -212,22 +237,22 @@ class NodeInfo:
     accel: str
     store_socket: str
     state_dir: str
-    uptime: timedelta = field(metadata=_c("uptime_ns", _ns))
+    uptime: timedelta = _c("uptime_ns", _ns)
     domains: int
     overcommit: bool
     backed_bytes: int
     qemu_resident_bytes: int
     host_available_bytes: int
-    silent: timedelta = field(metadata=_c("silent_ns", _ns))
+    silent: timedelta = _c("silent_ns", _ns)
     qemu_confinement: str
     daemon_confinement: str
     spawner_pid: int
     daemon_restarts: int
-    daemon_restarted: datetime | None = field(metadata=_c("daemon_restarted_unix_ns"))
+    daemon_restarted: datetime | None = _c("daemon_restarted_unix_ns")
 
 
-@dataclass(frozen=True, slots=True)
-class Paths:
+class Paths(Record, struct="pvctl_paths"):
+    __slots__ = ()
     run_base: str
     run_dir: str
     state_dir: str
@@ -236,16 +261,16 @@ class Paths:
     hypervisor: str
 
 
-@dataclass(frozen=True, slots=True)
-class DefinedInfo:
+class DefinedInfo(Record, struct="pvctl_defined_info"):
+    __slots__ = ()
     name: str
     autostart: bool
     order: int
-    delay: timedelta = field(metadata=_c("delay_ms", _ms))
+    delay: timedelta = _c("delay_ms", _ms)
 
 
-@dataclass(frozen=True, slots=True)
-class DiskInfo:
+class DiskInfo(Record, struct="pvctl_disk_info"):
+    __slots__ = ()
     domid: int
     vdev: int
     state: int
@@ -254,12 +279,12 @@ class DiskInfo:
     event_channel: int
     ring_ref: int
     failed: bool
-    size_bytes: int = field(metadata=_c("bytes"))
+    size_bytes: int = _c("bytes")
     name: str
     backend_path: str
     target: str
     format: str
-    sector_size_bytes: int = field(metadata=_c("sector_size"))
+    sector_size_bytes: int = _c("sector_size")
     reads: int
     writes: int
     flushes: int
@@ -270,10 +295,10 @@ class DiskInfo:
     discard_sectors: int
 
 
-@dataclass(frozen=True, slots=True)
-class DiskSpec:
+class DiskSpec(Record, struct="pvctl_disk_spec"):
+    __slots__ = ()
     vdev: int
-    sector_size_bytes: int = field(metadata=_c("sector_size"))
+    sector_size_bytes: int = _c("sector_size")
     readonly: bool
     cdrom: bool
     no_discard: bool
@@ -286,8 +311,8 @@ class DiskSpec:
     target: str
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelInfo:
+class ChannelInfo(Record, struct="pvctl_channel_info"):
+    __slots__ = ()
     domid: int
     devid: int
     state: int
@@ -298,18 +323,18 @@ class ChannelInfo:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class VifInfo:
+class VifInfo(Record, struct="pvctl_vif_info"):
+    __slots__ = ()
     domid: int
     devid: int
     state: int
     queues: int
-    mtu_bytes: int = field(metadata=_c("mtu"))
+    mtu_bytes: int = _c("mtu")
     tx_event_channel: int
     rx_event_channel: int
     tx_ring_ref: int
     rx_ring_ref: int
-    mac: str = field(metadata=_c("mac", _mac))
+    mac: str = _c("mac", _mac)
     link: str
     bridge: str
     backend_path: str
@@ -323,15 +348,15 @@ class VifInfo:
     rx_gso_packets: int
 
 
-@dataclass(frozen=True, slots=True)
-class VifSpec:
+class VifSpec(Record, struct="pvctl_vif_spec"):
+    __slots__ = ()
     devid: int
-    mtu_bytes: int = field(metadata=_c("mtu"))
+    mtu_bytes: int = _c("mtu")
     rate_bytes: int
-    rate_interval: timedelta = field(metadata=_c("rate_us", _us))
+    rate_interval: timedelta = _c("rate_us", _us)
     trusted: bool
     has_mac: bool
-    mac: str = field(metadata=_c("mac", _mac))
+    mac: str = _c("mac", _mac)
     link: str
     bridge: str
     vifname: str
@@ -340,20 +365,20 @@ class VifSpec:
     ip: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Record, struct="pvctl_ended"):
+    __slots__ = ()
     domid: int
     reason: Reason
-    ended: datetime | None = field(metadata=_c("ended_unix_ns"))
+    ended: datetime | None = _c("ended_unix_ns")
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Record, struct="pvctl_event"):
+    __slots__ = ()
     type: EventType
     domid: int
     reason: Reason
-    time: datetime | None = field(metadata=_c("time_unix_ns"))
+    time: datetime | None = _c("time_unix_ns")
     name: str
     unique_id: int
     value: int
@@ -363,8 +388,8 @@ class Event:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class HostInfo:
+class HostInfo(Record, struct="pvctl_host_info"):
+    __slots__ = ()
     hv_version: str
     hv_extra: str
     hv_caps: str
@@ -374,7 +399,7 @@ class HostInfo:
     hv_commandline: str
     hv_major: int
     hv_minor: int
-    page_size_bytes: int = field(metadata=_c("page_size"))
+    page_size_bytes: int = _c("page_size")
     virt_start: int
     cpus: int
     max_cpu_id: int
@@ -387,47 +412,66 @@ class HostInfo:
     outstanding_bytes: int
     scrub_bytes: int
     hw_cap: tuple[int, ...]
-    free_cpu_time: tuple[timedelta, ...] = field(metadata=_c("free_cpu_ns", lambda c: tuple(_ns(value) for value in c)))
+    free_cpu_time: tuple[timedelta, ...] = _c("free_cpu_ns", lambda c: tuple(_ns(value) for value in c))
     scheduler: str
     reclaimable_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class SaveStats:
-    written_bytes: int = field(metadata=_c("bytes"))
+class SaveStats(Record, struct="pvctl_save_stats"):
+    __slots__ = ()
+    written_bytes: int = _c("bytes")
     pages: int
     zero_pages: int
-    total: timedelta = field(metadata=_c("total_ns", _ns))
-    pause: timedelta = field(metadata=_c("pause_ns", _ns))
+    total: timedelta = _c("total_ns", _ns)
+    pause: timedelta = _c("pause_ns", _ns)
     rounds: int
 
 
-@dataclass(frozen=True, slots=True)
-class RestoreStats:
-    read_bytes: int = field(metadata=_c("bytes"))
+class RestoreStats(Record, struct="pvctl_restore_stats"):
+    __slots__ = ()
+    read_bytes: int = _c("bytes")
     pages: int
-    total: timedelta = field(metadata=_c("total_ns", _ns))
+    total: timedelta = _c("total_ns", _ns)
 
 
-@dataclass(frozen=True, slots=True)
-class MigrateResult:
+class MigrateResult(Record, struct="pvctl_migrate_result"):
+    __slots__ = ()
     end: MigrateEnd
     rounds: int
-    sent_bytes: int = field(metadata=_c("bytes"))
+    sent_bytes: int = _c("bytes")
     pages: int
-    total: timedelta = field(metadata=_c("total_ns", _ns))
-    pause: timedelta = field(metadata=_c("pause_ns", _ns))
+    total: timedelta = _c("total_ns", _ns)
+    pause: timedelta = _c("pause_ns", _ns)
 
 
-@dataclass(frozen=True, slots=True)
-class TemplateInfo:
+class TemplateInfo(Record, struct="pvctl_template_info"):
+    __slots__ = ()
     name: str
     description: str
     dir: str
-    created: datetime | None = field(metadata=_c("created_unix_ns"))
-    size_bytes: int = field(metadata=_c("bytes"))
+    created: datetime | None = _c("created_unix_ns")
+    size_bytes: int = _c("bytes")
     disks: int
     warm: bool
+
+
+class DiskImageInfo(Record, struct="pvctl_disk_image_info"):
+    """base: what it is based on; "": nothing."""
+    __slots__ = ()
+    size_bytes: int = _c("bytes")
+    allocated_bytes: int
+    is_device: bool
+    format: str
+    base: str
+
+
+class CloneStats(Record, struct="pvctl_clone_stats"):
+    __slots__ = ()
+    total: timedelta = _c("total_ns", _ns)
+    pause: timedelta = _c("pause_ns", _ns)
+    state_bytes: int = _c("bytes")
+    restore: timedelta = _c("restore_ns", _ns)
+    rounds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -445,19 +489,24 @@ class Progress:
     total: int
 
 
-#: The struct of each class, for the test that no member is left out.
-STRUCTS: dict[type, str] = {
-    DomainInfo: "pvctl_domain_info", VcpuInfo: "pvctl_vcpu_info", NodeInfo: "pvctl_node_info", Paths: "pvctl_paths",
-    DefinedInfo: "pvctl_defined_info", DiskInfo: "pvctl_disk_info", DiskSpec: "pvctl_disk_spec",
-    ChannelInfo: "pvctl_channel_info", VifInfo: "pvctl_vif_info", VifSpec: "pvctl_vif_spec", Ended: "pvctl_ended",
-    Event: "pvctl_event", HostInfo: "pvctl_host_info", SaveStats: "pvctl_save_stats", RestoreStats: "pvctl_restore_stats",
-    MigrateResult: "pvctl_migrate_result", TemplateInfo: "pvctl_template_info",
-}
+def read(cls: type[R], c: Any) -> R:
+    """c is its own from now on."""
+    return cls(_whole(cls, c))
 
 
-def read(cls: type[T], c: Any) -> T:
-    return record(cls, c, STRUCTS[cls])
+def _whole(cls: type[R], c: Any) -> Any:
+    """What an older library did not fill is zero."""
+    if c.size >= cls._size:
+        return c
+    full = ffi.new(cls._ctype + " *")
+    ffi.memmove(full, c, c.size)
+    return full
 
 
-def read_list(cls: type[T], c_list: Any, count: Any, at: Any) -> list[T]:
-    return [record(cls, at(c_list, i), STRUCTS[cls]) for i in range(count(c_list))]
+def read_list(cls: type[R], c_list: Any, count: Any, at: Any, free: Any) -> list[R]:
+    """Takes the list: it is freed when the last of the records is gone."""
+    keep = ffi.gc(c_list, free)
+    n = count(c_list)
+    if n and at(c_list, 0).size < cls._size:
+        return [cls(_whole(cls, at(c_list, i))) for i in range(n)]
+    return [cls(at(c_list, i), keep) for i in range(n)]

@@ -89,10 +89,7 @@ class Node:
         """In the order in which they start."""
         ret = ffi.new("struct pvctl_defined_list **")
         self._call(lib.pvctl_defined_list, self._name(), ret)
-        try:
-            return read_list(DefinedInfo, ret[0], lib.pvctl_defined_list_count, lib.pvctl_defined_list_at)
-        finally:
-            lib.pvctl_defined_list_free(ret[0])
+        return read_list(DefinedInfo, ret[0], lib.pvctl_defined_list_count, lib.pvctl_defined_list_at, lib.pvctl_defined_list_free)
 
     def _name(self) -> bytes:
         return encoded(self.name)
@@ -106,10 +103,7 @@ def nodes() -> list[NodeInfo]:
     """Those of this user."""
     ret, err = ffi.new("struct pvctl_node_list **"), new_error()
     check(lib.pvctl_node_list(ret, err), err)
-    try:
-        return read_list(NodeInfo, ret[0], lib.pvctl_node_list_count, lib.pvctl_node_list_at)
-    finally:
-        lib.pvctl_node_list_free(ret[0])
+    return read_list(NodeInfo, ret[0], lib.pvctl_node_list_count, lib.pvctl_node_list_at, lib.pvctl_node_list_free)
 
 
 # ---- texts of the configuration's language ----

@@ -39,10 +39,7 @@ def all() -> list[TemplateInfo]:
     """By name."""
     ret = ffi.new("struct pvctl_template_list **")
     _plain(lib.pvctl_template_list, ret)
-    try:
-        return read_list(TemplateInfo, ret[0], lib.pvctl_template_list_count, lib.pvctl_template_list_at)
-    finally:
-        lib.pvctl_template_list_free(ret[0])
+    return read_list(TemplateInfo, ret[0], lib.pvctl_template_list_count, lib.pvctl_template_list_at, lib.pvctl_template_list_free)
 
 
 def verify(name: str, *, context: Context | None = None, progress: ProgressFunction | None = None) -> None:
