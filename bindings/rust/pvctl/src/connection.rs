@@ -59,7 +59,8 @@ impl CancelToken {
 }
 
 pub(crate) type LogFn = Box<dyn FnMut(LogLevel, &str) + Send>;
-pub(crate) type ProgressFn = Box<dyn FnMut(Progress<'_>) + Send>;
+/// What [`Connection::set_progress`] takes.
+pub type ProgressFn = Box<dyn FnMut(Progress<'_>) + Send>;
 
 #[derive(Default)]
 pub(crate) struct Hooks {
@@ -152,7 +153,7 @@ impl Connection {
     ///
     /// # Panics
     /// When a callback of this very connection calls it.
-    pub fn set_progress(&self, f: Option<Box<dyn FnMut(Progress<'_>) + Send>>) {
+    pub fn set_progress(&self, f: Option<ProgressFn>) {
         assert!(!self.busy.get(), "the connection is in use");
         // SAFETY: hooks are used by callbacks alone, and none is under way.
         unsafe { (*self.hooks).progress = f };

@@ -35,7 +35,7 @@ mod util;
 
 pub use boot::{Boot, BootEntry, BootOptions};
 pub use config::{Builder, Config, ParseOptions, Value};
-pub use connection::{CancelToken, Connection, LogLevel, OpenOptions, Progress};
+pub use connection::{CancelToken, Connection, LogLevel, OpenOptions, Progress, ProgressFn};
 pub use device::{parse_disk, parse_vif, Channel, DetachOptions, Disk, DiskSpec, Vif, VifSpec};
 pub use domain::{parse_cpus, CreateOptions, Domain, DomainInfo, Ended, Reason, RunState, Sched, Vcpu};
 pub use error::{Error, ErrorKind, Message, MessageLevel, Origin, Result};
