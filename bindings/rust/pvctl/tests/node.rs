@@ -97,7 +97,7 @@ fn life() {
     d.rename("lives").unwrap();
     let mut config = d.config().unwrap();
     assert_eq!(config.text("name").unwrap(), "lives");
-    config.set("on_poweroff", "destroy").unwrap();
+    config.set("on_poweroff", "preserve").unwrap();
     d.set_config(&config).unwrap();
     assert_eq!(node.domains().unwrap()[0].id, 0);
     assert_eq!(d.vcpus().unwrap().len(), 1);
@@ -108,8 +108,9 @@ fn life() {
     assert_eq!(d.wait(Some(LONG)).unwrap(), Reason::Poweroff);
     let e = until(&mut events, "shutdown", |e| e.kind == EventMask::SHUTDOWN && e.domain_id == d.id());
     assert_eq!((e.reason, e.unique_id), (Reason::Poweroff, info.unique_id));
+    d.destroy().unwrap();
     until(&mut events, "destroyed", |e| e.kind == EventMask::DESTROYED && e.domain_id == d.id());
-    assert_eq!(node.ended("lives").unwrap().reason, Reason::Poweroff);
+    assert_eq!(node.ended("lives").unwrap().id, d.id());
 }
 
 #[test]
