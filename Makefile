@@ -25,6 +25,7 @@ include mk/p9.mk
 include mk/jail.mk
 include mk/usernet.mk
 include mk/cli.mk
+-include mk/examples.mk
 -include mk/tests.mk
 -include mk/demo.mk
 -include mk/guests.mk

@@ -23,6 +23,7 @@
 	X(restore) \
 	X(migrate) \
 	X(migrate_receive) \
+	X(clone) \
 	X(reinstall) \
 	X(template_create) \
 	X(template_list) \
@@ -79,6 +80,7 @@
 	X(store_read) \
 	X(store_write) \
 	X(store_rm) \
+	X(shell) \
 	X(completion) \
 	X(version) \
 	X(help)

@@ -408,6 +408,34 @@ struct pvctl_restore_stats {
  */
 PVCTL_API int pvctl_domain_restore(struct pvctl *, int fd, const struct pvctl_config *override, const struct pvctl_restore_opts *opts, uint32_t *ret_domid, struct pvctl_restore_stats *ret, struct pvctl_error *err) PVCTL_CHECK;
 
+/* ---- a running domain becomes several ---- */
+struct pvctl_clone_opts {
+	size_t size;
+	uint32_t count;          /* how many more there are to be; 0: one. More than one are called NAME-1, NAME-2 ... */
+	uint32_t paused;         /* 1: they stay paused */
+	uint32_t suspend_timeout_ms; /* how long the guest may take to suspend; 0: 60 s */
+	uint32_t pad;
+	const char *disks;       /* the directory for what each writes; NULL: beside the image that it is based on */
+	/* What became of a disk of the domain's, for a person; NULL: nobody is told. */
+	void (*say)(void *data, const char *line);
+	void *say_data;
+};
+struct pvctl_clone_stats {
+	size_t size;
+	uint64_t total_ns;
+	uint64_t pause_ns;       /* that the domain did not run */
+	uint64_t bytes;          /* of its state, which is held in memory for as long */
+	uint64_t restore_ns;     /* all of the copies', one after the other */
+	uint32_t rounds, pad;
+};
+/*
+ * Memory, devices and disks at one moment; the domain goes on, and each copy goes on from there, with another name, uuid, MACs and
+ * vm-generation-id (docs/architecture.md). ret_domids: room for count of them. -EEXIST: a name is taken; -EBUSY, -EINVAL, -ENOSYS: a
+ * device cannot be had twice, found before anything is done; else as pvctl_domain_save and pvctl_domain_restore. After a failure
+ * there is no copy, and the domain goes on. Its writable disks become overlays where the file system cannot share blocks: see pvctl(1).
+ */
+PVCTL_API int pvctl_domain_clone(struct pvctl *, uint32_t domid, const char *name, const struct pvctl_clone_opts *opts, uint32_t *ret_domids, struct pvctl_clone_stats *ret, struct pvctl_error *err) PVCTL_CHECK;
+
 /* ---- templates: DATADIR/templates/NAME, a directory that can be copied to another machine ---- */
 struct pvctl_template_info {
 	size_t size;

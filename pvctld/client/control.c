@@ -252,6 +252,16 @@ static void answer_early(struct ctl_conn *c, const char *text)
 	conn_end(c);
 }
 
+/* Nothing of it was done, and nothing will be. */
+static bool take_back(struct ctl_conn *c)
+{
+	if (!c->held)
+		return !c->begun && mbox_take_back(&c->d->mbox, &c->call);
+	mbox_cancel(&c->d->mbox, &c->call);
+	c->held = false;
+	return true;
+}
+
 void control_answer_all(struct daemon *d)
 {
 	char why[200], text[300];
@@ -264,7 +274,7 @@ void control_answer_all(struct daemon *d)
 
 		if (!c->busy || c->gone || c->head.type == PROTO_NODE_STOP)
 			continue;
-		if (!c->begun && mbox_take_back(&d->mbox, &c->call)) {
+		if (take_back(c)) {
 			ctl_refuse(c, -ETIMEDOUT, why);
 			ctl_flush(c);
 			conn_want(c);

@@ -117,6 +117,21 @@ static void done(struct mbox_call *call, int64_t ret, bool down)
 	ctl_reply(c, c->body, len, -1);
 }
 
+bool request_hypercall_lets_go(const struct ctl_conn *c)
+{
+	const struct proto_hypercall *b = (const struct proto_hypercall *)(const void *)c->body;
+	struct xen_domctl op;
+	uint64_t off;
+
+	if (c->head.len < sizeof(*b) + sizeof(op) || b->op != __HYPERVISOR_domctl)
+		return false;
+	off = b->args[0] - NODE_ARENA_BASE;
+	if (off > c->head.len - sizeof(*b) - sizeof(op))
+		return false;
+	memcpy(&op, c->body + sizeof(*b) + off, sizeof(op));
+	return op.cmd == XEN_DOMCTL_destroydomain;
+}
+
 void request_hypercall(struct ctl_conn *c)
 {
 	const struct proto_hypercall *b = (const struct proto_hypercall *)(const void *)c->body;

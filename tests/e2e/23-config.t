@@ -41,7 +41,7 @@ refused "no such file" 3 'none.cfg: No such file' pvctl config show "$W/none.cfg
 
 convert() { pvctl config convert "$@" 2>/dev/null; }
 json_same() { python3 -c 'import json,sys; a, b = (json.load(open(f)) for f in sys.argv[1:]); sys.exit(a != b or not a)' "$@"; }
-t "to JSON" eval "convert '$W/web.cfg' >'$W/web.json' && grep -q '\"memory\": 256' '$W/web.json'"
+t "to JSON" eval "convert '$W/web.cfg' >'$W/web.json' && grep -q '\"memory\": *256' '$W/web.json'"
 t "and back" eval "convert '$W/web.json' >'$W/back.cfg' && grep -qx 'extra = \"one two\"' '$W/back.cfg'"
 t "which is the same" eval "convert '$W/back.cfg' >'$W/back.json' && json_same '$W/web.json' '$W/back.json'"
 for f in config/examples/*.cfg; do

@@ -88,6 +88,8 @@ struct proto_device { uint32_t domid; uint32_t class_id; uint32_t devid; uint32_
  */
 struct proto_allow { struct proto_header h; char key[24]; };
 #define PROTO_ALLOW_TEXT 4096u
+/* Before the key: nothing is allowed; -ENOENT: nobody has named it. A spawner that does not know this says 0. */
+#define PROTO_ALLOW_ASK "?"
 /* Of a configuration, beside the lists of devices. */
 #define PROTO_ALLOW_KEYS { "kernel", "ramdisk", "bootloader", "bootloader_args", "bootloader_user", "firmware" }
 struct proto_memory_check { uint32_t domid; uint32_t pad; uint64_t bytes; }; /* a domid that is not there: a new domain */
