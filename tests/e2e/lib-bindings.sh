@@ -18,7 +18,7 @@ restarted() { [ "$(grep -c "$1: started" "$W/supervisor.out")" -ge "$2" ]; } # N
 binding_examples() {
 	local watch=$1 supervisor=$2 balancer=$3 i pid
 	"$PVCTL" node start --memory 256 >/dev/null 2>&1 && "$PVCTL" --node other node start --memory 256 >/dev/null 2>&1 || not_ok "two nodes"
-	t "create_and_watch" eval "timeout 100 '$watch' '$(mini watched shutdown reason=0)' >'$W/watch.out' 2>'$W/watch.err'"
+	t "create_and_watch" eval "timeout 100 '$watch' '$(mini watched version)' >'$W/watch.out' 2>'$W/watch.err'"
 	t "it shows the console" [ -s "$W/watch.out" ]
 	t "and what happened" eval "grep -q 'watched.*created' '$W/watch.err' && grep -q 'watched.*destroyed' '$W/watch.err'"
 	timeout 100 "$supervisor" "$(mini crashes shutdown reason=3)" "$(mini ends shutdown reason=0)" >"$W/supervisor.out" 2>&1 &

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: MIT
+
+use crate::connection::{on_log, Hooks, LogFn};
+use crate::util::{borrowed, c_text, call, sized, Optional};
+use crate::{Connection, Error, LogLevel, Message, MessageLevel, Result};
+use pvctl_sys as sys;
+use std::collections::BTreeMap;
+use std::ffi::CString;
+use std::os::raw::{c_char, c_void};
+use std::panic::resume_unwind;
+use std::path::Path;
+use std::{fmt, fs, ptr};
+
+/// A value of a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    Text(String),
+    Int(i64),
+    List(Vec<String>),
+}
+
+macro_rules! from {
+    ($($t:ty => $v:ident, $e:expr;)*) => {$(
+        impl From<$t> for Value {
+            fn from(v: $t) -> Value {
+                #[allow(clippy::redundant_closure_call)]
+                Value::$v(($e)(v))
+            }
+        }
+    )*};
+}
+from! {
+    &str => Text, |v: &str| v.to_owned();
+    String => Text, |v| v;
+    &String => Text, |v: &String| v.clone();
+    i32 => Int, i64::from;
+    u32 => Int, i64::from;
+    i64 => Int, |v| v;
+    bool => Int, i64::from;
+    Vec<String> => List, |v| v;
+    &[&str] => List, |v: &[&str]| v.iter().map(|s| (*s).to_owned()).collect();
+}
+impl<const N: usize> From<[&str; N]> for Value {
+    fn from(v: [&str; N]) -> Value {
+        v.as_slice().into()
+    }
+}
+
+/// How a text is read.
+#[derive(Clone, Debug, Default)]
+pub struct ParseOptions<'a> {
+    /// Its name, for messages alone.
+    pub file: Option<&'a str>,
+    /// Unknown and ignored keys are errors.
+    pub strict: bool,
+}
+
+/// What a domain should be, by the keys of pvctl.cfg(5).
+pub struct Config {
+    pub(crate) raw: *mut sys::pvctl_config,
+}
+
+// SAFETY: it is of no thread; the library only reads where we have a shared reference.
+unsafe impl Send for Config {}
+
+/// Sets one key after the other.
+#[derive(Debug)]
+pub struct Builder(Config);
+
+impl Builder {
+    /// As [`Config::set`].
+    pub fn set(mut self, key: &str, value: impl Into<Value>) -> Result<Builder> {
+        self.0.set(key, value)?;
+        Ok(self)
+    }
+    pub fn build(self) -> Config {
+        self.0
+    }
+}
+
+impl Config {
+    pub(crate) fn own(f: impl FnOnce(*mut *mut sys::pvctl_config) -> Result<i32>) -> Result<Config> {
+        let mut raw = ptr::null_mut();
+        f(&mut raw)?;
+        Ok(Config { raw })
+    }
+
+    /// An empty one.
+    pub fn new() -> Result<Config> {
+        // SAFETY: both are ours.
+        Config::own(|ret| call("config", |e| unsafe { sys::pvctl_config_new(ret, e) }))
+    }
+
+    /// # Panics
+    /// Without memory.
+    pub fn builder() -> Builder {
+        Builder(Config::new().expect("memory"))
+    }
+
+    pub fn from_map(values: &BTreeMap<String, Value>) -> Result<Config> {
+        let mut c = Config::new()?;
+        for (key, value) in values {
+            c.set(key, value.clone())?;
+        }
+        Ok(c)
+    }
+
+    /// The text of a file as xl has it. A mistake is [`Error::Parse`], with line and column:
+    ///
+    /// ```
+    /// use pvctl::{Config, Error, ParseOptions};
+    /// let r = Config::parse("name = 'web'\nmemory = 0\n", &ParseOptions::default());
+    /// match r {
+    ///     Err(Error::Parse { messages, .. }) => assert_eq!(messages[0].line, 2),
+    ///     other => panic!("{other:?}"),
+    /// }
+    /// ```
+    pub fn parse(text: &str, opts: &ParseOptions<'_>) -> Result<Config> {
+        Config::parse_with_messages(text, opts).map(|(config, _)| config)
+    }
+
+    /// The same, with the warnings and notes where all is well.
+    pub fn parse_with_messages(text: &str, opts: &ParseOptions<'_>) -> Result<(Config, Vec<Message>)> {
+        let file = Optional::new("config", opts.file)?;
+        let mut messages: Vec<Message> = Vec::new();
+        let mut o = sized!(sys::pvctl_parse_opts);
+        o.file = file.ptr();
+        o.strict = opts.strict.into();
+        o.message = Some(on_message);
+        o.data = (&mut messages as *mut Vec<Message>).cast();
+        let r = Config::own(|ret| {
+            // SAFETY: the text has a length; what o has lives long enough.
+            call("config", |e| unsafe { sys::pvctl_config_parse(text.as_ptr().cast(), text.len(), &o, ret, e) })
+        });
+        match r {
+            Ok(config) => Ok((config, messages)),
+            Err(source) => Err(Error::Parse { messages, source: Box::new(source) }),
+        }
+    }
+
+    /// A file as xl has it.
+    pub fn load(path: impl AsRef<Path>) -> Result<Config> {
+        let path = path.as_ref();
+        let text = fs::read_to_string(path).map_err(|source| Error::Os { op: "config", source })?;
+        Config::parse(&text, &ParseOptions { file: Some(&path.to_string_lossy()), strict: false })
+    }
+
+    pub fn from_json(text: &str) -> Result<Config> {
+        let text = c_text("config", text)?;
+        // SAFETY: the text lives long enough.
+        Config::own(|ret| call("config", |e| unsafe { sys::pvctl_config_from_json(text.as_ptr(), ret, e) }))
+    }
+
+    pub fn to_json(&self) -> Result<String> {
+        let mut s: *mut c_char = ptr::null_mut();
+        // SAFETY: the text is ours then.
+        unsafe {
+            call("config", |e| sys::pvctl_config_to_json(self.raw, &mut s, e))?;
+            let text = borrowed(s).unwrap_or_default();
+            sys::pvctl_free(s.cast());
+            Ok(text)
+        }
+    }
+
+    /// The value is checked at once; the key is in the error's message.
+    pub fn set(&mut self, key: &str, value: impl Into<Value>) -> Result<()> {
+        let key = c_text("config", key)?;
+        // SAFETY: all texts live long enough.
+        match value.into() {
+            Value::Text(v) => {
+                let v = c_text("config", &v)?;
+                call("config", |e| unsafe { sys::pvctl_config_set_str(self.raw, key.as_ptr(), v.as_ptr(), e) })?;
+            }
+            Value::Int(v) => {
+                call("config", |e| unsafe { sys::pvctl_config_set_int(self.raw, key.as_ptr(), v, e) })?;
+            }
+            Value::List(v) => {
+                let texts = v.iter().map(|s| c_text("config", s)).collect::<Result<Vec<CString>>>()?;
+                let list: Vec<*const c_char> = texts.iter().map(|s| s.as_ptr()).collect();
+                call("config", |e| unsafe { sys::pvctl_config_set_list(self.raw, key.as_ptr(), list.as_ptr(), list.len(), e) })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// None: it is not set.
+    pub fn text(&self, key: &str) -> Option<String> {
+        let key = CString::new(key).ok()?;
+        // SAFETY: copied at once.
+        unsafe { borrowed(sys::pvctl_config_get_str(self.raw, key.as_ptr())) }
+    }
+
+    /// None: it is not set, or no number.
+    pub fn int(&self, key: &str) -> Option<i64> {
+        let key = CString::new(key).ok()?;
+        let mut n = 0;
+        // SAFETY: n is ours.
+        (unsafe { sys::pvctl_config_get_int(self.raw, key.as_ptr(), &mut n) } == 0).then_some(n)
+    }
+
+    /// Empty: it is not set.
+    pub fn list(&self, key: &str) -> Vec<String> {
+        let key = match CString::new(key) {
+            Ok(key) => key,
+            Err(_) => return Vec::new(),
+        };
+        // SAFETY: copied at once.
+        (0..).map_while(|i| unsafe { borrowed(sys::pvctl_config_get_item(self.raw, key.as_ptr(), i)) }).collect()
+    }
+
+    /// All that can be checked without a node and without side effects; `log` is told of what create would warn of.
+    pub fn check(&self, log: impl FnMut(LogLevel, &str) + Send + 'static) -> Result<()> {
+        let mut hooks = Hooks { log: Some(Box::new(log) as LogFn), ..Hooks::default() };
+        let data: *mut c_void = (&mut hooks as *mut Hooks).cast();
+        // SAFETY: hooks outlive the call.
+        let r = call("check", |e| unsafe { sys::pvctl_config_check_log(self.raw, Some(on_log), data, e) });
+        if let Some(panic) = hooks.panic.take() {
+            resume_unwind(panic);
+        }
+        r.map(drop)
+    }
+}
+
+impl Connection {
+    /// [`Config::check`] for this node.
+    pub fn check(&self, config: &Config) -> Result<()> {
+        // SAFETY: both are there.
+        self.do_("check", |n, e| unsafe { sys::pvctl_config_check(n, config.raw, e) }).map(drop)
+    }
+}
+
+impl Drop for Config {
+    fn drop(&mut self) {
+        // SAFETY: ours.
+        unsafe { sys::pvctl_config_free(self.raw) }
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Config").field(&self.to_json().unwrap_or_default()).finish()
+    }
+}
+
+unsafe extern "C" fn on_message(data: *mut c_void, m: *const sys::pvctl_parse_message) {
+    let m = &*m;
+    (*data.cast::<Vec<Message>>()).push(Message {
+        level: match m.level {
+            0 => MessageLevel::Error,
+            1 => MessageLevel::Warning,
+            _ => MessageLevel::Note,
+        },
+        file: borrowed(m.file).unwrap_or_default(),
+        line: m.line,
+        column: m.column,
+        text: borrowed(m.text).unwrap_or_default(),
+        source_line: borrowed(m.source_line).unwrap_or_default(),
+        hint: borrowed(m.hint),
+    });
+}
