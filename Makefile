@@ -25,6 +25,7 @@ include mk/p9.mk
 include mk/jail.mk
 include mk/usernet.mk
 include mk/cli.mk
+-include mk/examples.mk
 -include mk/tests.mk
 -include mk/demo.mk
 -include mk/guests.mk
@@ -34,7 +35,9 @@ include mk/cli.mk
 -include mk/bench.mk
 -include mk/stress.mk
 -include mk/soak.mk
+-include mk/bindings.mk
 -include mk/install.mk
+-include mk/deb.mk
 
 clean:
 	rm -rf $(O)

@@ -19,7 +19,7 @@ $(O)/libpvcfg.a: $(CFG_OBJ)
 
 $(O)/pvctl/pvctl: $(CLI_OBJ) $(O)/libpvcfg.a $(LIB_SO)
 	$(call say,LD,$@)$(CC) $(EXTRA_LDFLAGS) -pie -Wl,-rpath,'$$ORIGIN/..:$$ORIGIN/../lib' -o $@ $(CLI_OBJ) $(O)/libpvcfg.a \
-		-L$(O) -l:libpvctl.so.0 -lyajl -lncursesw -ltinfo
+		-L$(O) -l:libpvctl.so.0 -lyajl -ledit -lncursesw -ltinfo
 cli: $(O)/pvctl/pvctl
 
 # ---- tests of the grammar: no library, no node ----

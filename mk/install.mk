@@ -16,7 +16,7 @@ INSTALL ?= install
 
 INSTALL_MAN := $(wildcard man/*.[1-8])
 INSTALL_DOC := $(wildcard README.md CHANGES.md LICENSE)
-INSTALL_EXAMPLES := $(wildcard config/examples/*.cfg)
+INSTALL_EXAMPLES := $(wildcard config/examples/*.cfg examples/*.c)
 D = $(DESTDIR)
 
 install: all

@@ -68,6 +68,8 @@ void command_suggest(FILE *out, const char *group, const char *word);
 /* Why a command of xl's is none of ours; NULL: it is none of xl's, or one of ours. */
 const char *xl_refusal(const char *word);
 void print_overview(FILE *out);
+/* As main: argv[0] is the program. The exit code. */
+int run_command_line(int argc, char **argv);
 
 /* ---- the library ---- */
 /* Prints to stderr why it failed; NULL then. */

@@ -235,20 +235,24 @@ static int dispatch(int argc, char **argv)
 	return cmd ? run(cmd, argc - i - 2, argv + i + 2) : not_implemented(group, argv[i + 1]);
 }
 
-int main(int argc, char **argv)
+int run_command_line(int argc, char **argv)
 {
-	int rc;
+	int rc = dispatch(argc, argv);
 
-	signal(SIGPIPE, SIG_IGN);
-	globals.as_xl = !strcmp(program_invocation_short_name, "xl");
-	globals.node = getenv("PVCTL_NODE");
-	if (globals.node && !globals.node[0])
-		globals.node = NULL;
-	rc = dispatch(argc, argv);
 	/* A full disk or a closed pipe must not look like success; a reader that has seen enough may go. */
 	if ((fflush(stdout) || ferror(stdout)) && errno != EPIPE && rc == EXIT_OK) {
 		fprintf(stderr, "pvctl: writing the output: %s\n", strerror(errno));
 		rc = EXIT_FAILED;
 	}
 	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	signal(SIGPIPE, SIG_IGN);
+	globals.as_xl = !strcmp(program_invocation_short_name, "xl");
+	globals.node = getenv("PVCTL_NODE");
+	if (globals.node && !globals.node[0])
+		globals.node = NULL;
+	return run_command_line(argc, argv);
 }

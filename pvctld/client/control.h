@@ -72,6 +72,9 @@ bool request_hypercall_lets_go(const struct ctl_conn *c);
 void request_device_attach(struct ctl_conn *c);
 void request_device_detach(struct ctl_conn *c);
 void request_devices(struct ctl_conn *c);
+void request_device_hold(struct ctl_conn *c);
+void request_device_back(struct ctl_conn *c);
+void request_device_retarget(struct ctl_conn *c);
 /* requests_memory.c: PROTO_MEMORY_CHECK, PROTO_MEMORY_BACK */
 void request_memory_check(struct ctl_conn *c);
 void request_memory_back(struct ctl_conn *c);

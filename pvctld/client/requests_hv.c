@@ -4,6 +4,7 @@
  * stops a domain is watched, so that the daemon knows of it.
  */
 #include "pvctld/base/log.h"
+#include "pvctld/backend/device.h"
 #include "pvctld/client/control.h"
 #include "pvctld/core/daemon.h"
 #include "pvctld/domain/domains.h"
@@ -170,5 +171,6 @@ void request_conn_closed(struct ctl_conn *c)
 	free(c->made);
 	c->made = NULL;
 	suspend_holder_gone(c->d, c);
+	devices_holder_gone(c->d, c);
 	dom_creator_gone(c->d, c);
 }

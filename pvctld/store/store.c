@@ -73,9 +73,10 @@ void store_conn_free(struct store_conn *c)
 	for (p = &c->store->conns; *p != c; p = &(*p)->next)
 		;
 	*p = c->next;
-	journal_note_closed(c);
 	txn_abort_all(c);
 	watch_drop_all(c);
+	/* The last that is noted of it: after it there is no connection that a record could be of. */
+	journal_note_closed(c);
 	fifo_free(&c->unsent);
 	journal_commit(c->store);
 	free(c);

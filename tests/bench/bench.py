@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import socket
 import statistics
@@ -20,16 +21,19 @@ import sys
 import tempfile
 import time
 
+import history
+
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 AIMS = {"node_start": 500, "create_paused_128_warm": 100, "destroy_128": 100, "list_1": 20,
         "list_10": 20, "list_50": 20, "up_50_stubs": 10000, "overhead_50": 64,
-        "list_flooded_50": 50, "read4k_slower_50": 2}
+        "list_flooded_50": 50, "read4k_slower_50": 2, "save_128": 150, "restore_128": 150, "migrate_256_pause": 100}
 XEN_TOOL = {"create_paused_128_warm": "create_paused_128_bzImage_lz4",
             "create_to_first_line": "unpause_to_first_line_128_bzImage_lz4",
             "create_to_init": "unpause_to_init_128_bzImage_lz4",
             "destroy_128": "destroy_128_running", "list_1": "xl_list_1dom", "list_10": "xl_list_10dom_running",
-            "list_50": "xl_list_50dom_running", "up_50_stubs": "scale_create_50_running_allup"}
+            "list_50": "xl_list_50dom_running", "up_50_stubs": "scale_create_50_running_allup", "save_128": "save_128", "restore_128": "restore_128",
+            "save_file_128": "save_file_128"}
 
 
 class Bench:
@@ -309,6 +313,40 @@ class Bench:
         self.note("block_attach_usable", "ms", up)
         self.note("block_detach_gone", "ms", down)
 
+    def move(self):
+        """Saved to memory and back; from one node to another, with two vCPUs, while it rewrites 10 MB/s."""
+        with tempfile.TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None) as d:
+            file = pathlib.Path(d) / "saved"
+            self.run("create", "-q", self.config("saved"))
+            self.wait("saved", "BENCH-IDLE")
+            save, restore = [], []
+            for _ in range(5):
+                save.append(self.timed("save", "saved", str(file)))
+                time.sleep(1)  # the freed memory goes back to the host
+                restore.append(self.timed("restore", str(file)))
+                time.sleep(1)
+            self.note("save_128", "ms", save)
+            self.note("restore_128", "ms", restore)
+            self.note("save_file_128", "MiB", [file.stat().st_size / 2**20])
+        self.run("destroy", "saved")
+        self.run("node", "start", "other")
+        try:
+            self.run("create", "-q", self.config("moved", memory=256, vcpus=2, cmdline=self.pvb("dirty")))
+            self.wait("moved", "BENCH-DIRTY")
+            total, pause, at = [], [], ["default", "other"]
+            for _ in range(6):
+                r = json.loads(self.run("--node", at[0], "migrate", "--json", "-s", "", "moved",
+                                        f"exec {shlex.quote(self.pvctl)} --node {at[1]} migrate-receive"))
+                total.append(r["total_ns"] / 1e6)
+                pause.append(r["pause_ns"] / 1e6)
+                at.reverse()
+                time.sleep(1)
+            self.note("migrate_256_total", "ms", total)
+            self.note("migrate_256_pause", "ms", pause)
+        finally:
+            self.run("node", "stop", "other", "--force", check=False)
+        self.run("destroy", "moved", check=False)
+
     def domain_mib(self, name):
         return next(d["memory_bytes"] / 2**20 for d in json.loads(self.run("list", "--json"))["domains"] if d["name"] == name)
 
@@ -393,8 +431,9 @@ def main():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--out", default="build")
     p.add_argument("--json", default=None)
+    p.add_argument("--history", default=None, help="a line of each run is added to it; tests/bench/draw.py draws them")
     p.add_argument("--quick", action="store_true", help="10 guests instead of 50")
-    p.add_argument("--only", choices=("tools", "flooded", "guests", "disk", "attach", "balloon", "net"))
+    p.add_argument("--only", choices=("tools", "flooded", "guests", "disk", "attach", "balloon", "move", "net"))
     a = p.parse_args()
     b = Bench(a.out, a.quick)
     xen = json.loads((HERE / "xen-4.17.json").read_text())
@@ -403,12 +442,14 @@ def main():
         if a.only in (None, "tools"):
             b.create()
             b.many()
-        for what, row in (("flooded", b.flooded), ("attach", b.attach), ("balloon", b.balloon), ("guests", b.guests), ("disk", b.disks), ("net", b.network)):
+        for what, row in (("flooded", b.flooded), ("attach", b.attach), ("balloon", b.balloon), ("move", b.move),
+                          ("guests", b.guests), ("disk", b.disks), ("net", b.network)):
             if a.only in (None, what):
                 row()
         print(b.report(xen))
         out = pathlib.Path(a.json or (b.out / "bench.json"))
         out.write_text(json.dumps({"schema": 1, "tools": b.rows, "guest": b.guest}, indent=1) + "\n")
+        history.append(pathlib.Path(a.history or (b.out / "bench-history.jsonl")), b.rows, b.guest)
         print(f"\nwritten to {out}", file=sys.stderr)
     finally:
         b.close()

@@ -27,9 +27,10 @@ public() { echo '#include <libpvctl.h>' | "$@" -Ilibpvctl/include -pedantic -Wal
 t "man pages" man/check.sh "$O/pvctl/pvctl" "$O/san/tests/cfgdump"
 t "libpvctl.so exports what libpvctl.h declares" same
 t "headers of the hypervisor stand alone" header_alone
-t "libpvctl.h is C99" public ${CC:-gcc} -std=c99 -x c
-t "libpvctl.h is C17" public ${CC:-gcc} -std=c17 -x c
-command -v g++ >/dev/null && t "libpvctl.h is C++11" public g++ -std=c++11 -x c++
+for std in c99 c11 c17; do t "libpvctl.h is $std" public ${CC:-gcc} -std=$std -x c; done
+if command -v g++ >/dev/null; then
+	for std in c++11 c++14 c++17 c++20; do t "libpvctl.h is $std" public g++ -std=$std -x c++; done
+fi
 t "pvctl and config include nothing of the library's inside" eval '! grep -rnE "#include \"(libpvctl/src|pvctld|xen-like-hv)" pvctl config'
 t "libpvctl includes nothing of the daemon's" eval '! grep -rnE "#include \"pvctld" libpvctl'
 echo "1..$n"

@@ -27,7 +27,7 @@ for f in bin/pvctl libexec/pvctl/pvctld libexec/pvctl/xen-like-hv.elf libexec/pv
 	libexec/pvctl/pvctl-usernet libexec/pvctl/pvctl-jail libexec/pvctl/pvctl-jail.so libexec/pvctl/pvctl-p9 libexec/pvctl/pvctl-p9-jail.so lib/libpvctl.so.0 lib/libpvctl.so lib/libpvctl.a \
 	include/libpvctl.h lib/pkgconfig/libpvctl.pc share/man/man1/pvctl.1 share/man/man5/pvctl.cfg.5 \
 	share/bash-completion/completions/pvctl share/zsh/site-functions/_pvctl share/fish/vendor_completions.d/pvctl.fish share/doc/pvctl/examples/hello.cfg \
-	lib/systemd/system/pvctl@.service lib/systemd/user/pvctl@.service share/doc/pvctl/examples/debian.cfg; do
+	lib/systemd/system/pvctl@.service lib/systemd/user/pvctl@.service share/doc/pvctl/examples/debian.cfg share/doc/pvctl/examples/supervisor.c; do
 	[ -e "$root$P/$f" ] || { t "$f is installed" false; }
 done
 if command -v systemd-analyze >/dev/null; then

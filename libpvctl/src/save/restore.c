@@ -206,6 +206,7 @@ static void restorer_free(struct restorer *s)
 	free(s->type);
 	free(s->origin);
 	free(s->frame);
+	free(s->piece);
 	free(s->policy);
 	pvctl_config_free(s->own);
 	if (s->planned)

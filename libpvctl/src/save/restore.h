@@ -34,6 +34,7 @@ struct restorer {
 	uint64_t *origin;          /* offset of the record that a pfn came with last */
 	uint64_t n_frames, *frame; /* pfns of the guest's own table */
 	uint64_t p2m_offset;
+	uint8_t *piece;            /* pages on their way */
 
 	struct vcpu_state *vcpu;   /* plan.maxvcpus */
 	struct shared_info *shared_info; /* the saved one's copy */

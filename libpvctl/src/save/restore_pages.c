@@ -9,6 +9,7 @@
 
 #define ORDER_2M 9u
 #define PAGES_2M (1u << ORDER_2M)
+#define PIECE_PAGES 64u
 
 /* Room for n pfns; those that are there stay. */
 static int grow(struct restorer *s, uint64_t n, struct pvctl_error *err)
@@ -155,30 +156,53 @@ static int populate(struct restorer *s, const struct rec_pages *p, struct pvctl_
 	return n_fresh ? dommem_back(&m, err) : 0;
 }
 
-/* Straight to where they are to be. */
+static int write_frames(struct restorer *s, const uint64_t *mfn, uint32_t n, struct pvctl_error *err)
+{
+	uint32_t i, k;
+	int rc = 0;
+
+	for (i = 0; i < n && !rc; i += k) {
+		for (k = 1; i + k < n && mfn[i + k] == mfn[i] + k; k++)
+			;
+		rc = s->t->ops->write_mem(s->t, mfn[i] * STREAM_PAGE, s->piece + (size_t)i * STREAM_PAGE, (size_t)k * STREAM_PAGE);
+	}
+	if (rc == -EINVAL)
+		return err_set(err, -EPROTO, PVCTL_ORIGIN_HV, "domain %u: its memory is not in the node's", s->domid);
+	return rc ? err_os(err, -rc, "writing the domain's memory") : 0;
+}
+
+static int read_piece(struct restorer *s, const uint64_t *mfn, uint32_t n, struct pvctl_error *err)
+{
+	struct iovec v = { s->piece, (size_t)n * STREAM_PAGE };
+	int rc = stream_reader_pages(&s->r, &v, 1, err);
+
+	return rc ? rc : write_frames(s, mfn, n, err);
+}
+
+/*
+ * By way of a buffer that the CPU's cache holds, not straight to where they are to be: mapped, each page would cost a
+ * fault, and would be cleared before it is written.
+ */
 static int read_pages(struct restorer *s, const struct rec_pages *p, struct pvctl_error *err)
 {
-	CLEANUP_FREE struct iovec *v = malloc(p->count * sizeof(*v));
-	uint32_t i;
-	uint8_t *at;
-	int n = 0;
+	uint64_t mfn[PIECE_PAGES];
+	uint32_t i, n = 0;
+	int rc = 0;
 
-	if (!v)
+	if (!s->piece)
+		s->piece = malloc((size_t)PIECE_PAGES * STREAM_PAGE);
+	if (!s->piece)
 		return err_nomem(err);
-	for (i = 0; i < p->count; i++) {
-		uint64_t pfn = PFN_NUMBER(p->pfn[i]);
-
+	for (i = 0; i < p->count && !rc; i++) {
 		if (!pfn_type_has_data(PFN_TYPE(p->pfn[i])))
 			continue;
-		at = s->t->ops->map(s->t, s->p2m[pfn], 1);
-		if (!at)
-			return err_set(err, -EPROTO, PVCTL_ORIGIN_HV, "domain %u: its memory is not in the node's", s->domid);
-		if (n && (uint8_t *)v[n - 1].iov_base + v[n - 1].iov_len == at)
-			v[n - 1].iov_len += STREAM_PAGE;
-		else
-			v[n++] = (struct iovec){ at, STREAM_PAGE };
+		mfn[n++] = s->p2m[PFN_NUMBER(p->pfn[i])];
+		if (n < PIECE_PAGES)
+			continue;
+		rc = read_piece(s, mfn, n, err);
+		n = 0;
 	}
-	return n ? stream_reader_pages(&s->r, v, n, err) : 0;
+	return rc || !n ? rc : read_piece(s, mfn, n, err);
 }
 
 /* What was sent, and is gone since: its frame stays the domain's, out of its sight, were it not given back. */

@@ -41,6 +41,9 @@ enum proto_type {
 	PROTO_SUSPEND = 48,    /* proto_suspend: the guest is asked; until it is kept, the domain goes on when this connection ends */
 	PROTO_QUIESCE = 49,    /* proto_quiesce: of one that is suspended; answered when nothing touches its memory */
 	PROTO_RESUME = 50,     /* proto_domid: what PROTO_SUSPEND began is taken back; it runs, with its backends */
+	PROTO_DEVICE_HOLD = 80, /* proto_device: of a running domain: out of use, released, until PROTO_DEVICE_BACK or the connection's end */
+	PROTO_DEVICE_BACK = 81, /* proto_device: it is used again; what is behind it may have grown */
+	PROTO_DEVICE_RETARGET = 82, /* proto_device + spec: one that is released, by either way, is of that from here on */
 	PROTO_ALLOW = 64,        /* proto_allow + text, to the spawner */
 	PROTO_MEMORY_BACK = 33   /* proto_range[]: the host allocates this RAM now; nothing on a node that overcommits */
 };

@@ -185,6 +185,22 @@ START_TEST(watches_and_transactions)
 }
 END_TEST
 
+/* A domain that ends with watches and transactions is no reason to refuse the journal. */
+START_TEST(closed_with_all_it_had)
+{
+	struct state_log copy;
+	struct store *s;
+
+	ask5(XS_WATCH, 0, "data\0tok", 9);
+	ask5(XS_TRANSACTION_START, 0, "", 1);
+	store_conn_free(guest.conn);
+	s = after_death(&copy, -1);
+	ck_assert_int_eq(store_write(s, "/local/domain/5/data", "1", 1), 0);
+	store_free(s);
+	state_log_close(&copy);
+}
+END_TEST
+
 /* Who owns what, too; and what was written by a guest is the guest's. */
 START_TEST(written_anew_it_is_the_same)
 {
@@ -247,6 +263,7 @@ int main(void)
 	tcase_add_test(tc, cut_at_every_byte);
 	tcase_add_test(tc, half_a_request_goes_on);
 	tcase_add_test(tc, watches_and_transactions);
+	tcase_add_test(tc, closed_with_all_it_had);
 	tcase_add_test(tc, written_anew_it_is_the_same);
 	tcase_add_test(tc, of_another_version);
 	suite_add_tcase(s, tc);

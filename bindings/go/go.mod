@@ -1,0 +1,3 @@
+module pvctl
+
+go 1.19

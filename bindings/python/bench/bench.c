@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* bench KERNEL LISTS ROUNDS: what bench.py does, in C: milliseconds of a list of all domains, and of a domain created and destroyed. */
+#include <libpvctl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static struct pvctl_error err;
+
+static double now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1e3 + t.tv_nsec / 1e6;
+}
+
+static void must(int rc)
+{
+	if (rc) {
+		fprintf(stderr, "%s\n", err.msg);
+		exit(1);
+	}
+}
+
+static size_t list(struct pvctl *ctx)
+{
+	struct pvctl_domain_list *l;
+	size_t n, named = 0, i;
+
+	must(pvctl_domain_list(ctx, &l, &err));
+	n = pvctl_domain_list_count(l);
+	for (i = 0; i < n; i++)
+		named += pvctl_domain_list_at(l, i)->name[0] != 0;
+	pvctl_domain_list_free(l);
+	return named;
+}
+
+static void round_of(struct pvctl *ctx, const char *kernel)
+{
+	struct pvctl_config *c;
+	uint32_t domid;
+
+	must(pvctl_config_new(&c, &err));
+	must(pvctl_config_set_str(c, "name", "bench", &err));
+	must(pvctl_config_set_str(c, "kernel", kernel, &err));
+	must(pvctl_config_set_int(c, "memory", 4, &err));
+	must(pvctl_config_set_str(c, "cmdline", "reason=8", &err));
+	must(pvctl_domain_create(ctx, c, NULL, &domid, &err));
+	must(pvctl_domain_destroy(ctx, domid, NULL, &err));
+	pvctl_config_free(c);
+}
+
+int main(int argc, char **argv)
+{
+	int lists = argc > 3 ? atoi(argv[2]) : 100, rounds = argc > 3 ? atoi(argv[3]) : 100, i;
+	struct pvctl *ctx;
+	double start, listed, made;
+
+	if (argc < 2)
+		return 2;
+	must(pvctl_open(NULL, &ctx, &err));
+	list(ctx);
+	start = now_ms();
+	for (i = 0; i < lists; i++)
+		list(ctx);
+	listed = (now_ms() - start) / lists;
+	start = now_ms();
+	for (i = 0; i < rounds; i++)
+		round_of(ctx, argv[1]);
+	made = (now_ms() - start) / rounds;
+	pvctl_close(ctx);
+	printf("%.3f %.3f\n", listed, made);
+	return 0;
+}

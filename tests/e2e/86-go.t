@@ -1,0 +1,34 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The Go binding on two real nodes: its own suite under the race detector, its examples, vet and gofmt.
+# EVENTS=1000 ROUNDS=1000 for more of each.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib-block.sh"
+. "$(dirname "$0")/lib-bindings.sh"
+
+command -v go >/dev/null || { skip "Go" "there is no Go compiler: tools/install-deps bindings"; done_testing; exit; }
+export GOCACHE=${GOCACHE:-$O/cache/go} GOFLAGS=-mod=mod GOPROXY=off GOPATH=$W/go
+cd bindings/go || exit 1
+t "gofmt has nothing to say" [ -z "$(gofmt -l .)" ]
+t "nor has vet" go vet ./...
+t "it builds" go test -race -c -o "$W/suite" .
+t "its examples build" go build -o "$W/" ./examples/...
+
+# Each test of the suite is one here.
+block_guest || RAMDISK=
+export O RAMDISK
+timeout 500 "$W/suite" -test.v >"$W/out" 2>&1
+suite_rc=$?
+while read -r verdict name; do
+	case $verdict in
+	PASS) ok "$name" ;;
+	SKIP) skip "$name" "$(grep -A 3 -- "--- SKIP: $name " "$W/out" | sed -n 's/.*_test.go:[0-9]*: //p' | head -n 1)" ;;
+	*) not_ok "$name" ;;
+	esac
+done < <(sed -n 's/^--- \(PASS\|FAIL\|SKIP\): \([^ ]*\).*/\1 \2/p' "$W/out")
+t "the suite as a whole" [ $suite_rc -eq 0 ]
+t "no race" eval "! grep -q 'DATA RACE' '$W/out'"
+[ $suite_rc -eq 0 ] || sed 's/^/#   /' "$W/out" | tail -n 60
+
+binding_examples "$W/create_and_watch" "$W/supervisor" "$W/balancer"
+done_testing
