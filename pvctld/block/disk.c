@@ -209,6 +209,20 @@ static int ask_open(const struct vbd *v, const char *device, struct disk_opened 
 	return rc ? 0 : fail(err, -EPROTO, "the spawner: %s", strerror(EPROTO));
 }
 
+/* One that was there before a restart has more to tell than a new one. */
+static void have_witness(struct vbd *v, const char *device)
+{
+	struct disk_opened o;
+	struct pvctl_error e;
+
+	if (v->spec.readonly || (v->x.adopted && vbd_witness_ask(v)) || ask_open(v, device, &o, &e))
+		return;
+	vbd_witness_put(v, o.fd);
+	close(o.fd);
+	if (o.direct_fd >= 0)
+		close(o.direct_fd);
+}
+
 int vbd_open(struct vbd *v, const char *device, struct pvctl_error *err)
 {
 	struct disk_opened o;
@@ -226,6 +240,8 @@ int vbd_open(struct vbd *v, const char *device, struct pvctl_error *err)
 	v->fd = o.fd;
 	rc = measure(v, &o, err);
 	rc = rc ? rc : lock(v, err);
+	if (!rc)
+		have_witness(v, device);
 	if (!rc && (v->is_device || v->spec.direct_io_safe))
 		return take_direct(v, o.direct_fd, err);
 	if (o.direct_fd >= 0)
@@ -256,5 +272,8 @@ void vbd_close(struct vbd *v)
 		close(v->direct_fd);
 	if (v->fd >= 0)
 		close(v->fd);
+	/* While it is being adopted, it will be opened again. */
+	if (v->fd >= 0 && !v->spec.readonly && !v->x.adopted)
+		vbd_witness_drop(v);
 	v->fd = v->direct_fd = -1;
 }

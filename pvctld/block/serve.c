@@ -6,6 +6,7 @@
 #include "pvctld/base/log.h"
 #include "pvctld/block/nbd.h"
 #include "pvctld/block/vbd.h"
+#include "pvctld/state/die.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,8 +109,10 @@ static void done(struct blk_job *job)
 	struct vbd *v = r->vbd;
 	int status = job->result == -EOPNOTSUPP ? BLKIF_RSP_EOPNOTSUPP : job->result ? BLKIF_RSP_ERROR : BLKIF_RSP_OKAY;
 
-	if (job->unsynced)
+	if (job->unsynced) {
+		die_point("blk-flush-failed");
 		flush_failed(v);
+	}
 	/* One that was under way meanwhile: the kernel tells of lost pages once, and it told another. */
 	if (v->unsynced && job->flush)
 		status = BLKIF_RSP_ERROR;

@@ -213,12 +213,20 @@ void blk_uring_prepare(void)
 
 static int take_ring(struct blk_uring *u)
 {
+	int rc;
+
 	if (!prepared.is_there)
 		return open_ring(&u->ring, &u->event_fd);
 	prepared.is_there = false;
 	u->ring = prepared.ring;
 	u->event_fd = prepared.event_fd;
-	return 0;
+	/* Nothing is asked for: may it be used? */
+	rc = syscall(SYS_io_uring_enter, u->ring.ring_fd, 0, 0, 0, NULL, 0) < 0 ? -errno : 0;
+	if (!rc)
+		return 0;
+	close(u->event_fd);
+	io_uring_queue_exit(&u->ring);
+	return rc;
 }
 
 struct blk_uring *blk_uring_new(struct loop *l, void (*fallback)(void *data, struct blk_job *job), void *data)

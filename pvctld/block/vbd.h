@@ -78,6 +78,11 @@ void vbd_close(struct vbd *v);
 void vbd_say_holder(const struct vbd *v, char *buf, size_t size);
 /* The size of the target is known; sector_size is the target's own. */
 int vbd_measured(struct vbd *v, uint64_t bytes, struct pvctl_error *err);
+/* witness.c: a copy of a descriptor that is never synced is kept for the next daemon. */
+void vbd_witness_put(const struct vbd *v, int fd);
+/* There is one, and it was asked: unsynced is set if it knows of a failure. */
+bool vbd_witness_ask(struct vbd *v);
+void vbd_witness_drop(const struct vbd *v);
 /* nodes.c */
 int vbd_put_backend(struct xenbus_dev *x);
 int vbd_put_frontend(struct xenbus_dev *x);

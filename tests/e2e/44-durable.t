@@ -60,7 +60,7 @@ if ! command -v strace >/dev/null || ! strace -o /dev/null true 2>/dev/null; the
 fi
 t "node start" pvctl node start
 pid=$(daemon_pid)
-strace -f -qq -tt -p "$pid" -e trace=pwritev,pwrite64,pwritev2,fdatasync,fsync,io_uring_setup -e inject=io_uring_setup:error=ENOSYS \
+strace -f -qq -tt -p "$pid" -e trace=pwritev,pwrite64,pwritev2,fdatasync,fsync,io_uring_enter -e inject=io_uring_enter:error=ENOSYS \
 	-o "$W/strace.out" 2>"$W/strace.err" &
 tracer=$!
 sleep 1

@@ -17,6 +17,7 @@ struct instance {
 	struct pvctl_config *config;
 	const char *name;
 	char dir[TEMPLATE_PATH], disks[TEMPLATE_PATH]; /* the template's, and the domain's own */
+	int held;
 	bool warm, made;
 };
 
@@ -159,8 +160,9 @@ static int start_warm(struct instance *n, const struct pvctl_create_opts *o, uin
 
 static int begin(struct instance *n, const char *template, const struct pvctl_config *over, bool cold, struct pvctl_error *err)
 {
-	int rc = template_read(template, &n->m, err);
+	int rc = template_hold(template, false, &n->held, err);
 
+	rc = rc ? rc : template_read(template, &n->m, err);
 	rc = rc ? rc : template_dir(template, n->dir, err);
 	if (rc)
 		return rc;
@@ -178,6 +180,8 @@ static void end(struct instance *n, int rc)
 {
 	if (rc && n->made)
 		template_remove_dir(n->disks);
+	if (n->held >= 0)
+		close(n->held);
 	pvctl_config_free(n->config);
 	manifest_free(&n->m);
 }
@@ -185,7 +189,7 @@ static void end(struct instance *n, int rc)
 int pvctl_template_create(struct pvctl *ctx, const char *template, const struct pvctl_config *over,
                           const struct pvctl_template_create_opts *opts, uint32_t *ret_domid, struct pvctl_error *err)
 {
-	struct instance n = { .ctx = ctx };
+	struct instance n = { .ctx = ctx, .held = -1 };
 	struct pvctl_template_create_opts o;
 	struct pvctl_create_opts create = { .size = sizeof(create) };
 	int rc = opts_load(&o, sizeof(o), opts, err);

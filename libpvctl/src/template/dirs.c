@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -76,6 +77,41 @@ void template_path(const char *dir, const char *file, char buf[TEMPLATE_FILE_PAT
 	snprintf(buf, TEMPLATE_FILE_PATH, "%s/%s", dir, file);
 }
 
+static int no_template(const char *name, struct pvctl_error *err)
+{
+	return err_set(err, -ENOENT, PVCTL_ORIGIN_LIB, "there is no template \"%s\" (pvctl template list shows them)", name);
+}
+
+/* Whoever waited may have the lock of a directory that is gone, or whose name is another's. */
+static bool is_still(int fd, const char *dir)
+{
+	struct stat held, there;
+
+	return !fstat(fd, &held) && !lstat(dir, &there) && held.st_dev == there.st_dev && held.st_ino == there.st_ino;
+}
+
+int template_hold(const char *name, bool alone, int *ret_fd, struct pvctl_error *err)
+{
+	char dir[TEMPLATE_PATH];
+	int rc = template_dir(name, dir, err), fd;
+
+	while (!rc) {
+		fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0)
+			return errno == ENOENT ? no_template(name, err) : err_os(err, errno, "%s", dir);
+		/* One that deletes is quick; one that makes a domain may take its time. */
+		if (flock(fd, alone ? LOCK_EX | LOCK_NB : LOCK_SH))
+			rc = errno == EWOULDBLOCK ? err_set(err, -EBUSY, PVCTL_ORIGIN_LIB, "template \"%s\": something is being made of it", name) :
+			     errno == EINTR ? 0 : err_os(err, errno, "%s", dir);
+		else if (is_still(fd, dir)) {
+			*ret_fd = fd;
+			return 0;
+		}
+		close(fd);
+	}
+	return rc;
+}
+
 static int check_file(const char *dir, const struct template_file *f, struct pvctl_error *err)
 {
 	char path[TEMPLATE_FILE_PATH];
@@ -114,7 +150,7 @@ int template_read(const char *name, struct manifest *ret, struct pvctl_error *er
 		return rc;
 	rc = template_load(dir, ret, err);
 	if (rc == -ENOENT)
-		return err_set(err, rc, PVCTL_ORIGIN_LIB, "there is no template \"%s\" (pvctl template list shows them)", name);
+		return no_template(name, err);
 	if (rc)
 		return rc;
 	for (size_t i = 0; !rc && (f = manifest_file(ret, i)); i++)

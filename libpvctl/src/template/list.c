@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct pvctl_template_list { size_t n; struct pvctl_template_info *info; };
 
@@ -162,15 +163,17 @@ int pvctl_template_delete(const char *name, struct pvctl_error *err)
 {
 	char dir[TEMPLATE_PATH];
 	struct manifest m;
-	int rc = template_read(name, &m, err);
+	int held, rc = template_hold(name, true, &held, err);
 
 	if (rc)
 		return rc;
-	manifest_free(&m);
-	rc = in_use_by(name, err);
+	rc = template_read(name, &m, err);
+	if (!rc)
+		manifest_free(&m);
+	rc = rc ? rc : in_use_by(name, err);
 	rc = rc ? rc : template_dir(name, dir, err);
-	if (rc)
-		return rc;
-	rc = template_remove_dir(dir);
-	return rc ? err_os(err, -rc, "%s", dir) : 0;
+	if (!rc && (rc = template_remove_dir(dir)))
+		rc = err_os(err, -rc, "%s", dir);
+	close(held);
+	return rc;
 }

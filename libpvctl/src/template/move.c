@@ -86,13 +86,17 @@ int pvctl_template_export(struct pvctl *ctx, const char *name, const char *dir, 
 {
 	char from[TEMPLATE_PATH];
 	struct manifest m;
-	int rc = template_read(name, &m, err);
+	int held, rc = template_hold(name, false, &held, err);
 
 	if (rc)
 		return rc;
-	manifest_free(&m);
-	rc = template_dir(name, from, err);
-	return rc ? rc : copy_dir(ctx, from, dir, name, err);
+	rc = template_read(name, &m, err);
+	if (!rc)
+		manifest_free(&m);
+	rc = rc ? rc : template_dir(name, from, err);
+	rc = rc ? rc : copy_dir(ctx, from, dir, name, err);
+	close(held);
+	return rc;
 }
 
 int pvctl_template_import(struct pvctl *ctx, const char *dir, const char *name, struct pvctl_error *err)

@@ -17,6 +17,11 @@ int template_base(char buf[TEMPLATE_PATH], struct pvctl_error *err);
 /* With all files in it, which has no directories. -errno. */
 int template_remove_dir(const char *dir);
 void template_path(const char *dir, const char *file, char buf[TEMPLATE_FILE_PATH]);
+/*
+ * For as long as *ret_fd is open it is not deleted (or, for who deletes it, not made anything of). -ENOENT: no such template;
+ * -EBUSY, for alone: something is being made of it.
+ */
+int template_hold(const char *name, bool alone, int *ret_fd, struct pvctl_error *err);
 /* Of any directory: what its manifest says. */
 int template_load(const char *dir, struct manifest *ret, struct pvctl_error *err);
 /* Its manifest, and that the files are there with their sizes. -ENOENT: no such template. */

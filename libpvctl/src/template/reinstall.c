@@ -99,20 +99,24 @@ static int find_paths(struct reinstall *n, struct pvctl_error *err)
 int pvctl_domain_reinstall(struct pvctl *ctx, const char *domain, const char *name, uint32_t *ret_domid, struct pvctl_error *err)
 {
 	struct reinstall n = { .ctx = ctx, .name = domain, .template = name };
+	int held = -1, rc = 0;
 	char of[64];
-	int rc = 0;
 
 	if (!name) {
 		rc = template_of_domain(domain, of, err);
 		n.template = of;
 	}
-	rc = rc ? rc : template_read(n.template, &n.m, err);
+	rc = rc ? rc : template_hold(n.template, false, &held, err);
 	if (rc)
 		return rc;
-	rc = find_paths(&n, err);
-	rc = rc ? rc : reinstall(&n, ret_domid, err);
-	pvctl_config_free(n.config);
-	manifest_free(&n.m);
+	rc = template_read(n.template, &n.m, err);
+	if (!rc) {
+		rc = find_paths(&n, err);
+		rc = rc ? rc : reinstall(&n, ret_domid, err);
+		pvctl_config_free(n.config);
+		manifest_free(&n.m);
+	}
+	close(held);
 	return rc;
 }
 
