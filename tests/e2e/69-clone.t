@@ -115,6 +115,31 @@ if trial two "$W/q/disk.qcow2,qcow2,xvda,w"; then
 	pvctl destroy two
 fi
 
+# Whoever clones is killed, anywhere: the original has a disk that is whole, and goes on.
+truncate -s 16M "$W/d/kill.img"
+qemu-img create -q -f qcow2 "$W/q/kill.qcow2" 16M
+killed() { # NAME
+	local n=0 s
+	for s in 0.3 0.6 0.9 1.3 2; do
+		n=$((n + 1))
+		timeout -s KILL $s "$PVCTL" clone "$1" "$1-kill-$n" >/dev/null 2>&1
+		goes_on "$1" || { echo "killed after $s s: it does not go on"; return 1; }
+		pvctl destroy "$1-kill-$n" 2>/dev/null
+	done
+	return 0
+}
+for k in "$W/d/kill.img,raw,xvda,w" "$W/q/kill.qcow2,qcow2,xvda,w"; do
+	format=${k#*,} format=${format%%,*}
+	t "victim-$format: create" pvctl create -q "$(guest "victim-$format" "$k")"
+	eventually 120 console_has "victim-$format" 'BLOCK 3 '
+	t "victim-$format: the client is killed, again and again" killed "victim-$format"
+	t "victim-$format: no write fails" no_write_fails "victim-$format"
+	mine=$(target "victim-$format")
+	case $mine in *.img) now=raw ;; *) now=qcow2 ;; esac
+	pvctl destroy "victim-$format"
+	t "victim-$format: its disk has what it told of" whole "$mine" "$now" "$(last "victim-$format")"
+done
+
 # A definition follows where the file is another one.
 truncate -s 16M "$W/d/def.img"
 pvctl define "$(guest defd "$W/d/def.img,raw,xvda,w")" >/dev/null
@@ -133,6 +158,7 @@ refused "a channel that is a socket" 1 'connection=pty' sh -c "$PVCTL create -q 
 refused "no such domain" 1 . pvctl clone nobody other
 pvctl destroy still; pvctl destroy chan
 
+trap 'pvctl node stop --force >/dev/null 2>&1; umount "$W/xfs" 2>/dev/null; cleanup' EXIT
 if truncate -s 400M "$W/xfs.img" && mkdir "$W/xfs" && mkfs.xfs -q -f "$W/xfs.img" 2>/dev/null && mount -o loop "$W/xfs.img" "$W/xfs" 2>/dev/null; then
 	truncate -s 16M "$W/xfs/raw.img"
 	if trial three "$W/xfs/raw.img,raw,xvda,w"; then
