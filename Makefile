@@ -36,7 +36,9 @@ include mk/cli.mk
 -include mk/bench.mk
 -include mk/stress.mk
 -include mk/soak.mk
+-include mk/bindings.mk
 -include mk/install.mk
+-include mk/deb.mk
 
 clean:
 	rm -rf $(O)

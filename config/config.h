@@ -90,6 +90,10 @@ int cfg_parse_more(struct cfg_file *file, const char *text, size_t len, const ch
 		   struct cfg_diag *diag);
 void cfg_free(struct cfg_file *file);
 const struct cfg_setting *cfg_find(const struct cfg_file *file, const char *key);
+/* From 1; columns are of characters. */
+void cfg_where(const struct cfg_source *source, size_t offset, uint32_t *ret_line, uint32_t *ret_col);
+/* In quotes, as the grammar reads it back; NULL: out of memory. Free with free(). */
+char *cfg_quote(const char *text);
 /* Base 0 like strtol: 0x1f, 010 = 8. Text in quotes may be a number. -EINVAL: it is none. */
 int cfg_value_number(const struct cfg_value *value, int64_t *ret);
 

@@ -27,24 +27,38 @@ static void copy_printable(char *to, const char *from, size_t len)
 	to[len] = '\0';
 }
 
-static void locate(struct cfg_message *m, const struct cfg_source *source, size_t offset)
+/* Where the line begins is returned. */
+static size_t locate_in(const struct cfg_source *source, size_t offset, uint32_t *ret_line, uint32_t *ret_col)
 {
-	size_t line_start = 0, end;
+	size_t line_start = 0;
 
-	if (offset > source->len)
-		offset = source->len;
-	m->line = 1;
-	m->col = 1;
+	*ret_line = 1;
+	*ret_col = 1;
 	for (size_t i = 0; i < offset; i++) {
 		if (source->text[i] == '\n') {
-			m->line++;
+			++*ret_line;
 			line_start = i + 1;
 		}
 	}
 	if (line_start == 0 && source->len >= 3 && !memcmp(source->text, "\xef\xbb\xbf", 3))
 		line_start = 3;
 	for (size_t i = line_start; i < offset; i++)
-		m->col += !is_utf8_tail(source->text[i]);
+		*ret_col += !is_utf8_tail(source->text[i]);
+	return line_start;
+}
+
+void cfg_where(const struct cfg_source *source, size_t offset, uint32_t *ret_line, uint32_t *ret_col)
+{
+	locate_in(source, offset < source->len ? offset : source->len, ret_line, ret_col);
+}
+
+static void locate(struct cfg_message *m, const struct cfg_source *source, size_t offset)
+{
+	size_t line_start, end;
+
+	if (offset > source->len)
+		offset = source->len;
+	line_start = locate_in(source, offset, &m->line, &m->col);
 	for (end = line_start; end < source->len && source->text[end] != '\n'; end++)
 		;
 	if (end > line_start && source->text[end - 1] == '\r')

@@ -184,3 +184,23 @@ void cfg_free(struct cfg_file *file)
 	free(file->sources);
 	free(file);
 }
+
+char *cfg_quote(const char *text)
+{
+	static const char special[] = "\\\"\a\b\f\n\r\t\v", letters[] = "\\\"abfnrtv";
+	char *ret = malloc(2 * strlen(text) + 3), *to = ret;
+
+	if (!ret)
+		return NULL;
+	*to++ = '"';
+	for (; *text; text++) {
+		const char *at = strchr(special, *text);
+
+		if (at)
+			*to++ = '\\';
+		*to++ = at ? letters[at - special] : *text;
+	}
+	*to++ = '"';
+	*to = '\0';
+	return ret;
+}

@@ -2,9 +2,10 @@
 # libpvctl: the library. Hidden by default; libpvctl/libpvctl.map names what is public.
 
 LIB_SRC := $(sort $(wildcard libpvctl/src/*/*.c))
-LIB_OBJ := $(LIB_SRC:%.c=$(O)/%.o)
+# The language of config files is pure code of its own; the command line has it, too.
+LIB_OBJ := $(LIB_SRC:%.c=$(O)/%.o) $(patsubst %.c,$(O)/%.o,$(sort $(wildcard config/*.c)))
 LIB_PKGS := yajl uuid zlib liblzma libzstd liblz4 nettle
-LIB_CFLAGS := $(USER_CFLAGS) -Ilibpvctl/include -Ilibpvctl/src -Ixen-like-hv -D__XEN_TOOLS__ -D__XEN_INTERFACE_VERSION__=0x00040e00
+LIB_CFLAGS := $(USER_CFLAGS) -Ilibpvctl/include -Ilibpvctl/src -I. -Ixen-like-hv -D__XEN_TOOLS__ -D__XEN_INTERFACE_VERSION__=0x00040e00
 LIB_LIBS = $(shell pkg-config --libs $(LIB_PKGS)) -lbz2 -llzo2
 LIB_SO := $(O)/libpvctl.so.0
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # pvctl-p9 and what it loads into diod: the server of shared directories in its jail.
 
-P9_FLAGS := $(filter-out -fvisibility=hidden,$(USER_CFLAGS)) -Ipvctld/p9/jail
+# Without _FORTIFY_SOURCE, as in mk/jail.mk.
+P9_FLAGS := $(filter-out -fvisibility=hidden,$(USER_CFLAGS)) -Ipvctld/p9/jail -U_FORTIFY_SOURCE
 
 all: $(O)/pvctl-p9 $(O)/pvctl-p9-jail.so
 $(O)/pvctl-p9: pvctld/p9/jail/main.c pvctld/p9/jail/jail.h

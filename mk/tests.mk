@@ -38,7 +38,7 @@ unit-san:
 	$(Q)$(MAKE) --no-print-directory O=$(S) EXTRA_CFLAGS="$(SAN) $(EXTRA_CFLAGS)" EXTRA_LDFLAGS="$(SAN)" unit hv-unit
 
 check: deps-check
-	$(Q)$(MAKE) --no-print-directory O=$(O) all examples guests e2e-tools guest stress hv-delays unit-san
+	$(Q)$(MAKE) --no-print-directory O=$(O) all examples guests e2e-tools guest stress hv-delays unit-san python
 	$(Q)$(MAKE) --no-print-directory O=$(O) p9-guest || echo "No kernel with 9p: its test is skipped"
 	$(Q)O=$(O) tests/run
 # Without the tests that start a node.

@@ -23,6 +23,7 @@
 	X(restore) \
 	X(migrate) \
 	X(migrate_receive) \
+	X(clone) \
 	X(reinstall) \
 	X(template_create) \
 	X(template_list) \
@@ -54,6 +55,9 @@
 	X(block_attach) \
 	X(block_detach) \
 	X(block_list) \
+	X(disk_resize) \
+	X(disk_clone) \
+	X(disk_convert) \
 	X(channel_list) \
 	X(cd_eject) \
 	X(cd_insert) \
@@ -69,6 +73,8 @@
 	X(node_info) \
 	X(doctor) \
 	X(config_check) \
+	X(config_show) \
+	X(config_convert) \
 	X(config_keys) \
 	X(bootloader) \
 	X(store_read) \

@@ -102,6 +102,12 @@ static void files(const struct offer *o, const char *unused)
 	complete_files();
 }
 
+static void domains_and_files(const struct offer *o, const char *unused)
+{
+	domains(o, unused);
+	complete_files();
+}
+
 static void keys(const struct offer *o, const char *unused)
 {
 	const struct cfg_key *k;
@@ -142,11 +148,13 @@ static const struct {
 	{ NULL, "accel", words, "auto kvm tcg" },
 	{ NULL, "sort", words, "id name cpu time mem net disk" },
 	{ NULL, "columns", words, "name id uuid state reason mem maxmem vcpus maxvcpus time" },
+	{ "FORM", NULL, words, "cfg json" },
 	{ NULL, "format", words, "table json csv" },
 	{ NULL, "for", words, "running shutdown gone memory console: device:" },
 	{ NULL, "node", nodes, NULL },
 	{ "DOMAIN", NULL, domains, NULL }, { "DEFINED", NULL, defined, NULL }, { "NODE", NULL, nodes, NULL },
 	{ "FILE", NULL, files, NULL }, { "DIR", NULL, files, NULL }, { "DIRECTORY", NULL, files, NULL }, { "TARGET", NULL, files, NULL },
+	{ "NEWFILE", NULL, files, NULL }, { "FILE|DOMAIN", NULL, domains_and_files, NULL },
 	{ "VDEV", NULL, disks, NULL }, { "DEVID|MAC", NULL, vifs, NULL },
 	{ "KEY=VALUE", NULL, keys, NULL }, { "COMMAND", NULL, command_names, NULL },
 	{ "on|off", NULL, words, "on off" }, { "SHELL", NULL, words, "bash zsh fish" }, { "TYPE", NULL, words, "pv" },

@@ -128,13 +128,32 @@ static int apply(const struct cfg_file *file, struct pvctl_config *config, struc
 	return failed;
 }
 
-static void print_messages(const struct cfg_diag *diag, bool quiet)
+static void print_messages(struct cfg_diag *diag, bool quiet)
 {
 	char *text = cfg_diag_format(diag, quiet ? CFG_WARNING : CFG_NOTE);
 
 	if (text)
 		fputs(text, stderr);
 	free(text);
+	if (diag->errors)
+		fprintf(stderr, "Failed to parse config: %u error%s\n", diag->errors, diag->errors == 1 ? "" : "s");
+	cfg_diag_fini(diag);
+}
+
+int config_read(const struct load_opts *opts, struct cfg_file **ret)
+{
+	struct cfg_diag diag = { 0 };
+	struct cfg_file *file = NULL;
+	int rc = parse_all(opts, &file, &diag);
+
+	if (!rc)
+		rc = cfg_validate(file, opts->strict ? CFG_STRICT : 0, &diag);
+	print_messages(&diag, opts->quiet);
+	if (rc)
+		cfg_free(file);
+	else
+		*ret = file;
+	return rc < 0 ? EXIT_FAILED : rc;
 }
 
 static int build(const struct cfg_file *file, const struct load_opts *opts, struct pvctl_config **ret,
@@ -165,9 +184,6 @@ int config_load(const struct load_opts *opts, struct pvctl_config **ret)
 	if (!rc)
 		rc = build(file, opts, ret, &diag);
 	print_messages(&diag, opts->quiet);
-	if (diag.errors)
-		fprintf(stderr, "Failed to parse config: %u error%s\n", diag.errors, diag.errors == 1 ? "" : "s");
-	cfg_diag_fini(&diag);
 	cfg_free(file);
 	return rc < 0 ? EXIT_FAILED : rc;
 }

@@ -5,6 +5,7 @@
 #include <libpvctl.h>
 #include <stdbool.h>
 
+struct cfg_file;
 struct load_opts {
 	const char *filename;   /* NULL: only overrides; "-": standard input */
 	char *const *overrides; /* each is appended to the file's text */
@@ -17,5 +18,7 @@ struct load_opts {
 
 /* 0, or an exit code; what is wrong has been printed with file, line and column. */
 int config_load(const struct load_opts *opts, struct pvctl_config **ret);
+/* What is written there, checked key by key; free with cfg_free(). */
+int config_read(const struct load_opts *opts, struct cfg_file **ret);
 
 #endif

@@ -5,6 +5,7 @@
  */
 #include "libpvctl/src/util/paths.h"
 #include "pvctld/base/log.h"
+#include "pvctld/block/uring.h"
 #include "pvctld/core/daemon.h"
 #include "pvctld/core/privileges.h"
 #include "pvctld/core/seal.h"
@@ -282,6 +283,7 @@ static int start(struct daemon *d, struct pvctl_error *err)
 	rc = rc ? rc : open_log(d, err);
 	die_read(d->state_dir);
 	rc = rc ? rc : privileges_forget(err);
+	blk_uring_prepare();
 	rc = rc ? rc : seal(d->opt.uid, d->state_dir, err);
 	if (rc)
 		return rc;

@@ -160,6 +160,27 @@ PVCTL_API int pvctl_config_get_int(const struct pvctl_config *, const char *key,
 PVCTL_API const char *pvctl_config_get_item(const struct pvctl_config *, const char *key, size_t i);
 PVCTL_API int pvctl_config_to_json(const struct pvctl_config *, char **ret_text, struct pvctl_error *err) PVCTL_CHECK; /* free with pvctl_free */
 PVCTL_API int pvctl_config_from_json(const char *text, struct pvctl_config **ret, struct pvctl_error *err) PVCTL_CHECK;
+/* What is said of a text; borrowed. */
+struct pvctl_parse_message {
+	size_t size;
+	int32_t level;           /* 0 error, 1 warning, 2 note */
+	uint32_t line, column;   /* from 1; column counts characters */
+	const char *file, *text;
+	const char *source_line; /* without its end */
+	const char *hint;        /* NULL: none */
+};
+struct pvctl_parse_opts {
+	size_t size;
+	const char *file;        /* its name, for messages alone; NULL: "<text>" */
+	uint32_t strict;         /* 1: unknown and ignored keys are errors */
+	void (*message)(void *data, const struct pvctl_parse_message *message); /* all that is said; NULL: silent */
+	void *data;
+};
+/*
+ * The text of a file as pvctl.cfg(5) has it, of len bytes; no file is read; any thread. opts NULL: all defaults. -EINVAL: err has the
+ * first mistake as FILE:LINE:COLUMN: WHAT; -E2BIG: more than 1 MiB. Free with pvctl_config_free.
+ */
+PVCTL_API int pvctl_config_parse(const char *text, size_t len, const struct pvctl_parse_opts *opts, struct pvctl_config **ret, struct pvctl_error *err) PVCTL_CHECK;
 /* Everything that can be checked without side effects: required keys, files, kernel format, sizes. ctx may be NULL. */
 PVCTL_API int pvctl_config_check(struct pvctl *ctx, const struct pvctl_config *, struct pvctl_error *err) PVCTL_CHECK;
 /* The same without a node; what create would warn of goes to log, as in pvctl_open_opts. */
@@ -387,6 +408,34 @@ struct pvctl_restore_stats {
  */
 PVCTL_API int pvctl_domain_restore(struct pvctl *, int fd, const struct pvctl_config *override, const struct pvctl_restore_opts *opts, uint32_t *ret_domid, struct pvctl_restore_stats *ret, struct pvctl_error *err) PVCTL_CHECK;
 
+/* ---- a running domain becomes several ---- */
+struct pvctl_clone_opts {
+	size_t size;
+	uint32_t count;          /* how many more there are to be; 0: one. More than one are called NAME-1, NAME-2 ... */
+	uint32_t paused;         /* 1: they stay paused */
+	uint32_t suspend_timeout_ms; /* how long the guest may take to suspend; 0: 60 s */
+	uint32_t pad;
+	const char *disks;       /* the directory for what each writes; NULL: beside the image that it is based on */
+	/* What became of a disk of the domain's, for a person; NULL: nobody is told. */
+	void (*say)(void *data, const char *line);
+	void *say_data;
+};
+struct pvctl_clone_stats {
+	size_t size;
+	uint64_t total_ns;
+	uint64_t pause_ns;       /* that the domain did not run */
+	uint64_t bytes;          /* of its state, which is held in memory for as long */
+	uint64_t restore_ns;     /* all of the copies', one after the other */
+	uint32_t rounds, pad;
+};
+/*
+ * Memory, devices and disks at one moment; the domain goes on, and each copy goes on from there, with another name, uuid, MACs and
+ * vm-generation-id (docs/architecture.md). ret_domids: room for count of them. -EEXIST: a name is taken; -EBUSY, -EINVAL, -ENOSYS: a
+ * device cannot be had twice, found before anything is done; else as pvctl_domain_save and pvctl_domain_restore. After a failure
+ * there is no copy, and the domain goes on. Its writable disks become overlays where the file system cannot share blocks: see pvctl(1).
+ */
+PVCTL_API int pvctl_domain_clone(struct pvctl *, uint32_t domid, const char *name, const struct pvctl_clone_opts *opts, uint32_t *ret_domids, struct pvctl_clone_stats *ret, struct pvctl_error *err) PVCTL_CHECK;
+
 /* ---- templates: DATADIR/templates/NAME, a directory that can be copied to another machine ---- */
 struct pvctl_template_info {
 	size_t size;
@@ -484,6 +533,46 @@ PVCTL_API int pvctl_disk_list(struct pvctl *, uint32_t domid, struct pvctl_disk_
 PVCTL_API size_t pvctl_disk_list_count(const struct pvctl_disk_list *);
 PVCTL_API const struct pvctl_disk_info *pvctl_disk_list_at(const struct pvctl_disk_list *, size_t i);
 PVCTL_API void pvctl_disk_list_free(struct pvctl_disk_list *);
+
+/* ---- images of disks: files of the host, or devices. No context is needed; any thread. format NULL: "raw"; others need qemu-utils ---- */
+struct pvctl_disk_image_info {
+	size_t size;
+	uint64_t bytes;          /* of the disk, as a guest sees it */
+	uint64_t allocated_bytes; /* of the file, on the host */
+	uint32_t is_device, pad;
+	char format[8];
+	char base[3008];         /* what it is based on; "": nothing */
+};
+/* Also of one that is in use. */
+PVCTL_API int pvctl_disk_image_get(const char *path, const char *format, struct pvctl_disk_image_info *ret, struct pvctl_error *err) PVCTL_CHECK;
+struct pvctl_disk_image_resize_opts {
+	size_t size;
+	const char *format;
+	uint64_t bytes;          /* that it is to have; a multiple of 512 */
+	uint32_t shrink, pad;    /* 1: less than it has, too: what is beyond is lost */
+};
+/* -EBUSY: a domain, or another program, uses it; -EINVAL: less without shrink, or a format whose images keep their size. */
+PVCTL_API int pvctl_disk_image_resize(const char *path, const struct pvctl_disk_image_resize_opts *opts, struct pvctl_error *err) PVCTL_CHECK;
+struct pvctl_disk_copy_opts {
+	size_t size;
+	const char *format;      /* of from */
+	const char *to_format;   /* NULL: the same */
+	uint32_t overlay;        /* 1: nothing is copied: a qcow2 image that is based on from, which must not be written any more */
+	uint32_t compress;       /* 1: qcow2 alone */
+	int (*progress)(void *data, const char *what, uint64_t done, uint64_t total); /* as in pvctl_open_opts; bytes; NULL: none */
+	void *progress_data;
+};
+/*
+ * A new image, which is named to when it is whole and on stable storage: nothing is left of it otherwise. It shares its blocks with
+ * from where format and file system allow that, and is based on nothing unless it is an overlay. -EEXIST: to is there already;
+ * -EBUSY: somebody writes from.
+ */
+PVCTL_API int pvctl_disk_image_copy(const char *from, const char *to, const struct pvctl_disk_copy_opts *opts, struct pvctl_error *err) PVCTL_CHECK;
+/*
+ * The disk of a running domain grows, file and all; its guest is told, and its requests wait meanwhile. bytes 0: it is as large as
+ * what it is of has become, a logical volume, say. ret_bytes may be NULL. -EINVAL: it would become smaller, or cannot grow so.
+ */
+PVCTL_API int pvctl_disk_resize(struct pvctl *, uint32_t domid, const char *vdev, uint64_t bytes, uint64_t *ret_bytes, struct pvctl_error *err) PVCTL_CHECK;
 
 /* ---- channels: named streams of bytes; made with their domain, by the key channel of pvctl.cfg(5) ---- */
 struct pvctl_channel_info {

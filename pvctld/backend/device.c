@@ -229,6 +229,8 @@ int devices_may_rest(struct daemon *d, uint32_t domid, bool move, struct pvctl_e
 		if (x->detaching || x->gone)
 			return fail(err, -EBUSY, "%s %s is still being detached: try again when it is gone, or detach it with force",
 				    x->ops->what, x->name);
+		if (x->holder)
+			return fail(err, -EBUSY, "%s %s is being changed: try again when that has ended", x->ops->what, x->name);
 		rc = move && x->ops->may_move ? x->ops->may_move(x, err) : 0;
 		if (rc)
 			return rc;
@@ -257,7 +259,7 @@ bool devices_rest(struct daemon *d, uint32_t domid, enum xenbus_rest want, struc
 			continue;
 		if (err && !err->code && x->rest_error.code)
 			*err = x->rest_error;
-		if (x->rest == XENBUS_QUIESCING || x->rest == XENBUS_RELEASING || x->rest == XENBUS_RETAKING)
+		if (x->holder || x->rest == XENBUS_QUIESCING || x->rest == XENBUS_RELEASING || x->rest == XENBUS_RETAKING)
 			all = false;
 		else if (x->rest != want && !x->rest_error.code)
 			all = false;

@@ -55,6 +55,15 @@ int devices_may_rest(struct daemon *d, uint32_t domid, bool move, struct pvctl_e
 void devices_each(struct daemon *d, uint32_t domid, void (*step)(struct xenbus_dev *x));
 /* All have come to that, or beyond what they began. An error that one met: *err, if its code is 0. */
 bool devices_rest(struct daemon *d, uint32_t domid, enum xenbus_rest want, struct pvctl_error *err);
+/*
+ * hold.c. Taken out of use, released, for the client on the connection "holder", until that ends it or its connection
+ * ends. done is called once, perhaps at once. After a failure of device_hold_end it is held still, as it was.
+ */
+void device_hold(struct xenbus_dev *x, const void *holder, void (*done)(void *data, int rc, const char *why), void *data);
+void device_hold_end(struct xenbus_dev *x, const void *holder, void (*done)(void *data, int rc, const char *why), void *data);
+void devices_holder_gone(struct daemon *d, const void *holder);
+/* Of one that is released, held or with its suspended domain: another specification of the same device. */
+int device_retarget(struct xenbus_dev *x, const char *spec, struct pvctl_error *err);
 /* The domain goes away, and its store nodes with it. Requests under way are waited for, later. */
 void devices_domain_gone(struct daemon *d, uint32_t domid);
 /* At the end. */

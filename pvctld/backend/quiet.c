@@ -23,7 +23,10 @@ void xenbus_dev_settled(struct xenbus_dev *x, int rc, const char *why)
 		x->rest = rc ? XENBUS_RELEASED : XENBUS_QUIET;
 	else if (x->rest == XENBUS_RELEASING)
 		x->rest = rc ? XENBUS_QUIET : XENBUS_RELEASED;
-	tell(x);
+	if (x->holder)
+		loop_task_post(&x->d->loop, &x->hold_task);
+	else
+		tell(x);
 }
 
 void xenbus_dev_quiesce(struct xenbus_dev *x)
@@ -37,6 +40,8 @@ void xenbus_dev_quiesce(struct xenbus_dev *x)
 
 void xenbus_dev_thaw(struct xenbus_dev *x)
 {
+	if (x->holder)
+		return;
 	x->rest = XENBUS_AWAKE;
 	x->rest_error.code = 0;
 	if (x->up == XENBUS_UP)

@@ -89,6 +89,7 @@ void xenbus_dev_free(struct xenbus_dev *x)
 	if (x->ready)
 		x->ready(x->ready_data, -ECANCELED, "it was taken away before it was there");
 	free(x->spec);
+	device_hold_gone(x);
 	xenbus_dev_rest_gone(x);
 	x->ops->free(x);
 }
@@ -243,5 +244,6 @@ void xenbus_dev_init(struct xenbus_dev *x, struct daemon *d, const struct xenbus
 	snprintf(x->back, sizeof(x->back), "/local/domain/0/backend/%s/%u/%u", ops->type, domid, devid);
 	snprintf(x->front, sizeof(x->front), "/local/domain/%u/device/%s/%u", domid, ops->type, devid);
 	loop_task_init(&x->step, step, x);
+	device_hold_init(x);
 	x->watch = (struct store_watch){ .path = x->front, .fn = on_change, .data = x };
 }

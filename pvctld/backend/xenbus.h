@@ -33,6 +33,8 @@ struct xenbus_ops {
 	 */
 	bool (*release)(struct xenbus_dev *x);
 	int (*retake)(struct xenbus_dev *x, struct pvctl_error *err);
+	/* Of one that is released: what it is of from here on; nothing is opened. The guest is not to notice. May be NULL. */
+	int (*retarget)(struct xenbus_dev *x, const char *spec, struct pvctl_error *err);
 	/* Why the domain cannot come back elsewhere with it, in *err. NULL: it always can. */
 	int (*may_move)(struct xenbus_dev *x, struct pvctl_error *err);
 	/* The device itself: it is down, unlinked and not in the store. */
@@ -64,6 +66,13 @@ struct xenbus_dev {
 	enum xenbus_link up;
 	enum xenbus_rest rest;
 	struct pvctl_error rest_error; /* of the last release or retake; code 0: none */
+	const void *holder;      /* hold.c: a client's connection, which does something to what is behind it; NULL: none */
+	bool hold_over;          /* and it is to be used again */
+	uint32_t hold_tries;
+	void (*hold_done)(void *data, int rc, const char *why);
+	void *hold_data;
+	struct loop_task hold_task;
+	struct loop_timer hold_timer;
 };
 
 /* Its frontend is served: connected, and the domain is not suspended. */
@@ -92,6 +101,9 @@ void xenbus_dev_drained(struct xenbus_dev *x);
 /* The frontend did what it must not: it is disconnected, and the domain's log says why. */
 void xenbus_dev_fail(struct xenbus_dev *x, const char *why);
 
+/* hold.c: of xenbus_dev_init(), xenbus_dev_free(). */
+void device_hold_init(struct xenbus_dev *x);
+void device_hold_gone(struct xenbus_dev *x);
 /* To who listens: a PVCTL_EVENT_DEVICE_*; nothing when its domain is ending. why may be NULL. */
 void xenbus_dev_tell(const struct xenbus_dev *x, uint32_t type, const char *why);
 /* quiet.c; each is for one whose rest is the step before. The domain's quiet task is told when it is done. */

@@ -14,6 +14,7 @@ int loop_init(struct loop *l)
 	memset(l, 0, sizeof(*l));
 	list_init(&l->timers);
 	list_init(&l->tasks);
+	list_init(&l->last);
 	l->urgent_epfd = epoll_create1(EPOLL_CLOEXEC);
 	l->epfd = l->urgent_epfd < 0 ? -1 : epoll_create1(EPOLL_CLOEXEC);
 	if (l->epfd >= 0)
@@ -145,23 +146,34 @@ void loop_task_post(struct loop *l, struct loop_task *t)
 		list_add_tail(&l->tasks, &t->link);
 }
 
+void loop_task_post_last(struct loop *l, struct loop_task *t)
+{
+	if (list_empty(&t->link))
+		list_add_tail(&l->last, &t->link);
+}
+
+bool loop_has_tasks(const struct loop *l)
+{
+	return !list_empty(&l->tasks) || !list_empty(&l->last);
+}
+
 void loop_task_cancel(struct loop_task *t)
 {
 	if (t->link.next)
 		list_del(&t->link);
 }
 
-static void run_tasks(struct loop *l)
+static void run_tasks(struct list *tasks)
 {
 	struct list now;
 
-	if (list_empty(&l->tasks))
+	if (list_empty(tasks))
 		return;
 	/* What the tasks post anew waits for the next round. */
-	now = l->tasks;
+	now = *tasks;
 	now.next->prev = &now;
 	now.prev->next = &now;
-	list_init(&l->tasks);
+	list_init(tasks);
 	while (!list_empty(&now)) {
 		struct loop_task *t = list_entry(now.next, struct loop_task, link);
 
@@ -176,7 +188,7 @@ static void run_steps(struct loop *l)
 	uint64_t until = now_ns() + STEPS_NS;
 
 	for (unsigned int i = 0; i < STEPS && !list_empty(&l->tasks) && !l->quit; i++) {
-		run_tasks(l);
+		run_tasks(&l->tasks);
 		if (now_ns() > until)
 			break;
 	}
@@ -200,7 +212,8 @@ static int sleep_ms(struct loop *l)
 {
 	uint64_t now, at;
 
-	if (!list_empty(&l->tasks) || (l->before_sleep && l->before_sleep(l->before_sleep_data)))
+	/* Looked at in each turn: there may be tasks for as long as a guest likes. */
+	if ((l->before_sleep && l->before_sleep(l->before_sleep_data)) || loop_has_tasks(l))
 		return 0;
 	if (list_empty(&l->timers))
 		return -1;
@@ -240,5 +253,7 @@ void loop_run(struct loop *l)
 		l->batch_len = 0;
 		run_timers(l);
 		run_steps(l);
+		if (!l->quit)
+			run_tasks(&l->last);
 	}
 }

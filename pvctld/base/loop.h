@@ -3,6 +3,9 @@
  * The daemon's one thread: file descriptors, timers and tasks. A task is work
  * that is ready now; it runs once per post, and few times between two
  * looks at the descriptors, so that long work is done in slices without starving anybody.
+ * What a guest can make as much of as it likes is posted as last: it has one
+ * run in a turn of the loop, however often it is posted, behind all steps of what
+ * the others' requests take. So a flood delays a request by one slice of its, not by one for each step.
  */
 #ifndef PVCTLD_LOOP_H
 #define PVCTLD_LOOP_H
@@ -40,6 +43,7 @@ struct loop {
 	bool quit;
 	struct list timers; /* soonest first */
 	struct list tasks;
+	struct list last;   /* tasks for the end of this turn */
 	struct epoll_event batch[LOOP_BATCH];
 	int batch_len, batch_pos;
 	/* Before the thread may sleep: 1 when there is work after all. */
@@ -75,6 +79,8 @@ bool loop_timer_armed(const struct loop_timer *t);
 
 void loop_task_init(struct loop_task *t, void (*fn)(void *data), void *data);
 void loop_task_post(struct loop *l, struct loop_task *t); /* no-op when posted already */
+void loop_task_post_last(struct loop *l, struct loop_task *t); /* the same */
 void loop_task_cancel(struct loop_task *t);
+bool loop_has_tasks(const struct loop *l);
 
 #endif

@@ -219,6 +219,7 @@ const struct xenbus_ops vbd_ops = {
 	.type = "vbd", .what = "disk", .put_backend = vbd_put_backend, .put_frontend = vbd_put_frontend,
 	.connect = vbd_connect, .disconnect = vbd_disconnect, .free = free_vbd,
 	.quiesce = vbd_quiesce, .thaw = vbd_thaw, .release = vbd_release, .retake = vbd_retake,
+	.retarget = vbd_retarget,
 };
 const struct device_class block_class = {
 	.key = "disk", .row_size = sizeof(struct pvctl_disk_info), .max = MAX_DISKS, .ops = &vbd_ops,

@@ -36,6 +36,7 @@ int vbd_put_backend(struct xenbus_dev *x)
 	rc = rc ? rc : xenbus_put(x, x->back, "params", "%s", v->spec.target);
 	/* In units of 512 bytes, as Linux has it on both ends, not of sector-size. */
 	rc = rc ? rc : xenbus_put(x, x->back, "sectors", "%llu", (unsigned long long)v->sectors);
+	v->told_sectors = v->sectors;
 	rc = rc ? rc : xenbus_put(x, x->back, "sector-size", "%u", v->sector_size);
 	rc = rc ? rc : xenbus_put(x, x->back, "physical-sector-size", "%u", v->physical_size);
 	rc = rc ? rc : xenbus_put(x, x->back, "info", "%d", info);

@@ -28,6 +28,15 @@ bool vbd_quiesce(struct xenbus_dev *x)
 	return true;
 }
 
+/* As other backends tell: blkfront looks again when the state is written, which is as it was. */
+static void tell_size(struct vbd *v)
+{
+	v->told_sectors = v->sectors;
+	(void)xenbus_put(&v->x, v->x.back, "sectors", "%llu", (unsigned long long)v->sectors);
+	if (v->x.up == XENBUS_UP)
+		(void)xenbus_put(&v->x, v->x.back, "state", "%d", (int)v->x.state);
+}
+
 void vbd_thaw(struct xenbus_dev *x)
 {
 	struct vbd *v = vbd_of(x);
@@ -87,9 +96,16 @@ bool vbd_release(struct xenbus_dev *x)
 	return false;
 }
 
-static int another_size(const struct vbd *v, struct pvctl_error *err)
+/* One that was held may have grown: the guest is told. */
+static int check_size(struct vbd *v, uint64_t before, struct pvctl_error *err)
 {
-	return fail(err, -EINVAL, "disk \"%.600s\" has another size than it had when its domain was suspended", v->spec.target);
+	if (v->sectors == before)
+		return 0;
+	if (!v->x.holder || v->sectors < before)
+		return fail(err, -EINVAL, "disk \"%.600s\" has another size than it had when its %s", v->spec.target,
+			    v->x.holder ? "use was stopped, and is smaller" : "domain was suspended");
+	tell_size(v);
+	return 0;
 }
 
 static void image_back(void *data, int rc, const char *why)
@@ -97,14 +113,17 @@ static void image_back(void *data, int rc, const char *why)
 	struct vbd *v = data;
 	struct pvctl_error e = { 0 };
 	struct blk_nbd_info info;
+	uint64_t before = v->sectors;
 
 	if (rc) {
 		vbd_say_failure(v, rc, why, e.msg, sizeof(e.msg));
 	} else {
 		blk_nbd_info(v->nbd, &info);
-		rc = info.bytes / BLK_SECTOR == v->sectors ? 0 : another_size(v, &e);
+		v->sectors = info.bytes / BLK_SECTOR;
+		rc = check_size(v, before, &e);
 	}
 	if (rc) {
+		v->sectors = before;
 		blk_nbd_close(v->nbd);
 		v->nbd = NULL;
 	}
@@ -124,11 +143,29 @@ int vbd_retake(struct xenbus_dev *x, struct pvctl_error *err)
 		return rc ? rc : -EINPROGRESS;
 	}
 	rc = vbd_open(v, v->device, err);
-	if (!rc && v->sectors != sectors)
-		rc = another_size(v, err);
+	rc = rc ? rc : check_size(v, sectors, err);
 	if (rc) {
 		vbd_close(v);
 		v->sectors = sectors;
 	}
 	return rc;
+}
+
+int vbd_retarget(struct xenbus_dev *x, const char *spec, struct pvctl_error *err)
+{
+	struct vbd *v = vbd_of(x);
+	struct disk_spec s;
+	int rc = disk_spec_parse(spec, &s, err);
+
+	if (rc)
+		return rc;
+	if (s.target[0] != '/' || s.script[0] || v->spec.script[0] || !v->spec.target[0])
+		return fail(err, -EINVAL, "disk %s: both what it is of and what it is to be of must be files or devices", x->name);
+	v->spec.format = s.format;
+	v->spec.backend = s.backend;
+	memcpy(v->spec.target, s.target, sizeof(s.target));
+	v->is_device = false;
+	(void)xenbus_put(x, x->back, "params", "%s", s.target);
+	(void)xenbus_put(x, x->back, "format", "%s", disk_format_name(s.format));
+	return 0;
 }

@@ -373,5 +373,5 @@ void vbd_serve(void *data)
 	}
 	push(r);
 	if (!rc)
-		loop_task_post(&v->x.d->loop, &r->task);
+		loop_task_post_last(&v->x.d->loop, &r->task);
 }

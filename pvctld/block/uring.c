@@ -10,6 +10,7 @@
 #include <liburing.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define SUBMIT_ENTRIES 256u
@@ -17,6 +18,7 @@
 
 struct blk_uring {
 	struct io_uring ring;
+	int event_fd;
 	struct loop *loop;
 	struct loop_fd wake;
 	struct loop_task submit;
@@ -157,26 +159,71 @@ static void on_wake(void *data, uint32_t events)
 	reap(u);
 }
 
-static int open_ring(struct blk_uring *u)
+/*
+ * The kernel carries out what stands in this ring without asking the daemon's filter: so only what disks need may stand there, on
+ * descriptors, and nothing more may be registered. A kernel that cannot be told (before 5.10) has no ring of ours.
+ */
+static int restrict_ring(struct io_uring *r)
 {
-	struct io_uring_params p = { .flags = IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP, .cq_entries = 2 * MAX_ACTIVE };
-	int rc = io_uring_queue_init_params(SUBMIT_ENTRIES, &u->ring, &p);
+	static const uint8_t ops[] = { IORING_OP_READV, IORING_OP_WRITEV, IORING_OP_FSYNC, IORING_OP_FALLOCATE };
+	struct io_uring_restriction only[sizeof(ops)] = { 0 };
+
+	for (unsigned int i = 0; i < sizeof(ops); i++) {
+		only[i].opcode = IORING_RESTRICTION_SQE_OP;
+		only[i].sqe_op = ops[i];
+	}
+	/* Not every liburing has functions for these. */
+	if (syscall(SYS_io_uring_register, r->ring_fd, IORING_REGISTER_RESTRICTIONS, only, sizeof(ops)) ||
+	    syscall(SYS_io_uring_register, r->ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0))
+		return -errno;
+	return 0;
+}
+
+static int open_ring(struct io_uring *r, int *ret_event_fd)
+{
+	struct io_uring_params p = { .flags = IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP | IORING_SETUP_R_DISABLED,
+				     .cq_entries = 2 * MAX_ACTIVE };
+	int rc = io_uring_queue_init_params(SUBMIT_ENTRIES, r, &p), fd;
 
 	if (rc)
 		return rc;
+	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	rc = fd < 0 ? -errno : io_uring_register_eventfd(r, fd);
 	/* Without these a completion could be lost, or punching a hole is not known. */
-	if (!(p.features & IORING_FEAT_NODROP) || !(p.features & IORING_FEAT_FAST_POLL)) {
-		io_uring_queue_exit(&u->ring);
-		return -ENOSYS;
+	if (!(p.features & IORING_FEAT_NODROP) || !(p.features & IORING_FEAT_FAST_POLL))
+		rc = -ENOSYS;
+	rc = rc ? rc : restrict_ring(r);
+	if (!rc) {
+		(void)io_uring_ring_dontfork(r);
+		*ret_event_fd = fd;
+		return 0;
 	}
-	(void)io_uring_ring_dontfork(&u->ring);
+	if (fd >= 0)
+		close(fd);
+	io_uring_queue_exit(r);
+	return rc;
+}
+
+static struct { struct io_uring ring; int event_fd; bool is_there; } prepared;
+
+void blk_uring_prepare(void)
+{
+	prepared.is_there = !open_ring(&prepared.ring, &prepared.event_fd);
+}
+
+static int take_ring(struct blk_uring *u)
+{
+	if (!prepared.is_there)
+		return open_ring(&u->ring, &u->event_fd);
+	prepared.is_there = false;
+	u->ring = prepared.ring;
+	u->event_fd = prepared.event_fd;
 	return 0;
 }
 
 struct blk_uring *blk_uring_new(struct loop *l, void (*fallback)(void *data, struct blk_job *job), void *data)
 {
 	struct blk_uring *u = calloc(1, sizeof(*u));
-	int fd;
 
 	if (!u)
 		return NULL;
@@ -186,14 +233,12 @@ struct blk_uring *blk_uring_new(struct loop *l, void (*fallback)(void *data, str
 	u->waiting_tail = &u->waiting;
 	u->wake.fd = -1;
 	loop_task_init(&u->submit, on_submit, u);
-	if (open_ring(u)) {
+	if (take_ring(u)) {
 		free(u);
 		return NULL;
 	}
-	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (fd < 0 || io_uring_register_eventfd(&u->ring, fd) || loop_fd_add(l, &u->wake, fd, EPOLLIN, on_wake, u)) {
-		if (fd >= 0)
-			close(fd);
+	if (loop_fd_add(l, &u->wake, u->event_fd, EPOLLIN, on_wake, u)) {
+		close(u->event_fd);
 		io_uring_queue_exit(&u->ring);
 		free(u);
 		return NULL;
@@ -210,7 +255,6 @@ void blk_uring_submit(struct blk_uring *u, struct blk_job *job)
 void blk_uring_free(struct blk_uring *u)
 {
 	struct io_uring_cqe *cqe;
-	int fd;
 
 	if (!u)
 		return;
@@ -222,9 +266,8 @@ void blk_uring_free(struct blk_uring *u)
 		reap(u);
 	}
 	loop_task_cancel(&u->submit);
-	fd = u->wake.fd;
 	loop_fd_del(u->loop, &u->wake);
 	io_uring_queue_exit(&u->ring);
-	close(fd);
+	close(u->event_fd);
 	free(u);
 }

@@ -49,6 +49,7 @@ struct vbd {
 	bool is_device, can_discard, can_secure;
 	uint64_t sectors;        /* of 512 bytes, whatever sector_size is: so Linux counts on both ends */
 	uint32_t sector_size, physical_size, discard_granularity, discard_alignment;
+	uint64_t told_sectors;   /* what the guest may have read */
 	bool unsynced;           /* a flush of its failed: it takes no more writes, whatever later flushes would say */
 	bool broken;             /* its server has ended: it never connects again */
 	struct vbd_stats stats;
@@ -95,6 +96,7 @@ bool vbd_quiesce(struct xenbus_dev *x);
 void vbd_thaw(struct xenbus_dev *x);
 bool vbd_release(struct xenbus_dev *x);
 int vbd_retake(struct xenbus_dev *x, struct pvctl_error *err);
+int vbd_retarget(struct xenbus_dev *x, const char *spec, struct pvctl_error *err);
 /* The last request is answered. */
 void vbd_at_rest(struct vbd *v);
 /* block.c: qemu-nbd is asked for the target. */

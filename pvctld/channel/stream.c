@@ -84,7 +84,7 @@ void channel_serve(void *data)
 		evtchn_send(c->x.d, c->port);
 	channel_host_want(&c->host, console_ring_space(ring) > 0, waiting(c) || c->stalled);
 	if (more)
-		loop_task_post(&c->x.d->loop, &c->task);
+		loop_task_post_last(&c->x.d->loop, &c->task);
 }
 
 void channel_impatient(void *data)

@@ -2,6 +2,7 @@
 /* Connections and framing: one request of a connection at a time, and no reading while an answer waits to be sent. */
 #include "pvctld/client/control.h"
 #include "libpvctl/src/util/cleanup.h"
+#include "pvctld/backend/xenbus.h"
 #include "pvctld/base/log.h"
 #include "pvctld/core/daemon.h"
 #include "pvctld/domain/domains.h"
@@ -51,11 +52,14 @@ static bool builds_domain(const struct ctl_conn *c)
 	return false;
 }
 
-/* It would go on, and who holds it believes that it does not. */
-static bool holds_domain(const struct ctl_conn *c)
+/* It, or a device, would go on, and who holds it believes that it does not. */
+static bool holds_something(const struct ctl_conn *c)
 {
 	list_for(p, &c->d->domains)
 		if (list_entry(p, struct dom, link)->suspender == c)
+			return true;
+	list_for(p, &c->d->devices)
+		if (list_entry(p, struct xenbus_dev, link)->holder == c)
 			return true;
 	return false;
 }
@@ -160,7 +164,7 @@ static bool make_room(struct control *ctl)
 			conn_free(c);
 			return true;
 		}
-		if (!idle && !builds_domain(c) && !holds_domain(c))
+		if (!idle && !builds_domain(c) && !holds_something(c))
 			idle = c;
 	}
 	if (idle)
@@ -248,6 +252,16 @@ static void answer_early(struct ctl_conn *c, const char *text)
 	conn_end(c);
 }
 
+/* Nothing of it was done, and nothing will be. */
+static bool take_back(struct ctl_conn *c)
+{
+	if (!c->held)
+		return !c->begun && mbox_take_back(&c->d->mbox, &c->call);
+	mbox_cancel(&c->d->mbox, &c->call);
+	c->held = false;
+	return true;
+}
+
 void control_answer_all(struct daemon *d)
 {
 	char why[200], text[300];
@@ -260,7 +274,7 @@ void control_answer_all(struct daemon *d)
 
 		if (!c->busy || c->gone || c->head.type == PROTO_NODE_STOP)
 			continue;
-		if (!c->begun && mbox_take_back(&d->mbox, &c->call)) {
+		if (take_back(c)) {
 			ctl_refuse(c, -ETIMEDOUT, why);
 			ctl_flush(c);
 			conn_want(c);

@@ -38,6 +38,7 @@ struct ctl_conn {
 	struct mbox_call call;
 	struct dom *made;             /* what the domain that is being created will be known by */
 	uint64_t call_handle;         /* args[0] as it was asked */
+	bool held;                    /* nothing of it is done before the hypervisor has answered: call */
 	bool begun;                   /* a part of what it asks for is done already */
 	struct store_conn *store;
 	struct fifo store_reply;
@@ -65,10 +66,15 @@ void request_handle(struct ctl_conn *c);
 void request_conn_closed(struct ctl_conn *c);
 /* requests_hv.c */
 void request_hypercall(struct ctl_conn *c);
+/* It ends a domain, whose rings are let go of first. */
+bool request_hypercall_lets_go(const struct ctl_conn *c);
 /* requests_device.c */
 void request_device_attach(struct ctl_conn *c);
 void request_device_detach(struct ctl_conn *c);
 void request_devices(struct ctl_conn *c);
+void request_device_hold(struct ctl_conn *c);
+void request_device_back(struct ctl_conn *c);
+void request_device_retarget(struct ctl_conn *c);
 /* requests_memory.c: PROTO_MEMORY_CHECK, PROTO_MEMORY_BACK */
 void request_memory_check(struct ctl_conn *c);
 void request_memory_back(struct ctl_conn *c);

@@ -301,7 +301,60 @@ static void refuse_slow(struct ctl_conn *c)
 	ctl_refuse(c, -ETIMEDOUT, text);
 }
 
+static void run(struct ctl_conn *c);
+
+static void answered(struct mbox_call *call, int64_t ret, bool down)
+{
+	struct ctl_conn *c = call->data;
+
+	c->held = false;
+	/* Who left is not waited for, and wants nothing any more. */
+	if (down || c->gone)
+		ctl_refuse(c, -EIO, c->d->node.down ? c->d->node.why : c->d->mbox.why);
+	else
+		run(c);
+}
+
+/* Takes hypercalls of the daemon's own, for which the loop would wait; or what is in somebody's hands who waits for one. */
+static bool must_be_held(const struct ctl_conn *c)
+{
+	switch (c->head.type) {
+	case PROTO_HYPERCALL:
+		return request_hypercall_lets_go(c);
+	case PROTO_COMMIT:
+	case PROTO_INTRODUCE:
+	case PROTO_FORGET:
+	case PROTO_DEVICE_ATTACH:
+	case PROTO_DEVICE_DETACH:
+	case PROTO_SUSPEND:
+	case PROTO_QUIESCE:
+	case PROTO_RESUME:
+	case PROTO_MEMORY_CHECK:
+		return true;
+	default:
+		return c->d->mbox.waiting && !works_when_slow(c->d, c->head.type);
+	}
+}
+
 void request_handle(struct ctl_conn *c)
+{
+	uint32_t type = c->head.type;
+
+	if (c->d->node.down && type != PROTO_HELLO && type != PROTO_NODE_INFO && type != PROTO_CONSOLE && type != PROTO_ENDED &&
+	    type != PROTO_NODE_STOP) {
+		ctl_refuse(c, -EIO, c->d->node.why);
+	} else if (c->d->mbox.slow && !works_when_slow(c->d, type)) {
+		refuse_slow(c);
+	} else if (must_be_held(c)) {
+		c->held = true;
+		c->begun = false;
+		mbox_ask(&c->d->mbox, &c->call, answered, c);
+	} else {
+		run(c);
+	}
+}
+
+static void run(struct ctl_conn *c)
 {
 	static void (*const handlers[])(struct ctl_conn *c) = {
 		[PROTO_HELLO] = hello, [PROTO_HYPERCALL] = request_hypercall, [PROTO_COMMIT] = commit,
@@ -310,18 +363,14 @@ void request_handle(struct ctl_conn *c)
 		[PROTO_FORGET] = forget, [PROTO_STORE] = request_store, [PROTO_RENAME] = rename_domain,
 		[PROTO_DOMAINS] = domains, [PROTO_ENDED] = ended,
 		[PROTO_DEVICE_ATTACH] = request_device_attach, [PROTO_DEVICE_DETACH] = request_device_detach,
-		[PROTO_DEVICES] = request_devices,
+		[PROTO_DEVICES] = request_devices, [PROTO_DEVICE_HOLD] = request_device_hold,
+		[PROTO_DEVICE_BACK] = request_device_back, [PROTO_DEVICE_RETARGET] = request_device_retarget,
 		[PROTO_SUSPEND] = request_suspend, [PROTO_QUIESCE] = request_quiesce, [PROTO_RESUME] = request_resume,
 		[PROTO_MEMORY_CHECK] = request_memory_check, [PROTO_MEMORY_BACK] = request_memory_back,
 	};
 	uint32_t type = c->head.type;
 
-	if (c->d->node.down && type != PROTO_HELLO && type != PROTO_NODE_INFO && type != PROTO_CONSOLE && type != PROTO_ENDED &&
-	    type != PROTO_NODE_STOP)
-		ctl_refuse(c, -EIO, c->d->node.why);
-	else if (c->d->mbox.slow && !works_when_slow(c->d, type))
-		refuse_slow(c);
-	else if (type < sizeof(handlers) / sizeof(handlers[0]) && handlers[type])
+	if (type < sizeof(handlers) / sizeof(handlers[0]) && handlers[type])
 		handlers[type](c);
 	else
 		ctl_refuse(c, -ENOSYS, "this pvctld does not know the request");

@@ -171,3 +171,63 @@ void request_devices(struct ctl_conn *c)
 	ctl_reply(c, rows, n * k->row_size, -1);
 	free(rows);
 }
+
+static struct xenbus_dev *device_of(struct ctl_conn *c)
+{
+	const struct proto_device *b = (const void *)c->body;
+	const struct device_class *k = class_of(c);
+	struct dom *dom = k ? domain_of(c, b->domid) : NULL;
+	struct xenbus_dev *x = dom ? device_find(c->d, k, b->domid, b->devid) : NULL;
+
+	if (dom && !x)
+		ctl_refuse(c, -ENOENT, "the domain has no such device");
+	return x;
+}
+
+static void answer(void *data, int rc, const char *why)
+{
+	struct ctl_conn *c = data;
+
+	if (rc)
+		ctl_refuse(c, rc, why);
+	else
+		ctl_reply(c, NULL, 0, -1);
+}
+
+void request_device_hold(struct ctl_conn *c)
+{
+	struct xenbus_dev *x = device_of(c);
+
+	if (x)
+		device_hold(x, c, answer, c);
+}
+
+void request_device_back(struct ctl_conn *c)
+{
+	struct xenbus_dev *x = device_of(c);
+
+	if (x)
+		device_hold_end(x, c, answer, c);
+}
+
+void request_device_retarget(struct ctl_conn *c)
+{
+	const struct proto_device *b = (const void *)c->body;
+	const char *spec = (const char *)c->body + sizeof(*b);
+	struct xenbus_dev *x = device_of(c);
+	struct pvctl_error e = { 0 };
+	const struct device_class *k;
+	uint32_t devid;
+	int rc;
+
+	if (!x)
+		return;
+	k = device_class(b->class_id);
+	rc = k->devid(spec, &devid, &e);
+	if (!rc && devid != b->devid)
+		rc = fail(&e, -EINVAL, "that is another device");
+	rc = rc ? rc : device_retarget(x, spec, &e);
+	if (!rc)
+		remember(k, dom_find(c->d, b->domid), devid, spec);
+	answer(c, rc, e.msg);
+}

@@ -4,6 +4,7 @@
  * stops a domain is watched, so that the daemon knows of it.
  */
 #include "pvctld/base/log.h"
+#include "pvctld/backend/device.h"
 #include "pvctld/client/control.h"
 #include "pvctld/core/daemon.h"
 #include "pvctld/domain/domains.h"
@@ -116,6 +117,21 @@ static void done(struct mbox_call *call, int64_t ret, bool down)
 	ctl_reply(c, c->body, len, -1);
 }
 
+bool request_hypercall_lets_go(const struct ctl_conn *c)
+{
+	const struct proto_hypercall *b = (const struct proto_hypercall *)(const void *)c->body;
+	struct xen_domctl op;
+	uint64_t off;
+
+	if (c->head.len < sizeof(*b) + sizeof(op) || b->op != __HYPERVISOR_domctl)
+		return false;
+	off = b->args[0] - NODE_ARENA_BASE;
+	if (off > c->head.len - sizeof(*b) - sizeof(op))
+		return false;
+	memcpy(&op, c->body + sizeof(*b) + off, sizeof(op));
+	return op.cmd == XEN_DOMCTL_destroydomain;
+}
+
 void request_hypercall(struct ctl_conn *c)
 {
 	const struct proto_hypercall *b = (const struct proto_hypercall *)(const void *)c->body;
@@ -155,5 +171,6 @@ void request_conn_closed(struct ctl_conn *c)
 	free(c->made);
 	c->made = NULL;
 	suspend_holder_gone(c->d, c);
+	devices_holder_gone(c->d, c);
 	dom_creator_gone(c->d, c);
 }

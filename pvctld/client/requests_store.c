@@ -51,6 +51,8 @@ void request_store(struct ctl_conn *c)
 	}
 	fifo_free(&c->store_reply);
 	c->store_starved = false;
+	/* Each answer has been taken whole: counted as waiting, they would end a connection that lives long. */
+	store_conn_backlog(c->store, 0);
 	if (store_conn_input(c->store, c->body, c->head.len) != c->head.len || c->store_reply.len < sizeof(m) ||
 	    c->store_starved) {
 		/* Its state is unknown now: the next request gets a new one. */

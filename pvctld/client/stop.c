@@ -22,7 +22,7 @@ struct stop {
 	struct daemon *d;
 	struct loop_timer timer;
 	uint64_t since;
-	bool shut;
+	bool begun, shut;
 };
 
 static void shut_down(struct stop *s)
@@ -40,6 +40,11 @@ static void step(void *data)
 
 	if (d->node.down)
 		return;
+	if (!s->begun) {
+		s->begun = true;
+		list_for_safe(p, &d->domains)
+			dom_destroy(list_entry(p, struct dom, link), NULL);
+	}
 	if (!s->shut && ((!dom_count(d) && !net_scripts_busy() && !blk_scripts_busy()) || age > DOMAINS_NS)) {
 		if (dom_count(d))
 			log_line("%u domains could not be destroyed in time", dom_count(d));
@@ -79,8 +84,7 @@ void stop_begin(struct daemon *d)
 		daemon_node_down(d, "stopped");
 		return;
 	}
-	list_for_safe(p, &d->domains)
-		dom_destroy(list_entry(p, struct dom, link), NULL);
+	/* Not from here: somebody may be waiting for a hypercall. */
 	loop_timer_set(&d->loop, &s->timer, 0);
 }
 

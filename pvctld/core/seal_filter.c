@@ -42,8 +42,8 @@ static const int allowed[] = {
 	SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(select), SCMP_SYS(pselect6), SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl),
 	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2), SCMP_SYS(eventfd2), SCMP_SYS(signalfd4),
 	SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_settime), SCMP_SYS(pidfd_open),
-	/* Disks. */
-	SCMP_SYS(io_uring_setup), SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register),
+	/* Disks: the ring was made and restricted before (block/uring.c). */
+	SCMP_SYS(io_uring_enter),
 	/* Memory. */
 	SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(madvise), SCMP_SYS(mremap), SCMP_SYS(mincore), SCMP_SYS(msync),
 	SCMP_SYS(mlock), SCMP_SYS(munlock), SCMP_SYS(memfd_create), SCMP_SYS(membarrier),
@@ -63,7 +63,7 @@ static const int allowed[] = {
 static const int refused[] = {
 	SCMP_SYS(kill), SCMP_SYS(socket), SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(chmod), SCMP_SYS(fchmod), SCMP_SYS(fchmodat),
 	SCMP_SYS(utimensat), SCMP_SYS(sched_setaffinity), SCMP_SYS(sched_setscheduler), SCMP_SYS(setpriority), SCMP_SYS(mbind),
-	SCMP_SYS(set_mempolicy), SCMP_SYS(get_mempolicy),
+	SCMP_SYS(set_mempolicy), SCMP_SYS(get_mempolicy), SCMP_SYS(io_uring_setup), SCMP_SYS(io_uring_register),
 };
 
 static const unsigned long ioctls[] = { FIONREAD, FIONBIO, TCGETS, TUNSETOFFLOAD, TUNSETCARRIER, BLKGETSIZE64, BLKSSZGET,

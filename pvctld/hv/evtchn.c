@@ -33,13 +33,14 @@ static int before_sleep(void *data)
 {
 	struct daemon *d = data;
 
-	d->evtchn.idle_since = now_ns();
+	if (!loop_has_tasks(&d->loop))
+		d->evtchn.idle_since = now_ns();
 	if (mbox_look(&d->mbox))
 		return 1;
 	if (!d->mbox.events_unseen || d->node.down)
 		return 0;
 	d->mbox.events_unseen = false;
-	return evtchn_scan(d) || !list_empty(&d->loop.tasks);
+	return evtchn_scan(d);
 }
 
 static bool event_waits(const struct evtchn *e)

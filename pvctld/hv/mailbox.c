@@ -15,6 +15,7 @@
 #define SPIN_NS 60000u
 #define RERING_MS 20
 #define SLOW_NS 10000000000ull
+#define URGENT_NS 100000000u /* of silence in an own call: then clients are served, who may need none */
 #define TICK_MOST_NS (5 * RERING_MS * 1000000ull)
 #define ROUND_NS 1000000u /* of queued calls, before the loop is looked at again */
 
@@ -114,7 +115,8 @@ static int wait_once(struct mailbox *m)
 {
 	struct pollfd p[3] = { { .fd = m->done_fd, .events = POLLIN }, { .fd = m->death_fd, .events = POLLIN },
 			       { .fd = m->daemon->loop.urgent_epfd, .events = POLLIN } };
-	int n = poll(p, m->slow ? 3 : 2, RERING_MS);
+	bool long_enough = m->slow || m->silent_ns > URGENT_NS;
+	int n = poll(p, long_enough ? 3 : 2, RERING_MS);
 	uint64_t count;
 
 	if (is_done(m))
@@ -125,7 +127,7 @@ static int wait_once(struct mailbox *m)
 		return gone(m, "the hypervisor panicked during a hypercall (see hv.log)");
 	if (n > 0 && p[0].revents)
 		(void)!read(m->done_fd, &count, sizeof(count));
-	if (!n || m->slow)
+	if (!n || long_enough)
 		ring(m);
 	count_silence(m);
 	if (n > 0 && p[2].revents)
@@ -209,7 +211,7 @@ static bool settle(struct mailbox *m)
 	m->flight = NULL;
 	take_answer(m, m->answered ? m->answered->args : args, &m->result);
 	if (m->answered)
-		loop_task_post(&m->daemon->loop, &m->task);
+		loop_task_post_last(&m->daemon->loop, &m->task);
 	return true;
 }
 
@@ -217,7 +219,7 @@ bool mbox_look(struct mailbox *m)
 {
 	if (!m->busy || m->down || !is_done(m))
 		return false;
-	loop_task_post(&m->daemon->loop, &m->task);
+	loop_task_post_last(&m->daemon->loop, &m->task);
 	return true;
 }
 
@@ -258,7 +260,7 @@ static int slice(struct mailbox *m, uint32_t op, uint64_t args[6], int64_t *ret)
 
 static void unload(struct mailbox *m)
 {
-	if (m->loaded)
+	if (m->loaded && m->loaded->arena_len)
 		memcpy(m->loaded->arena, m->arena, m->loaded->arena_len);
 	m->loaded = NULL;
 }
@@ -275,7 +277,8 @@ static void begin(struct mailbox *m, struct mbox_call *call)
 {
 	if (m->loaded != call) {
 		unload(m);
-		memcpy(m->arena, call->arena, call->arena_len);
+		if (call->arena_len)
+			memcpy(m->arena, call->arena, call->arena_len);
 		m->loaded = call;
 	}
 	call->begun = true;
@@ -310,7 +313,7 @@ static void queue_task(void *data)
 			begin(m, list_entry(m->queue.next, struct mbox_call, link));
 	}
 	if (!m->down && !m->busy && (m->answered || !list_empty(&m->queue)))
-		loop_task_post(&m->daemon->loop, &m->task);
+		loop_task_post_last(&m->daemon->loop, &m->task);
 }
 
 void mbox_queue(struct mailbox *m, struct mbox_call *call)
@@ -320,7 +323,7 @@ void mbox_queue(struct mailbox *m, struct mbox_call *call)
 	if (m->down)
 		mbox_fail_all(m);
 	else
-		loop_task_post(&m->daemon->loop, &m->task);
+		loop_task_post_last(&m->daemon->loop, &m->task);
 }
 
 void mbox_cancel(struct mailbox *m, struct mbox_call *call)
@@ -342,6 +345,13 @@ bool mbox_take_back(struct mailbox *m, struct mbox_call *call)
 	return true;
 }
 
+void mbox_ask(struct mailbox *m, struct mbox_call *call, void (*done)(struct mbox_call *call, int64_t ret, bool down), void *data)
+{
+	*call = (struct mbox_call){ .op = __HYPERVISOR_xen_version, .args = { XENVER_version }, .done = done, .data = data };
+	list_init(&call->link);
+	mbox_queue(m, call);
+}
+
 static void probed(struct mbox_call *call, int64_t ret, bool down)
 {
 }
@@ -350,9 +360,7 @@ void mbox_probe(struct mailbox *m)
 {
 	if (m->down || m->busy || !list_empty(&m->queue))
 		return;
-	m->probe = (struct mbox_call){ .op = __HYPERVISOR_xen_version, .args = { XENVER_version }, .done = probed };
-	list_init(&m->probe.link);
-	mbox_queue(m, &m->probe);
+	mbox_ask(m, &m->probe, probed, NULL);
 }
 
 void mbox_fail_all(struct mailbox *m)

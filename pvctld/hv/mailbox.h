@@ -8,9 +8,11 @@
  * A hypervisor that is silent is waited for, however long: QEMU may be stopped,
  * or the host overloaded, and what was asked will be done. After slow_ns, of
  * which only the time counts that this process itself ran, all clients are told
- * (daemon_node_slow). Where the daemon waits for an own call by then, what is
- * urgent in its loop is served, and nothing else: that may neither make
- * hypercalls nor free what the waiting caller holds.
+ * (daemon_node_slow). What a client asks for and takes own calls is begun only
+ * when the hypervisor has just answered (mbox_ask), so that a silence before
+ * that finds nothing begun. Where the daemon waits for an own call all the same,
+ * what is urgent in its loop is served soon, and nothing else: that may neither
+ * make hypercalls nor free what the waiting caller holds.
  */
 #ifndef PVCTLD_MAILBOX_H
 #define PVCTLD_MAILBOX_H
@@ -70,7 +72,9 @@ void mbox_cancel(struct mailbox *m, struct mbox_call *call);
 bool mbox_take_back(struct mailbox *m, struct mbox_call *call);
 /* Has an answer come to what is queued? Then it is seen to by a task. */
 bool mbox_look(struct mailbox *m);
-/* Asks something harmless, if nothing else is asked, to learn whether there is an answer. */
+/* Asks something harmless: done is called when there is an answer. */
+void mbox_ask(struct mailbox *m, struct mbox_call *call, void (*done)(struct mbox_call *call, int64_t ret, bool down), void *data);
+/* The same, if nothing else is asked, to learn whether there is an answer. */
 void mbox_probe(struct mailbox *m);
 /* While slow: what is told to clients. */
 void mbox_say_slow(const struct mailbox *m, char *buf, size_t size);

@@ -93,7 +93,7 @@ void chain_open(const char *path, bool writable)
 	char name[MAX_NAME + 1];
 	bool more = true;
 
-	for (int i = 0; i < MAX_CHAIN && more && path; i++) {
+	for (int i = 0; i < MAX_CHAIN && path; i++) {
 		/* O_NONBLOCK: a FIFO must not hold it up. What cannot be opened the program will say. */
 		int fd = open(path, (writable && !i ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_NOCTTY);
 
@@ -104,7 +104,8 @@ void chain_open(const char *path, bool writable)
 		if (fd < 0)
 			return;
 		jail_open(fd, path);
-		if (!find_base(fd, name, &more))
+		/* The last is opened as well. */
+		if (!more || !find_base(fd, name, &more))
 			return;
 		path = beside(path, name);
 	}

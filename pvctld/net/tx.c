@@ -145,5 +145,5 @@ void vif_tx_serve(void *data)
 	if (more < 0)
 		xenbus_dev_fail(&v->x, "its transmit ring makes no sense");
 	else if (more == TX_MORE)
-		loop_task_post(&v->x.d->loop, &q->tx_task);
+		loop_task_post_last(&v->x.d->loop, &q->tx_task);
 }

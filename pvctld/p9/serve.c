@@ -229,5 +229,5 @@ void share_serve(void *data)
 	if (s->server)
 		p9_server_want(s->server, !reply_whole(s), s->tx_len && s->server->ready);
 	if (t == MOVED)
-		loop_task_post(&s->x.d->loop, &s->task);
+		loop_task_post_last(&s->x.d->loop, &s->task);
 }

@@ -154,3 +154,11 @@ int allowed_add(const char *key, const char *given)
 	*p = number;
 	return 0;
 }
+
+int allowed_asked(const char *key, const char *given)
+{
+	char text[ALLOWED_TEXT + 1];
+	int rc = allowed_as_written(key, given, text);
+
+	return rc ? rc : allowed_has(key, text) ? 0 : -ENOENT;
+}

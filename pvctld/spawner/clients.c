@@ -62,7 +62,7 @@ static int judge(const struct request *q, size_t n)
 		return -EPROTO;
 	if (strlen(q->text) != len)
 		return -EINVAL;
-	return allowed_add(q->a.key, q->text);
+	return q->a.key[0] == PROTO_ALLOW_ASK[0] ? allowed_asked(q->a.key + 1, q->text) : allowed_add(q->a.key, q->text);
 }
 
 static void serve(struct spawner *s, unsigned int i)

@@ -13,6 +13,7 @@
 #include "pvctld/p9/share.h"
 #include "pvctld/spawner/spawner.h"
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,8 +22,11 @@
 #define MAX_TAPS 4096u
 #define MAX_DOMID 0x7ff0u
 
-/* Names of those that were made here: a script is run of no other. They are the host's, and few. */
-static char (*taps)[16];
+/*
+ * Those that were made here: a script is run of no other. They are the host's, and few. A name is one of them for as long as
+ * the interface is that: when it is gone, another's may be called so, as the other node's of a user, and has another number.
+ */
+static struct { char name[16]; unsigned int index; } *taps;
 static unsigned int nr_taps;
 
 struct work {
@@ -119,23 +123,36 @@ static int disk_do_script(struct work *w)
 	return started(w, blk_script_spawn(&w->spec.disk, w->q->verb != 0, back, w->s->d->store_path), 0);
 }
 
+static void forget_gone(void)
+{
+	for (unsigned int i = 0; i < nr_taps;) {
+		if (if_nametoindex(taps[i].name) == taps[i].index)
+			i++;
+		else
+			taps[i] = taps[--nr_taps];
+	}
+}
+
 static bool is_tap(const char *name)
 {
+	forget_gone();
 	for (unsigned int i = 0; i < nr_taps; i++)
-		if (!strcmp(taps[i], name))
+		if (!strcmp(taps[i].name, name))
 			return true;
 	return false;
 }
 
 static int note_tap(const char *name)
 {
-	if (is_tap(name))
-		return 0;
+	unsigned int index = if_nametoindex(name);
+
+	forget_gone();
 	if (!taps)
 		taps = calloc(MAX_TAPS, sizeof(*taps));
-	if (!taps || nr_taps == MAX_TAPS)
+	if (!taps || !index || nr_taps == MAX_TAPS)
 		return -ENOSPC;
-	snprintf(taps[nr_taps++], sizeof(*taps), "%s", name);
+	snprintf(taps[nr_taps].name, sizeof(taps->name), "%s", name);
+	taps[nr_taps++].index = index;
 	return 0;
 }
 

@@ -79,6 +79,7 @@ bool service_may_rebuild(const struct pvctl_config *c)
 		ok = !value || allowed_has(keys[i], value);
 		if (!ok)
 			log_line("restart: %s \"%.600s\" is not what the node's owner named", keys[i], value);
+		ok = ok && list_is_allowed(c, keys[i]);
 	}
 	return ok;
 }

@@ -85,6 +85,8 @@ void clients_event(struct spawner *s, int fd);
 int allowed_add(const char *key, const char *text);
 /* text: as its parser writes it. */
 bool allowed_has(const char *key, const char *text);
+/* The same as an answer to an owner's client, of a text in any form: 0 or -ENOENT. */
+int allowed_asked(const char *key, const char *given);
 /* That; -EINVAL. */
 int allowed_as_written(const char *key, const char *text, char ret[ALLOWED_TEXT + 1]);
 

@@ -69,7 +69,7 @@ static void host_busy(void *data)
 {
 	struct daemon *d = data;
 
-	loop_task_post(&d->loop, &d->store_work);
+	loop_task_post_last(&d->loop, &d->store_work);
 }
 
 static void go_on(void *data)
@@ -119,7 +119,7 @@ static void on_output(void *data, const void *bytes, size_t len)
 
 	if (!fifo_append(&l->out, bytes, len))
 		l->broken = "no memory";
-	loop_task_post(&l->d->loop, &l->more);
+	loop_task_post_last(&l->d->loop, &l->more);
 }
 
 static void on_broken(void *data, const char *why)
@@ -127,7 +127,7 @@ static void on_broken(void *data, const char *why)
 	struct store_link *l = data;
 
 	l->broken = why;
-	loop_task_post(&l->d->loop, &l->more);
+	loop_task_post_last(&l->d->loop, &l->more);
 }
 
 static const void *unsent(void *data, size_t *ret_len)
@@ -285,14 +285,14 @@ static void service(void *data)
 		loop_timer_set(&l->d->loop, &l->again, LOOK_AGAIN_NS);
 	}
 	if (more)
-		loop_task_post(&l->d->loop, &l->more);
+		loop_task_post_last(&l->d->loop, &l->more);
 }
 
 void store_link_event(struct store_link *l)
 {
 	/* Not at once: a guest that rings all the time gets one turn per round. */
 	if (l->ring)
-		loop_task_post(&l->d->loop, &l->more);
+		loop_task_post_last(&l->d->loop, &l->more);
 }
 
 void store_link_freeze(struct store_link *l, bool on)

@@ -20,6 +20,8 @@ import sys
 import tempfile
 import time
 
+import history
+
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 AIMS = {"node_start": 500, "create_paused_128_warm": 100, "destroy_128": 100, "list_1": 20,
@@ -393,6 +395,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--out", default="build")
     p.add_argument("--json", default=None)
+    p.add_argument("--history", default=None, help="a line of each run is added to it; tests/bench/draw.py draws them")
     p.add_argument("--quick", action="store_true", help="10 guests instead of 50")
     p.add_argument("--only", choices=("tools", "flooded", "guests", "disk", "attach", "balloon", "net"))
     a = p.parse_args()
@@ -409,6 +412,7 @@ def main():
         print(b.report(xen))
         out = pathlib.Path(a.json or (b.out / "bench.json"))
         out.write_text(json.dumps({"schema": 1, "tools": b.rows, "guest": b.guest}, indent=1) + "\n")
+        history.append(pathlib.Path(a.history or (b.out / "bench-history.jsonl")), b.rows, b.guest)
         print(f"\nwritten to {out}", file=sys.stderr)
     finally:
         b.close()

@@ -82,4 +82,58 @@ kill -STOP "$q"
 t "slow" eventually 30 silent
 kill -TERM "$d"
 t "a daemon whose node is slow ends when it is told to" eventually 10 eval "! alive $d && ! alive $q"
+
+# 35 s, with what is usual: whatever a client asks for at its beginning or later, he is told before he gives up.
+asked() { # NAME SECONDS COMMAND...: in the background; its status and words are kept
+	local name=$1
+	shift
+	{ told "$@" >"$W/$name.out" 2>&1; echo $? >"$W/$name.rc"; } &
+	askers+=($!)
+}
+ask_all() { # SUFFIX
+	askers=()
+	asked "list$1" 30 list
+	asked "info$1" 30 info
+	asked "pause$1" 30 pause one
+	asked "unpause$1" 30 unpause two
+	asked "block$1" 30 block-attach one "$W/more.img,raw,xvdb,rw"
+	asked "network$1" 30 network-attach one link=switch,bridge=lan
+	asked "rename$1" 30 rename two three
+	asked "mem$1" 30 mem-set one 60
+	asked "save$1" 30 save one "$W/one.save"
+	asked "create$1" 30 create -q -p "$(config late)"
+	asked "destroy$1" 30 destroy two
+	wait "${askers[@]}"
+}
+was_told() { # NAME
+	[[ $(cat "$W/$1.rc") =~ ^[1-9] ]] && grep -q 'has not answered for [0-9]* s: QEMU' "$W/$1.out" && return
+	sed "s/^/# $1: /" "$W/$1.rc" "$W/$1.out"
+	return 1
+}
+truncate -s 16M "$W/more.img"
+t "a node for a long pause" pvctl node start --memory 512
+q=$(qemu_pid) d=$(daemon_pid)
+t "a domain" pvctl create -q "$(linux one "sleep+1" "disk=[\"$W/disk.img,raw,xvda,rw\"]")"
+t "and another" pvctl create -q "$(config two)"
+t "both are up" eval "eventually 120 console_has one 'guest-init: up' && eventually 120 console_has two 'guest-init: up'"
+pvctl events >"$W/events" &
+listener=$!
+kill -STOP "$q"
+stopped=$SECONDS
+ask_all 1
+ask_all 2
+for c in list info pause unpause block network mem save create destroy; do
+	t "at the beginning: $c" was_told ${c}1
+	t "later: $c" was_told ${c}2
+done
+t "node info is answered" eval "told 30 node info | grep -q '^state *: slow'"
+while [ $((SECONDS - stopped)) -lt 35 ]; do sleep 1; done
+t "all are alive" eval "alive $q && alive $d && ! event node-down"
+kill -CONT "$q"
+t "it is back after 35 s" eventually 60 event node-back
+t "nothing of what was asked for was done" eval "pvctl domid one && pvctl domid two && ! pvctl domid late && ! pvctl domid three &&
+	! pvctl block-list one | grep -q xvdb && ! event ' paused ' && ! event destroyed"
+t "all goes on" eval "pvctl pause one && pvctl unpause one && pvctl block-attach one '$W/more.img,raw,xvdb,rw' && pvctl destroy two"
+t "it stops" pvctl node stop --force
+wait $listener
 done_testing

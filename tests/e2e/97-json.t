@@ -53,6 +53,7 @@ for c in list vm-list claims vcpu-list uptime info "node list" "node info" "conf
 	t "$c" as_documented "$c"
 done
 for c in block-list network-list channel-list; do t "$c" as_documented "$c" web; done
+t "config show" as_documented "config show" "$W/web.cfg"
 t "top" as_documented top -i 2 -d 0.2
 t "wait" eval "pvctl wait web --for gone --timeout 0.2 --json | python3 '$W/check.py' wait"
 t "another check fails" eval "! pvctl list --json | python3 '$W/check.py' uptime"

@@ -8,9 +8,6 @@
 #include "sched/sched.h"
 
 #define OWNERS_MAX 1024u
-/* Frames of a pass: 2 MiB of notes for each GiB. Less where memory is short. */
-#define NOTES_MAX (1u << 18)
-#define NOTES_MIN (1u << 12)
 
 /* All domains but those that never run, paused and referenced. false: too many. */
 static bool stop_domains(struct audit *a)
@@ -141,27 +138,45 @@ static void walk(struct audit *a)
 
 static void run_passes(struct audit *a)
 {
-	uint64_t m;
+	uint64_t m, i;
 
 	for (a->first = 0; a->first < max_page; a->first += a->nr) {
-		a->first_pass = a->first == 0;
-		memset(a->seen, 0, a->nr * sizeof(*a->seen));
+		a->first_pass = a->passes++ == 0;
+		for (i = 0; i < a->nr >> AUDIT_SEEN_SHIFT; i++)
+			memset(a->seen[i], 0, AUDIT_SEEN * sizeof(**a->seen));
 		walk(a);
 		for (m = a->first; m < a->first + a->nr && m < max_page; m++)
 			if (mfn_valid(mfn(m)))
-				compare_page(a, mfn_to_page(mfn(m)), &a->seen[m - a->first]);
+				compare_page(a, mfn_to_page(mfn(m)), audit_seen(a, m));
 	}
 	compare_accounts(a);
 }
 
+/* 2 MiB for each GiB, but no more than half of what is free: each pass walks all there is. */
 static bool alloc_notes(struct audit *a)
 {
-	for (a->nr = NOTES_MAX; a->nr >= NOTES_MIN; a->nr /= 2) {
-		a->seen = xzalloc_array(struct audit_seen, a->nr);
-		if (a->seen)
-			return true;
+	uint64_t want = (max_page + AUDIT_SEEN - 1) >> AUDIT_SEEN_SHIFT, most = free_pages_total() / 2, i;
+
+	a->seen = xzalloc_array(struct audit_seen *, want);
+	if (!a->seen)
+		return false;
+	most = max(most / (AUDIT_SEEN * sizeof(**a->seen) >> PAGE_SHIFT), 1ul);
+	for (i = 0; i < min(want, most); i++) {
+		a->seen[i] = xzalloc_array(struct audit_seen, AUDIT_SEEN);
+		if (!a->seen[i])
+			break;
 	}
-	return false;
+	a->nr = i << AUDIT_SEEN_SHIFT;
+	return a->nr != 0;
+}
+
+static void free_notes(struct audit *a)
+{
+	uint64_t i;
+
+	for (i = 0; i < a->nr >> AUDIT_SEEN_SHIFT; i++)
+		xfree(a->seen[i]);
+	xfree(a->seen);
 }
 
 void audit_all(void)
@@ -171,17 +186,18 @@ void audit_all(void)
 
 	if (!a.owner || !alloc_notes(&a)) {
 		printk("audit: no memory\n");
+		free_notes(&a);
 		xfree(a.owner);
 		return;
 	}
 	if (stop_domains(&a)) {
 		run_passes(&a);
-		printk("audit: %lu pages of %u domains, %lu tables: %lu differ\n", a.pages, a.nr_owners, a.tables,
-		       a.differ);
+		printk("audit: %lu pages of %u domains, %lu tables: %lu differ (passes: %u)\n", a.pages, a.nr_owners,
+		       a.tables, a.differ, a.passes);
 	} else {
 		printk("audit: more than %u domains\n", OWNERS_MAX);
 	}
 	resume_domains(&a);
-	xfree(a.seen);
+	free_notes(&a);
 	xfree(a.owner);
 }

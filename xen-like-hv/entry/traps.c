@@ -111,6 +111,12 @@ static void guest_debug(uint64_t dr6)
 	pv_inject_trap(TRAP_debug, 0, false);
 }
 
+static void guest_breakpoint(const struct cpu_user_regs *regs)
+{
+	pv_breakpoint(regs->rip - 1);
+	pv_inject_trap(TRAP_int3, 0, false);
+}
+
 static uint64_t take_dr6(void)
 {
 	uint64_t dr6;
@@ -152,6 +158,8 @@ void do_exception(struct cpu_user_regs *regs)
 		guest_no_device();
 	else if (vector == TRAP_debug)
 		guest_debug(extra);
+	else if (vector == TRAP_int3)
+		guest_breakpoint(regs);
 	else if (vector != TRAP_invalid_op || !pv_emulate_forced_cpuid(regs))
 		pv_inject_trap(vector, regs->error_code, has_error_code(vector));
 	longest_end(before);

@@ -36,6 +36,4 @@ uint64_t buddy_take_largest(enum chunk_kind kind, unsigned int *order, uint32_t 
 
 /* No lock is held: waits until no TLB knows frames that were given up at that time. */
 void flush_stale(uint32_t stamp);
-/* mm/page_dirty.c: zeroes small dirty chunks, so that they merge; false: there was nothing left to gain. */
-bool dirty_consolidate(unsigned int order);
 #endif

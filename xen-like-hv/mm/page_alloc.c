@@ -20,6 +20,9 @@
 #include "x86/printk.h"
 #include "x86/tlb.h"
 
+/* For those who cannot be preempted, and want little in a piece. */
+#define GATHER_TIMES 16u
+
 /* Frames [next, end) never handed out. */
 struct virgin {
 	uint64_t next, end;
@@ -112,6 +115,7 @@ struct page_info *page_alloc_for(struct page_claim *claim, unsigned int order, u
 {
 	struct page_info *pg;
 	enum chunk_kind kind;
+	unsigned int i;
 	uint32_t stamp;
 	bool refused;
 	uint64_t m;
@@ -119,7 +123,7 @@ struct page_info *page_alloc_for(struct page_claim *claim, unsigned int order, u
 	if (order > MAX_ORDER)
 		return NULL;
 	m = take_locked(claim, order, flags, &kind, &stamp, &refused);
-	if (!m && !refused && dirty_consolidate(order))
+	for (i = 0; !m && !refused && i < GATHER_TIMES && !(flags & ALLOC_NO_GATHER) && page_gather(order); i++)
 		m = take_locked(claim, order, flags, &kind, &stamp, &refused);
 	if (!m)
 		return NULL;

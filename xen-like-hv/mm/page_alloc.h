@@ -13,6 +13,7 @@
 
 #define MAX_ORDER 18
 #define ALLOC_BELOW_4G 1u
+#define ALLOC_NO_GATHER 2u /* the caller does page_gather where it can be preempted, and comes again */
 
 /* What a domain may still take of pages set aside for it. Under the heap's lock. */
 struct page_claim {
@@ -26,6 +27,11 @@ struct page_info *page_alloc_for(struct page_claim *claim, unsigned int order, u
 void page_free(struct page_info *pg);
 /* The same for n frames, count_info 0; code: PGF_exec is set on some of them. */
 void page_free_run(struct page_info *pg, uint64_t n, bool code);
+/*
+ * mm/page_dirty.c: zeroes some of the free frames that are dirty and in chunks of less than that order, so that they
+ * merge. Takes no longer than a millisecond; false: there was nothing to gain.
+ */
+bool page_gather(unsigned int order);
 void page_alloc_init(void);  /* boot: takes what memmap.h has left */
 uint64_t free_pages_total(void);
 uint64_t dirty_pages_total(void); /* of those: not scrubbed yet */

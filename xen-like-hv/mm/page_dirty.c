@@ -20,7 +20,9 @@
 #define TAKE_ORDER 10u     /* 4 MiB: */
 #define TAKE_PAGES 1024u   /* little is ever missed by an allocation */
 #define CODE_TIME MICROSECS(500)
-#define CONSOLIDATE_PAGES 4096u
+#define GATHER_ORDER 8u
+#define GATHER_PAGES 256u   /* 1 MiB: less than a millisecond */
+#define GATHER_MAX_ORDER 12u
 
 /* Chunks at the host: PGF_out in the head, linked by next and prev. */
 static uint32_t out_list;
@@ -157,7 +159,7 @@ static unsigned int clean_one(enum chunk_kind kind, unsigned int order)
 	uint64_t m;
 
 	flags = spin_lock_irqsave(&heap_lock);
-	order = kind == CHUNK_code ? 0 : order - 1;
+	order = kind == CHUNK_code ? 0 : min(order - 1, GATHER_ORDER);
 	m = buddy_take_largest(kind, &order, &stamp);
 	spin_unlock_irqrestore(&heap_lock, flags);
 	if (!m)
@@ -170,16 +172,16 @@ static unsigned int clean_one(enum chunk_kind kind, unsigned int order)
 	return 1u << order;
 }
 
-bool dirty_consolidate(unsigned int order)
+bool page_gather(unsigned int order)
 {
 	unsigned int pages = 0, n;
 
-	if (order == 0 || (1UL << order) > CONSOLIDATE_PAGES)
+	if (order == 0 || order > GATHER_MAX_ORDER)
 		return false;
-	while (pages < CONSOLIDATE_PAGES) {
+	while (pages < GATHER_PAGES) {
 		n = clean_one(CHUNK_dirty, order);
 		if (!n)
-			n = clean_one(CHUNK_code, order) * 256; /* see above: dear */
+			n = clean_one(CHUNK_code, order) * GATHER_PAGES; /* see above: dear */
 		if (!n)
 			break;
 		pages += n;

@@ -40,12 +40,12 @@ void audit_explain(struct audit *a, struct page_info *pg, uint64_t type, const c
 
 	if (nr < a->first || nr - a->first >= a->nr)
 		return;
-	a->seen[nr - a->first].refs++;
+	audit_seen(a, nr)->refs++;
 	if (!pg->owner)
 		audit_differ(a, pg, "%s refers to it, and nobody owns it", who);
 	if (type == PGT_none)
 		return;
-	a->seen[nr - a->first].types++;
+	audit_seen(a, nr)->types++;
 	if (type != ANY_TYPE && (pg->type_info & PGT_type_mask) != type)
 		audit_differ(a, pg, "%s needs type %lu", who, type >> 60);
 }

@@ -13,6 +13,10 @@ struct audit_seen {
 	uint32_t refs, types;
 };
 
+/* So many frames' notes in a piece. */
+#define AUDIT_SEEN_SHIFT 16u
+#define AUDIT_SEEN (1UL << AUDIT_SEEN_SHIFT)
+
 struct audit_owner {
 	struct domain *d;
 	uint64_t pages, hv_pages;
@@ -21,14 +25,22 @@ struct audit_owner {
 struct audit {
 	struct audit_owner *owner;
 	unsigned int nr_owners, last_owner;
-	/* The frames looked at in this pass. */
+	/* The frames looked at in this pass, which is the only one unless memory for the notes is short. */
 	uint64_t first, nr;
-	struct audit_seen *seen;
+	struct audit_seen **seen;
+	unsigned int passes;
 	bool first_pass; /* that one also looks at what does not depend on the frames */
 	/* A frame of another domain: did that one grant it to d? */
 	bool (*is_granted)(struct domain *d, mfn_t frame, bool writable);
 	uint64_t pages, tables, differ;
 };
+
+static inline struct audit_seen *audit_seen(const struct audit *a, uint64_t nr)
+{
+	uint64_t i = nr - a->first;
+
+	return &a->seen[i >> AUDIT_SEEN_SHIFT][i & (AUDIT_SEEN - 1)];
+}
 
 /* control/audit.c */
 void audit_differ(struct audit *a, const struct page_info *pg, const char *fmt, ...)

@@ -43,6 +43,8 @@ bool pv_mmu_fault(struct cpu_user_regs *regs, uint64_t addr, uint32_t error_code
 
 /* A fault of the hypervisor's own access to current's memory, interrupts on. true: it may go through now. */
 bool pv_fault_in(uint64_t addr, uint32_t error_code);
+/* Current's guest ran an INT3 at addr, or what an emulator took for one. */
+void pv_breakpoint(uint64_t addr);
 
 /* Demand mapping of an LDT page: also for a fault of the hypervisor's own iret. Interrupts on. */
 bool pv_ldt_fault(struct vcpu *v, uint64_t addr);

@@ -46,8 +46,8 @@ static long finish(unsigned int op, uint64_t done, bool preempted, unsigned long
 	return (long)done;
 }
 
-/* false: no more; the count so far is the result. */
-static bool populate_one(struct domain *d, const struct xen_memory_reservation *r, uint64_t i, bool physmap,
+/* 1: done; 0: there is no chunk of that size; negative: no more, the count so far is the result. */
+static int populate_one(struct domain *d, const struct xen_memory_reservation *r, uint64_t i, bool physmap,
 			 unsigned int flags)
 {
 	bool list = handle_addr(r->extent_start) != 0;
@@ -57,17 +57,17 @@ static bool populate_one(struct domain *d, const struct xen_memory_reservation *
 	int err;
 
 	if (physmap && copy_from_guest(&gpfn, handle_at(r->extent_start, i), 1))
-		return false;
-	pg = domain_page_prepare(d, r->extent_order, flags, &err);
+		return -EFAULT;
+	pg = domain_page_prepare(d, r->extent_order, flags | ALLOC_NO_GATHER, &err);
 	if (!pg)
-		return false;
+		return err == -ENOMEM ? 0 : err;
 	frame = page_to_mfn(pg).m;
 	/* Before the guest can give a frame back: then the entry may be another domain's. */
 	for (j = 0; j < n; j++)
 		m2p_set(mfn(frame + j), physmap ? gpfn + j : ~0ULL);
 	if (domain_page_publish(d, pg, r->extent_order))
-		return false;
-	return !list || !copy_to_guest(handle_at(r->extent_start, i), &frame, 1);
+		return -EINVAL;
+	return !list || !copy_to_guest(handle_at(r->extent_start, i), &frame, 1) ? 1 : -EFAULT;
 }
 
 long memory_populate(unsigned int op, uint64_t start, unsigned long arg)
@@ -82,13 +82,12 @@ long memory_populate(unsigned int op, uint64_t start, unsigned long arg)
 	if (rc)
 		return rc;
 	if (memory_alloc_flags(r.mem_flags, &flags) == 0 && r.extent_order <= memory_max_order()) {
-		for (; i < r.nr_extents; i++) {
-			if (i != start && preempt_wanted()) {
-				preempted = true;
+		while (i < r.nr_extents && !preempted) {
+			rc = populate_one(d, &r, i, op == XENMEM_populate_physmap, flags);
+			if (rc < 0 || (rc == 0 && !page_gather(r.extent_order)))
 				break;
-			}
-			if (!populate_one(d, &r, i, op == XENMEM_populate_physmap, flags))
-				break;
+			i += (uint64_t)rc;
+			preempted = i < r.nr_extents && preempt_wanted();
 		}
 	}
 	release_domain_arg(d);

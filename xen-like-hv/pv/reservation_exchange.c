@@ -113,7 +113,7 @@ static int exchange_chunk(struct exchange *e, uint64_t chunk)
 	int rc = steal_chunk(e, chunk);
 
 	if (!rc)
-		pg = domain_page_prepare(e->d, e->order, e->flags, &rc);
+		pg = domain_page_prepare(e->d, e->order, e->flags | ALLOC_NO_GATHER, &rc);
 	if (pg) {
 		rc = set_m2p(e, chunk, page_to_mfn(pg).m);
 		if (rc)
@@ -164,14 +164,14 @@ long memory_exchange(uint64_t start, unsigned long arg)
 		rc = resolve_domain_arg(e.x.in.domid, &e.d);
 	if (rc)
 		return rc;
-	for (; !rc && chunk < e.chunks; chunk++) {
-		if (chunk != start && preempt_wanted()) {
-			rc = -ERESTART_HC;
-			break;
-		}
+	while (!rc && chunk < e.chunks) {
 		rc = exchange_chunk(&e, chunk);
-		if (rc)
-			break;
+		if (rc == -ENOMEM && page_gather(e.order))
+			rc = 0;
+		else if (!rc)
+			chunk++;
+		if (!rc && chunk < e.chunks && preempt_wanted())
+			rc = -ERESTART_HC;
 	}
 	release_domain_arg(e.d);
 	e.x.nr_exchanged = chunk * e.in_per_chunk;

@@ -14,6 +14,7 @@
 #define FAULT_AGAIN_MAX 4u
 #define PFEC_PKEY 0x20u
 #define INSN_MAX 15u
+#define INT3 0xccu
 #define EMULATE_TRIES 16
 
 struct fault_walk {
@@ -128,6 +129,30 @@ bool pv_fault_in(uint64_t addr, uint32_t error_code)
 		return true;
 	/* pv_retry_guest_access() sees to that. */
 	return !v->pv.root_opened && worth_another_try(v, addr);
+}
+
+/*
+ * A kernel that changes its code puts an INT3 there first, and the last byte that it stores is the one that ends it. QEMU's
+ * TCG forgets what it translated from there, then stores: a CPU that runs the INT3 in between translates it again, and
+ * goes on with it for good. Only a store makes it look again. It may be of what is there already.
+ */
+void pv_breakpoint(uint64_t addr)
+{
+	struct vcpu *v = current;
+	const struct page_info *l4 = v->pv.kernel_mode ? v->pv.base : v->pv.user_base;
+	struct page_info *pg;
+	struct fault_walk w;
+	uint8_t *at;
+
+	if (!l4 || !guest_range_ok(addr, 1) || !walk(l4, addr, &w))
+		return;
+	pg = mfn_to_page(pte_mfn(w.e));
+	if (!get_page(pg, v->domain))
+		return;
+	at = (uint8_t *)page_to_virt(pg) + (addr & ~PAGE_MASK);
+	if (READ_ONCE(*at) != INT3)
+		__asm__ volatile("lock orb $0, %0" : "+m"(*at));
+	put_page(pg);
 }
 
 bool pv_mmu_fault(struct cpu_user_regs *regs, uint64_t addr, uint32_t error_code)

@@ -11,26 +11,59 @@ static unsigned int next_cpu(cpumask_t mask, unsigned int start)
 	return (unsigned int)__builtin_ctzll(above ? above : mask);
 }
 
+static vtime_t runs_at(unsigned int cpu)
+{
+	return rq_common(&run_queues[cpu], READ_ONCE(run_queues[cpu].running));
+}
+
+/*
+ * CPUs where somebody runs who has had less than others, and should go on: who wakes had better interrupt somebody else.
+ * One vCPU that can use no more than a CPU is such a one beside a domain of many that has the rest. None, where the
+ * clocks are so far apart that they have drifted.
+ */
+static cpumask_t wronged_cpus(cpumask_t mask)
+{
+	unsigned int cpu = next_cpu(mask, 0);
+	vtime_t first = runs_at(cpu), last = first;
+	cpumask_t m, wronged = 0;
+
+	for (m = mask; m; m &= m - 1) {
+		cpu = (unsigned int)__builtin_ctzll(m);
+		first = vt_max(first, runs_at(cpu));
+		last = vt_min(last, runs_at(cpu));
+	}
+	if (vt_diff(first, last) > DRIFT_APART)
+		return 0;
+	for (m = mask; m; m &= m - 1) {
+		cpu = (unsigned int)__builtin_ctzll(m);
+		if (vt_diff(first, runs_at(cpu)) > WRONGED_LAG)
+			wronged |= 1ULL << cpu;
+	}
+	return wronged;
+}
+
 /* Who was moved there may run from before the clock: somebody that wakes would not have the CPU at once. */
 static bool makes_up(const struct run_queue *rq)
 {
 	return vt_diff(READ_ONCE(rq->clock), READ_ONCE(rq->running)) > WAKEUP_GRANULARITY;
 }
 
-static unsigned int load_of(unsigned int cpu)
+static unsigned int load_of(unsigned int cpu, cpumask_t wronged)
 {
 	const struct run_queue *rq = &run_queues[cpu];
 
-	return (idle_cpus >> cpu) & 1 ? READ_ONCE(rq->nr) : READ_ONCE(rq->nr) + 1 + makes_up(rq);
+	if ((idle_cpus >> cpu) & 1)
+		return READ_ONCE(rq->nr);
+	return READ_ONCE(rq->nr) + 1 + ((wronged >> cpu) & 1 ? WRONGED_LOAD : makes_up(rq));
 }
 
-static unsigned int least_loaded(cpumask_t mask, unsigned int start)
+static unsigned int least_loaded(cpumask_t mask, unsigned int start, cpumask_t wronged)
 {
 	unsigned int best = next_cpu(mask, start), cpu;
 
 	for (; mask; mask &= mask - 1) {
 		cpu = (unsigned int)__builtin_ctzll(mask);
-		if (load_of(cpu) < load_of(best))
+		if (load_of(cpu, wronged) < load_of(best, wronged))
 			best = cpu;
 	}
 	return best;
@@ -53,7 +86,7 @@ cpumask_t preferred_cpus(const struct vcpu *v)
 /* Looks at other run queues without their locks: a wrong guess costs a balancing. */
 unsigned int pick_cpu(const struct vcpu *v)
 {
-	cpumask_t allowed = allowed_cpus(v), soft = preferred_cpus(v), idle = idle_cpus, m;
+	cpumask_t allowed = allowed_cpus(v), soft = preferred_cpus(v), idle = idle_cpus, wronged, m;
 	unsigned int here = v->processor;
 	cpumask_t here_bit = 1ULL << here;
 
@@ -72,9 +105,10 @@ unsigned int pick_cpu(const struct vcpu *v)
 		return here;
 	if (idle & allowed)
 		return next_cpu(idle & allowed, here);
-	if ((soft & here_bit) && load_of(here) <= 1)
+	wronged = wronged_cpus(soft);
+	if ((soft & here_bit) && load_of(here, wronged) <= 1)
 		return here;
-	return least_loaded(soft, here);
+	return least_loaded(soft, here, wronged);
 }
 
 /*

@@ -201,8 +201,6 @@ static bool balance(struct run_queue *rq, unsigned int cpu, const struct vcpu *f
 {
 	rq->next_balance = now + BALANCE_PERIOD;
 	rq->heaviest_elsewhere = balance_heaviest(cpu);
-	if (rq->nr > 1)
-		balance_call(rq, first);
 	return balance_pull(rq, cpu, first, now);
 }
 
@@ -218,6 +216,11 @@ static struct vcpu *pick_next(struct run_queue *rq, unsigned int cpu, s_time_t n
 	}
 	for (;;) {
 		v = fair_pick(rq, now);
+		/* A time of its own: somebody may always sleep, or always wait, when this CPU looks for itself. */
+		if (rq->nr > 1 && now >= rq->next_call) {
+			rq->next_call = now + BALANCE_PERIOD;
+			balance_call(rq, v);
+		}
 		if (!v)
 			pulled = balance_pull(rq, cpu, NULL, now);
 		else if (now >= rq->next_balance && rq->mercy != now)

@@ -80,6 +80,12 @@ static void insert(struct run_queue *rq, struct vcpu *v, vtime_t vtime)
 	order_add(rq, v);
 }
 
+/* Who was moved here may run from far before the clock, which never goes back. */
+static vtime_t present(const struct run_queue *rq)
+{
+	return runs_a_guest(rq) ? vt_min(rq->clock, share_of(rq, rq->curr)->vtime) : rq->clock;
+}
+
 /*
  * It woke up. The first of its domain here starts near the clock, whatever the
  * domain saved up or owes; but what it got on other CPUs while it had nobody
@@ -89,13 +95,10 @@ static void insert(struct run_queue *rq, struct vcpu *v, vtime_t vtime)
  */
 static void place(struct run_queue *rq, struct vcpu *v, struct sched_share *s)
 {
-	vtime_t clock = rq->clock, most = clock + weighted(v->domain, s, SLICE_MAX);
+	vtime_t clock = present(rq), most = clock + weighted(v->domain, s, SLICE_MAX);
 	s_time_t elsewhere = READ_ONCE(v->domain->sched.total) - s->total;
 
 	s->vtime += min(elsewhere, FOREVER) * WEIGHT_DEFAULT / weight_of(v);
-	/* Who was moved here may run from before the clock. */
-	if (runs_a_guest(rq))
-		clock = vt_min(clock, share_of(rq, rq->curr)->vtime);
 	clock = vt_max(balance_least(rq, v, clock), clock - weighted(v->domain, s, SLICE_ROUND));
 	if (vt_diff(s->vtime, clock) < 0)
 		s->vtime = vt_max(s->vtime, clock - weighted(v->domain, s, WAKEUP_CREDIT));
@@ -103,10 +106,15 @@ static void place(struct run_queue *rq, struct vcpu *v, struct sched_share *s)
 		s->vtime = vt_min(s->vtime, most);
 }
 
-/* It comes from another queue with its part of what its domain may claim, or owes. */
+/*
+ * It comes from another queue with its part of what its domain may claim, or owes. A claim is for a round at most:
+ * the small part of a domain of many vCPUs differs by much more between CPUs, where now more of them are and now
+ * less, and those here who sleep most of the time would wait for all of that.
+ */
 static void place_moved(struct run_queue *rq, struct vcpu *v, struct sched_share *s)
 {
-	vtime_t vtime = v->sched.vtime + rq->ahead;
+	vtime_t most = present(rq) - weighted(v->domain, s, SLICE_ROUND);
+	vtime_t vtime = vt_max(v->sched.vtime + rq->ahead, most);
 
 	s->vtime = s->nr == 1 ? vtime : s->vtime + vt_diff(vtime, s->vtime) / (s_time_t)s->nr;
 	order_changed(rq, s);

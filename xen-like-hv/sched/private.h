@@ -15,6 +15,9 @@
 #define BALANCE_PERIOD MILLISECS(3)
 #define PULL_LAG MILLISECS(2)        /* so much before the one that would run: worth a move */
 #define DRIFT MILLISECS(200)         /* a lag of more than so much of its own time, to both: the clocks have drifted apart */
+#define DRIFT_APART MILLISECS(400)   /* in virtual time; they have, too */
+#define WRONGED_LAG MILLISECS(12)    /* so far behind who runs elsewhere: its CPU is not for those who wake, */
+#define WRONGED_LOAD 3u              /* but as good as one where so many more wait */
 #define STARVED MILLISECS(70)        /* a domain that waits for longer has a turn out of order, */
 #define MERCY_PERIOD MILLISECS(6)    /* one of them in so much time */
 #define FOREVER MILLISECS(1000000)   /* longer than any time that counts; its products with weights fit */
@@ -45,7 +48,8 @@ struct run_queue {
 	vtime_t running;             /* of the one that runs, when it was picked */
 	vtime_t ahead;               /* less this, it can be compared with another CPU's; grows only */
 	s_time_t slice_end;          /* when the slice timer fires, or fired; 0: not set */
-	s_time_t next_balance;       /* others clear it, as a hint */
+	s_time_t next_balance;       /* when it looks what there is for it elsewhere; others clear it, as a hint */
+	s_time_t next_call;          /* when it has others look here, if somebody waits */
 	s_time_t mercy;              /* when a starving one had its turn */
 	cpumask_t spill;             /* where those that wait may run */
 	struct timer slice;

@@ -17,7 +17,7 @@
 
 #define MEMORY_LIMIT (2ull << 30)
 #define TICK_MS 100
-#define FIRST_FD 5
+#define FIRST_FD 5 /* as in QEMU_IMG_OPENED */
 #define SAFE_FD 64 /* above all that it gets */
 
 /* A process that is prepared: after fork() nothing but system calls is done. */
@@ -52,7 +52,7 @@ static int open_file(struct command *c, const struct qemu_img_file *f, struct pv
 	unsigned int i = c->n;
 
 	/* O_NONBLOCK: a FIFO must not hold it up. */
-	c->fd[i] = open(f->path, (f->write ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	c->fd[i] = f->opened ? fcntl(f->fd, F_DUPFD_CLOEXEC, 0) : open(f->path, (f->write ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (c->fd[i] < 0)
 		return err_os(err, errno, "disk \"%.600s\"", f->path);
 	c->n++;

@@ -10,12 +10,15 @@
 
 #define QEMU_IMG_MAX_FILES 4
 #define QEMU_IMG_MAX_ARGS 24
+#define QEMU_IMG_OPENED "/proc/self/fd/5"
 
 /* A file that it may open by this name, and no other. */
 struct qemu_img_file {
 	const char *path;
 	bool write;
 	bool image; /* to be read, with all the images that it is based on */
+	bool opened; /* fd is it, and stays the caller's; path is QEMU_IMG_OPENED, and it is the first that is no image */
+	int fd;
 };
 struct qemu_img {
 	const char *const *args;   /* behind "qemu-img"; ends with NULL */

@@ -101,19 +101,43 @@ static int make_ports(struct pvctl *ctx, uint32_t domid, struct build_in *in, st
 	return rc;
 }
 
+static const char *const named_keys[] = PROTO_ALLOW_KEYS;
+#define NR_NAMED_KEYS (sizeof(named_keys) / sizeof(named_keys[0]))
+
+/* One value, or a list. */
+static int each_value(const struct pvctl_config *config, const char *key, const char *as, struct pvctl *ctx, struct pvctl_error *err)
+{
+	const char *value = pvctl_config_get_str(config, key);
+	int rc = value ? transport_allow(ctx->t, as, value, err) : 0;
+
+	for (size_t i = 0; !rc && (value = pvctl_config_get_item(config, key, i)); i++)
+		rc = transport_allow(ctx->t, as, value, err);
+	return rc;
+}
+
 /* What a restart will open: it is built by the daemon's wish, from what the daemon has as its configuration. */
 static int allow(struct pvctl *ctx, const struct pvctl_config *config, struct pvctl_error *err)
 {
-	static const char *const keys[] = PROTO_ALLOW_KEYS;
 	int rc = 0;
 
-	for (unsigned int i = 0; i < sizeof(keys) / sizeof(keys[0]) && !rc; i++) {
-		const char *value = pvctl_config_get_str(config, keys[i]);
-
-		if (value)
-			rc = transport_allow(ctx->t, keys[i], value, err);
-	}
+	for (unsigned int i = 0; i < NR_NAMED_KEYS && !rc; i++)
+		rc = each_value(config, named_keys[i], named_keys[i], ctx, err);
 	return rc;
+}
+
+int create_was_named(struct pvctl *ctx, const struct pvctl_config *config, struct pvctl_error *err)
+{
+	static const char *const devices[] = { "disk", "vif", "p9", "channel" };
+	char as[32];
+	int rc = 0;
+
+	for (unsigned int i = 0; i < 4 + NR_NAMED_KEYS && !rc; i++) {
+		const char *key = i < 4 ? devices[i] : named_keys[i - 4];
+
+		snprintf(as, sizeof(as), PROTO_ALLOW_ASK "%s", key);
+		rc = each_value(config, key, as, ctx, err);
+	}
+	return rc == -ENOENT ? err_wrap(err, -EPERM, "the daemon's configuration of it is not believed: nobody has named that") : rc;
 }
 
 /* From here on the daemon answers for the domain. It runs, unless it is to stay paused. */

@@ -204,6 +204,7 @@ int pvctl_domain_set_config(struct pvctl *ctx, uint32_t domid, const struct pvct
 int pvctl_domain_config(struct pvctl *ctx, uint32_t domid, struct pvctl_config **ret, struct pvctl_error *err)
 {
 	struct proto_domid req = { .domid = domid };
+	struct pvctl_config *c = NULL;
 	CLEANUP_FREE char *json = NULL;
 	void *body = NULL;
 	size_t len;
@@ -213,5 +214,12 @@ int pvctl_domain_config(struct pvctl *ctx, uint32_t domid, struct pvctl_config *
 	if (rc)
 		return rc;
 	json = body; /* the transport terminates it */
-	return pvctl_config_from_json(json, ret, err);
+	rc = pvctl_config_from_json(json, &c, err);
+	/* A daemon that somebody has taken over must not get at a file by what the owner's client names anew. */
+	rc = rc ? rc : create_was_named(ctx, c, err);
+	if (rc)
+		pvctl_config_free(c);
+	else
+		*ret = c;
+	return rc;
 }

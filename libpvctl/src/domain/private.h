@@ -32,6 +32,8 @@ int create_domain(struct pvctl *ctx, const struct create_plan *p, uint32_t *ret_
 int create_set_limits(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, struct pvctl_error *err);
 int create_end_claim(struct pvctl *ctx, uint32_t domid, struct pvctl_error *err);
 int create_devices(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, struct pvctl_error *err);
+/* Of a configuration that the daemon said: all that it names was named to the spawner once, by an owner's client. -EPERM. */
+int create_was_named(struct pvctl *ctx, const struct pvctl_config *config, struct pvctl_error *err);
 int create_commit(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, bool paused, struct pvctl_error *err);
 void create_undo(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, int why_rc);
 

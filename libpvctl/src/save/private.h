@@ -40,6 +40,9 @@ struct saver {
 	struct pvctl_save_stats stats;
 };
 
+/* save.c: its configuration, with memory and vCPUs as it has them now */
+int save_config_now(struct pvctl *ctx, uint32_t domid, uint64_t tot_pages, struct pvctl_config **ret, struct pvctl_error *err);
+
 /* save_p2m.c: reads the guest's table, and the types of what is in it */
 int save_p2m_read(struct saver *s, struct pvctl_error *err);
 void save_p2m_free(struct saver *s);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "build/dommem.h"
+#include "hv/hv.h"
 #include "save/restore.h"
 #include "util/cleanup.h"
 #include "util/err.h"
@@ -39,12 +40,18 @@ static int grow(struct restorer *s, uint64_t n, struct pvctl_error *err)
 int restore_p2m_record(struct restorer *s, struct pvctl_error *err)
 {
 	const struct rec_p2m *p = (const void *)s->r.rec.body;
-	uint64_t most = (s->plan.maxmem_mib << 8) * 4 + (1u << 20), n = p->end + 1ull;
+	uint64_t most, n = p->end + 1ull;
+	struct xen_sysctl_physinfo host;
 	uint64_t *frame;
-	int rc;
+	int rc = hv_physinfo(s->t, &host, err);
 
+	if (rc)
+		return rc;
 	if (p->start)
 		return stream_fail(&s->r, err, -EPROTO, "it begins at pfn 0x%x", p->start);
+	/* The tables are ours: a configuration that says a TiB must not take 17 GiB of this process. */
+	most = s->plan.maxmem_mib << 8;
+	most = (most < host.total_pages ? most : host.total_pages) * 4 + (1u << 20);
 	if (n > most || n < s->n)
 		return stream_fail(&s->r, err, -EPROTO, "%llu pfns are %s", (unsigned long long)n,
 		                   n < s->n ? "fewer than before" : "too many for the domain's memory");

@@ -61,23 +61,23 @@ static bool vcpu_is_on(struct pvctl *ctx, uint32_t domid, int64_t vcpu)
 }
 
 /* Memory and vCPUs as it has them now: balloons and hot-plug have been at work. */
-static int config_now(struct saver *s, struct pvctl_config **ret, struct pvctl_error *err)
+int save_config_now(struct pvctl *ctx, uint32_t domid, uint64_t tot_pages, struct pvctl_config **ret, struct pvctl_error *err)
 {
 	int64_t memory, maxmem, kib, v, on = 0, max;
 	struct pvctl_config *c;
-	int rc = pvctl_domain_config(s->ctx, s->domid, &c, err);
+	int rc = pvctl_domain_config(ctx, domid, &c, err);
 
 	if (rc)
 		return rc;
 	memory = config_int_or(c, "memory", 0);
 	maxmem = config_int_or(c, "maxmem", memory);
-	if (!node_number(s->ctx, s->domid, "memory/target", &kib) && kib > 0 && kib <= maxmem << 10)
+	if (!node_number(ctx, domid, "memory/target", &kib) && kib > 0 && kib <= maxmem << 10)
 		memory = (kib + 1023) >> 10;
-	if (memory < (int64_t)((s->tot_pages + 255) >> 8))
-		memory = (int64_t)((s->tot_pages + 255) >> 8);
+	if (memory < (int64_t)((tot_pages + 255) >> 8))
+		memory = (int64_t)((tot_pages + 255) >> 8);
 	max = config_int_or(c, "maxvcpus", config_int_or(c, "vcpus", 1));
 	for (v = 0; v < max; v++)
-		on += vcpu_is_on(s->ctx, s->domid, v);
+		on += vcpu_is_on(ctx, domid, v);
 	rc = pvctl_config_set_int(c, "memory", memory, err);
 	if (!rc)
 		rc = pvctl_config_set_int(c, "maxmem", maxmem > memory ? maxmem : memory, err);
@@ -99,7 +99,7 @@ static int write_head(struct saver *s, const struct pvctl_config *override, stru
 	uint32_t major, minor;
 	int rc;
 
-	rc = override ? config_copy(override, &c, err) : config_now(s, &c, err);
+	rc = override ? config_copy(override, &c, err) : save_config_now(s->ctx, s->domid, s->tot_pages, &c, err);
 	if (!rc)
 		rc = pvctl_config_to_json(c, &own, err);
 	if (!rc)

@@ -41,6 +41,9 @@ enum proto_type {
 	PROTO_SUSPEND = 48,    /* proto_suspend: the guest is asked; until it is kept, the domain goes on when this connection ends */
 	PROTO_QUIESCE = 49,    /* proto_quiesce: of one that is suspended; answered when nothing touches its memory */
 	PROTO_RESUME = 50,     /* proto_domid: what PROTO_SUSPEND began is taken back; it runs, with its backends */
+	PROTO_DEVICE_HOLD = 80, /* proto_device: of a running domain: out of use, released, until PROTO_DEVICE_BACK or the connection's end */
+	PROTO_DEVICE_BACK = 81, /* proto_device: it is used again; what is behind it may have grown */
+	PROTO_DEVICE_RETARGET = 82, /* proto_device + spec: one that is released, by either way, is of that from here on */
 	PROTO_ALLOW = 64,        /* proto_allow + text, to the spawner */
 	PROTO_MEMORY_BACK = 33   /* proto_range[]: the host allocates this RAM now; nothing on a node that overcommits */
 };
@@ -85,6 +88,8 @@ struct proto_device { uint32_t domid; uint32_t class_id; uint32_t devid; uint32_
  */
 struct proto_allow { struct proto_header h; char key[24]; };
 #define PROTO_ALLOW_TEXT 4096u
+/* Before the key: nothing is allowed; -ENOENT: nobody has named it. A spawner that does not know this says 0. */
+#define PROTO_ALLOW_ASK "?"
 /* Of a configuration, beside the lists of devices. */
 #define PROTO_ALLOW_KEYS { "kernel", "ramdisk", "bootloader", "bootloader_args", "bootloader_user", "firmware" }
 struct proto_memory_check { uint32_t domid; uint32_t pad; uint64_t bytes; }; /* a domid that is not there: a new domain */

@@ -39,6 +39,7 @@ struct fake_state {
 	uint32_t mapped;                   /* grants */
 	uint32_t shutdown;
 	uint32_t frozen;                   /* it does nothing, as when QEMU is stopped */
+	uint32_t freeze_at;                /* and that from the next call of this number on, before it is done */
 	uint32_t killed;                   /* QEMU's stand-in has to end */
 	uint32_t counted, created;
 };
@@ -250,6 +251,11 @@ static void *fake_main(void *data)
 		fake_sends(h);
 		if (__atomic_load_n(&s->mailbox.state, __ATOMIC_ACQUIRE) != NODE_MBOX_REQUEST)
 			continue;
+		if (fake_state(h->ram)->freeze_at == s->mailbox.op && s->mailbox.op) {
+			fake_state(h->ram)->freeze_at = 0;
+			__atomic_store_n(&fake_state(h->ram)->frozen, 1, __ATOMIC_SEQ_CST);
+			continue;
+		}
 		s->mailbox.ret = fake_call(h, s->mailbox.op, s->mailbox.args);
 		if (s->mailbox.op == NODE_OP_SHUTDOWN)
 			return NULL; /* unanswered */

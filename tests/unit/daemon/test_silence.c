@@ -88,33 +88,109 @@ START_TEST(silence_is_told)
 }
 END_TEST
 
-/* Its rings are let go of before it is destroyed: so it is destroyed, though another's call was before it. */
+/* In the midst of a request that had its first answer. */
+static void freeze_at_grants(void)
+{
+	__atomic_store_n(&fake_state(ram)->freeze_at, __HYPERVISOR_grant_table_op, __ATOMIC_SEQ_CST);
+}
+
+/*
+ * Its rings are let go of before it is destroyed: a silence before that finds nothing begun, and nothing is done later;
+ * one in the midst of it does not keep it from being destroyed.
+ */
 START_TEST(destruction_is_not_half_done)
 {
 	struct { struct proto_header h; struct proto_hypercall q; struct xen_domctl op; } m = {
 		.h = { PROTO_HYPERCALL, sizeof(m.q) + sizeof(m.op), 7, 0 }, .q.op = __HYPERVISOR_domctl,
 	};
 	int fd = dial(d.control_path), ev = events_of(fd), first = dial(d.control_path), second = dial(d.control_path);
-	uint32_t id = build(fd, "a", "{\"name\":\"a\"}"), bare = 0;
+	uint32_t id = build(fd, "a", "{\"name\":\"a\"}"), other = build(fd, "b", "{\"name\":\"b\"}");
 	char text[400];
 
-	/* One without rings: nothing of ours is in the way of the queue. */
-	ck_assert_int_eq(domctl(fd, XEN_DOMCTL_createdomain, &bare), 0);
 	m.q.args[0] = NODE_ARENA_BASE;
 	m.op.cmd = XEN_DOMCTL_destroydomain;
 	m.op.interface_version = XEN_DOMCTL_INTERFACE_VERSION;
-	m.op.domain = (domid_t)bare;
-	freeze(true);
-	send_count(first);
-	usleep(100000);
+	m.op.domain = (domid_t)other;
+	if (_i) {
+		freeze_at_grants();
+	} else {
+		freeze(true);
+		send_count(first);
+		usleep(100000);
+	}
 	ck_assert_int_eq(write(second, &m, sizeof(m)), sizeof(m));
 	ck_assert_int_eq(code_of_answer(second, text, sizeof(text)), -ETIMEDOUT);
-	ck_assert_ptr_nonnull(strstr(text, "may yet be done"));
+	ck_assert_int_eq(strstr(text, "may yet be done") != NULL, _i);
 	freeze(false);
 	while (node_event(ev) != PVCTL_EVENT_NODE_BACK)
 		;
-	ck_assert(within(is_gone, bare));
-	ck_assert(!is_gone(id));
+	if (_i)
+		ck_assert(within(is_gone, other));
+	else
+		usleep(200000);
+	ck_assert(!is_gone(id) && is_gone(other) == _i);
+}
+END_TEST
+
+/* Whatever a client asks for, he is told, and has his connection; nothing of it is done, then or later. */
+START_TEST(nothing_is_begun_in_silence)
+{
+	static const uint32_t types[] = { PROTO_INTRODUCE, PROTO_FORGET, PROTO_COMMIT, PROTO_DEVICE_ATTACH, PROTO_DEVICE_DETACH,
+					  PROTO_SUSPEND, PROTO_QUIESCE, PROTO_RESUME, PROTO_MEMORY_CHECK };
+	enum { N = sizeof(types) / sizeof(types[0]) };
+	struct { struct proto_header h; uint32_t domid; char rest[200]; } m = { .h = { .len = sizeof(m) - sizeof(m.h), .id = 7 } };
+	int fd = dial(d.control_path), ev = events_of(fd), asking[N], left = dial(d.control_path);
+	uint32_t id = build(fd, "a", "{\"name\":\"a\"}"), mapped = fake_state(ram)->mapped;
+	char text[400];
+
+	m.domid = id;
+	freeze(true);
+	for (unsigned int i = 0; i < N; i++) {
+		asking[i] = dial(d.control_path);
+		m.h.type = types[i];
+		ck_assert_int_eq(write(asking[i], &m, sizeof(m)), sizeof(m));
+	}
+	m.h.type = PROTO_FORGET;
+	ck_assert_int_eq(write(left, &m, sizeof(m)), sizeof(m));
+	close(left);
+	/* The loop waits for nothing meanwhile. */
+	ck_assert_int_eq(store_read_as_client(fd, "/local/domain/0/domid", XS_READ, 1), 0);
+	for (unsigned int i = 0; i < N; i++) {
+		ck_assert_int_eq(code_of_answer(asking[i], text, sizeof(text)), -ETIMEDOUT);
+		ck_assert_msg(strstr(text, "has not answered for 1 s") && !strstr(text, "may yet"), "%u: %s", types[i], text);
+	}
+	freeze(false);
+	while (node_event(ev) != PVCTL_EVENT_NODE_BACK)
+		;
+	for (unsigned int i = 0; i < N; i++)
+		ck_assert_int_eq(ask(asking[i], PROTO_DOMAINS, NULL, 0, NULL, 0, NULL), 0);
+	ck_assert_uint_eq(fake_state(ram)->mapped, mapped);
+	ck_assert_int_eq(domctl(fd, XEN_DOMCTL_destroydomain, &id), 0);
+	ck_assert(within(nothing_mapped, 0));
+}
+END_TEST
+
+/* While the daemon waits for an own call that is not long yet: what needs nothing is answered, what does is kept until then. */
+START_TEST(own_call_keeps_nobody_out)
+{
+	struct { struct proto_header h; struct proto_domid b; } m = { .h = { PROTO_FORGET, sizeof(m.b), 7, 0 } };
+	int fd = dial(d.control_path), asking = dial(d.control_path), other = dial(d.control_path);
+	struct { struct proto_header h; struct xsd_sockmsg s; char path[24]; } r = { .s.type = XS_READ, .path = "/local/domain/0/domid" };
+	char text[400];
+
+	m.b.domid = build(fd, "a", "{\"name\":\"a\"}");
+	r.h = (struct proto_header){ PROTO_STORE, sizeof(r.s) + sizeof("/local/domain/0/domid"), 8, 0 };
+	r.s.len = sizeof("/local/domain/0/domid");
+	freeze_at_grants();
+	ck_assert_int_eq(write(asking, &m, sizeof(m)), sizeof(m));
+	ck_assert_int_eq(ask(fd, PROTO_NODE_INFO, NULL, 0, NULL, 0, NULL), 0);
+	ck_assert_int_eq(write(other, &r, sizeof(r.h) + r.h.len), sizeof(r.h) + r.h.len);
+	ck_assert_int_eq(ask(fd, PROTO_NODE_INFO, NULL, 0, NULL, 0, NULL), 0);
+	ck_assert_int_eq(recv(other, text, 1, MSG_DONTWAIT), -1);
+	freeze(false);
+	ck_assert_int_eq(code_of_answer(other, text, sizeof(text)), 0);
+	ck_assert_int_eq(code_of_answer(asking, text, sizeof(text)), 0);
+	ck_assert(within(nothing_mapped, 0));
 }
 END_TEST
 
@@ -130,7 +206,7 @@ START_TEST(silence_in_an_own_call)
 	ck_assert_int_eq(domctl(builder, XEN_DOMCTL_createdomain, &half), 0);
 	memset(fake_page(ram, half, 0), 0, 8192);
 	m.in = (struct proto_introduce){ .domid = half, .store_port = 1, .console_port = 2 };
-	freeze(true);
+	freeze_at_grants();
 	ck_assert_int_eq(write(builder, &m, sizeof(m)), sizeof(m));
 	ck_assert_uint_eq(node_event(ev), PVCTL_EVENT_NODE_SLOW);
 	ck_assert_int_eq(code_of_answer(builder, text, sizeof(text)), -ETIMEDOUT);
@@ -195,11 +271,13 @@ static void ask_of_frozen(int fd, bool own_call)
 	int asking = dial(d.control_path);
 
 	m.b.domid = build(fd, "a", "{\"name\":\"a\"}");
-	freeze(true);
-	if (own_call)
+	if (own_call) {
+		freeze_at_grants();
 		ck_assert_int_eq(write(asking, &m, sizeof(m)), sizeof(m));
-	else
+	} else {
+		freeze(true);
 		send_count(asking);
+	}
 }
 
 /* What really ended is found at once. Bit 0: in an own call; bit 1: before the silence is long. */
@@ -259,17 +337,29 @@ START_TEST(only_own_time_counts)
 }
 END_TEST
 
+/* A silence is longer than its clients wait. */
+static void setup_patient(void)
+{
+	make_dirs();
+	start_daemon(60000);
+}
+
 int main(void)
 {
 	Suite *s = suite_create("silence");
-	TCase *all = tcase_create("all");
+	TCase *all = tcase_create("all"), *patient = tcase_create("patient");
 	SRunner *r;
 	int failed;
 
 	tcase_add_checked_fixture(all, setup, teardown);
 	tcase_set_timeout(all, 30);
 	tcase_add_test(all, silence_is_told);
-	tcase_add_test(all, destruction_is_not_half_done);
+	tcase_add_loop_test(all, destruction_is_not_half_done, 0, 2);
+	tcase_add_test(all, nothing_is_begun_in_silence);
+	tcase_add_checked_fixture(patient, setup_patient, teardown);
+	tcase_set_timeout(patient, 30);
+	tcase_add_test(patient, own_call_keeps_nobody_out);
+	suite_add_tcase(s, patient);
 	tcase_add_test(all, silence_in_an_own_call);
 	tcase_add_loop_test(all, late_answer_to_nobody, 0, 2);
 	tcase_add_loop_test(all, death_while_slow, 0, 8);

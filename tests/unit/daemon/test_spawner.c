@@ -7,10 +7,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -394,6 +398,68 @@ START_TEST(restarts)
 }
 END_TEST
 
+/* A list that is no device's: an argument that nobody named is the daemon's. */
+START_TEST(lists_of_a_restart)
+{
+	struct pvctl_config *c;
+	struct pvctl_error e;
+
+	ck_assert_msg(!pvctl_config_from_json("{\"name\":\"x\",\"bootloader_args\":[\"--entry=1\",\"--quiet\"]}", &c, &e), "%s", e.msg);
+	ck_assert_int_eq(allowed_add("bootloader_args", "--entry=1"), 0);
+	ck_assert(!service_may_rebuild(c));
+	ck_assert_int_eq(allowed_add("bootloader_args", "--quiet"), 0);
+	ck_assert(service_may_rebuild(c));
+	pvctl_config_free(c);
+}
+END_TEST
+
+/* To be asked is not to be told. */
+START_TEST(asked)
+{
+	ck_assert_int_eq(allowed_asked("disk", "/srv/q.img,raw,xvda,w"), -ENOENT);
+	ck_assert_int_eq(allowed_asked("disk", "/srv/q.img,raw,xvda,w"), -ENOENT);
+	ck_assert_int_eq(allowed_add("disk", "format=raw,vdev=xvda,access=rw,target=/srv/q.img"), 0);
+	ck_assert_int_eq(allowed_asked("disk", "/srv/q.img,raw,xvda,w"), 0);
+}
+END_TEST
+
+static void add_tap(int *fd, const char *name)
+{
+	struct ifreq req = { .ifr_flags = IFF_TAP | IFF_NO_PI };
+
+	*fd = open("/dev/net/tun", O_RDWR);
+	snprintf(req.ifr_name, sizeof(req.ifr_name), "%s", name);
+	ck_assert_int_eq(ioctl(*fd, TUNSETIFF, &req), 0);
+}
+
+/* Its name is no longer ours when it is another's. */
+START_TEST(a_tap_that_is_gone)
+{
+	char text[ALLOWED_TEXT + 1];
+	int fd;
+
+	if (unshare(CLONE_NEWNET) || (fd = open("/dev/net/tun", O_RDWR)) < 0)
+		return; /* only root has taps */
+	close(fd);
+	snprintf(text, sizeof(text), "%s", as_written("vif", "link=tap,vifname=pvgone,script=/bin/true"));
+	ck_assert_int_eq(allowed_add("vif", text), 0);
+	ck_assert_int_eq(of_device(SPAWN_VIF_TAP, text, "", 0), 0);
+	ck_assert_uint_eq(a.nr_fds, 1);
+	fd = fcntl(a.fd[0], F_DUPFD_CLOEXEC, 0);
+	spawn_msg_close_fds(&a);
+	ck_assert_int_eq(of_device(SPAWN_VIF_SCRIPT, text, "pvgone", 0), 0);
+	spawn_msg_close_fds(&a);
+	/* Before it executes it has the tap, too. */
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	close(fd);
+	ck_assert_int_eq(of_device(SPAWN_VIF_SCRIPT, text, "pvgone", 0), -EPERM);
+	add_tap(&fd, "pvgone");
+	ck_assert_int_eq(of_device(SPAWN_VIF_SCRIPT, text, "pvgone", 0), -EPERM);
+	close(fd);
+}
+END_TEST
+
 START_TEST(one_qemu)
 {
 	begin(SPAWN_QEMU, sizeof(struct spawn_head), 2);
@@ -422,6 +488,9 @@ int main(void)
 	tcase_add_test(t, what_worked_for_a_daemon);
 	tcase_add_test(t, many_names);
 	tcase_add_test(t, restarts);
+	tcase_add_test(t, lists_of_a_restart);
+	tcase_add_test(t, asked);
+	tcase_add_test(t, a_tap_that_is_gone);
 	tcase_add_test(t, one_qemu);
 	suite_add_tcase(suite, t);
 	r = srunner_create(suite);

@@ -20,7 +20,7 @@ uint64_t *m2p_rw = m2p_array;
 paddr_t m2p_paddr;
 uint64_t m2p_bytes = 2 << 20;
 void *cpu_gdt_page[NR_CPUS];
-unsigned int preempt_one_in, flushes, code_freed;
+unsigned int preempt_one_in, flushes, code_freed, gathers, continuations;
 void (*shim_hook)(const char *what);
 void (*shim_flushed)(unsigned int cpu);
 
@@ -139,8 +139,11 @@ struct page_info *page_alloc(unsigned int order, unsigned int flags)
 
 struct page_info *page_alloc_for(struct page_claim *claim, unsigned int order, unsigned int flags)
 {
-	return page_alloc(order, flags);
+	/* In pieces that are too small. */
+	return gathers && flags & ALLOC_NO_GATHER ? NULL : page_alloc(order, flags);
 }
+
+bool page_gather(unsigned int order) { return gathers && gathers--; }
 
 void page_free_run(struct page_info *pg, uint64_t n, bool code)
 {
@@ -250,7 +253,7 @@ void harness_init(void)
 	memset(in_use, 0, sizeof(in_use));
 	memset(in_use, 1, FIRST_FREE);
 	memset(shim_ram, 0, sizeof(shim_ram));
-	preempt_one_in = 0;
+	preempt_one_in = gathers = continuations = 0;
 	shim_hook = NULL;
 	shim_flushed = NULL;
 	if (!host_domain) {
@@ -323,6 +326,7 @@ static long follow(long rc)
 {
 	while (rc == -ERESTART_HC && again.made) {
 		again.made = false;
+		continuations++;
 		switch (again.op) {
 		case __HYPERVISOR_mmu_update:
 			rc = do_mmu_update(again.a[0], again.a[1], again.a[2], again.a[3]);
@@ -349,6 +353,8 @@ long call_mmu_update(uint64_t ptr, uint64_t val)
 
 	return follow(do_mmu_update((unsigned long)&req, 1, 0, DOMID_SELF));
 }
+
+long call_memory_op(unsigned int op, void *arg) { return follow(do_memory_op(op, (unsigned long)arg)); }
 
 long call_mmuext(unsigned int cmd, uint64_t arg1)
 {

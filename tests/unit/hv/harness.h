@@ -4,6 +4,8 @@
 #define TESTS_HV_HARNESS_H
 #include "pv/mmu_private.h"
 
+extern unsigned int continuations;       /* of the calls below */
+extern unsigned int gathers;             /* so often page_gather finds something to do */
 extern unsigned int preempt_one_in;      /* 0: never; n: each check with a chance of 1/n */
 extern void (*shim_hook)(const char *what);     /* at each hv_delay_point, see shim/lib/delay.h */
 extern void (*shim_flushed)(unsigned int cpu);  /* that CPU's TLB is empty at this moment */
@@ -22,6 +24,7 @@ uint64_t free_frames(void);
 
 /* Hypercalls as a guest makes them, continuations followed to the end. */
 long call_mmu_update(uint64_t ptr, uint64_t val);
+long call_memory_op(unsigned int op, void *arg);
 long call_mmuext(unsigned int cmd, uint64_t arg1);
 long call_update_va(uint64_t va, uint64_t val, uint64_t flags);
 long set_entry(struct page_info *table, unsigned int slot, uint64_t val);

@@ -132,6 +132,31 @@ START_TEST(exchange_that_fails_takes_nothing)
 }
 END_TEST
 
+/* Memory that is free in pieces: another call for each piece of the work, when others want the CPU. */
+START_TEST(gathering_can_be_preempted)
+{
+	xen_pfn_t list[2] = { 0x100, 0x200 };
+	struct xen_memory_reservation r = { .nr_extents = 2, .extent_order = 3, .domid = DOMID_SELF };
+	struct xen_memory_exchange x = { .in = { .nr_extents = 2, .extent_order = 3, .domid = DOMID_SELF },
+					 .out = { .nr_extents = 2, .extent_order = 3, .domid = DOMID_SELF } };
+	uint64_t tot;
+
+	r.extent_start.p = list;
+	x.in.extent_start.p = x.out.extent_start.p = list;
+	preempt_one_in = 1;
+	gathers = 5;
+	ck_assert_int_eq(call_memory_op(XENMEM_populate_physmap, &r), 2);
+	ck_assert_uint_eq(continuations, 6);
+	tot = d->tot_pages;
+	continuations = 0;
+	gathers = 5;
+	ck_assert_int_eq(call_memory_op(XENMEM_exchange, &x), 0);
+	ck_assert_uint_eq(continuations, 6);
+	ck_assert_uint_eq(x.nr_exchanged, 2);
+	ck_assert_uint_eq(d->tot_pages, tot);
+}
+END_TEST
+
 static void name_it(struct page_info *pg)
 {
 	m2p_set(page_to_mfn(pg), 0x400);
@@ -172,6 +197,7 @@ Suite *suite_domain_pages(void)
 	tcase_add_test(t, assigned_while_the_domain_dies);
 	tcase_add_test(t, allocated_while_the_domain_dies);
 	tcase_add_test(t, m2p_before_the_frames_are_known);
+	tcase_add_test(t, gathering_can_be_preempted);
 	tcase_add_test(t, exchange_that_fails_takes_nothing);
 	tcase_add_test(t, m2p_goes_with_the_owner);
 	suite_add_tcase(s, t);

@@ -319,6 +319,38 @@ START_TEST(small_dirty_chunks_become_a_large_clean_one)
 }
 END_TEST
 
+/* What a guest can make others wait for is a megabyte or two at a time. */
+START_TEST(gathering_is_done_in_pieces)
+{
+	const unsigned int order = 9;
+	unsigned int m, pieces = 0;
+	struct page_info *pg;
+
+	while (page_alloc(0, 0) != NULL)
+		;
+	/* Every other one first: those in between make it whole. */
+	for (m = 512; m < 2560; m += 2)
+		free_used(&frames[m], 1, false);
+	for (m = 513; m < 2560; m += 2)
+		free_used(&frames[m], 1, true);
+	ck_assert_uint_eq(dirty_pages_total(), 2048);
+	while (!(pg = page_alloc(order, ALLOC_NO_GATHER))) {
+		uint64_t dirty = dirty_pages_total();
+
+		ck_assert(page_gather(order));
+		ck_assert_uint_lt(dirty_pages_total(), dirty);
+		ck_assert_uint_le(dirty - dirty_pages_total(), 511);
+		pieces++;
+	}
+	ck_assert_uint_ge(pieces, 2);
+	ck_assert(is_zero(pg, order));
+	while (page_gather(order))
+		;
+	ck_assert_uint_eq(dirty_pages_total(), 0);
+	ck_assert(!page_gather(order));
+}
+END_TEST
+
 START_TEST(claims_count_dirty_memory)
 {
 	struct domain d = { 0 };
@@ -398,6 +430,7 @@ int main(void)
 	tcase_add_test(t, what_is_out_is_not_allocated);
 	tcase_add_test(t, code_is_zeroed_here_before_the_host_has_it);
 	tcase_add_test(t, small_dirty_chunks_become_a_large_clean_one);
+	tcase_add_test(t, gathering_is_done_in_pieces);
 	tcase_add_test(t, claims_count_dirty_memory);
 	tcase_add_test(t, a_claim_holds_against_all_others);
 	tcase_add_test(t, a_dropped_claim_is_free_again);

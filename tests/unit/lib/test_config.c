@@ -165,6 +165,42 @@ START_TEST(test_bad_json)
 }
 END_TEST
 
+static void hear(void *data, const struct pvctl_parse_message *m)
+{
+	char *to = data;
+
+	snprintf(to + strlen(to), 300 - strlen(to), "%d %u:%u %s;", m->level, m->line, m->column, m->source_line);
+}
+
+START_TEST(test_parse)
+{
+	static const char text[] = "name = \"web1\"\nmemory = 0x40\ndisk = [ '/a,raw,xvda,w' ]\nunknown_key = 1\n";
+	static const char wrong[] = "name = \"web1\"\n  memory = 0\n";
+	char heard[300] = "";
+	struct pvctl_parse_opts opts = { .size = sizeof(opts), .file = "web.cfg", .message = hear, .data = heard };
+	struct pvctl_config *d = NULL;
+	int64_t v;
+
+	ck_assert_msg(pvctl_config_parse(text, strlen(text), &opts, &d, &err) == 0, "%s", err.msg);
+	ck_assert_str_eq(pvctl_config_get_str(d, "name"), "web1");
+	ck_assert_int_eq(pvctl_config_get_int(d, "memory", &v), 0);
+	ck_assert_int_eq(v, 64);
+	ck_assert_str_eq(pvctl_config_get_item(d, "disk", 0), "/a,raw,xvda,w");
+	ck_assert_str_eq(heard, "1 4:1 unknown_key = 1;");
+	pvctl_config_free(d);
+	d = NULL;
+	opts.strict = 1;
+	ck_assert_int_eq(pvctl_config_parse(text, strlen(text), &opts, &d, &err), -EINVAL);
+	ck_assert_msg(!strncmp(err.msg, "web.cfg:4:1: ", 13), "%s", err.msg);
+	ck_assert_int_eq(pvctl_config_parse(wrong, strlen(wrong), NULL, &d, &err), -EINVAL);
+	ck_assert_msg(!strncmp(err.msg, "<text>:2:12: ", 13), "%s", err.msg);
+	ck_assert_int_eq(pvctl_config_parse("name = [", 8, NULL, &d, &err), -EINVAL);
+	ck_assert_ptr_null(d);
+	ck_assert_int_eq(pvctl_config_parse("", 0, NULL, &d, NULL), 0);
+	pvctl_config_free(d);
+}
+END_TEST
+
 START_TEST(test_opts)
 {
 	struct { size_t size; uint64_t a, later; } newer = { sizeof(newer), 5, 0 };
@@ -242,6 +278,7 @@ int main(void)
 	tcase_add_test(t, test_cpulist);
 	tcase_add_test(t, test_json);
 	tcase_add_test(t, test_bad_json);
+	tcase_add_test(t, test_parse);
 	tcase_add_test(t, test_opts);
 	tcase_add_test(t, test_errors);
 	tcase_add_test(t, test_paths);

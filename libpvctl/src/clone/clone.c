@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A running domain becomes several. Its state goes to memory live, as that of one that moves; for the rest of it, and for its
+ * disks, it is suspended. Then it goes on, and copies are restored from the state, which is the same for all.
+ */
+#include "clone/fork.h"
+#include "clone/identity.h"
+#include "device/disk.h"
+#include "save/private.h"
+#include "util/cleanup.h"
+#include "util/err.h"
+#include "util/grow.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define MAX_COPIES 256u
+
+struct clone {
+	struct pvctl *ctx;
+	struct pvctl_clone_opts o;
+	struct pvctl_domain_info info;
+	struct pvctl_config *config; /* as it is now */
+	struct fork fork;
+	char **name;
+	uint32_t *domid, made;
+	int fd;                      /* its state */
+	struct pvctl_clone_stats stats;
+};
+
+static int check_name(const struct clone *c, const char *name, struct pvctl_error *err)
+{
+	struct pvctl_config *defined;
+	uint32_t domid;
+	int rc = key_check_name("name", name, err);
+
+	if (rc)
+		return rc;
+	if (!pvctl_domain_lookup(c->ctx, name, &domid, NULL))
+		return err_set(err, -EEXIST, PVCTL_ORIGIN_LIB, "there is a domain \"%s\" already", name);
+	if (pvctl_defined_get(c->ctx->node, name, &defined, NULL))
+		return 0;
+	pvctl_config_free(defined);
+	return err_set(err, -EEXIST, PVCTL_ORIGIN_LIB, "a domain \"%s\" is defined already", name);
+}
+
+static int plan_names(struct clone *c, const char *name, struct pvctl_error *err)
+{
+	int rc = 0;
+
+	c->name = calloc(c->o.count, sizeof(*c->name));
+	c->domid = calloc(c->o.count, sizeof(*c->domid));
+	if (!c->name || !c->domid)
+		return err_nomem(err);
+	for (uint32_t k = 0; k < c->o.count && !rc; k++) {
+		c->name[k] = identity_name(name, c->o.count, k);
+		rc = c->name[k] ? check_name(c, c->name[k], err) : err_nomem(err);
+	}
+	return rc;
+}
+
+/* What would refuse it, before anything is done. */
+static int plan(struct clone *c, uint32_t domid, const char *name, struct pvctl_error *err)
+{
+	int rc = refuse_host(domid, "cloned", err);
+
+	rc = rc ? rc : pvctl_domain_get(c->ctx, domid, &c->info, err);
+	rc = rc ? rc : plan_names(c, name, err);
+	rc = rc ? rc : domain_may_move(c->ctx, domid, err);
+	rc = rc ? rc : save_config_now(c->ctx, domid, c->info.memory_bytes >> 12, &c->config, err);
+	rc = rc ? rc : identity_check(c->config, err);
+	if (rc)
+		return rc;
+	c->fork = (struct fork){ .ctx = c->ctx, .domid = domid, .name = c->info.name, .dir = c->o.disks, .copy_name = c->name,
+	                         .copies = c->o.count, .say = c->o.say, .say_data = c->o.say_data };
+	return fork_plan(&c->fork, c->config, err);
+}
+
+/* It is suspended: its disks, then it goes on. */
+static int split(struct clone *c, struct pvctl_error *err)
+{
+	uint32_t domid = c->fork.domid;
+	int rc = pvctl_domain_release_disks(c->ctx, domid, err);
+
+	rc = rc ? rc : fork_switch(&c->fork, err);
+	rc = rc ? rc : pvctl_domain_resume(c->ctx, domid, err);
+	if (!rc)
+		return 0;
+	/* As it was. */
+	fork_undo(&c->fork);
+	if (pvctl_domain_resume(c->ctx, domid, NULL))
+		log_msg(&c->ctx->log, LOG_ERROR, "domain %u stays suspended", domid);
+	return rc;
+}
+
+static int take_state(struct clone *c, struct pvctl_error *err)
+{
+	struct pvctl_save_stats s = { .size = sizeof(s) };
+	const struct pvctl_save_opts o = { .size = sizeof(o), .live = 1, .leave = PVCTL_SAVE_SUSPENDED,
+	                                   .suspend_timeout_ms = c->o.suspend_timeout_ms };
+	uint64_t stopped;
+	int rc;
+
+	c->fd = memfd_create("clone", MFD_CLOEXEC);
+	if (c->fd < 0)
+		return err_os(err, errno, "memory for the domain's state");
+	rc = fork_prepare(&c->fork, err);
+	rc = rc ? rc : pvctl_domain_save(c->ctx, c->fork.domid, c->fd, &o, &s, err);
+	if (rc) {
+		fork_undo(&c->fork);
+		return rc;
+	}
+	stopped = ctx_now_ns();
+	rc = split(c, err);
+	c->stats.pause_ns = s.pause_ns + ctx_now_ns() - stopped;
+	c->stats.bytes = s.bytes;
+	c->stats.rounds = s.rounds;
+	return rc;
+}
+
+static int new_generation(void *data, uint32_t domid, struct pvctl_error *err)
+{
+	return identity_generation(data, domid, err);
+}
+
+static int make_copy(struct clone *c, uint32_t k, struct pvctl_error *err)
+{
+	const struct pvctl_restore_opts o = { .size = sizeof(o), .paused = c->o.paused, .ready = new_generation, .ready_data = c->ctx };
+	struct pvctl_config *config;
+	int rc = config_copy(c->config, &config, err);
+
+	if (rc)
+		return rc;
+	rc = identity_renew(config, c->name[k], err);
+	rc = rc ? rc : fork_set_disks(&c->fork, config, k, err);
+	if (!rc && lseek(c->fd, 0, SEEK_SET))
+		rc = err_os(err, errno, "the domain's state");
+	rc = rc ? rc : pvctl_domain_restore(c->ctx, c->fd, config, &o, &c->domid[k], NULL, err);
+	pvctl_config_free(config);
+	return rc ? err_wrap(err, rc, "%s", c->name[k]) : 0;
+}
+
+static int make_copies(struct clone *c, struct pvctl_error *err)
+{
+	uint64_t start = ctx_now_ns();
+	int rc = 0;
+
+	for (; c->made < c->o.count && !rc; c->made += !rc)
+		rc = make_copy(c, c->made, err);
+	c->stats.restore_ns = ctx_now_ns() - start;
+	if (!rc)
+		return 0;
+	while (c->made)
+		(void)!pvctl_domain_destroy(c->ctx, c->domid[--c->made], NULL, NULL);
+	fork_drop_copies(&c->fork);
+	return rc;
+}
+
+static void clone_free(struct clone *c)
+{
+	for (uint32_t k = 0; c->name && k < c->o.count; k++)
+		free(c->name[k]);
+	fork_free(&c->fork);
+	free(c->name);
+	free(c->domid);
+	pvctl_config_free(c->config);
+	if (c->fd >= 0)
+		close(c->fd);
+}
+
+int pvctl_domain_clone(struct pvctl *ctx, uint32_t domid, const char *name, const struct pvctl_clone_opts *opts, uint32_t *ret_domids,
+                       struct pvctl_clone_stats *ret, struct pvctl_error *err)
+{
+	struct clone c = { .ctx = ctx, .fd = -1, .info.size = sizeof(c.info) };
+	uint64_t start = ctx_now_ns();
+	int rc = opts_load(&c.o, sizeof(c.o), opts, err);
+
+	if (!rc && ret)
+		rc = grow_check(ret, err);
+	if (rc)
+		return rc;
+	c.o.count = c.o.count ? c.o.count : 1;
+	if (c.o.count > MAX_COPIES)
+		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%u copies: at most %u are made at once", c.o.count, MAX_COPIES);
+	rc = plan(&c, domid, name, err);
+	rc = rc ? rc : take_state(&c, err);
+	rc = rc ? rc : fork_finish(&c.fork, err);
+	rc = rc ? rc : make_copies(&c, err);
+	c.stats.total_ns = ctx_now_ns() - start;
+	if (!rc)
+		memcpy(ret_domids, c.domid, c.o.count * sizeof(*ret_domids));
+	if (!rc && ret)
+		grow_out(ret, &c.stats, sizeof(c.stats));
+	clone_free(&c);
+	return rc;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The disks of a running domain at one moment: what they are then stays, and the domain and its copies each go on with a file of
+ * their own.
+ *
+ * Where the file system shares blocks between files (a reflink), a copy is one, and the domain notices nothing. Elsewhere
+ * the image becomes the base of overlays, one for the domain and one for each copy, and is called NAME-VDEV-STAMP-base from
+ * then on, so that nobody takes it for the domain's disk and writes it:
+ *
+ *	prepare   the image gets its second name; overlays on that name are made
+ *	switch    the domain is suspended, and its disks are released: a qcow2 overlay takes the image's name, so that
+ *	          configurations hold; for another format the daemon is told of the overlay
+ *	finish    the image loses its first name, if it has it still
+ *
+ * Whatever ends us in between, the domain has a disk that is whole: each step but the switch leaves what it uses alone,
+ * and the switch is one rename or one request. What may be left are files that nobody uses.
+ */
+#ifndef CLONE_FORK_H
+#define CLONE_FORK_H
+
+#include "ctx/ctx.h"
+#include "device/disk_spec.h"
+
+enum fork_how { FORK_SHARED, FORK_REFLINK, FORK_SWAP, FORK_RETARGET };
+struct fork_disk {
+	struct disk_spec spec;     /* as it was */
+	enum fork_how how;
+	char *path;                /* of the image, without links */
+	char *base, *own;          /* its name from now on; the domain's overlay */
+	bool linked, own_made, switched;
+	char **copy;               /* each copy's */
+	uint32_t copies_made;
+};
+struct fork {
+	struct pvctl *ctx;
+	uint32_t domid;
+	const char *name, *dir;    /* dir NULL: beside each image */
+	char *const *copy_name;
+	uint32_t copies;
+	struct fork_disk *disk;
+	size_t n;
+	char stamp[24];
+	void (*say)(void *data, const char *line);
+	void *say_data;
+};
+/* Refuses what cannot be. config: the domain's own. */
+int fork_plan(struct fork *f, const struct pvctl_config *config, struct pvctl_error *err);
+int fork_prepare(struct fork *f, struct pvctl_error *err);
+int fork_switch(struct fork *f, struct pvctl_error *err);
+/* Also after a switch that failed half way, and after one that did not; the domain is suspended, or was not switched. */
+void fork_undo(struct fork *f);
+/* The copies alone: the domain has gone on. */
+void fork_drop_copies(struct fork *f);
+/* The domain runs. */
+int fork_finish(struct fork *f, struct pvctl_error *err);
+/* The disks of a copy, in a configuration that has the domain's. */
+int fork_set_disks(const struct fork *f, struct pvctl_config *c, uint32_t copy, struct pvctl_error *err);
+void fork_free(struct fork *f);
+
+#endif

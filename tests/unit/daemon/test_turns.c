@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who has how many turns while guests flood: counted in turns of the loop, not in time. One guest keeps its console's ring
+ * full, one its store's, both ring for each byte; another's request takes three steps, as one of a disk does.
+ */
+#include "pvctld/console/console.h"
+#include "pvctld/core/daemon.h"
+#include "pvctld/store/store.h"
+#include "pvctld/xenstore/glue.h"
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include <xen/xen.h>
+#include <xen/io/console.h>
+#include <xen/io/xs_wire.h>
+
+#define PATH "/tool/flooded__" /* with its head 32 bytes: a ring holds a whole number */
+#define STEPS 3u
+#define REQUESTS 200u
+#define PORT 70u
+
+static struct daemon d;
+static struct store_link flood_link;
+static struct console *flood_console;
+static struct xenstore_domain_interface *store_ring;
+static struct xencons_interface *console_ring;
+static struct loop_task step, endless;
+static unsigned int turns, steps, runs, seen_after;
+
+static void fill_store_ring(void)
+{
+	struct { struct xsd_sockmsg m; char path[16]; } q = { { .type = XS_READ, .len = sizeof(PATH) }, PATH };
+
+	_Static_assert(sizeof(PATH) == 16 && XENSTORE_RING_SIZE % sizeof(q) == 0, "whole requests");
+	for (size_t at = 0; at < XENSTORE_RING_SIZE; at += sizeof(q))
+		memcpy(store_ring->req + at, &q, sizeof(q));
+}
+
+/* Both rings are full again, and both guests ring. The limits for a while are others' test. */
+static void flood(void)
+{
+	store_ring->req_prod = store_ring->req_cons + XENSTORE_RING_SIZE;
+	store_ring->rsp_cons = store_ring->rsp_prod;
+	console_ring->out_prod = console_ring->out_cons + sizeof(console_ring->out);
+	d.store_window.used = d.console_window.used = flood_console->window.used = 0;
+	store_link_event(&flood_link);
+	console_event(flood_console);
+}
+
+static int count_turn(void *data)
+{
+	turns++;
+	flood();
+	return 0;
+}
+
+static void setup(void)
+{
+	memset(&d, 0, sizeof(d));
+	ck_assert_int_eq(loop_init(&d.loop), 0);
+	d.node.ram_bytes = 8u << 20;
+	d.node.ram = aligned_alloc(4096, d.node.ram_bytes);
+	memset(d.node.ram, 0, d.node.ram_bytes);
+	d.node.shared = (void *)d.node.ram;
+	d.node.shared->shared_info_paddr = 0x10000;
+	d.node.host_efd[NODE_VEC_EVENTS] = eventfd(0, EFD_NONBLOCK);
+	d.store = store_new(NULL, NULL, NULL);
+	ck_assert_int_eq(store_write(d.store, PATH, "value", 5), 0);
+	list_init(&d.dead_consoles);
+	store_ring = calloc(1, sizeof(*store_ring));
+	console_ring = calloc(1, sizeof(*console_ring));
+	fill_store_ring();
+	store_link_init(&flood_link, &d, 0);
+	ck_assert_int_eq(store_link_start(&flood_link, store_ring, 1), 0);
+	flood_console = console_new(&d, 1);
+	flood_console->log_tried = true; /* no file */
+	console_start(flood_console, console_ring, 2);
+	turns = steps = runs = seen_after = 0;
+}
+
+static void teardown(void)
+{
+	console_free(flood_console);
+	store_link_stop(&flood_link);
+	store_free(d.store);
+	loop_fini(&d.loop);
+	close(d.node.host_efd[NODE_VEC_EVENTS]);
+	free(d.node.ram);
+	free(store_ring);
+	free(console_ring);
+}
+
+static void on_step(void *data)
+{
+	flood();
+	if (++steps == STEPS * REQUESTS)
+		d.loop.quit = true;
+	else
+		loop_task_post(&d.loop, &step);
+}
+
+/* However many steps a turn has, a flood has its slice once in it: a ringful. */
+START_TEST(a_slice_in_a_turn)
+{
+	d.loop.before_sleep = count_turn;
+	loop_task_init(&step, on_step, NULL);
+	loop_task_post(&d.loop, &step);
+	loop_run(&d.loop);
+	ck_assert_uint_eq(steps, STEPS * REQUESTS);
+	ck_assert_uint_le(store_ring->req_cons / XENSTORE_RING_SIZE, turns);
+	ck_assert_uint_le(console_ring->out_cons / sizeof(console_ring->out), turns);
+	/* Nor is it kept out. */
+	ck_assert_uint_ge(store_ring->req_cons / XENSTORE_RING_SIZE, turns - 1);
+	ck_assert_uint_ge(console_ring->out_cons / sizeof(console_ring->out), turns - 1);
+}
+END_TEST
+
+static void on_event(void *data)
+{
+	seen_after = runs;
+	d.loop.quit = true;
+}
+
+static void on_endless(void *data)
+{
+	struct shared_info *s = d.evtchn.shared_info;
+
+	flood();
+	if (++runs == 1) {
+		/* While a hypercall was spun for: the hypervisor saw no need to ring. */
+		d.mbox.events_unseen = true;
+		s->evtchn_pending[PORT / 64] |= 1ull << (PORT % 64);
+		s->vcpu_info[0].evtchn_pending_sel |= 1ull << (PORT / 64);
+	}
+	if (runs == 1000)
+		d.loop.quit = true;
+	loop_task_post_last(&d.loop, &endless);
+}
+
+/* An event that came without a doorbell is found in the next turn, though the loop never gets to sleep. */
+START_TEST(events_in_a_flood)
+{
+	ck_assert_int_eq(evtchn_init(&d, NULL), 0);
+	d.mbox.events_unseen = false;
+	d.evtchn.ports[PORT].fn = on_event;
+	loop_task_init(&endless, on_endless, NULL);
+	loop_task_post(&d.loop, &endless);
+	loop_run(&d.loop);
+	ck_assert_uint_ge(seen_after, 1);
+	ck_assert_uint_le(seen_after, 2);
+	evtchn_fini(&d);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("turns");
+	TCase *c = tcase_create("flood");
+	SRunner *run = srunner_create(s);
+	int failed;
+
+	tcase_add_checked_fixture(c, setup, teardown);
+	tcase_set_timeout(c, 60);
+	tcase_add_test(c, a_slice_in_a_turn);
+	tcase_add_test(c, events_in_a_flood);
+	suite_add_tcase(s, c);
+	srunner_run_all(run, CK_NORMAL);
+	failed = srunner_ntests_failed(run);
+	srunner_free(run);
+	return failed ? 1 : 0;
+}
