@@ -303,7 +303,7 @@ int pvctl_config_from_xml(const char *text, size_t len, const struct pvctl_parse
 	struct pvctl_parse_opts o;
 	struct pvctl_error own;
 	struct xml_in *x;
-	xmlDoc *doc;
+	xmlDoc *doc = NULL;
 	int rc = opts_load(&o, sizeof(o), opts, err);
 
 	if (rc)
