@@ -4,7 +4,7 @@
 # behind: what there was is there, what was begun is gone. Samples of all N; "make check-inject" takes all.
 . "$(dirname "$0")/lib.sh"
 export PVCTL_DATA_DIR=$W/data
-SAMPLES=${INJECT_SAMPLES:-5}
+SAMPLES=${INJECT_SAMPLES:-3}
 mkdir -p "$W/out"
 names() { pvctl list --format csv -o name | tail -n +3 | tr '\n' ' '; }
 list_is() { [ "$(names)" = "$1" ] || { echo "domains: $(names), wanted $1"; return 1; }; }
@@ -52,7 +52,7 @@ run_one() { # KIND:N COMMAND...
 		>"$W/stdout" 2>"$W/stderr" </dev/null
 }
 each() { # WHAT BEFORE AFTER KIND COMMAND...
-	local what=$1 before=$2 after=$3 kind=$4 total n step rc end=$((SECONDS + ${INJECT_SECONDS:-40})) done_=0
+	local what=$1 before=$2 after=$3 kind=$4 total n step rc end=$((SECONDS + ${INJECT_SECONDS:-10})) done_=0
 	shift 4
 	$before || { echo "before: $what"; return 1; }
 	run_one "$kind:0" "$@"
@@ -92,6 +92,8 @@ trap cleanup_b EXIT
 t "another node" on_b pvctl node start --memory 256
 t "warm up" warm_up
 t "what is restored" eval "pvctl create -q '$W/self.cfg' && eventually 20 console_has self 'READY 1' && pvctl save self '$W/self.save'"
+# What the hypervisor keeps of a first time is none of what is looked for.
+t "each once" eval "self_before && pvctl destroy self && pvctl create -q '$W/self.cfg' && pvctl destroy self && self_before && pvctl suspend self && pvctl destroy self && eventually 20 list_is ''"
 before=$(free_bytes)
 
 inject create none_before new_after create -q "$W/self.cfg"
@@ -105,7 +107,9 @@ inject 'mem-max' self_before self_stays mem-max self 8
 inject wait self_before self_stays wait self --for running --timeout 5
 HYPERCALLS=' ' inject define none_before define_after define "$(config other)"
 HYPERCALLS=' ' inject template none_before template_after template create made --from "$(config made)"
-t "no memory is lost" eventually 20 eval "[ \"\$(free_bytes)\" = '$before' ]"
+# Each heap keeps an empty page once it has had one; what is lost with each failure, and a domain's memory, is more than that.
+same_bytes() { [ $((before - $(free_bytes))) -le 65536 ] || { echo "free: $(free_bytes), before: $before"; return 1; }; }
+t "no memory is lost" eval "eventually 20 same_bytes || same_bytes"
 t "the node's account is right" eval "pvctl debug-keys t && pvctl dmesg | tail -n 5"
 t "node stop" eval "pvctl node stop --force && on_b pvctl node stop --force"
 done_testing
