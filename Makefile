@@ -27,6 +27,7 @@ include mk/usernet.mk
 include mk/cli.mk
 -include mk/examples.mk
 -include mk/tests.mk
+-include mk/inject.mk
 -include mk/demo.mk
 -include mk/guests.mk
 -include mk/hvunit.mk

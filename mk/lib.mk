@@ -4,8 +4,8 @@
 LIB_SRC := $(sort $(wildcard libpvctl/src/*/*.c))
 # The language of config files is pure code of its own; the command line has it, too.
 LIB_OBJ := $(LIB_SRC:%.c=$(O)/%.o) $(patsubst %.c,$(O)/%.o,$(sort $(wildcard config/*.c)))
-LIB_PKGS := yajl uuid zlib liblzma libzstd liblz4 nettle
-LIB_CFLAGS := $(USER_CFLAGS) -Ilibpvctl/include -Ilibpvctl/src -I. -Ixen-like-hv -D__XEN_TOOLS__ -D__XEN_INTERFACE_VERSION__=0x00040e00
+LIB_PKGS := libxml-2.0 yajl uuid zlib liblzma libzstd liblz4 nettle
+LIB_CFLAGS := $(USER_CFLAGS) $(shell pkg-config --cflags libxml-2.0) -Ilibpvctl/include -Ilibpvctl/src -I. -Ixen-like-hv -D__XEN_TOOLS__ -D__XEN_INTERFACE_VERSION__=0x00040e00
 LIB_LIBS = $(shell pkg-config --libs $(LIB_PKGS)) -lbz2 -llzo2
 LIB_SO := $(O)/libpvctl.so.0
 

@@ -11,8 +11,8 @@
 
 enum { OPT_FROM, OPT_TO };
 static const struct option_def options[] = {
-	[OPT_FROM] = { 0, "from", "FORM", "what FILE is: cfg or json (default: by its name, else cfg)" },
-	[OPT_TO] = { 0, "to", "FORM", "what to print: cfg or json (default: json of cfg, else cfg)" },
+	[OPT_FROM] = { 0, "from", "FORM", "what FILE is: cfg, json or xml (default: by its name, else cfg)" },
+	[OPT_TO] = { 0, "to", "FORM", "what to print: cfg, json or xml (default: json of cfg, else cfg)" },
 	{ 0 }
 };
 
@@ -56,6 +56,37 @@ static int json_in(const char *file, struct pvctl_config **ret)
 	rc = pvctl_config_from_json(text, ret, &err);
 	free(text);
 	return rc ? fail("config convert", file, &err) : EXIT_OK;
+}
+
+/* data: counts errors where what is read has lines; NULL: what is written has none. */
+static void say_message(void *data, const struct pvctl_parse_message *m)
+{
+	static const char *const levels[] = { "error: ", "warning: ", "" };
+	unsigned int *errors = data;
+
+	if (!errors) {
+		say_error("%s%s", levels[m->level], m->text);
+		return;
+	}
+	*errors += m->level == 0;
+	say_error("%s:%u: %s%s", m->file, m->line, levels[m->level], m->text);
+}
+
+static int xml_in(const char *file, struct pvctl_config **ret)
+{
+	unsigned int errors = 0;
+	struct pvctl_parse_opts opts = { .size = sizeof(opts), .file = file, .message = say_message, .data = &errors };
+	struct pvctl_error err = { 0 };
+	char *text = read_text(file);
+	int rc;
+
+	if (!text)
+		return EXIT_FAILED;
+	rc = pvctl_config_from_xml(text, strlen(text), &opts, ret, &err);
+	free(text);
+	if (!rc)
+		return EXIT_OK;
+	return errors ? EXIT_FAILED : fail("domxml-to-native", NULL, &err);
 }
 
 static int put_quoted(const char *text)
@@ -128,6 +159,19 @@ static int json_out(const struct pvctl_config *config)
 	return EXIT_OK;
 }
 
+static int xml_out(const struct pvctl_config *config)
+{
+	struct pvctl_parse_opts opts = { .size = sizeof(opts), .message = say_message };
+	struct pvctl_error err = { 0 };
+	char *text;
+
+	if (pvctl_config_to_xml(config, &opts, &text, &err))
+		return fail("domxml-from-native", NULL, &err);
+	fputs(text, stdout);
+	pvctl_free(text);
+	return EXIT_OK;
+}
+
 static const struct form {
 	const char *name, *suffix;
 	int (*in)(const char *file, struct pvctl_config **ret); /* an exit code; what is wrong was said */
@@ -135,6 +179,7 @@ static const struct form {
 } forms[] = {
 	{ "cfg", ".cfg", cfg_in, cfg_out },
 	{ "json", ".json", json_in, json_out },
+	{ "xml", ".xml", xml_in, xml_out },
 };
 #define NR_FORMS (sizeof(forms) / sizeof(forms[0]))
 
@@ -158,19 +203,11 @@ static const struct form *by_suffix(const char *file)
 	return &forms[0];
 }
 
-static int convert_run(const struct command *cmd, const struct parsed *in)
+static int pass_on(const struct form *from, const struct form *to, const char *file)
 {
-	const struct form *from = in->value[OPT_FROM] ? by_name(in->value[OPT_FROM]) : by_suffix(in->argv[0]), *to;
 	struct pvctl_config *config;
-	int rc;
+	int rc = from->in(file, &config);
 
-	if (in->value[OPT_TO])
-		to = by_name(in->value[OPT_TO]);
-	else
-		to = by_name(from == &forms[0] ? "json" : "cfg");
-	if (!from || !to)
-		return command_usage(cmd, "%s is none of cfg, json", from ? in->value[OPT_TO] : in->value[OPT_FROM]);
-	rc = from->in(in->argv[0], &config);
 	if (rc)
 		return rc;
 	rc = to->out(config);
@@ -178,6 +215,40 @@ static int convert_run(const struct command *cmd, const struct parsed *in)
 	return rc;
 }
 
+/* As virsh calls them. */
+static int to_native_run(const struct command *cmd, const struct parsed *in)
+{
+	return pass_on(by_name("xml"), by_name("cfg"), in->argv[0]);
+}
+
+static int from_native_run(const struct command *cmd, const struct parsed *in)
+{
+	return pass_on(by_name("cfg"), by_name("xml"), in->argv[0]);
+}
+
+static int convert_run(const struct command *cmd, const struct parsed *in)
+{
+	const struct form *from = in->value[OPT_FROM] ? by_name(in->value[OPT_FROM]) : by_suffix(in->argv[0]), *to;
+
+	if (in->value[OPT_TO])
+		to = by_name(in->value[OPT_TO]);
+	else
+		to = by_name(from == &forms[0] ? "json" : "cfg");
+	if (!from || !to)
+		return command_usage(cmd, "%s is none of cfg, json, xml", from ? in->value[OPT_TO] : in->value[OPT_FROM]);
+	return pass_on(from, to, in->argv[0]);
+}
+
+const struct command cmd_domxml_to_native = {
+	.name = "domxml-to-native", .args = "FILE", .summary = "Print a config file made of libvirt's XML",
+	.example = "  virsh dumpxml web1 >web1.xml && pvctl domxml-to-native web1.xml >web1.cfg",
+	.args_min = 1, .args_max = 1, .run = to_native_run,
+};
+const struct command cmd_domxml_from_native = {
+	.name = "domxml-from-native", .args = "FILE", .summary = "Print libvirt's XML made of a config file",
+	.example = "  pvctl domxml-from-native web1.cfg >web1.xml",
+	.args_min = 1, .args_max = 1, .run = from_native_run,
+};
 const struct command cmd_config_convert = {
 	.group = "config", .name = "convert", .args = "FILE",
 	.summary = "Print a config file in another form",

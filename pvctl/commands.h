@@ -75,6 +75,8 @@
 	X(config_check) \
 	X(config_show) \
 	X(config_convert) \
+	X(domxml_to_native) \
+	X(domxml_from_native) \
 	X(config_keys) \
 	X(bootloader) \
 	X(store_read) \

@@ -181,6 +181,14 @@ struct pvctl_parse_opts {
  * first mistake as FILE:LINE:COLUMN: WHAT; -E2BIG: more than 1 MiB. Free with pvctl_config_free.
  */
 PVCTL_API int pvctl_config_parse(const char *text, size_t len, const struct pvctl_parse_opts *opts, struct pvctl_config **ret, struct pvctl_error *err) PVCTL_CHECK;
+/*
+ * libvirt's domain format, as it is documented for Xen's PV guests; any thread. The text is not trusted: nothing is fetched, -EINVAL
+ * for a document type, -E2BIG above 1 MiB. What would change what the guest gets is an error; what is not known is left out, with a
+ * warning to message. strict makes errors of warnings. Free with pvctl_config_free.
+ */
+PVCTL_API int pvctl_config_from_xml(const char *text, size_t len, const struct pvctl_parse_opts *opts, struct pvctl_config **ret, struct pvctl_error *err) PVCTL_CHECK;
+/* What that format has no word for is left out, with a warning. Free with pvctl_free. */
+PVCTL_API int pvctl_config_to_xml(const struct pvctl_config *, const struct pvctl_parse_opts *opts, char **ret_text, struct pvctl_error *err) PVCTL_CHECK;
 /* Everything that can be checked without side effects: required keys, files, kernel format, sizes. ctx may be NULL. */
 PVCTL_API int pvctl_config_check(struct pvctl *ctx, const struct pvctl_config *, struct pvctl_error *err) PVCTL_CHECK;
 /* The same without a node; what create would warn of goes to log, as in pvctl_open_opts. */
