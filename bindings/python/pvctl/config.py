@@ -45,6 +45,17 @@ def pvctl_py_message(data: Any, m: Any) -> None:
     ffi.from_handle(data).append(Message(m.level, text(m.file), m.line, m.column, text(m.text), text(m.source_line), maybe_text(m.hint)))
 
 
+class _Parsing:
+    """What is said while a text is read or written; its memory is there for as long as that takes."""
+
+    def __init__(self, file: str | None, strict: bool) -> None:
+        self.said: list[Message] = []
+        self._keep = ffi.new_handle(self.said), ffi.NULL if file is None else ffi.new("char[]", encoded(file))
+        self.opts: Any = ffi.new("struct pvctl_parse_opts *", {
+            "size": ffi.sizeof("struct pvctl_parse_opts"), "file": self._keep[1], "strict": strict,
+            "message": lib.pvctl_py_message, "data": self._keep[0]})
+
+
 class Config(Mapping[str, Value]):
     """A mapping of the keys that are set; a value that cannot be is refused at once.
 
@@ -80,22 +91,42 @@ class Config(Mapping[str, Value]):
         return self
 
     @classmethod
+    def _parsed(cls, parse: Any, source: str | bytes, file: str | None, strict: bool, messages: list[Message] | None) -> Config:
+        raw = source if isinstance(source, bytes) else source.encode("utf-8", "surrogateescape")
+        ret, err = ffi.new("struct pvctl_config **"), new_error()
+        p = _Parsing(file, strict)
+        rc = parse(raw, len(raw), p.opts, ret, err)
+        if messages is not None:
+            messages.extend(p.said)
+        if rc:
+            raise _text_error(rc, err, p.said)
+        return cls._of(ret[0])
+
+    @classmethod
     def from_text(cls, source: str | bytes, *, file: str | None = None, strict: bool = False,
                   messages: list[Message] | None = None) -> Config:
         """What pvctl.cfg(5) describes. file is for messages alone; what is said without being wrong goes to messages."""
-        raw = source if isinstance(source, bytes) else source.encode("utf-8", "surrogateescape")
-        said: list[Message] = []
-        handle, name = ffi.new_handle(said), ffi.NULL if file is None else ffi.new("char[]", encoded(file))
-        opts = ffi.new("struct pvctl_parse_opts *", {
-            "size": ffi.sizeof("struct pvctl_parse_opts"), "file": name, "strict": strict,
-            "message": lib.pvctl_py_message, "data": handle})
-        ret, err = ffi.new("struct pvctl_config **"), new_error()
-        rc = lib.pvctl_config_parse(raw, len(raw), opts, ret, err)
+        return cls._parsed(lib.pvctl_config_parse, source, file, strict, messages)
+
+    @classmethod
+    def from_xml(cls, source: str | bytes, *, file: str | None = None, strict: bool = False,
+                 messages: list[Message] | None = None) -> Config:
+        """libvirt's domain format, as for Xen's PV guests. What is not known there is left out, and said in messages."""
+        return cls._parsed(lib.pvctl_config_from_xml, source, file, strict, messages)
+
+    def to_xml(self, *, strict: bool = False, messages: list[Message] | None = None) -> str:
+        """What that format has no word for is left out, and said in messages."""
+        ret, err = ffi.new("char **"), new_error()
+        p = _Parsing(None, strict)
+        with self._lock:
+            rc = lib.pvctl_config_to_xml(self._open(), p.opts, ret, err)
         if messages is not None:
-            messages.extend(said)
-        if rc:
-            raise _text_error(rc, err, said)
-        return cls._of(ret[0])
+            messages.extend(p.said)
+        check(rc, err)
+        try:
+            return text(ret[0])
+        finally:
+            lib.pvctl_free(ret[0])
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str], *, strict: bool = False, messages: list[Message] | None = None) -> Config:

@@ -230,6 +230,7 @@ def case_config():
     for example in sorted(os.listdir("config/examples")):
         if example.endswith(".cfg"):
             whole = pvctl.Config.from_file(os.path.join("config/examples", example), strict=True)
+            assert pvctl.Config.from_xml(whole.to_xml())["name"] == whole["name"], example
             assert dict(pvctl.Config(whole)) == dict(whole) == dict(pvctl.Config.from_json(whole.to_json())), example
     with pvctl.connect() as node:
         node.check(stub("py-check"))
