@@ -520,6 +520,12 @@ func TestSave(t *testing.T) {
 func TestMigrate(t *testing.T) {
 	ctx, here, there := within(t), open(t, ""), open(t, other)
 	d := ready(t, here, "moves")
+	copies, _, err := d.Clone(ctx, "copied", &pvctl.CloneOptions{Paused: true})
+	must(t, err)
+	if info, err := copies[0].Info(ctx); err != nil || info.Name != "copied" {
+		t.Errorf("%+v, %v", info, err)
+	}
+	must(t, copies[0].Destroy(ctx))
 	soon, cancel := context.WithCancel(ctx)
 	stop := pvctl.WithProgress(soon, func(pvctl.Progress) { cancel() })
 	_, result, err := d.MigrateTo(stop, there, nil)

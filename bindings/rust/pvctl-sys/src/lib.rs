@@ -349,6 +349,31 @@ pub struct pvctl_restore_stats {
 
 #[repr(C)]
 #[derive(Clone, Copy)]
+pub struct pvctl_clone_opts {
+    pub size: usize,
+    pub count: u32,
+    pub paused: u32,
+    pub suspend_timeout_ms: u32,
+    pub pad: u32,
+    pub disks: *const c_char,
+    pub say: Option<unsafe extern "C" fn(data: *mut c_void, line: *const c_char)>,
+    pub say_data: *mut c_void,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct pvctl_clone_stats {
+    pub size: usize,
+    pub total_ns: u64,
+    pub pause_ns: u64,
+    pub bytes: u64,
+    pub restore_ns: u64,
+    pub rounds: u32,
+    pub pad: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
 pub struct pvctl_template_info {
     pub size: usize,
     pub name: [c_char; 64],
@@ -779,6 +804,15 @@ extern "C" {
         opts: *const pvctl_restore_opts,
         ret_domid: *mut u32,
         ret: *mut pvctl_restore_stats,
+        err: *mut pvctl_error,
+    ) -> c_int;
+    pub fn pvctl_domain_clone(
+        ctx: *mut pvctl,
+        domid: u32,
+        name: *const c_char,
+        opts: *const pvctl_clone_opts,
+        ret_domids: *mut u32,
+        ret: *mut pvctl_clone_stats,
         err: *mut pvctl_error,
     ) -> c_int;
     pub fn pvctl_template_make(

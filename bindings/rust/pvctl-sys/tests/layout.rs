@@ -113,6 +113,14 @@ fn rows(c: &mut String) -> Vec<Row> {
         pvctl_restore_stats {
             size size, bytes bytes, pages pages, total_ns total_ns
         }
+        pvctl_clone_opts {
+            size size, count count, paused paused, suspend_timeout_ms suspend_timeout_ms, pad pad,
+            disks disks, say say, say_data say_data
+        }
+        pvctl_clone_stats {
+            size size, total_ns total_ns, pause_ns pause_ns, bytes bytes, restore_ns restore_ns,
+            rounds rounds, pad pad
+        }
         pvctl_template_info {
             size size, name name, description description, dir dir, created_unix_ns created_unix_ns,
             bytes bytes, disks disks, warm warm

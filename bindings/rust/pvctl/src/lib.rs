@@ -20,6 +20,7 @@
 #![warn(rustdoc::all)]
 
 mod boot;
+mod clone;
 mod config;
 mod connection;
 mod device;
@@ -34,6 +35,7 @@ mod template;
 mod util;
 
 pub use boot::{Boot, BootEntry, BootOptions};
+pub use clone::{CloneOptions, CloneStats};
 pub use config::{Builder, Config, ParseOptions, Value};
 pub use connection::{CancelToken, Connection, LogLevel, OpenOptions, Progress, ProgressFn};
 pub use device::{parse_disk, parse_vif, Channel, DetachOptions, Disk, DiskSpec, Vif, VifSpec};

@@ -55,10 +55,10 @@ pub struct MigrateResult {
     pub pause: Duration,
 }
 
-struct Hooks<'a> {
-    say: Option<&'a mut dyn FnMut(&str)>,
-    step: Option<&'a mut dyn FnMut(&str)>,
-    panic: Option<Box<dyn Any + Send>>,
+pub(crate) struct Hooks<'a> {
+    pub(crate) say: Option<&'a mut dyn FnMut(&str)>,
+    pub(crate) step: Option<&'a mut dyn FnMut(&str)>,
+    pub(crate) panic: Option<Box<dyn Any + Send>>,
 }
 
 unsafe fn tell(f: &mut Option<&mut dyn FnMut(&str)>, panic: &mut Option<Box<dyn Any + Send>>, line: *const c_char) {
@@ -70,7 +70,7 @@ unsafe fn tell(f: &mut Option<&mut dyn FnMut(&str)>, panic: &mut Option<Box<dyn 
     }
 }
 
-unsafe extern "C" fn on_say(data: *mut c_void, line: *const c_char) {
+pub(crate) unsafe extern "C" fn on_say(data: *mut c_void, line: *const c_char) {
     let h = &mut *data.cast::<Hooks<'_>>();
     tell(&mut h.say, &mut h.panic, line);
 }

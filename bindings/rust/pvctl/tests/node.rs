@@ -372,6 +372,9 @@ fn save_and_restore() {
 fn migrate() {
     let (here, mut there) = (open(), Connection::open(Some("other")).unwrap());
     let d = here.domain(ready(&here, "moves"));
+    let (copies, _) = d.clone_as("copied", CloneOptions { paused: true, ..CloneOptions::default() }).unwrap();
+    assert_eq!(copies[0].info().unwrap().name, "copied");
+    copies[0].destroy().unwrap();
     told(&here, Some(CancelToken::new()));
     let (result, r) = d.migrate_to(&mut there, MigrateOptions::default());
     assert_eq!((kind(r), result.end), (ErrorKind::Canceled, MigrateEnd::Here));
