@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory into the stream: written from where it is, but for page tables, which are translated, and pages of zeroes, which are named. */
+/*
+ * Memory into the stream: written from where it is, but for page tables, which are translated, and pages of zeroes, which are named.
+ * While the guest runs it is copied first, since a frame may be another's when it is read.
+ */
 #include "save/private.h"
 #include "stream/table.h"
 #include "util/err.h"
@@ -22,6 +25,12 @@ int save_pages_init(struct saver *s, struct pvctl_error *err)
 	s->dirty = malloc(bytes);
 	s->sent_mfn = malloc(s->n * sizeof(*s->sent_mfn));
 	s->sent_type = calloc(1, s->n);
+	if (!s->final) {
+		s->copy = malloc((size_t)STREAM_WRITE_PAGES * STREAM_PAGE);
+		s->copy_mfn = malloc(STREAM_WRITE_PAGES * sizeof(*s->copy_mfn));
+		if (!s->copy || !s->copy_mfn)
+			return err_nomem(err);
+	}
 	if (!s->list || !s->iov || !s->scratch || !s->sent || !s->dirty || !s->sent_mfn || !s->sent_type)
 		return err_nomem(err);
 	for (i = 0; i < s->n; i++)
@@ -36,6 +45,8 @@ void save_pages_free(struct saver *s)
 	free(s->list);
 	free(s->iov);
 	free(s->scratch);
+	free(s->copy);
+	free(s->copy_mfn);
 	free(s->sent);
 	free(s->dirty);
 	free(s->sent_mfn);
@@ -51,21 +62,50 @@ static bool is_zero(struct saver *s, uint64_t mfn, const void *page)
 	return !(p[0] | p[1] | p[2] | p[3] | p[64] | p[511]) && !memcmp(p, p + 4, STREAM_PAGE - 32);
 }
 
+/*
+ * The guest may have given a frame back since its round began. What was copied from one that is not its own by now may be
+ * another domain's, and is not told. That page is sent again, or taken back.
+ */
+static int drop_what_is_not_own(struct saver *s, struct pvctl_error *err)
+{
+	uint64_t type[HV_FRAME_TYPES_MAX];
+	uint32_t i;
+	int rc;
+
+	if (!s->n_copy)
+		return 0;
+	memcpy(type, s->copy_mfn, s->n_copy * sizeof(*type));
+	rc = hv_frame_types(s->t, s->domid, type, s->n_copy, err);
+	for (i = 0; i < s->n_copy && !rc; i++)
+		if (type[i] == XEN_DOMCTL_PFINFO_XTAB) {
+			memset(s->copy + (size_t)i * STREAM_PAGE, 0, STREAM_PAGE);
+			SET(s->dirty, s->pfn_of[s->copy_mfn[i]] - 1);
+		}
+	s->n_copy = 0;
+	return rc;
+}
+
 static int flush(struct saver *s, struct pvctl_error *err)
 {
 	int rc;
 
 	if (!s->n_list)
 		return 0;
-	rc = save_wrote(s, stream_write_pages(&s->w, s->list, s->n_list, s->iov, s->n_iov), err);
+	rc = drop_what_is_not_own(s, err);
+	rc = rc ? rc : save_wrote(s, stream_write_pages(&s->w, s->list, s->n_list, s->iov, s->n_iov), err);
 	s->n_list = s->n_scratch = 0;
 	s->n_iov = 1;
 	return rc;
 }
 
-static void add_data(struct saver *s, const void *page)
+static void add_data(struct saver *s, uint64_t mfn, const void *page)
 {
 	struct iovec *last = &s->iov[s->n_iov - 1];
+
+	if (!s->final) {
+		page = memcpy(s->copy + (size_t)s->n_copy * STREAM_PAGE, page, STREAM_PAGE);
+		s->copy_mfn[s->n_copy++] = mfn;
+	}
 
 	if (s->n_iov > 1 && (const uint8_t *)last->iov_base + last->iov_len == page)
 		last->iov_len += STREAM_PAGE;
@@ -92,7 +132,7 @@ static int add_table(struct saver *s, uint64_t pfn, const void *page, struct pvc
 		               s->domid, i, (unsigned long long)pfn);
 	s->n_scratch++;
 	name(s, pfn, s->type[pfn]);
-	add_data(s, to);
+	add_data(s, s->p2m[pfn], to);
 	return 0;
 }
 
@@ -118,7 +158,7 @@ static int add_page(struct saver *s, uint64_t pfn, struct pvctl_error *err)
 		s->stats.zero_pages++;
 	} else {
 		name(s, pfn, PFN_NOTAB);
-		add_data(s, page);
+		add_data(s, s->p2m[pfn], page);
 	}
 	SET(s->sent, pfn);
 	s->sent_mfn[pfn] = s->p2m[pfn];
