@@ -94,6 +94,11 @@ static void freeze_at_grants(void)
 	__atomic_store_n(&fake_state(ram)->freeze_at, __HYPERVISOR_grant_table_op, __ATOMIC_SEQ_CST);
 }
 
+static bool is_frozen(uint32_t unused)
+{
+	return __atomic_load_n(&fake_state(ram)->frozen, __ATOMIC_SEQ_CST);
+}
+
 /*
  * Its rings are let go of before it is destroyed: a silence before that finds nothing begun, and nothing is done later;
  * one in the midst of it does not keep it from being destroyed.
@@ -183,6 +188,7 @@ START_TEST(own_call_keeps_nobody_out)
 	r.s.len = sizeof("/local/domain/0/domid");
 	freeze_at_grants();
 	ck_assert_int_eq(write(asking, &m, sizeof(m)), sizeof(m));
+	ck_assert(within(is_frozen, 0));
 	ck_assert_int_eq(ask(fd, PROTO_NODE_INFO, NULL, 0, NULL, 0, NULL), 0);
 	ck_assert_int_eq(write(other, &r, sizeof(r.h) + r.h.len), sizeof(r.h) + r.h.len);
 	ck_assert_int_eq(ask(fd, PROTO_NODE_INFO, NULL, 0, NULL, 0, NULL), 0);
