@@ -322,6 +322,7 @@ static bool must_be_held(const struct ctl_conn *c)
 	case PROTO_HYPERCALL:
 		return request_hypercall_lets_go(c);
 	case PROTO_COMMIT:
+	case PROTO_RENAME:
 	case PROTO_INTRODUCE:
 	case PROTO_FORGET:
 	case PROTO_DEVICE_ATTACH:

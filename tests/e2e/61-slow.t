@@ -122,7 +122,7 @@ kill -STOP "$q"
 stopped=$SECONDS
 ask_all 1
 ask_all 2
-for c in list info pause unpause block network mem save create destroy; do
+for c in list info pause unpause block network rename mem save create destroy; do
 	t "at the beginning: $c" was_told ${c}1
 	t "later: $c" was_told ${c}2
 done

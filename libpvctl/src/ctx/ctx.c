@@ -93,8 +93,10 @@ int ctx_progress(void *data, const char *what, uint64_t done, uint64_t total)
 	if (!ctx->progress)
 		return 0;
 	now = ctx_now_ns();
-	if (ctx->progress_ns && now - ctx->progress_ns < PROGRESS_EVERY_NS)
+	/* What is new is told at once. */
+	if (ctx->progress_what == what && now - ctx->progress_ns < PROGRESS_EVERY_NS)
 		return 0;
+	ctx->progress_what = what;
 	ctx->progress_ns = now;
 	return ctx->progress(ctx->progress_data, what, done, total);
 }

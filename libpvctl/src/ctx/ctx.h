@@ -15,6 +15,7 @@ struct pvctl {
 	int (*progress)(void *data, const char *what, uint64_t done, uint64_t total);
 	void *progress_data;
 	uint64_t progress_ns;      /* when it was called last */
+	const char *progress_what; /* and of what */
 	char node[64];
 };
 
