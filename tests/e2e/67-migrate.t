@@ -172,7 +172,7 @@ fault() {
 	fi
 	# Who died before it could destroy what it had given away has left it: its disks are another's.
 	if [ "$kept" != none ] && [ "$kept" != "$where" ]; then
-		refused "$1, death of $2: of the two left, one cannot run" '*' 'in use by|being destroyed' on $kept "$PVCTL" resume one--migratedaway
+		refused "$1, death of $2: of the two left, one cannot run" '*' 'in use by|being destroyed|does not exist' on $kept "$PVCTL" resume one--migratedaway
 		on $kept "$PVCTL" destroy one--migratedaway
 	fi
 	is_running $where one || on $where "$PVCTL" rename one--migratedaway one || not_ok "$1, death of $2: no name"
