@@ -327,9 +327,6 @@ static bool must_be_held(const struct ctl_conn *c)
 	case PROTO_FORGET:
 	case PROTO_DEVICE_ATTACH:
 	case PROTO_DEVICE_DETACH:
-	case PROTO_SUSPEND:
-	case PROTO_QUIESCE:
-	case PROTO_RESUME:
 	case PROTO_MEMORY_CHECK:
 		return true;
 	default:

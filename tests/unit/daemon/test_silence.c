@@ -141,7 +141,7 @@ END_TEST
 START_TEST(nothing_is_begun_in_silence)
 {
 	static const uint32_t types[] = { PROTO_INTRODUCE, PROTO_FORGET, PROTO_COMMIT, PROTO_DEVICE_ATTACH, PROTO_DEVICE_DETACH,
-					  PROTO_SUSPEND, PROTO_QUIESCE, PROTO_RESUME, PROTO_MEMORY_CHECK };
+					  PROTO_MEMORY_CHECK };
 	enum { N = sizeof(types) / sizeof(types[0]) };
 	struct { struct proto_header h; uint32_t domid; char rest[200]; } m = { .h = { .len = sizeof(m) - sizeof(m.h), .id = 7 } };
 	int fd = dial(d.control_path), ev = events_of(fd), asking[N], left = dial(d.control_path);
