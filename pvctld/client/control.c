@@ -241,6 +241,16 @@ void ctl_refuse(struct ctl_conn *c, int code, const char *text)
 	reply(c, code, text, strlen(text), -1);
 }
 
+void ctl_answer(void *conn, int rc, const char *why)
+{
+	struct ctl_conn *c = conn;
+
+	if (rc)
+		ctl_refuse(c, rc, why);
+	else
+		ctl_reply(c, NULL, 0, -1);
+}
+
 /* Its request goes on, as if the client had left: whatever it does is seen to by those who see to that. */
 static void answer_early(struct ctl_conn *c, const char *text)
 {

@@ -57,6 +57,8 @@ void ctl_reply(struct ctl_conn *c, const void *body, size_t len, int fd);
 bool ctl_room(struct ctl_conn *c, size_t len);
 /* A refusal: negative errno and text. */
 void ctl_refuse(struct ctl_conn *c, int code, const char *text);
+/* One or the other, by rc: for callbacks, whose data is the connection. An answer has nothing in it. */
+void ctl_answer(void *conn, int rc, const char *why);
 /* Sends what it can without waiting. */
 void ctl_flush(struct ctl_conn *c);
 

@@ -315,7 +315,10 @@ static void answered(struct mbox_call *call, int64_t ret, bool down)
 		run(c);
 }
 
-/* Takes hypercalls of the daemon's own, for which the loop would wait; or what is in somebody's hands who waits for one. */
+/*
+ * Takes hypercalls of the daemon's own, for which the loop would wait; or what is in somebody's hands who waits for one.
+ * Suspending, quieting and resuming do so as well: they are not held, as migrations that were cut off did not come back then.
+ */
 static bool must_be_held(const struct ctl_conn *c)
 {
 	switch (c->head.type) {

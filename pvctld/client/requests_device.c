@@ -184,22 +184,12 @@ static struct xenbus_dev *device_of(struct ctl_conn *c)
 	return x;
 }
 
-static void answer(void *data, int rc, const char *why)
-{
-	struct ctl_conn *c = data;
-
-	if (rc)
-		ctl_refuse(c, rc, why);
-	else
-		ctl_reply(c, NULL, 0, -1);
-}
-
 void request_device_hold(struct ctl_conn *c)
 {
 	struct xenbus_dev *x = device_of(c);
 
 	if (x)
-		device_hold(x, c, answer, c);
+		device_hold(x, c, ctl_answer, c);
 }
 
 void request_device_back(struct ctl_conn *c)
@@ -207,7 +197,7 @@ void request_device_back(struct ctl_conn *c)
 	struct xenbus_dev *x = device_of(c);
 
 	if (x)
-		device_hold_end(x, c, answer, c);
+		device_hold_end(x, c, ctl_answer, c);
 }
 
 void request_device_retarget(struct ctl_conn *c)
@@ -229,5 +219,5 @@ void request_device_retarget(struct ctl_conn *c)
 	rc = rc ? rc : device_retarget(x, spec, &e);
 	if (!rc)
 		remember(k, dom_find(c->d, b->domid), devid, spec);
-	answer(c, rc, e.msg);
+	ctl_answer(c, rc, e.msg);
 }

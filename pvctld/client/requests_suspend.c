@@ -22,16 +22,6 @@ static struct dom *domain_of(struct ctl_conn *c, size_t len)
 	return dom;
 }
 
-static void answer(void *data, int rc, const char *why)
-{
-	struct ctl_conn *c = data;
-
-	if (rc)
-		ctl_refuse(c, rc, why);
-	else
-		ctl_reply(c, NULL, 0, -1);
-}
-
 void request_suspend(struct ctl_conn *c)
 {
 	const struct proto_suspend *b = (const void *)c->body;
@@ -44,7 +34,7 @@ void request_suspend(struct ctl_conn *c)
 	rc = suspend_check(dom, b->flags & PROTO_SUSPEND_MOVE, &e);
 	if (!rc && !(b->flags & PROTO_SUSPEND_CHECK))
 		rc = suspend_ask(dom, c, &e);
-	answer(c, rc, rc ? e.msg : NULL);
+	ctl_answer(c, rc, rc ? e.msg : NULL);
 }
 
 void request_quiesce(struct ctl_conn *c)
@@ -56,7 +46,7 @@ void request_quiesce(struct ctl_conn *c)
 		return;
 	if (b->flags & PROTO_QUIESCE_KEEP)
 		suspend_keep(dom);
-	suspend_wait(dom, b->flags & PROTO_QUIESCE_RELEASE, answer, c);
+	suspend_wait(dom, b->flags & PROTO_QUIESCE_RELEASE, ctl_answer, c);
 }
 
 void request_resume(struct ctl_conn *c)
@@ -64,5 +54,5 @@ void request_resume(struct ctl_conn *c)
 	struct dom *dom = domain_of(c, sizeof(struct proto_domid));
 
 	if (dom)
-		suspend_end(dom, answer, c);
+		suspend_end(dom, ctl_answer, c);
 }

@@ -10,7 +10,7 @@
  * which only the time counts that this process itself ran, all clients are told
  * (daemon_node_slow). What a client asks for and takes own calls is begun only
  * when the hypervisor has just answered (mbox_ask), so that a silence before
- * that finds nothing begun. Where the daemon waits for an own call all the same,
+ * that finds nothing begun; but for suspending, quieting and resuming. Where the daemon waits for an own call all the same,
  * what is urgent in its loop is served soon, and nothing else: that may neither
  * make hypercalls nor free what the waiting caller holds.
  */
