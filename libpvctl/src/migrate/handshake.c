@@ -188,13 +188,12 @@ static int hear(const struct migrate_sender *s, enum migrate_end *end, struct pv
 static int give(const struct migrate_sender *s, enum migrate_end *end, struct pvctl_error *err)
 {
 	int rc = s->keep(s->io.data, err);
-	bool node_gone = rc == 1;
 
 	if (rc < 0)
 		return stay(s, rc, end, err);
 	point(&s->io, "sender-kept");
-	rc = node_gone ? 0 : s->rename(s->io.data, true, err);
-	if (rc)
+	rc = rc ? rc : s->rename(s->io.data, true, err);
+	if (rc < 0)
 		return stay(s, rc, end, err);
 	point(&s->io, "sender-renamed");
 	say(&s->io, "migration sender: Giving target permission to start.");

@@ -37,7 +37,7 @@ struct migrate_sender {
 	struct migrate_io io;
 	/* The whole stream; then it is suspended, its disks are released. On failure it runs as before, or resume is tried. */
 	int (*save)(void *data, int fd, struct pvctl_error *err);
-	/* It is suspended for good. 1: its node is gone, and it with that. */
+	/* It is suspended for good; it has another name. 1: its node is gone, and it with that. */
 	int (*keep)(void *data, struct pvctl_error *err);
 	int (*rename)(void *data, bool away, struct pvctl_error *err);
 	int (*resume)(void *data, struct pvctl_error *err);

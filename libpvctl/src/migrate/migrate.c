@@ -118,12 +118,17 @@ static int look_again(struct move *m)
 	return rc;
 }
 
+/* rc; 1: the node is gone, which is why. */
+static int or_gone(struct move *m, int rc)
+{
+	return rc && look_again(m) == -EIO ? 1 : rc;
+}
+
 static int keep(void *data, struct pvctl_error *err)
 {
 	struct move *m = data;
-	int rc = pvctl_domain_keep_suspended(m->ctx, m->domid, err);
 
-	return rc && look_again(m) == -EIO ? 1 : rc;
+	return or_gone(m, pvctl_domain_keep_suspended(m->ctx, m->domid, err));
 }
 
 static int set_name(void *data, bool away, struct pvctl_error *err)
@@ -132,7 +137,7 @@ static int set_name(void *data, bool away, struct pvctl_error *err)
 	char name[sizeof(m->name) + sizeof(AWAY)];
 
 	snprintf(name, sizeof(name), "%s%s", m->name, away ? AWAY : "");
-	return pvctl_domain_rename(m->ctx, m->domid, name, err);
+	return or_gone(m, pvctl_domain_rename(m->ctx, m->domid, name, err));
 }
 
 static int resume(void *data, struct pvctl_error *err)

@@ -33,7 +33,7 @@ struct world {
 static struct world *w;
 static struct pvctl_error err;
 
-struct fault { const char *point; enum { DIE, CUT_IN, CUT_OUT, CUT_BOTH, FAIL } what; };
+struct fault { const char *point; enum { DIE, CUT_IN, CUT_OUT, CUT_BOTH, FAIL, NODE_GONE } what; };
 static struct fault fault;
 struct side { int in, out; };
 
@@ -66,6 +66,15 @@ static void point(void *data, const char *name)
 static bool fails(const char *name)
 {
 	return fault.what == FAIL && fault.point && !strcmp(name, fault.point);
+}
+
+/* QEMU has ended, and the domain with it, before this could be done. */
+static bool node_gone(const char *name)
+{
+	if (fault.what != NODE_GONE || strcmp(name, fault.point) != 0)
+		return false;
+	w->here = NONE;
+	return true;
 }
 
 static void hang_up(void *data)
@@ -109,12 +118,16 @@ static int save(void *data, int fd, struct pvctl_error *e)
 
 static int keep(void *data, struct pvctl_error *e)
 {
+	if (node_gone("keep"))
+		return 1;
 	w->kept = true;
 	return fails("keep") ? broken(e) : 0;
 }
 
 static int rename_it(void *data, bool away, struct pvctl_error *e)
 {
+	if (node_gone("rename"))
+		return 1;
 	if (fails("rename"))
 		return broken(e);
 	w->away = away;
@@ -319,6 +332,18 @@ START_TEST(failures)
 }
 END_TEST
 
+/* It cannot run here any more: the other side must. */
+START_TEST(node_goes)
+{
+	static const char *const what[] = { "keep", "rename" };
+
+	migrate_one(what[_i], NODE_GONE, false);
+	check_one(what[_i], NODE_GONE);
+	ck_assert_int_eq(w->end, MIGRATE_THERE);
+	ck_assert(w->there == RUNS);
+}
+END_TEST
+
 static int say_to_sender(const char *text, size_t len)
 {
 	int there[2], back[2], status, out = open("/dev/null", 1);
@@ -365,6 +390,7 @@ int main(void)
 	tcase_add_loop_test(t, faults_before, 0, (int)(sizeof(before) / sizeof(before[0])));
 	tcase_add_loop_test(t, faults_after, 0, (int)(sizeof(after) / sizeof(after[0])));
 	tcase_add_loop_test(t, failures, 0, 5);
+	tcase_add_loop_test(t, node_goes, 0, 2);
 	tcase_add_test(t, nonsense);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
