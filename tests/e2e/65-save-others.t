@@ -35,7 +35,8 @@ def read():
         open(go).close()
         while data := os.read(r, 1 << 20):
             f.write(data)
-t = threading.Thread(target=read)
+# Who reads ends with the pipe, or, where nothing comes through it, with the program.
+t = threading.Thread(target=read, daemon=True)
 t.start()
 with pvctl.connect() as node:
     s = node.domain("a").save(w, live=True, leave=pvctl.SaveLeave.RUNNING)
