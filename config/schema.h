@@ -48,4 +48,13 @@ const char *cfg_status_name(enum cfg_status status);
 /* Checks all settings; messages go to diag. 0 or -EINVAL. */
 int cfg_validate(const struct cfg_file *file, unsigned int flags, struct cfg_diag *diag);
 
+/* Each takes one value: 0; -ENOMEM; -errno with what is wrong in *ret_why, which lasts until the next call. */
+struct cfg_sink {
+	int (*text)(void *data, const char *key, const char *value, const char **ret_why);
+	int (*number)(void *data, const char *key, int64_t value, const char **ret_why);
+	int (*list)(void *data, const char *key, const char *const *values, size_t n, const char **ret_why);
+};
+/* What a file that was checked sets, in its order. All that is refused goes to diag. 0, -EINVAL or -ENOMEM. */
+int cfg_apply(const struct cfg_file *file, const struct cfg_sink *to, void *data, struct cfg_diag *diag);
+
 #endif

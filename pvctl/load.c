@@ -102,7 +102,28 @@ static char *complete_vif(const char *spec)
 			script ? spec[0] || bridge ? ",script=" : "script=" : "", script ? script : "") < 0 ? NULL : ret;
 }
 
-static int set_vifs(struct pvctl_config *config, const char **specs, size_t n, struct pvctl_error *err)
+struct target {
+	struct pvctl_config *config;
+	struct pvctl_error err;
+};
+
+static int set_text(void *data, const char *key, const char *value, const char **ret_why)
+{
+	struct target *t = data;
+
+	*ret_why = t->err.msg;
+	return pvctl_config_set_str(t->config, key, value, &t->err);
+}
+
+static int set_number(void *data, const char *key, int64_t value, const char **ret_why)
+{
+	struct target *t = data;
+
+	*ret_why = t->err.msg;
+	return pvctl_config_set_int(t->config, key, value, &t->err);
+}
+
+static int set_vifs(struct target *t, const char *const *specs, size_t n)
 {
 	char **whole = calloc(n + 1, sizeof(*whole));
 	int rc = whole ? 0 : -ENOMEM;
@@ -111,70 +132,25 @@ static int set_vifs(struct pvctl_config *config, const char **specs, size_t n, s
 		whole[i] = complete_vif(specs[i]);
 		rc = whole[i] ? 0 : -ENOMEM;
 	}
-	if (rc)
-		snprintf(err->msg, sizeof(err->msg), "out of memory");
-	else
-		rc = pvctl_config_set_list(config, "vif", (const char *const *)whole, n, err);
+	if (!rc)
+		rc = pvctl_config_set_list(t->config, "vif", (const char *const *)whole, n, &t->err);
 	for (size_t i = 0; whole && i < n; i++)
 		free(whole[i]);
 	free(whole);
 	return rc;
 }
 
-static int set_list(struct pvctl_config *config, const struct cfg_setting *s, struct pvctl_error *err)
+static int set_list(void *data, const char *key, const char *const *values, size_t n, const char **ret_why)
 {
-	const char **texts = calloc(s->value.n + 1, sizeof(*texts));
-	int rc;
+	struct target *t = data;
 
-	if (!texts) {
-		snprintf(err->msg, sizeof(err->msg), "out of memory");
-		return -ENOMEM;
-	}
-	for (size_t i = 0; i < s->value.n; i++)
-		texts[i] = s->value.items[i].text;
-	if (!strcmp(s->key, "vif") && (conf_text("vif.default.bridge") || conf_text("vif.default.script")))
-		rc = set_vifs(config, texts, s->value.n, err);
-	else
-		rc = pvctl_config_set_list(config, s->key, texts, s->value.n, err);
-	free(texts);
-	return rc;
+	*ret_why = t->err.msg;
+	if (!strcmp(key, "vif") && (conf_text("vif.default.bridge") || conf_text("vif.default.script")))
+		return set_vifs(t, values, n);
+	return pvctl_config_set_list(t->config, key, values, n, &t->err);
 }
 
-static int set_one(struct pvctl_config *config, const struct cfg_key *key, const struct cfg_setting *s,
-		   struct pvctl_error *err)
-{
-	int64_t n;
-
-	if (s->value.type == CFG_LIST)
-		return set_list(config, s, err);
-	if (key->kind == CFG_KIND_NUMBER && !cfg_value_number(&s->value, &n))
-		return pvctl_config_set_int(config, s->key, n, err);
-	return pvctl_config_set_str(config, s->key, s->value.text, err);
-}
-
-static int apply(const struct cfg_file *file, struct pvctl_config *config, struct cfg_diag *diag)
-{
-	int failed = 0;
-
-	for (size_t i = 0; i < file->n; i++) {
-		const struct cfg_setting *s = &file->settings[i];
-		const struct cfg_key *key = cfg_key_find(s->key);
-		struct pvctl_error err = { 0 };
-		int rc;
-
-		if (!key || key->status != CFG_STATUS_SUPPORTED)
-			continue;
-		if (s->value.type != CFG_LIST && !s->value.text[0] && cfg_may_be_empty(key))
-			continue;
-		rc = set_one(config, key, s, &err);
-		if (rc) {
-			cfg_report(diag, CFG_ERROR, &file->sources[s->value.pos.source], s->value.pos.offset, NULL, "%s",
-				   err.msg[0] ? err.msg : strerror(-rc));
-			failed = EXIT_FAILED;
-		}
-	}
-	return failed;
-}
+static const struct cfg_sink sink = { .text = set_text, .number = set_number, .list = set_list };
 
 /* pvctl.conf's, for keys that the config does not have. Their ranges were checked when it was read. */
 static int apply_conf(const struct cfg_file *file, struct pvctl_config *config)
@@ -219,21 +195,22 @@ int config_read(const struct load_opts *opts, struct cfg_file **ret)
 static int build(const struct cfg_file *file, const struct load_opts *opts, struct pvctl_config **ret,
 		 struct cfg_diag *diag)
 {
-	struct pvctl_error err = { 0 };
-	struct pvctl_config *config;
+	struct target t = { 0 };
 	int rc = cfg_validate(file, opts->strict ? CFG_STRICT : 0, diag);
 
 	if (rc || conf_load())
 		return EXIT_FAILED;
-	if (pvctl_config_new(&config, &err))
-		return fail("config", NULL, &err);
-	rc = apply(file, config, diag);
+	if (pvctl_config_new(&t.config, &t.err))
+		return fail("config", NULL, &t.err);
+	rc = cfg_apply(file, &sink, &t, diag);
+	if (rc == -ENOMEM)
+		say_error("out of memory");
 	if (!rc)
-		rc = apply_conf(file, config);
+		rc = apply_conf(file, t.config);
 	if (rc)
-		pvctl_config_free(config);
+		pvctl_config_free(t.config);
 	else
-		*ret = config;
+		*ret = t.config;
 	return rc;
 }
 

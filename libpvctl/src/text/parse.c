@@ -6,58 +6,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int set_list(struct pvctl_config *c, const struct cfg_setting *s, struct pvctl_error *err)
-{
-	const char **texts = calloc(s->value.n + 1, sizeof(*texts));
-	size_t i;
-	int rc;
+struct target {
+	struct pvctl_config *config;
+	struct pvctl_error err;
+};
 
-	if (!texts)
-		return err_nomem(err);
-	for (i = 0; i < s->value.n; i++)
-		texts[i] = s->value.items[i].text;
-	rc = pvctl_config_set_list(c, s->key, texts, s->value.n, err);
-	free(texts);
-	return rc;
+static int set_text(void *data, const char *key, const char *value, const char **ret_why)
+{
+	struct target *t = data;
+
+	*ret_why = t->err.msg;
+	return pvctl_config_set_str(t->config, key, value, &t->err);
 }
 
-static int set_one(struct pvctl_config *c, const struct cfg_key *key, const struct cfg_setting *s, struct pvctl_error *err)
+static int set_number(void *data, const char *key, int64_t value, const char **ret_why)
 {
-	int64_t n;
+	struct target *t = data;
 
-	if (s->value.type == CFG_LIST)
-		return set_list(c, s, err);
-	if (key->kind == CFG_KIND_NUMBER && !cfg_value_number(&s->value, &n))
-		return pvctl_config_set_int(c, s->key, n, err);
-	return pvctl_config_set_str(c, s->key, s->value.text, err);
+	*ret_why = t->err.msg;
+	return pvctl_config_set_int(t->config, key, value, &t->err);
 }
 
-/* All that is wrong goes to diag. */
-static int set_all(struct pvctl_config *c, const struct cfg_file *file, struct cfg_diag *diag)
+static int set_list(void *data, const char *key, const char *const *values, size_t n, const char **ret_why)
 {
-	int failed = 0;
-	size_t i;
+	struct target *t = data;
 
-	for (i = 0; i < file->n; i++) {
-		const struct cfg_setting *s = &file->settings[i];
-		const struct cfg_key *key = cfg_key_find(s->key);
-		struct pvctl_error err = { 0 };
-		int rc;
-
-		if (!key || key->status != CFG_STATUS_SUPPORTED)
-			continue;
-		if (s->value.type != CFG_LIST && !s->value.text[0] && cfg_may_be_empty(key))
-			continue;
-		rc = set_one(c, key, s, &err);
-		if (rc == -ENOMEM)
-			return rc;
-		if (rc) {
-			cfg_report(diag, CFG_ERROR, &file->sources[s->value.pos.source], s->value.pos.offset, NULL, "%s", err.msg);
-			failed = -EINVAL;
-		}
-	}
-	return failed;
+	*ret_why = t->err.msg;
+	return pvctl_config_set_list(t->config, key, values, n, &t->err);
 }
+
+static const struct cfg_sink sink = { .text = set_text, .number = set_number, .list = set_list };
 
 static void tell(const struct cfg_diag *diag, const struct pvctl_parse_opts *opts)
 {
@@ -97,7 +75,7 @@ int pvctl_config_parse(const char *text, size_t len, const struct pvctl_parse_op
 	struct pvctl_parse_opts o;
 	struct cfg_diag diag = { 0 };
 	struct cfg_file *file = NULL;
-	struct pvctl_config *c = NULL;
+	struct target t = { 0 };
 	int rc;
 
 	rc = opts_load(&o, sizeof(o), opts, err);
@@ -107,15 +85,15 @@ int pvctl_config_parse(const char *text, size_t len, const struct pvctl_parse_op
 	if (!rc)
 		rc = cfg_validate(file, o.strict ? CFG_STRICT : 0, &diag);
 	if (!rc)
-		rc = pvctl_config_new(&c, err);
+		rc = pvctl_config_new(&t.config, err);
 	if (!rc)
-		rc = set_all(c, file, &diag);
+		rc = cfg_apply(file, &sink, &t, &diag);
 	tell(&diag, &o);
 	if (rc || diag.out_of_memory) {
 		rc = failed(rc, &diag, err);
-		pvctl_config_free(c);
+		pvctl_config_free(t.config);
 	} else {
-		*ret = c;
+		*ret = t.config;
 	}
 	cfg_diag_fini(&diag);
 	cfg_free(file);
