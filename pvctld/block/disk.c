@@ -46,7 +46,7 @@ void vbd_say_holder(const struct vbd *v, char *buf, size_t size)
 	}
 }
 
-#define MARKS (1ll << 62) /* bytes from here on say that something is under way */
+#define MARKS DISK_LOCK_BYTES /* bytes from here on say that something is under way */
 
 /* A byte that is this disk's own. */
 static off_t mark_of(const struct vbd *v)
@@ -78,7 +78,7 @@ static int mark_direct(struct vbd *v)
 /* Two writers of one disk destroy it; so do a writer and a reader who caches. */
 static int lock(struct vbd *v, struct pvctl_error *err)
 {
-	struct flock l = { .l_type = v->spec.readonly ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET, .l_len = MARKS };
+	struct flock l = { .l_type = v->spec.readonly ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET, .l_len = DISK_LOCK_BYTES };
 	char holder[200];
 
 	/* A file system without locks is used without. */

@@ -8,6 +8,8 @@
 
 #define DISK_TARGET_MAX 3000
 #define DISK_SPEC_MAX (DISK_TARGET_MAX + 300)
+/* The bytes of a raw disk that who uses it locks: all for one who writes, shared by those who read. */
+#define DISK_LOCK_BYTES (1ll << 62)
 
 enum disk_format { DISK_RAW, DISK_QCOW, DISK_QCOW2, DISK_VHD, DISK_QED };
 /* Which of xl's backends: phy wants a block device; qdisk takes anything; not said: what fits. */

@@ -18,7 +18,6 @@
 
 #define INFO_MAX (1u << 18)
 #define INFO_MS 20000u
-#define LOCK_BYTES (1ll << 62) /* as pvctld locks a raw disk */
 #define QEMU_LOCKS 100         /* QEMU's lie here, a byte each */
 
 int image_format(const char *name, enum disk_format *ret, struct pvctl_error *err)
@@ -49,7 +48,7 @@ static bool qemu_writes(int fd)
 
 int image_open_locked(const char *path, bool write, int *ret_fd, struct pvctl_error *err)
 {
-	struct flock l = { .l_type = write ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET, .l_len = LOCK_BYTES };
+	struct flock l = { .l_type = write ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET, .l_len = DISK_LOCK_BYTES };
 	CLEANUP_CLOSE int fd = open(path, (write ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	struct stat st;
 
