@@ -105,6 +105,8 @@ const char *domain_label(struct pvctl *ctx, uint32_t domid);
 int fail(const char *what, const char *subject, const struct pvctl_error *err);
 void say_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* On stdout, as a config file has it; an exit code. */
+int put_quoted(const char *text);
 const char *reason_name(int32_t reason);
 const char *state_name(uint32_t state);
 

@@ -89,17 +89,6 @@ static int xml_in(const char *file, struct pvctl_config **ret)
 	return errors ? EXIT_FAILED : fail("domxml-to-native", NULL, &err);
 }
 
-static int put_quoted(const char *text)
-{
-	char *quoted = cfg_quote(text);
-
-	if (!quoted)
-		return say_error("out of memory"), EXIT_FAILED;
-	fputs(quoted, stdout);
-	free(quoted);
-	return EXIT_OK;
-}
-
 static int put_items(const struct pvctl_config *config, const char *key)
 {
 	const char *item;

@@ -36,17 +36,6 @@ static struct origin origin_of(const struct cfg_file *file, const struct cfg_set
 	return o;
 }
 
-static int put_text(const char *text)
-{
-	char *quoted = cfg_quote(text);
-
-	if (!quoted)
-		return say_error("out of memory"), EXIT_FAILED;
-	fputs(quoted, stdout);
-	free(quoted);
-	return EXIT_OK;
-}
-
 static int put_value(const struct cfg_value *v)
 {
 	int rc = EXIT_OK;
@@ -54,7 +43,7 @@ static int put_value(const struct cfg_value *v)
 	if (v->type == CFG_NUMBER)
 		fputs(v->text, stdout);
 	else if (v->type == CFG_STRING)
-		return put_text(v->text);
+		return put_quoted(v->text);
 	if (v->type != CFG_LIST)
 		return EXIT_OK;
 	fputs("[", stdout);

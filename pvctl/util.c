@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "config/config.h"
 #include "pvctl/cmd.h"
 
 int parse_u32(const char *text, uint32_t min, uint32_t max, uint32_t *ret)
@@ -102,6 +103,19 @@ void say_error(const char *fmt, ...)
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);
 	fputc('\n', stderr);
+}
+
+int put_quoted(const char *text)
+{
+	char *quoted = cfg_quote(text);
+
+	if (!quoted) {
+		say_error("out of memory");
+		return EXIT_FAILED;
+	}
+	fputs(quoted, stdout);
+	free(quoted);
+	return EXIT_OK;
 }
 
 void note(const char *fmt, ...)
