@@ -2,16 +2,8 @@
 # SPDX-License-Identifier: MIT
 # What programs rely on has not changed; what was added is recorded:
 # tools/abi libpvctl/include/libpvctl.h build/libpvctl.so.0 > libpvctl/libpvctl.abi
-cd "$(dirname "$0")/../.." || exit 1
-O=${O:-build}
+. "$(dirname "$0")/lib.sh"
 H=libpvctl/include/libpvctl.h
-n=0 bad=0
-t() {
-	n=$((n + 1))
-	local what=$1 out
-	shift
-	if out=$("$@" 2>&1); then echo "ok $n - $what"; else echo "not ok $n - $what"; printf '%s\n' "$out" | head -n 20 | sed 's/^/#   /'; bad=1; fi
-}
 T=$(mktemp -d "${TMPDIR:-/tmp}/pvctl-abi.XXXXXX")
 trap 'rm -rf "$T"' EXIT
 differs() { # the check sees it: SED of the header
@@ -22,5 +14,4 @@ t "the ABI is the recorded one" tools/abi $H "$O/libpvctl.so.0" libpvctl/libpvct
 t "a member moved is seen" differs 's/uint32_t vcpus_online, vcpus_max;/uint32_t vcpus_max, vcpus_online;/'
 t "a size left out is seen" differs '/^struct pvctl_vif_info {/,/};/{/size_t size;/d}'
 t "another number is seen" differs 's/PVCTL_EVENT_PAUSED = 8/PVCTL_EVENT_PAUSED = 9/'
-echo "1..$n"
-exit $bad
+done_testing

@@ -1,16 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # The benchmark's pictures, from made-up runs; and what is said of a file that is none.
-cd "$(dirname "$0")/../.." || exit 1
+. "$(dirname "$0")/lib.sh"
 export PYTHONDONTWRITEBYTECODE=1
-W=$(mktemp -d) n=0 bad=0
+W=$(mktemp -d)
 trap 'rm -rf "$W"' EXIT
-t() { # WHAT COMMAND...
-	local what=$1 out
-	shift
-	n=$((n + 1))
-	if out=$("$@" 2>&1); then echo "ok $n - $what"; else echo "not ok $n - $what"; sed 's/^/#   /' <<<"$out"; bad=1; fi
-}
 python3 - "$W" <<'EOF'
 import json, pathlib, sys
 w = pathlib.Path(sys.argv[1])
@@ -32,10 +26,8 @@ if command -v gnuplot >/dev/null; then
 	t "runs over time" tests/bench/draw.py history "$W/runs" "$W/runs.svg"
 	t "theirs, too" grep -q 'list 1' "$W/runs.svg"
 else
-	n=$((n + 1))
-	echo "ok $n - the pictures # SKIP no gnuplot"
+	skip "the pictures" "no gnuplot"
 fi
 echo '{"schema": 2}' >>"$W/runs"
 t "another file is named, with the line" eval "! tests/bench/draw.py history '$W/runs' '$W/x.svg' >'$W/err' 2>&1 && grep -q 'runs, line 4' '$W/err'"
-echo "1..$n"
-exit $bad
+done_testing

@@ -1,14 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Each symbol of the library is called by each binding, or bindings/SKIP says why not.
-cd "$(dirname "$0")/../.." || exit 1
-n=0 bad=0
-t() {
-	n=$((n + 1))
-	local what=$1 out
-	shift
-	if out=$("$@" 2>&1); then echo "ok $n - $what"; else echo "not ok $n - $what"; printf '%s\n' "$out" | head -n 20 | sed 's/^/#   /'; bad=1; fi
-}
+. "$(dirname "$0")/lib.sh"
 T=$(mktemp -d "${TMPDIR:-/tmp}/pvctl-bindings.XXXXXX")
 trap 'rm -rf "$T"' EXIT
 exported() { sed -n 's/^[[:space:]]*\(pvctl_[a-z0-9_]*\);.*/\1/p' libpvctl/libpvctl.map | sort -u; }
@@ -46,5 +39,4 @@ for l in python go rust; do
 	one=$(comm -12 <(called $l) <(exported) | head -n 1)
 	t "$l: one symbol not called is seen" eval "called() { command true; }; ! covered $l >/dev/null && [ -n '$one' ]"
 done
-echo "1..$n"
-exit $bad
+done_testing

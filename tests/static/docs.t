@@ -1,15 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Man pages name every command, option, key and library call; what is public is what the map says.
-cd "$(dirname "$0")/../.." || exit 1
-O=${O:-build}
-n=0 bad=0
-t() {
-	n=$((n + 1))
-	local what=$1 out
-	shift
-	if out=$("$@" 2>&1); then echo "ok $n - $what"; else echo "not ok $n - $what"; printf '%s\n' "$out" | head -n 20 | sed 's/^/#   /'; bad=1; fi
-}
+. "$(dirname "$0")/lib.sh"
 exported() { nm -D --defined-only "$O/libpvctl.so.0" | sed -n 's/.* [TB] \(pvctl_[a-z_]*\).*/\1/p' | sort; }
 declared() { grep -oE 'pvctl_[a-z_]+\(' libpvctl/include/libpvctl.h | tr -d '(' | sort -u; }
 same() { diff <(exported) <(declared); }
@@ -33,5 +25,4 @@ if command -v g++ >/dev/null; then
 fi
 t "pvctl and config include nothing of the library's inside" eval '! grep -rnE "#include \"(libpvctl/src|pvctld|xen-like-hv)" pvctl config'
 t "libpvctl includes nothing of the daemon's" eval '! grep -rnE "#include \"pvctld" libpvctl'
-echo "1..$n"
-exit $bad
+done_testing

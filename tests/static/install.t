@@ -1,18 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # make install into a directory of its own: what is there works from there, and make uninstall leaves nothing.
-cd "$(dirname "$0")/../.." || exit 1
-O=${O:-build}
+. "$(dirname "$0")/lib.sh"
 T=$(mktemp -d "${TMPDIR:-/tmp}/pvctl-install.XXXXXX")
 P=/opt/pv root=$T/root
-n=0 bad=0
 unset PVCTL_LIBEXEC_DIR LD_LIBRARY_PATH PVCTL_NODE
-t() {
-	local what=$1 out
-	n=$((n + 1))
-	shift
-	if out=$("$@" 2>&1); then echo "ok $n - $what"; else echo "not ok $n - $what"; printf '%s\n' "$out" | head -n 20 | sed 's/^/#   /'; bad=1; fi
-}
 pvctl() { "$root$P/bin/pvctl" "$@"; }
 cleanup() {
 	PVCTL_RUN_DIR=$T/run PVCTL_STATE_DIR=$T/state pvctl node stop --force >/dev/null 2>&1
@@ -80,10 +72,8 @@ print(os.readlink(\"/proc/%d/exe\" % n[\"pid\"]))' | grep -qF '$root$P/libexec/p
 	t "and stops" pvctl node stop
 	t "and leaves nothing" eval "[ -z \"\$(ls -A '$PVCTL_RUN_DIR')\" ]"
 else
-	n=$((n + 1))
-	echo "ok $n - a node starts from there # SKIP qemu-system-x86_64 is not installed"
+	skip "a node starts from there" "qemu-system-x86_64 is not installed"
 fi
 t "make uninstall" make --no-print-directory O="$O" PREFIX=$P DESTDIR="$root" uninstall
 t "no file is left" eval "[ -z \"\$(find '$root' ! -type d)\" ]"
-echo "1..$n"
-exit $bad
+done_testing
