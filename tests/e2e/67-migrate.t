@@ -62,13 +62,15 @@ echo "$1" >>"$FAULT_DIR/steps"
 # A receiver that is fast is ready before the sender has come to the end of its own: what is to happen there happens before.
 [ "$FAULT_POINT $1" = "sender-saved receiver-restored" ] && until [ -e "$FAULT_DIR/done" ]; do sleep 0.01; done
 [ "$1" = "$FAULT_POINT" ] && [ ! -e "$FAULT_DIR/done" ] || exit 0
-echo "$FAULT_ACTION" >"$FAULT_DIR/done"
+[ "$FAULT_ACTION" != stop ] || echo stop >"$FAULT_DIR/done"
 case $FAULT_ACTION in
 sender | receiver) kill -9 "$(cat "$FAULT_DIR/$FAULT_ACTION")" ;;
 connection) kill -9 "$(pgrep -f "$FAULT_DIR/../relay " | head -n 1)" ;;
 stop) touch "$FAULT_DIR/stopped"; while [ -e "$FAULT_DIR/stopped" ]; do sleep 0.01; done ;;
 *) kill -9 "$FAULT_ACTION" ;;
 esac
+# Not before: who waits for it would go on, and be further than he is to be.
+echo "$FAULT_ACTION" >"$FAULT_DIR/done"
 exit 0
 END
 chmod 755 "$W/relay" "$W/hook"
