@@ -9,6 +9,7 @@
 #include "pvctld/core/daemon.h"
 #include "pvctld/domain/domains.h"
 #include "pvctld/domain/events.h"
+#include "pvctld/life/logger.h"
 #include "pvctld/life/policy.h"
 #include "pvctld/life/suspend.h"
 #include "pvctld/life/zombie.h"
@@ -21,16 +22,20 @@
 
 #define NR_HYPERCALLS 64u
 
+static bool read_domctl(uint32_t call, uint64_t handle, const uint8_t *arena, size_t len, struct xen_domctl *op)
+{
+	uint64_t off = handle - NODE_ARENA_BASE;
+
+	if (call != __HYPERVISOR_domctl || len < sizeof(*op) || off > len - sizeof(*op))
+		return false;
+	memcpy(op, arena + off, sizeof(*op));
+	return true;
+}
+
 /* The domctl that a call is about; false when it is none. */
 static bool get_domctl(const struct ctl_conn *c, struct xen_domctl *op)
 {
-	uint64_t off = c->call_handle - NODE_ARENA_BASE;
-
-	if (c->call.op != __HYPERVISOR_domctl || c->call.arena_len < sizeof(*op) ||
-	    off > c->call.arena_len - sizeof(*op))
-		return false;
-	memcpy(op, c->call.arena + off, sizeof(*op));
-	return true;
+	return read_domctl(c->call.op, c->call_handle, c->call.arena, c->call.arena_len, op);
 }
 
 /* False: refused. */
@@ -51,6 +56,9 @@ static bool watch_before(struct ctl_conn *c)
 		ctl_refuse(c, -ENOMEM, "pvctld has no memory to keep track of a domain");
 		return false;
 	}
+	dom = op.cmd == XEN_DOMCTL_shadow_op ? dom_find(c->d, op.domain) : NULL;
+	if (dom)
+		logger_asked(dom, op.u.shadow_op.op, c);
 	dom = op.cmd == XEN_DOMCTL_resumedomain ? dom_find(c->d, op.domain) : NULL;
 	if (dom && suspend_is_released(dom)) {
 		ctl_refuse(c, -EBUSY, "the domain's disks were given back: it goes on by \"pvctl resume\" alone");
@@ -96,6 +104,18 @@ static void watch_after(struct ctl_conn *c)
 		events_emit(c->d, PVCTL_EVENT_UNPAUSED, dom->domid, PVCTL_REASON_NONE, dom->name);
 }
 
+static void watch_refused(struct ctl_conn *c)
+{
+	struct xen_domctl op;
+	struct dom *dom;
+
+	if (!get_domctl(c, &op) || op.cmd != XEN_DOMCTL_shadow_op)
+		return;
+	dom = dom_find(c->d, op.domain);
+	if (dom)
+		logger_refused(dom, op.u.shadow_op.op, c);
+}
+
 static void done(struct mbox_call *call, int64_t ret, bool down)
 {
 	struct ctl_conn *c = call->data;
@@ -106,7 +126,9 @@ static void done(struct mbox_call *call, int64_t ret, bool down)
 		ctl_refuse(c, -EIO, c->d->node.down ? c->d->node.why : c->d->mbox.why);
 		return;
 	}
-	if (!ret)
+	if (ret)
+		watch_refused(c);
+	else
 		watch_after(c);
 	/* The answer is shorter than the request's head: it is made in place, and the arena moved down behind it. */
 	_Static_assert(sizeof(*r) <= sizeof(struct proto_hypercall), "in place");
@@ -121,15 +143,9 @@ bool request_hypercall_lets_go(const struct ctl_conn *c)
 {
 	const struct proto_hypercall *b = (const struct proto_hypercall *)(const void *)c->body;
 	struct xen_domctl op;
-	uint64_t off;
 
-	if (c->head.len < sizeof(*b) + sizeof(op) || b->op != __HYPERVISOR_domctl)
-		return false;
-	off = b->args[0] - NODE_ARENA_BASE;
-	if (off > c->head.len - sizeof(*b) - sizeof(op))
-		return false;
-	memcpy(&op, c->body + sizeof(*b) + off, sizeof(op));
-	return op.cmd == XEN_DOMCTL_destroydomain;
+	return c->head.len >= sizeof(*b) && read_domctl(b->op, b->args[0], c->body + sizeof(*b), c->head.len - sizeof(*b), &op) &&
+	       op.cmd == XEN_DOMCTL_destroydomain;
 }
 
 void request_hypercall(struct ctl_conn *c)
@@ -171,6 +187,7 @@ void request_conn_closed(struct ctl_conn *c)
 	free(c->made);
 	c->made = NULL;
 	suspend_holder_gone(c->d, c);
+	logger_gone(c->d, c);
 	devices_holder_gone(c->d, c);
 	dom_creator_gone(c->d, c);
 }

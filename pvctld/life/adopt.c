@@ -11,6 +11,7 @@
 #include "pvctld/domain/domains.h"
 #include "pvctld/hv/hvcall.h"
 #include "pvctld/life/history.h"
+#include "pvctld/life/logger.h"
 #include "pvctld/life/policy.h"
 #include "pvctld/life/suspend.h"
 #include "pvctld/state/die.h"
@@ -197,6 +198,7 @@ static struct dom *take_over(struct daemon *d, uint32_t domid)
 	if (read_config(dom, value + sizeof(k), &e))
 		log_line("domain %u (%s): its configuration: %s", domid, dom->name, e.msg);
 	go_on(dom, &k);
+	logger_adopt(dom);
 	what_was_begun(dom, &k);
 	return dom;
 }

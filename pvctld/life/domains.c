@@ -7,6 +7,7 @@
 #include "pvctld/domain/domains.h"
 #include "pvctld/domain/events.h"
 #include "pvctld/hv/hvcall.h"
+#include "pvctld/life/logger.h"
 #include "pvctld/life/policy.h"
 #include "pvctld/life/suspend.h"
 #include "pvctld/life/tidy.h"
@@ -24,6 +25,7 @@
 #include <xen/domctl.h>
 
 _Static_assert(sizeof(((struct dom *)0)->kill_arg) >= sizeof(struct xen_domctl), "room for a domctl");
+_Static_assert(sizeof(((struct dom *)0)->log_off_arg) >= sizeof(struct xen_domctl), "room for a domctl");
 
 #define LEFTOVER_NS 50000000u
 
@@ -71,6 +73,7 @@ void dom_add(struct dom *dom, uint32_t domid)
 {
 	dom->domid = domid;
 	list_init(&dom->kill.link);
+	logger_init(dom);
 	policy_init_dom(dom);
 	store_link_init(&dom->store, dom->d, domid);
 	list_add_tail(&dom->d->domains, &dom->link);
@@ -292,6 +295,7 @@ void dom_gone(struct dom *dom)
 	drop_config(dom);
 	dom_keep_not(dom);
 	mbox_cancel(&d->mbox, &dom->kill);
+	logger_fini(dom);
 	suspend_gone(dom);
 	loop_timer_cancel(&dom->pause);
 	list_del(&dom->link);

@@ -35,6 +35,7 @@ struct fake_state {
 	uint32_t destroys[FAKE_MAX_DOMAINS];
 	uint32_t port_domid[FAKE_PORTS], port_remote[FAKE_PORTS], port_open[FAKE_PORTS];
 	uint32_t sent[FAKE_PORTS];         /* doorbells of the daemon, by its port */
+	uint32_t logs[FAKE_MAX_DOMAINS];   /* what it writes */
 	uint32_t held[FAKE_MAX_DOMAINS];   /* somebody has its pages: it becomes a zombie */
 	uint32_t mapped;                   /* grants */
 	uint32_t shutdown;
@@ -124,6 +125,13 @@ static int64_t fake_domctl(struct fake_state *f, uint8_t *ram, struct xen_domctl
 	}
 	if (op->cmd == XEN_DOMCTL_getpageframeinfo3)
 		return fake_frame_types(ram, op);
+	if (op->cmd == XEN_DOMCTL_shadow_op) {
+		uint32_t on = op->u.shadow_op.op == XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY;
+
+		if (on && f->logs[id])
+			return -EINVAL;
+		f->logs[id] = on;
+	}
 	return 0;
 }
 

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+#include "pvctld/life/logger.h"
+#include "pvctld/base/log.h"
+#include "pvctld/core/daemon.h"
+#include "pvctld/domain/domains.h"
+#include <string.h>
+#include <xen/xen.h>
+#include <xen/domctl.h>
+
+void logger_init(struct dom *dom)
+{
+	list_init(&dom->log_off.link);
+}
+
+static bool begins(uint32_t op)
+{
+	return op == XEN_DOMCTL_SHADOW_OP_ENABLE || op == XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY;
+}
+
+/* From the beginning: who leaves while it is being done does not hear of it. */
+void logger_asked(struct dom *dom, uint32_t op, struct ctl_conn *asker)
+{
+	if (begins(op) && !dom->logger)
+		dom->logger = asker;
+	else if (op == XEN_DOMCTL_SHADOW_OP_OFF)
+		dom->logger = NULL;
+}
+
+void logger_refused(struct dom *dom, uint32_t op, const struct ctl_conn *asker)
+{
+	if (begins(op) && dom->logger == asker)
+		dom->logger = NULL;
+}
+
+/* Nothing was logged, or it is gone: either is as well. */
+static void ended(struct mbox_call *call, int64_t ret, bool down)
+{
+}
+
+static void end(struct dom *dom)
+{
+	struct xen_domctl op = { .cmd = XEN_DOMCTL_shadow_op, .interface_version = XEN_DOMCTL_INTERFACE_VERSION,
+				 .domain = (domid_t)dom->domid, .u.shadow_op.op = XEN_DOMCTL_SHADOW_OP_OFF };
+
+	dom->logger = NULL;
+	if (dom->dying || !list_empty(&dom->log_off.link))
+		return;
+	memcpy(dom->log_off_arg, &op, sizeof(op));
+	dom->log_off = (struct mbox_call){ .op = __HYPERVISOR_domctl, .args = { NODE_ARENA_BASE }, .arena = dom->log_off_arg,
+					   .arena_len = sizeof(op), .done = ended, .data = dom };
+	list_init(&dom->log_off.link);
+	mbox_queue(&dom->d->mbox, &dom->log_off);
+}
+
+void logger_gone(struct daemon *d, const struct ctl_conn *asker)
+{
+	list_for(p, &d->domains) {
+		struct dom *dom = list_entry(p, struct dom, link);
+
+		if (dom->logger != asker)
+			continue;
+		log_line("domain %u (%s): who had its writes logged has left", dom->domid, dom->name);
+		end(dom);
+	}
+}
+
+void logger_adopt(struct dom *dom)
+{
+	end(dom);
+}
+
+void logger_fini(struct dom *dom)
+{
+	mbox_cancel(&dom->d->mbox, &dom->log_off);
+}
