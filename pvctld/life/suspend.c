@@ -98,18 +98,23 @@ static void settle(struct dom *dom, const struct pvctl_error *e)
 	answer(dom, e->code, e->msg);
 }
 
-/* A guest that has read it may suspend yet. */
+/*
+ * A guest that has read it may suspend yet. Linux reads it and takes it away in one transaction; others do that in two steps, and
+ * may have done the first.
+ */
 static void take_back(struct dom *dom)
 {
 	char path[64], *what;
+	bool was_read;
 
 	snprintf(path, sizeof(path), "/local/domain/%u/control/shutdown", dom->domid);
 	what = store_read(dom->d->store, path, NULL);
-	dom->suspend_unwanted = !what || strcmp(what, "suspend");
-	if (!dom->suspend_unwanted)
+	was_read = !what || strcmp(what, "suspend");
+	if (!was_read)
 		(void)store_write(dom->d->store, path, "", 0);
 	free(what);
-	dom->suspend_asked = dom->suspend_unwanted;
+	dom->suspend_unwanted = true;
+	dom->suspend_asked = was_read;
 	dom->suspender = NULL;
 }
 
@@ -295,7 +300,8 @@ void suspend_seen(struct dom *dom)
 {
 	if (dom->rest || dom->forgotten || dom->dying)
 		return;
-	dom->rest_resume = dom->suspend_unwanted;
+	/* Who asked may have left in this very turn of the loop, and that not be seen to yet. */
+	dom->rest_resume |= dom->suspend_unwanted;
 	dom->rest_release = dom->suspend_asked = dom->suspend_unwanted = false;
 	if (dom->console)
 		console_stop(dom->console);

@@ -100,11 +100,7 @@ inject create none_before new_after create -q "$W/self.cfg"
 inject restore none_before new_after restore "$W/self.save"
 inject save self_before save_after save self "$W/out/self"
 inject 'save -c' self_before keep_after save -c self "$W/out/self"
-# A client that fails between what it asked for and the guest's suspension has been seen to leave it suspended.
-skip "suspend: hypercall" "open: the domain may stay suspended (make check-inject tries it)"
-[ -n "${INJECT_ALL:-}" ] || HYPERCALLS=" "
 inject suspend self_before suspend_after suspend self
-HYPERCALLS=
 inject migrate self_before migrate_after migrate -s '' self "PVCTL_RUN_DIR=$W/b PVCTL_STATE_DIR=$W/bs $PVCTL migrate-receive"
 inject list self_before self_stays list --json
 inject 'mem-max' self_before self_stays mem-max self 8
