@@ -52,12 +52,15 @@ static bool builds_domain(const struct ctl_conn *c)
 	return false;
 }
 
-/* It, or a device, would go on, and who holds it believes that it does not. */
+/* It, or a device, would go on, and who holds it believes that it does not; or its log would end while he saves it. */
 static bool holds_something(const struct ctl_conn *c)
 {
-	list_for(p, &c->d->domains)
-		if (list_entry(p, struct dom, link)->suspender == c)
+	list_for(p, &c->d->domains) {
+		const struct dom *dom = list_entry(p, struct dom, link);
+
+		if (dom->suspender == c || dom->logger == c)
 			return true;
+	}
 	list_for(p, &c->d->devices)
 		if (list_entry(p, struct xenbus_dev, link)->holder == c)
 			return true;

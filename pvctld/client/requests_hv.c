@@ -56,9 +56,6 @@ static bool watch_before(struct ctl_conn *c)
 		ctl_refuse(c, -ENOMEM, "pvctld has no memory to keep track of a domain");
 		return false;
 	}
-	dom = op.cmd == XEN_DOMCTL_shadow_op ? dom_find(c->d, op.domain) : NULL;
-	if (dom)
-		logger_asked(dom, op.u.shadow_op.op, c);
 	dom = op.cmd == XEN_DOMCTL_resumedomain ? dom_find(c->d, op.domain) : NULL;
 	if (dom && suspend_is_released(dom)) {
 		ctl_refuse(c, -EBUSY, "the domain's disks were given back: it goes on by \"pvctl resume\" alone");
@@ -104,18 +101,6 @@ static void watch_after(struct ctl_conn *c)
 		events_emit(c->d, PVCTL_EVENT_UNPAUSED, dom->domid, PVCTL_REASON_NONE, dom->name);
 }
 
-static void watch_refused(struct ctl_conn *c)
-{
-	struct xen_domctl op;
-	struct dom *dom;
-
-	if (!get_domctl(c, &op) || op.cmd != XEN_DOMCTL_shadow_op)
-		return;
-	dom = dom_find(c->d, op.domain);
-	if (dom)
-		logger_refused(dom, op.u.shadow_op.op, c);
-}
-
 static void done(struct mbox_call *call, int64_t ret, bool down)
 {
 	struct ctl_conn *c = call->data;
@@ -126,9 +111,7 @@ static void done(struct mbox_call *call, int64_t ret, bool down)
 		ctl_refuse(c, -EIO, c->d->node.down ? c->d->node.why : c->d->mbox.why);
 		return;
 	}
-	if (ret)
-		watch_refused(c);
-	else
+	if (!ret)
 		watch_after(c);
 	/* The answer is shorter than the request's head: it is made in place, and the arena moved down behind it. */
 	_Static_assert(sizeof(*r) <= sizeof(struct proto_hypercall), "in place");

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Clients' requests about domains that are suspended. */
+/* Clients' requests about domains that are suspended, or saved while they run. */
 #include "pvctld/client/control.h"
 #include "pvctld/core/daemon.h"
 #include "pvctld/domain/domains.h"
+#include "pvctld/life/logger.h"
 #include "pvctld/life/suspend.h"
 #include <errno.h>
 
@@ -55,4 +56,14 @@ void request_resume(struct ctl_conn *c)
 
 	if (dom)
 		suspend_end(dom, ctl_answer, c);
+}
+
+void request_log(struct ctl_conn *c)
+{
+	const struct proto_log *b = (const void *)c->body;
+	struct dom *dom = domain_of(c, sizeof(*b));
+	struct pvctl_error e = { 0 };
+
+	if (dom)
+		ctl_answer(c, logger_set(dom, c, b->on != 0, &e), e.msg);
 }

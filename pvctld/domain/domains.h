@@ -68,7 +68,7 @@ struct dom {
 	uint32_t store_remote, console_remote; /* its own ends of the rings' channels; 0: not introduced */
 	bool unpausing;           /* a commit is about to let it run */
 	bool saved;               /* its end is somebody else's business */
-	struct ctl_conn *logger;  /* has its writes logged: see logger.h */
+	const struct ctl_conn *logger; /* has its writes logged: see logger.h */
 	struct mbox_call log_off;
 	uint8_t log_off_arg[256]; /* struct xen_domctl */
 	struct mbox_call kill;

@@ -3,6 +3,7 @@
 #include "pvctld/base/log.h"
 #include "pvctld/core/daemon.h"
 #include "pvctld/domain/domains.h"
+#include <errno.h>
 #include <string.h>
 #include <xen/xen.h>
 #include <xen/domctl.h>
@@ -12,24 +13,12 @@ void logger_init(struct dom *dom)
 	list_init(&dom->log_off.link);
 }
 
-static bool begins(uint32_t op)
+int logger_set(struct dom *dom, const struct ctl_conn *conn, bool on, struct pvctl_error *err)
 {
-	return op == XEN_DOMCTL_SHADOW_OP_ENABLE || op == XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY;
-}
-
-/* From the beginning: who leaves while it is being done does not hear of it. */
-void logger_asked(struct dom *dom, uint32_t op, struct ctl_conn *asker)
-{
-	if (begins(op) && !dom->logger)
-		dom->logger = asker;
-	else if (op == XEN_DOMCTL_SHADOW_OP_OFF)
-		dom->logger = NULL;
-}
-
-void logger_refused(struct dom *dom, uint32_t op, const struct ctl_conn *asker)
-{
-	if (begins(op) && dom->logger == asker)
-		dom->logger = NULL;
+	if (dom->logger && dom->logger != conn)
+		return fail(err, -EBUSY, "somebody else is saving domain %u while it runs", dom->domid);
+	dom->logger = on ? conn : NULL;
+	return 0;
 }
 
 /* Nothing was logged, or it is gone: either is as well. */
@@ -52,12 +41,12 @@ static void end(struct dom *dom)
 	mbox_queue(&dom->d->mbox, &dom->log_off);
 }
 
-void logger_gone(struct daemon *d, const struct ctl_conn *asker)
+void logger_gone(struct daemon *d, const struct ctl_conn *conn)
 {
 	list_for(p, &d->domains) {
 		struct dom *dom = list_entry(p, struct dom, link);
 
-		if (dom->logger != asker)
+		if (dom->logger != conn)
 			continue;
 		log_line("domain %u (%s): who had its writes logged has left", dom->domid, dom->name);
 		end(dom);

@@ -39,6 +39,7 @@ struct saver {
 	uint8_t *sent_type;
 	uint64_t *told;            /* live: where the list of frames was said to be */
 	bool logging;              /* live: the hypervisor logs what is written */
+	bool tied;                 /* and the daemon ends that, should we not */
 	uint64_t done_pages;
 	struct pvctl_save_stats stats;
 };

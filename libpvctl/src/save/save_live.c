@@ -77,10 +77,23 @@ static int rounds(struct saver *s, uint32_t max, uint64_t *told, struct pvctl_er
 	return rc;
 }
 
+/* The log is to end when we do. A daemon that does not know this leaves it on. */
+static int tie_log(struct saver *s, bool on, struct pvctl_error *err)
+{
+	struct proto_log b = { .domid = s->domid, .on = on };
+	int rc = ctx_request(s->ctx, PROTO_LOG, &b, sizeof(b), err);
+
+	return rc == -ENOSYS ? 0 : rc;
+}
+
 int save_live_rounds(struct saver *s, uint32_t max, struct pvctl_error *err)
 {
-	int rc = hv_logdirty(s->t, s->domid, true, err);
+	int rc = tie_log(s, true, err);
 
+	if (rc)
+		return rc;
+	s->tied = true;
+	rc = hv_logdirty(s->t, s->domid, true, err);
 	if (rc)
 		return rc;
 	s->logging = true;
@@ -123,7 +136,9 @@ void save_live_end(struct saver *s)
 
 	if (s->logging && hv_logdirty(s->t, s->domid, false, &why) && why.code != -ESRCH)
 		log_msg(&s->ctx->log, LOG_WARN, "domain %u: %s", s->domid, why.msg);
-	s->logging = false;
+	if (s->tied)
+		(void)tie_log(s, false, &why);
+	s->logging = s->tied = false;
 	free(s->told);
 	s->told = NULL;
 }

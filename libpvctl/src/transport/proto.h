@@ -44,6 +44,7 @@ enum proto_type {
 	PROTO_DEVICE_HOLD = 80, /* proto_device: of a running domain: out of use, released, until PROTO_DEVICE_BACK or the connection's end */
 	PROTO_DEVICE_BACK = 81, /* proto_device: it is used again; what is behind it may have grown */
 	PROTO_DEVICE_RETARGET = 82, /* proto_device + spec: one that is released, by either way, is of that from here on */
+	PROTO_LOG = 83, /* proto_log: who saves a domain that runs; -EBUSY: another connection does */
 	PROTO_ALLOW = 64,        /* proto_allow + text, to the spawner */
 	PROTO_MEMORY_BACK = 33   /* proto_range[]: the host allocates this RAM now; nothing on a node that overcommits */
 };
@@ -81,6 +82,8 @@ struct proto_events { uint32_t mask; uint32_t pad; };
 struct proto_domid { uint32_t domid; uint32_t pad; };
 /* Both rings by their reserved grants (GNTTAB_RESERVED_CONSOLE, _XENSTORE); ports are the guest's. */
 struct proto_introduce { uint32_t domid; uint32_t store_port, console_port; uint32_t pad; uint64_t store_gfn, console_gfn; };
+/* on: the log of what it writes (XEN_DOMCTL_shadow_op) is this connection's, and ends with it at the latest. 0: not any more. */
+struct proto_log { uint32_t domid, on; };
 struct proto_device { uint32_t domid; uint32_t class_id; uint32_t devid; uint32_t force; };
 /*
  * To the daemon's spawner, at RUNDIR/spawner.sock (SOCK_SEQPACKET; one record each, the answer is a header): the daemon may

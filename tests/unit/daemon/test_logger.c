@@ -14,8 +14,25 @@ static int64_t log_writes(int fd, uint32_t domid, uint32_t what)
 	ck_assert_int_eq(ask(fd, PROTO_HYPERCALL, &q, sizeof(q.h) + sizeof(q.op), &a, sizeof(a.r) + sizeof(a.op), NULL), 0);
 	return a.r.ret;
 }
-#define BEGIN(fd, id) log_writes(fd, id, XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY)
-#define END(fd, id) log_writes(fd, id, XEN_DOMCTL_SHADOW_OP_OFF)
+
+static int tie(int fd, uint32_t domid, bool on)
+{
+	struct proto_log b = { .domid = domid, .on = on };
+
+	return ask(fd, PROTO_LOG, &b, sizeof(b), NULL, 0, NULL);
+}
+
+static void begin(int fd, uint32_t id)
+{
+	ck_assert_int_eq(tie(fd, id, true), 0);
+	ck_assert_int_eq(log_writes(fd, id, XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY), 0);
+}
+
+static void end(int fd, uint32_t id)
+{
+	ck_assert_int_eq(log_writes(fd, id, XEN_DOMCTL_SHADOW_OP_OFF), 0);
+	ck_assert_int_eq(tie(fd, id, false), 0);
+}
 
 static bool is_logged(uint32_t id)
 {
@@ -28,16 +45,18 @@ START_TEST(ends_with_who_began)
 	int fd = dial(d.control_path), saver = dial(d.control_path), other = dial(d.control_path);
 	uint32_t id = build(fd, "a", "{\"name\":\"a\"}");
 
-	ck_assert_int_eq(BEGIN(saver, id), 0);
+	begin(saver, id);
 	/* He has nothing of it, and takes nothing with him. */
-	ck_assert_int_eq(BEGIN(other, id), -EINVAL);
+	ck_assert_int_eq(tie(other, id, true), -EBUSY);
+	ck_assert_int_eq(tie(other, id, false), -EBUSY);
+	ck_assert_int_eq(log_writes(other, id, XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY), -EINVAL);
 	close(other);
 	ck_assert_int_eq(ask(fd, PROTO_NODE_INFO, NULL, 0, NULL, 0, NULL), 0);
 	ck_assert(is_logged(id));
 	close(saver);
 	ck_assert(within(is_not_logged, id));
-	ck_assert_int_eq(BEGIN(fd, id), 0);
-	ck_assert_int_eq(END(fd, id), 0);
+	begin(fd, id);
+	end(fd, id);
 }
 END_TEST
 
@@ -46,9 +65,9 @@ START_TEST(who_ended_it_has_no_more_to_do_with_it)
 	int fd = dial(d.control_path), first = dial(d.control_path), second = dial(d.control_path);
 	uint32_t id = build(fd, "a", "{\"name\":\"a\"}");
 
-	ck_assert_int_eq(BEGIN(first, id), 0);
-	ck_assert_int_eq(END(first, id), 0);
-	ck_assert_int_eq(BEGIN(second, id), 0);
+	begin(first, id);
+	end(first, id);
+	begin(second, id);
 	close(first);
 	ck_assert_int_eq(ask(fd, PROTO_NODE_INFO, NULL, 0, NULL, 0, NULL), 0);
 	ck_assert(is_logged(id));
