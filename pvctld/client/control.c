@@ -285,7 +285,7 @@ void control_answer_all(struct daemon *d)
 	list_for_safe(p, &d->control->conns) {
 		struct ctl_conn *c = list_entry(p, struct ctl_conn, link);
 
-		if (!c->busy || c->gone || c->head.type == PROTO_NODE_STOP)
+		if (!c->busy || c->head.type == PROTO_NODE_STOP)
 			continue;
 		if (take_back(c)) {
 			ctl_refuse(c, -ETIMEDOUT, why);
@@ -293,6 +293,8 @@ void control_answer_all(struct daemon *d)
 			conn_want(c);
 			continue;
 		}
+		if (c->gone)
+			continue;
 		snprintf(text, sizeof(text), "%s; what was asked for may yet be done", why);
 		answer_early(c, text);
 	}

@@ -308,8 +308,8 @@ static void answered(struct mbox_call *call, int64_t ret, bool down)
 	struct ctl_conn *c = call->data;
 
 	c->held = false;
-	/* Who left is not waited for, and wants nothing any more. */
-	if (down || c->gone)
+	/* Who left meanwhile had said it all: it is done as if he were there. */
+	if (down)
 		ctl_refuse(c, -EIO, c->d->node.down ? c->d->node.why : c->d->mbox.why);
 	else
 		run(c);

@@ -110,6 +110,11 @@ was_told() { # NAME
 	sed "s/^/# $1: /" "$W/$1.rc" "$W/$1.out"
 	return 1
 }
+sleeps_on() { # PID of `timeout`: what it runs has been asleep for a second
+	local status before
+	status=/proc/$(pgrep -P "$1")/status
+	before=$(grep ctxt "$status") && sleep 1 && grep -q '^State:.*sleeping' "$status" && [ "$(grep ctxt "$status")" = "$before" ]
+}
 truncate -s 16M "$W/more.img"
 t "a node for a long pause" pvctl node start --memory 512
 q=$(qemu_pid) d=$(daemon_pid)
@@ -121,9 +126,9 @@ listener=$!
 kill -STOP "$q"
 stopped=$SECONDS
 # What is in the hypervisor's hands already will be done: that is to be something harmless.
-askers=()
-asked first 30 list
-t "somebody waits" eventually 10 silent
+timeout 30 "$PVCTL" list >/dev/null 2>&1 &
+first=$!
+t "somebody waits" eventually 20 sleeps_on "$first"
 ask_all 1
 ask_all 2
 for c in list info pause unpause block network rename mem save create destroy; do
@@ -139,5 +144,5 @@ t "nothing of what was asked for was done" eval "pvctl domid one && pvctl domid 
 	! pvctl block-list one | grep -q xvdb && ! event ' paused ' && ! event destroyed"
 t "all goes on" eval "pvctl pause one && pvctl unpause one && pvctl block-attach one '$W/more.img,raw,xvdb,rw' && pvctl destroy two"
 t "it stops" pvctl node stop --force
-wait $listener
+wait $listener "$first"
 done_testing

@@ -175,6 +175,11 @@ static inline int64_t domctl(int fd, uint32_t cmd, uint32_t *domid)
 	return a.r.ret;
 }
 
+static inline bool is_running(uint32_t domid)
+{
+	return fake_state(ram)->flags[domid] == XEN_DOMINF_running;
+}
+
 static inline uint32_t build(int fd, const char *name, const char *json)
 {
 	struct { struct proto_commit c; char json[500]; } b = { 0 };

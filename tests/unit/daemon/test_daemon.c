@@ -5,11 +5,6 @@
 
 #define SOME_UUID "61000000-0000-0000-0000-000000000001"
 
-static bool is_running(uint32_t domid)
-{
-	return fake_state(ram)->flags[domid] == XEN_DOMINF_running;
-}
-
 START_TEST(uncommitted_domains_go_with_their_builder)
 {
 	int fd = dial(d.control_path);

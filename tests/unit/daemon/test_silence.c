@@ -200,6 +200,28 @@ START_TEST(own_call_keeps_nobody_out)
 }
 END_TEST
 
+/* He said his last word while the hypervisor was busy with another's, and left. */
+START_TEST(last_words_are_heard)
+{
+	struct { struct proto_header h; struct proto_commit c; char json[12]; } m = {
+		{ PROTO_COMMIT, sizeof(m.c) + sizeof(m.json), 7, 0 }, { .flags = PROTO_COMMIT_UNPAUSE, .name = "a" }, "{\"name\":\"a\"}",
+	};
+	int other = dial(d.control_path), builder = dial(d.control_path);
+	char text[400];
+
+	ck_assert_int_eq(domctl(builder, XEN_DOMCTL_createdomain, &m.c.domid), 0);
+	freeze(true);
+	send_count(other);
+	usleep(50000);
+	ck_assert_int_gt(write(builder, &m, sizeof(m.h) + m.h.len), 0);
+	close(builder);
+	usleep(50000);
+	freeze(false);
+	ck_assert_int_eq(code_of_answer(other, text, sizeof(text)), 0);
+	ck_assert(within(is_running, m.c.domid));
+}
+END_TEST
+
 /* The daemon's own call, in the midst of a request: others are served all the same, and it is done when it can be. */
 START_TEST(silence_in_an_own_call)
 {
@@ -365,6 +387,7 @@ int main(void)
 	tcase_add_checked_fixture(patient, setup_patient, teardown);
 	tcase_set_timeout(patient, 30);
 	tcase_add_test(patient, own_call_keeps_nobody_out);
+	tcase_add_test(patient, last_words_are_heard);
 	suite_add_tcase(s, patient);
 	tcase_add_test(all, silence_in_an_own_call);
 	tcase_add_loop_test(all, late_answer_to_nobody, 0, 2);
