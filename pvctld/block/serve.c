@@ -367,7 +367,7 @@ void vbd_serve(void *data)
 	struct vbd *v = r->vbd;
 	int rc;
 
-	if (!xenbus_dev_serves(&v->x))
+	if (!xenbus_dev_serves(&v->x) || mbox_defer(&v->x.d->mbox, &r->task))
 		return;
 	rc = take_some(r);
 	if (rc < 0) {

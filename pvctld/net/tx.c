@@ -127,7 +127,7 @@ void vif_tx_serve(void *data)
 	struct batch *b = &batch;
 	int more, rc = 0;
 
-	if (!xenbus_dev_serves(&v->x))
+	if (!xenbus_dev_serves(&v->x) || mbox_defer(&v->x.d->mbox, &q->tx_task))
 		return;
 	more = collect(q, b);
 	if (b->nr_copies)
