@@ -71,6 +71,9 @@ struct dom {
 	const struct ctl_conn *logger; /* has its writes logged: see logger.h */
 	struct mbox_call log_off;
 	uint8_t log_off_arg[256]; /* struct xen_domctl */
+	const struct ctl_conn *pauser; /* has it paused for a while: see still.h */
+	struct mbox_call go_on;
+	uint8_t go_on_arg[256];   /* struct xen_domctl */
 	struct mbox_call kill;
 	uint8_t kill_arg[256];    /* struct xen_domctl */
 	void (*after_kill)(struct dom *dom);
