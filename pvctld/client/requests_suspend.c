@@ -73,8 +73,7 @@ void request_hold(struct ctl_conn *c)
 {
 	const struct proto_log *b = (const void *)c->body;
 	struct dom *dom = domain_of(c, sizeof(*b));
-	struct pvctl_error e = { 0 };
 
 	if (dom)
-		ctl_answer(c, still_set(dom, c, b->on != 0, &e), e.msg);
+		still_set(dom, c, b->on != 0, ctl_answer);
 }

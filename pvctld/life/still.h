@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A client that pauses a domain for as long as it works on it says so. The hypervisor counts who paused a domain, and does not know who
+ * A domain that a client has paused for as long as it works on it. The hypervisor counts who paused a domain, and does not know who
  * that was: should the client be killed, nobody else would take its count back. After another daemon has taken over it stays paused.
  */
 #ifndef LIFE_STILL_H
@@ -11,11 +11,10 @@
 struct ctl_conn;
 struct daemon;
 struct dom;
-struct pvctl_error;
 
 void still_init(struct dom *dom);
-/* on: it has been paused; not on: it is about to be unpaused. -EBUSY: somebody else has. */
-int still_set(struct dom *dom, const struct ctl_conn *conn, bool on, struct pvctl_error *err);
+/* Pauses it, or lets it go on. done: always, perhaps at once. -EBUSY: it is another's; -ENOENT: it is not its. */
+void still_set(struct dom *dom, struct ctl_conn *conn, bool on, void (*done)(void *conn, int rc, const char *why));
 /* That connection ended. */
 void still_gone(struct daemon *d, const struct ctl_conn *conn);
 /* The domain goes. */

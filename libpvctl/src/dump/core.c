@@ -28,6 +28,7 @@ struct dump {
 	uint32_t domid;
 	struct save_io io;
 	struct stream_sink sink;
+	bool held;                 /* by the daemon */
 	bool can_skip;             /* a file: pages of zeroes stay holes */
 	uint64_t skipped;          /* not yet sought over */
 	struct xen_domctl_getdomaininfo info;
@@ -282,33 +283,27 @@ static int write_core(struct dump *u, bool stopped, struct pvctl_error *err)
 
 /* ---- and the domain meanwhile ---- */
 
-/* The daemon lets it go on when we are gone; one that does not know this leaves it paused. */
+/* By the daemon, which lets it go on when we are gone. One that does not know this is older. */
 static int hold(struct dump *u, bool on, struct pvctl_error *err)
 {
 	struct proto_log b = { .domid = u->domid, .on = on };
-	int rc = ctx_request(u->ctx, PROTO_HOLD, &b, sizeof(b), err);
 
-	return rc == -ENOSYS ? 0 : rc;
+	return ctx_request(u->ctx, PROTO_HOLD, &b, sizeof(b), err);
 }
 
 static int stop(struct dump *u, struct pvctl_error *err)
 {
-	int rc = hv_domain_pause(u->t, u->domid, err);
+	int rc = hold(u, true, err);
 
-	if (rc)
-		return rc;
-	rc = hold(u, true, err);
-	if (rc)
-		(void)hv_domain_unpause(u->t, u->domid, NULL);
-	return rc;
+	u->held = !rc;
+	return rc == -ENOSYS ? hv_domain_pause(u->t, u->domid, err) : rc;
 }
 
 static int go_on(struct dump *u, struct pvctl_error *err)
 {
-	int rc = hold(u, false, err);
+	int rc = u->held ? hold(u, false, err) : hv_domain_unpause(u->t, u->domid, err);
 
-	rc = rc ? rc : hv_domain_unpause(u->t, u->domid, err);
-	return rc ? err_wrap(err, rc, "domain %u stays paused", u->domid) : 0;
+	return rc ? err_wrap(err, rc, "domain %u stands still until this connection ends", u->domid) : 0;
 }
 
 static int dump(struct dump *u, const struct pvctl_dump_opts *o, struct pvctl_error *err)

@@ -464,7 +464,7 @@ START_TEST(limits_that_were_set)
 	WRITE(dom5, 0, "more", "1", "OK");
 	QUOTA("quota\0set\0005\0nodes\0000", "OK");
 	QUOTA("quota\0get\0005\0000", "nodes 1000 1000 21");
-	QUOTA("quota\0get\0006\0000", "nodes 1000 1000 0");
+	QUOTA("quota\0get\0006\0000", "nodes 1000 1000 1");
 	/* Never so much that work is without bounds, and what recursion depends on not at all. */
 	QUOTA("quota\0set\0005\0nodes\0004001", "EINVAL");
 	QUOTA("quota\0set\0005\0depth\00040", "EINVAL");
