@@ -64,7 +64,7 @@ dir=$1; shift
 zmodload zsh/zpty
 zpty z "PATH=$dir/bin:$PATH TERM=dumb zsh -f -i"
 zpty -w z "PROMPT= RPS1=; unsetopt beep; setopt no_auto_menu; cd $dir; fpath=($dir \$fpath); autoload -Uz compinit && compinit -u -d $dir/zcompdump"
-zpty -w z "report() { print -r -- \"<\$BUFFER>\" >$dir/zsh-line.new; mv $dir/zsh-line.new $dir/zsh-line; BUFFER=; }; zle -N report; bindkey '^X' report"
+zpty -w z "report() { print -r -- \"<\${BUFFER% }>\" >$dir/zsh-line.new; mv $dir/zsh-line.new $dir/zsh-line; BUFFER=; }; zle -N report; bindkey '^X' report"
 for line; do
 	rm -f $dir/zsh-line
 	zpty -n -w z "$line"$'\t'
@@ -93,13 +93,13 @@ fish_completes() { # WANTED LINE: what is offered, less the descriptions
 	esac
 }
 if command -v zsh >/dev/null; then
-	t "zsh: commands" zsh_completes 'pvctl shutdown ' 'pvctl shut'
-	t "zsh: of a group" zsh_completes 'pvctl node restart-daemon ' 'pvctl node r'
-	t "zsh: options" zsh_completes 'pvctl list --columns ' 'pvctl list --col'
+	t "zsh: commands" zsh_completes 'pvctl shutdown' 'pvctl shut'
+	t "zsh: of a group" zsh_completes 'pvctl node restart-daemon' 'pvctl node r'
+	t "zsh: options" zsh_completes 'pvctl list --columns' 'pvctl list --col'
 	t "zsh: domains" zsh_completes 'pvctl shutdown web' 'pvctl shutdown w'
-	t "zsh: disks" zsh_completes 'pvctl block-detach web1 xvdb ' 'pvctl block-detach web1 '
-	t "zsh: values of options" zsh_completes 'pvctl list --format csv ' 'pvctl list --format c'
-	t "zsh: files" zsh_completes 'pvctl create disk.img ' 'pvctl create dis'
+	t "zsh: disks" zsh_completes 'pvctl block-detach web1 xvdb' 'pvctl block-detach web1 '
+	t "zsh: values of options" zsh_completes 'pvctl list --format csv' 'pvctl list --format c'
+	t "zsh: files" zsh_completes 'pvctl create disk.img' 'pvctl create dis'
 else
 	skip "inside zsh" "no zsh"
 fi
