@@ -99,6 +99,8 @@ struct json;
  */
 int list_devices(const struct parsed *in, bool as_json, const char *key, void (*header)(void),
 		 int (*one)(struct pvctl *ctx, const char *arg, struct json *j));
+/* Until it has ended; an exit code. */
+int domain_stay(struct pvctl *ctx, uint32_t domid);
 /* For messages: the name, else the number as given. Static buffer. */
 const char *domain_label(struct pvctl *ctx, uint32_t domid);
 /* "pvctl: what subject: message" on stderr; returns EXIT_FAILED. */
