@@ -34,10 +34,10 @@ if [ -n "$newest" ]; then
 	# A lock file of its own, which the older one could not read.
 	on_newest() { (PATH=$(dirname "$newest"):$PATH && CARGO_TARGET_DIR=$CARGO_TARGET_DIR-newest RUSTFLAGS="-D warnings" "$newest" "$@"); }
 	cp Cargo.lock "$W/"
-	t "$("$newest" --version | cut -d' ' -f1,2) builds it, too" on_newest build --all-targets "${features[@]}"
-	if on_newest clippy --version >/dev/null 2>&1; then
-		t "and its clippy has nothing to say" on_newest clippy --all-targets "${features[@]}" -- -D warnings
-	fi
+	# Clippy says what the compiler does, too.
+	what=build
+	! on_newest clippy --version >/dev/null 2>&1 || what=clippy
+	t "$("$newest" --version | cut -d' ' -f1,2) has nothing to say, either ($what)" on_newest $what --all-targets "${features[@]}"
 	cp "$W/Cargo.lock" .
 fi
 t "no unsafe function is public" eval "! grep -rnE '^ *pub (unsafe|const unsafe)' pvctl/src"
