@@ -78,6 +78,8 @@ struct pvctl *node_open(void);
 void node_log(void *data, int level, const char *msg);
 /* Starts the default node when none runs and says so. */
 struct pvctl *node_open_or_start(void);
+/* Ends all domains at once. An exit code. */
+int node_reboot(void);
 /* Asks all domains of a node to power off, those that start last first; what does not in time is told of. An exit code. */
 int node_shut_domains(const char *name, uint32_t timeout_ms);
 int node_start_reported(const struct pvctl_node_start_opts *opts, struct pvctl_error *err);
