@@ -59,3 +59,16 @@ print(n)
 END
 }
 no_write_fails() { local n; for n; do ! console_has "$n" 'WRITE .* FAILS' || return 1; done; }
+
+# ---- of snapshots ----
+SNAPSHOTS=$PVCTL_STATE_DIR/default/snapshots
+field() { python3 -c 'import json,sys; d=json.load(sys.stdin); print(eval(sys.argv[1]))' "$1"; }
+# What the snapshot's disk has: FILE FORMAT of it
+file_of() { pvctl snapshot info --json "$1" "$2" | field 'd["disks"][0]["file"]'; }
+format_of() { pvctl snapshot info --json "$1" "$2" | field 'd["disks"][0]["format"]'; }
+told() { console_log "$1" | tr -d '\r' | grep -aoE 'BLOCK [0-9]+ ' | cut -d' ' -f2; }
+# Back to an earlier moment: behind LINES-BEFORE a number is told that is no more than the one in front of it.
+turned() { told "$1" | tail -n "+$2" | awk 'NR > 1 && $1 <= last && $1 > 0 { found = 1 } { last = $1 } END { exit !found }'; }
+went_back() { eventually 60 turned "$1" "$2"; } # NAME LINES-BEFORE
+lines() { told "$1" | wc -l; }
+snapshots() { pvctl snapshot list "$1" --json | field '" ".join(x["name"] for x in d["snapshots"])'; }
