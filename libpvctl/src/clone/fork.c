@@ -218,6 +218,7 @@ static int switch_disk(struct fork *f, struct fork_disk *d, struct pvctl_error *
 	case FORK_RETARGET:
 		spec_on(d, d->own, true, text);
 		rc = retarget(f, d, text, err);
+		d->doubtful = rc != 0;
 		if (rc)
 			return rc;
 		break;
@@ -248,15 +249,9 @@ static void undo_disk(struct fork *f, struct fork_disk *d)
 {
 	char text[DISK_SPEC_MAX + 1];
 
-	if (d->switched && d->how == FORK_SWAP) {
-		/* The overlay has nothing in it: the domain has not run with it. */
-		d->own_made = d->linked = rename(d->base, d->path) != 0;
-	} else if (d->switched) {
-		disk_spec_format(&d->spec, text);
-		if (retarget(f, d, text, NULL))
-			return;
-	}
-	d->switched = false;
+	/* The domain may run on it already: a daemon that lost us lets it. */
+	if (d->switched || d->doubtful)
+		return;
 	disk_spec_format(&d->spec, text);
 	if (d->defined && definition_retarget(f->ctx->node, f->name, d->spec.vdev, d->own, text, NULL))
 		return;
@@ -266,13 +261,6 @@ static void undo_disk(struct fork *f, struct fork_disk *d)
 	if (d->linked)
 		unlink(d->base);
 	d->own_made = d->linked = false;
-}
-
-void fork_undo(struct fork *f)
-{
-	for (size_t i = 0; i < f->n; i++)
-		undo_disk(f, &f->disk[i]);
-	fork_drop_copies(f);
 }
 
 static void tell(const struct fork *f, const struct fork_disk *d)
@@ -303,6 +291,22 @@ void fork_finish(struct fork *f)
 			(void)chmod(d->base, 0444);
 		tell(f, d);
 	}
+}
+
+void fork_undo(struct fork *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		undo_disk(f, &f->disk[i]);
+	fork_drop_copies(f);
+	fork_finish(f);
+}
+
+bool fork_in_doubt(const struct fork *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (f->disk[i].doubtful)
+			return true;
+	return false;
 }
 
 static const char *file_of(const struct fork_disk *d, uint32_t copy)

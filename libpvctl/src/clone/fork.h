@@ -28,7 +28,7 @@ struct fork_disk {
 	enum fork_how how;
 	char *path;                /* of the image, without links */
 	char *base, *own;          /* its name from now on; the domain's overlay */
-	bool linked, own_made, switched;
+	bool linked, own_made, switched, doubtful;
 	bool defined;              /* the domain's definition has been told of the overlay */
 	char **copy;               /* each copy's */
 	uint32_t copies_made;
@@ -53,8 +53,12 @@ struct fork {
 int fork_plan(struct fork *f, const struct pvctl_config *config, struct pvctl_error *err);
 int fork_prepare(struct fork *f, struct pvctl_error *err);
 int fork_switch(struct fork *f, struct pvctl_error *err);
-/* Also after a switch that failed half way, and after one that did not; the domain is suspended, or was not switched. */
+/*
+ * Instead of fork_finish, at any time. What is switched stays so: the domain has lost nothing, and may run already.
+ * In doubt: the daemon did not say whether it has switched a disk, and then nothing of that is touched.
+ */
 void fork_undo(struct fork *f);
+bool fork_in_doubt(const struct fork *f);
 /* The copies alone: the domain has gone on. */
 void fork_drop_copies(struct fork *f);
 /* The domain runs. */

@@ -20,7 +20,7 @@ static int split(struct moment *m, struct fork *f, struct pvctl_error *err)
 	rc = rc ? rc : pvctl_domain_resume(f->ctx, f->domid, err);
 	if (!rc)
 		return 0;
-	/* As it was. */
+	/* As it was, or with an overlay more. */
 	fork_undo(f);
 	if (pvctl_domain_resume(f->ctx, f->domid, NULL))
 		log_msg(&f->ctx->log, LOG_ERROR, "domain %u stays suspended", f->domid);

@@ -179,7 +179,8 @@ static void taker_free(struct taker *t)
 {
 	if (t->moment.fd >= 0)
 		close(t->moment.fd);
-	if (t->made)
+	/* In doubt it says to recover.c what there is. */
+	if (t->made && !fork_in_doubt(&t->fork))
 		template_remove_dir(t->fresh);
 	fork_free(&t->fork);
 	free(t->copy_name);

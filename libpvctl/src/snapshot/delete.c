@@ -51,11 +51,25 @@ static int check_child(const struct deleter *d, const struct snapshot_disk *disk
 	return 0;
 }
 
+/* Of a revert that did not come to its end: what it would have thrown away. */
+static void tidy(const struct snapshot_disk *d)
+{
+	static const char *const tails[] = { ".revert", ".before" };
+	char path[DISK_TARGET_MAX + 10];
+
+	for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++) {
+		snprintf(path, sizeof(path), "%s%s", d->head, tails[i]);
+		unlink(path);
+	}
+}
+
 /* All that can be known before anything is changed. */
 static int check(struct deleter *d, struct pvctl_error *err)
 {
 	int rc = images_collect(d->ctx, d->node, &d->images, err);
 
+	for (size_t k = 0; k < d->s.n_disks && !rc; k++)
+		tidy(&d->s.disk[k]);
 	for (size_t k = 0; k < d->s.n_disks && !rc; k++) {
 		rc = images_add_beside(&d->images, d->s.disk[k].file, err);
 		rc = rc ? rc : images_add_beside(&d->images, d->s.disk[k].head, err);
