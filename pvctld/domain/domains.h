@@ -73,6 +73,11 @@ struct dom {
 	const struct ctl_conn *logger; /* has its writes logged: see logger.h */
 	struct mbox_call log_off;
 	uint8_t log_off_arg[256]; /* struct xen_domctl */
+	struct ctl_conn *pauser, *still_for; /* has it paused for a while; wants that, or its end: see still.h */
+	bool still_on, still_last;
+	void (*still_done)(void *conn, int rc, const char *why);
+	struct mbox_call still_call;
+	uint8_t still_arg[256];   /* struct xen_domctl */
 	struct mbox_call kill;
 	uint8_t kill_arg[256];    /* struct xen_domctl */
 	void (*after_kill)(struct dom *dom);

@@ -8,6 +8,7 @@
 #include "pvctld/domain/events.h"
 #include "pvctld/hv/hvcall.h"
 #include "pvctld/life/logger.h"
+#include "pvctld/life/still.h"
 #include "pvctld/life/policy.h"
 #include "pvctld/life/suspend.h"
 #include "pvctld/life/tidy.h"
@@ -74,6 +75,7 @@ void dom_add(struct dom *dom, uint32_t domid)
 	dom->domid = domid;
 	list_init(&dom->kill.link);
 	logger_init(dom);
+	still_init(dom);
 	policy_init_dom(dom);
 	store_link_init(&dom->store, dom->d, domid);
 	list_add_tail(&dom->d->domains, &dom->link);
@@ -296,6 +298,7 @@ void dom_gone(struct dom *dom)
 	dom_keep_not(dom);
 	mbox_cancel(&d->mbox, &dom->kill);
 	logger_fini(dom);
+	still_fini(dom);
 	suspend_gone(dom);
 	loop_timer_cancel(&dom->pause);
 	mbox_cancel(&d->mbox, &dom->pause_ask);
