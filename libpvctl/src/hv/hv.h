@@ -36,6 +36,8 @@ int hv_domain_sched_set(struct transport *t, uint32_t domid, uint32_t sched_id, 
                         struct pvctl_error *err);
 int hv_domain_sched_get(struct transport *t, uint32_t domid, uint32_t sched_id, uint16_t *ret_weight,
                         uint16_t *ret_cap, struct pvctl_error *err);
+/* Of its clock, from UTC. */
+int hv_domain_time_offset(struct transport *t, uint32_t domid, int64_t seconds, struct pvctl_error *err);
 int hv_hypercall_page(struct transport *t, uint32_t domid, uint64_t mfn, struct pvctl_error *err);
 
 /* vcpu.c */
