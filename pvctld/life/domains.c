@@ -301,6 +301,7 @@ void dom_gone(struct dom *dom)
 	still_fini(dom);
 	suspend_gone(dom);
 	loop_timer_cancel(&dom->pause);
+	mbox_cancel(&d->mbox, &dom->pause_ask);
 	list_del(&dom->link);
 	free(dom->config);
 	dom->config = NULL;
@@ -332,17 +333,17 @@ static void killed(struct mbox_call *call, int64_t ret, bool down)
 	zombie_or_gone(dom);
 }
 
-void dom_destroy(struct dom *dom, void (*after_kill)(struct dom *dom))
+static void destroy_now(struct mbox_call *call, int64_t ret, bool down)
 {
+	struct dom *dom = call->data;
 	struct daemon *d = dom->d;
 	struct xen_domctl op = { .cmd = XEN_DOMCTL_destroydomain, .interface_version = XEN_DOMCTL_INTERFACE_VERSION,
 				 .domain = (domid_t)dom->domid };
 
-	if (dom->dying)
-		return;
-	dom->dying = true;
-	dom->after_kill = after_kill;
-	dom_keep(dom);
+	if (down) {
+		dom->dying = false;
+		return; /* dom_free_all comes */
+	}
 	/* Paused first: what is in its console ring then is all there will be. */
 	(void)hvc_pause(d, dom->domid);
 	dom_forget(dom);
@@ -356,6 +357,16 @@ void dom_destroy(struct dom *dom, void (*after_kill)(struct dom *dom))
 	dom->kill.done = killed;
 	dom->kill.data = dom;
 	mbox_queue(&d->mbox, &dom->kill);
+}
+
+void dom_destroy(struct dom *dom, void (*after_kill)(struct dom *dom))
+{
+	if (dom->dying)
+		return;
+	dom->dying = true;
+	dom->after_kill = after_kill;
+	dom_keep(dom);
+	mbox_ask(&dom->d->mbox, &dom->kill, destroy_now, dom);
 }
 
 void dom_creator_gone(struct daemon *d, struct ctl_conn *creator)

@@ -162,16 +162,10 @@ class Context:
     def __repr__(self) -> str:
         return f"<pvctl.Context {self.node!r}{' closed' if self.closed else ''}>"
 
-    @contextmanager
-    def _held(self) -> Iterator[Any]:
-        me = threading.get_ident()
-        if self._owner == me:
-            raise RuntimeError("a function that a context calls cannot use it: open another one")
-        token = aio.current()
-        while not self._lock.acquire(timeout=-1 if token is None else 0.1):
-            if token is not None and token.cancelled:
-                raise CanceledError(errno.ECANCELED, "canceled while another thread worked with this context")
-        self._owner = me
+    def _call(self, function: Any, *args: Any, domain: str | int | None = None, key: str | None = None,
+              progress: ProgressFunction | None = None, calls: _Calls | None = None) -> int:
+        hooks, token = self._hooks, aio.current()
+        self._acquire(token)
         try:
             if self._c is None:
                 raise ClosedError("this context is closed")
@@ -179,30 +173,39 @@ class Context:
                 raise ClosedError("this context is another process's")
             if token is not None and token.cancelled:
                 raise CanceledError(errno.ECANCELED, "canceled before it began")
-            self._hooks.token, self._hooks.error = token, None
-            yield self._c
+            hooks.token, hooks.error = token, None
+            if progress is not None or calls is not None:
+                return self._long(function, args, domain, key, progress, calls)
+            rc = int(function(self._c, *args, self._err))
+            return rc if rc >= 0 and hooks.error is None else self._finish(rc, hooks.error, domain, key)
         finally:
             self._owner = None
             self._lock.release()
 
-    def _call(self, function: Any, *args: Any, domain: str | int | None = None, key: str | None = None,
-              progress: ProgressFunction | None = None, calls: _Calls | None = None) -> int:
-        with self._held() as c:
-            return self._finish(function, c, args, domain, key, progress, calls)
+    def _acquire(self, token: aio.Cancel | None) -> None:
+        me = threading.get_ident()
+        if self._owner == me:
+            raise RuntimeError("a function that a context calls cannot use it: open another one")
+        while not self._lock.acquire(timeout=-1 if token is None else 0.1):
+            if token is not None and token.cancelled:
+                raise CanceledError(errno.ECANCELED, "canceled while another thread worked with this context")
+        self._owner = me
 
-    def _finish(self, function: Any, c: Any, args: Any, domain: str | int | None, key: str | None,
-                progress: ProgressFunction | None, calls: _Calls | None) -> int:
+    def _long(self, function: Any, args: Any, domain: str | int | None, key: str | None, progress: ProgressFunction | None,
+              calls: _Calls | None) -> int:
         hooks, usual = self._hooks, self._hooks.progress
         if progress is not None:
             hooks.progress = progress
         try:
             if calls is not None:
                 calls.started = True
-            rc = int(function(c, *args, self._err))
+            rc = int(function(self._c, *args, self._err))
         finally:
             hooks.progress = usual
-        raised = hooks.error or (calls and calls.error)
-        hooks.error = None
+        return self._finish(rc, hooks.error or (calls.error if calls is not None else None), domain, key)
+
+    def _finish(self, rc: int, raised: BaseException | None, domain: str | int | None, key: str | None) -> int:
+        self._hooks.error = None
         if rc < 0:
             if raised:
                 raise raised
