@@ -355,6 +355,8 @@ PVCTL_API int pvctl_vcpu_set_affinity(struct pvctl *, uint32_t domid, uint32_t v
 /* "all", "0-3,^1", "node:0" as a mask. -EINVAL: no such list, or an empty one. */
 PVCTL_API int pvctl_cpus_parse(const char *text, uint64_t *ret_mask, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_domain_get_sched(struct pvctl *, uint32_t domid, uint32_t *ret_weight, uint32_t *ret_cap_percent, struct pvctl_error *err) PVCTL_CHECK;
+/* The pages that its grant table has grown to, and the most that it may have (max_grant_frames); each holds 512 grants, or 256 of version 2. */
+PVCTL_API int pvctl_domain_get_grants(struct pvctl *, uint32_t domid, uint32_t *ret_pages, uint32_t *ret_max_pages, struct pvctl_error *err) PVCTL_CHECK;
 /* Weight 1 to 65535, cap in percent of one CPU (0: none, at most 100 for each vCPU); -1: as it is. */
 PVCTL_API int pvctl_domain_set_sched(struct pvctl *, uint32_t domid, int32_t weight, int32_t cap_percent, struct pvctl_error *err) PVCTL_CHECK;
 /* A magic SysRq letter for the guest's kernel, which may have it switched off. */

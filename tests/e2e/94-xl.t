@@ -172,6 +172,7 @@ for c in "unpause quiet" "pause quiet" "rename quiet silent" "rename silent quie
 	# shellcheck disable=SC2086
 	t "${c%% *}: not a word" says '' '' xl $c
 done
+t "limits: the figure for grants, and others" eval "pvctl limits web | grep -qxE 'grant-table-pages +64 +[0-9]+' && pvctl limits web | grep -qxE 'memory-mib +72 +72' && pvctl limits web | grep -qxE 'store-watches +128 +[0-9]+'"
 t "xenstore-quota-get" eval "xl xenstore-quota-get web nodes | grep -qxE 'nodes +1000 +1000 +[0-9]+'"
 t "of all" eval "[ \$(xl xenstore-quota-get web | wc -l) -eq 11 ]"
 t "a quota that was set" eval "xl xenstore-quota-set web nodes=50 watches=4 && xl xenstore-quota-get web nodes | grep -q ' 50 ' && xl xenstore-quota-get web watches | grep -q ' 4 '"

@@ -75,6 +75,8 @@ int hv_memory_map(struct transport *t, uint32_t domid, uint64_t bytes, struct pv
 int hv_pin_l4(struct transport *t, uint32_t domid, uint64_t mfn, struct pvctl_error *err);
 int hv_evtchn_alloc_unbound(struct transport *t, uint32_t domid, uint32_t remote, uint32_t *ret_port,
                             struct pvctl_error *err);
+/* How many pages its grant table has, and may have. */
+int hv_grant_size(struct transport *t, uint32_t domid, uint32_t *ret_frames, uint32_t *ret_max, struct pvctl_error *err);
 int hv_grant_frame(struct transport *t, uint32_t domid, uint64_t *ret_mfn, struct pvctl_error *err);
 
 /* version.c: strings are cut to len and NUL-terminated */
