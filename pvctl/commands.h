@@ -24,6 +24,11 @@
 	X(migrate) \
 	X(migrate_receive) \
 	X(clone) \
+	X(snapshot_create) \
+	X(snapshot_list) \
+	X(snapshot_info) \
+	X(snapshot_revert) \
+	X(snapshot_delete) \
 	X(reinstall) \
 	X(template_create) \
 	X(template_list) \

@@ -211,5 +211,16 @@ refused "a value that it cannot have" 1 'serial' xl set-parameters serial=2
 refused "no number" 2 'NAME=NUMBER' xl set-parameters serial
 refused "qemu-monitor-command" 1 'there is no qemu-monitor-command: no domain has a QEMU' xl qemu-monitor-command web info
 refused "which is no success" 1 'there is no pci-attach: a node has no host devices' xl pci-attach web 00:01.0
+
+# What Ganeti runs. The other names that pvctl has are links to it, too.
+ln -s "$PVCTL" "$W/xentop"
+t "xentop" eval "'$W/xentop' -f -b -i 1 | awk 'NR == 1 && (\$1 != \"NAME\" || \$3 != \"CPU(sec)\") { exit 1 } \$1 == \"web\" { n++ } END { exit n != 1 }'"
+refused "xentop starts no node" 1 'does not run' env PVCTL_RUN_DIR="$W/none" "$W/xentop" -f -b -i 1
+fact() { pvctl node info | sed -nE "s/^($1) +: //p" | tr '\n' ' '; }
+qemu=$(fact qemu_pid) size=$(fact 'cpus|memory')
+t "debug R, which is short for debug-keys" xl debug R
+t "is a reset: no domain is left" eval "! pvctl domid web 2>/dev/null"
+t "of another hypervisor" [ "$(fact qemu_pid)" != "$qemu" ]
+t "as large" [ "$(fact 'cpus|memory')" = "$size" ]
 t "node stop" pvctl node stop --force
 done_testing
