@@ -603,6 +603,12 @@ class Domain:
                 raise
             quotas[text(ret.name)] = (ret.limit, ret.own, None if ret.used < 0 else ret.used)
 
+    def grants(self) -> tuple[int, int]:
+        """The pages of its grant table, and the most that there may be."""
+        pages, most = ffi.new("uint32_t *"), ffi.new("uint32_t *")
+        self._call(lib.pvctl_domain_get_grants, pages, most)
+        return int(pages[0]), int(most[0])
+
     def set_store_quota(self, name: str, value: int) -> None:
         """0: the default."""
         self._call(lib.pvctl_store_quota_set, encoded(name), value, key=name)
