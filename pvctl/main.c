@@ -86,6 +86,23 @@ const struct command *command_find(const char *group, const char *word)
 	return NULL;
 }
 
+const struct command *command_in_group(const char *group, const char *word, bool *ret_takes_word)
+{
+	const struct command *rest = NULL;
+
+	*ret_takes_word = false;
+	for (size_t i = 0; commands[i]; i++) {
+		if (!same_group(commands[i], group))
+			continue;
+		if (!strcmp(commands[i]->name, word))
+			return commands[i];
+		if (commands[i]->takes_rest)
+			rest = commands[i];
+	}
+	*ret_takes_word = rest != NULL;
+	return rest ? rest : command_find(group, word);
+}
+
 const char *command_group(const char *word)
 {
 	const char *name = complete(word, first_word, NULL);
@@ -209,6 +226,7 @@ static int dispatch(int argc, char **argv)
 {
 	const struct command *cmd;
 	const char *group;
+	bool takes_word;
 	int i = parse_globals(argc, argv);
 
 	if (i < 0)
@@ -231,8 +249,9 @@ static int dispatch(int argc, char **argv)
 				fprintf(asked ? stdout : stderr, "  %s %-8s %s\n", group, commands[k]->name, commands[k]->summary);
 		return asked ? EXIT_OK : EXIT_USAGE;
 	}
-	cmd = command_find(group, argv[i + 1]);
-	return cmd ? run(cmd, argc - i - 2, argv + i + 2) : not_implemented(group, argv[i + 1]);
+	cmd = command_in_group(group, argv[i + 1], &takes_word);
+	i += takes_word ? 0 : 1;
+	return cmd ? run(cmd, argc - i - 1, argv + i + 1) : not_implemented(group, argv[i]);
 }
 
 int run_command_line(int argc, char **argv)
@@ -247,12 +266,30 @@ int run_command_line(int argc, char **argv)
 	return rc;
 }
 
+/* Other programs run xentop for its lines. */
+static int run_as_xentop(int argc, char **argv)
+{
+	char **args = calloc((size_t)argc + 2, sizeof(args[0]));
+	int rc = EXIT_FAILED;
+
+	if (args) {
+		args[0] = argv[0];
+		args[1] = (char *)"top";
+		memcpy(args + 2, argv + 1, (size_t)(argc - 1) * sizeof(args[0]));
+		rc = run_command_line(argc + 1, args);
+	}
+	free(args);
+	return rc;
+}
+
 int main(int argc, char **argv)
 {
+	bool as_xentop = argc > 0 && !strcmp(program_invocation_short_name, "xentop");
+
 	signal(SIGPIPE, SIG_IGN);
 	globals.as_xl = !strcmp(program_invocation_short_name, "xl");
 	globals.node = getenv("PVCTL_NODE");
 	if (globals.node && !globals.node[0])
 		globals.node = NULL;
-	return run_command_line(argc, argv);
+	return as_xentop ? run_as_xentop(argc, argv) : run_command_line(argc, argv);
 }

@@ -320,6 +320,10 @@ class Context:
     def debug_keys(self, keys: str) -> None:
         self._call(lib.pvctl_host_debug_keys, encoded(keys), key=keys)
 
+    def set_parameter(self, name: str, value: int) -> None:
+        """Of the hypervisor's, while the node runs: see pvctl(1), set-parameters."""
+        self._call(lib.pvctl_host_set_parameter, encoded(name), value, key=name)
+
     def store_read(self, path: str) -> bytes:
         ret, length = ffi.new("char **"), ffi.new("size_t *")
         self._call(lib.pvctl_store_read, encoded(path), ret, length, key=path)
@@ -577,6 +581,29 @@ class Domain:
     def detach_disk(self, vdev: str, *, force: bool = False, timeout: timedelta | None = None) -> None:
         """force: the guest is not asked. TimedOutError: it has not let go yet."""
         self._call(lib.pvctl_disk_detach, encoded(vdev), _detach("disk", force, timeout), key=vdev)
+
+    def dump_core(self, fd: int, *, live: bool = False, then: int = 0) -> None:
+        """Memory and registers, for a debugger, to a file from where it stands; it stands still meanwhile unless live. then: 1, it crashes; 2, it is reset."""
+        opts = result("pvctl_dump_opts")
+        opts.live, opts.then = live, then
+        self._call(lib.pvctl_domain_dump_core, fd, opts)
+
+    def store_quotas(self) -> dict[str, tuple[int, int, int | None]]:
+        """What it may have in the store, by name: its limit, the default, and what it has (None: not counted)."""
+        quotas: dict[str, tuple[int, int, int | None]] = {}
+        while True:
+            ret = result("pvctl_store_quota")
+            try:
+                self._call(lib.pvctl_store_quota_get, len(quotas), ret)
+            except Error as e:
+                if e.errno == errno.ENOENT:
+                    return quotas
+                raise
+            quotas[text(ret.name)] = (ret.limit, ret.own, None if ret.used < 0 else ret.used)
+
+    def set_store_quota(self, name: str, value: int) -> None:
+        """0: the default."""
+        self._call(lib.pvctl_store_quota_set, encoded(name), value, key=name)
 
     def resize_disk(self, vdev: str, size_bytes: int = 0) -> int:
         """It grows, file and all, and the guest is told. 0: it is as large as what it is of has become. Returns its bytes."""

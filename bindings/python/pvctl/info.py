@@ -506,6 +506,40 @@ class TemplateInfo(Record, struct="pvctl_template_info"):
     warm: bool
 
 
+class SnapshotInfo(Record, struct="pvctl_snapshot_info"):
+    """memory_bytes: of the file that has its memory; disk_bytes: that its disks' files take on the host."""
+    __slots__ = ()
+    domain: str
+    name: str
+    description: str
+    created: datetime | None = _c("created_unix_ns")
+    has_memory: bool
+    memory_bytes: int
+    disk_bytes: int
+    disks: int
+
+
+class SnapshotDisk(Record, struct="pvctl_snapshot_disk_info"):
+    """file: what the disk was then; disk: what the domain writes, which is based on it (overlay) or has a copy in it."""
+    __slots__ = ()
+    vdev: str
+    format: str
+    size_bytes: int = _c("bytes")
+    allocated_bytes: int
+    overlay: bool
+    file: str
+    disk: str
+
+
+class SnapshotStats(Record, struct="pvctl_snapshot_stats"):
+    __slots__ = ()
+    name: str
+    total: timedelta = _c("total_ns", _ns)
+    pause: timedelta = _c("pause_ns", _ns)
+    state_bytes: int = _c("bytes")
+    rounds: int
+
+
 class DiskImageInfo(Record, struct="pvctl_disk_image_info"):
     """base: what it is based on; "": nothing."""
     __slots__ = ()

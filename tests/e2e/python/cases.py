@@ -69,7 +69,7 @@ def case_members():
     """No member of a struct is left out, but what says nothing."""
     from pvctl._pvctl import ffi
     from pvctl.info import Record
-    assert len(Record.__subclasses__()) == 19
+    assert len(Record.__subclasses__()) == 22
     for cls in Record.__subclasses__():
         there = {name for name, _ in ffi.typeof(cls._ctype).fields}
         taken = set(cls._members.values())
@@ -308,6 +308,26 @@ def case_images():
     assert pvctl.images.get(f"{W}/py-image2.img").size_bytes == 2 * MIB
     refused(pvctl.ExistsError, pvctl.images.copy, disk, f"{W}/py-image2.img")
     refused(pvctl.NotFoundError, pvctl.images.get, f"{W}/py-none.img")
+
+
+def case_snapshots():
+    with pvctl.connect() as node:
+        d = node.create(LINUX, name="py-snap")
+        console_has(d, "guest-init: up").close()
+        made = pvctl.snapshots.create(d, "one", description="a test")
+        assert made.name == "one" and made.state_bytes > MIB and made.pause < made.total
+        refused(pvctl.ExistsError, pvctl.snapshots.create, d, "one")
+        refused(pvctl.InvalidError, pvctl.snapshots.create, d, memory=False)
+        info = pvctl.snapshots.get("py-snap", "one")
+        assert info.description == "a test" and info.has_memory and pvctl.snapshots.all("py-snap") == [info]
+        assert pvctl.snapshots.disks("py-snap", "one") == [] and pvctl.snapshots.config("py-snap", "one")["memory"] == 96
+        pvctl.snapshots.verify("py-snap", "one")
+        back = pvctl.snapshots.revert(node, "py-snap", "one", paused=True)
+        assert back is not None and back.domid != d.domid and back.info().state == pvctl.RunState.PAUSED
+        back.destroy()
+        pvctl.snapshots.delete("py-snap", "one")
+        refused(pvctl.NotFoundError, pvctl.snapshots.get, "py-snap", "one")
+        assert pvctl.snapshots.all() == []
 
 
 def case_clone():
