@@ -42,6 +42,7 @@ struct command {
 	const struct option_def *options; /* ends with an empty one; NULL: none */
 	int args_min, args_max; /* args_max < 0: any number */
 	bool can_dry_run;
+	bool takes_rest;      /* what names no command of the group is the first argument of this one */
 	int (*run)(const struct command *cmd, const struct parsed *in);
 };
 
@@ -64,6 +65,8 @@ const struct option_def *common_options(void);
 /* Exact, else a unique prefix, else NULL. */
 const struct command *command_find(const char *group, const char *word);
 const char *command_group(const char *word); /* NULL: not the name of a group */
+/* As command_find, where words may be arguments of one of the group's, which *ret_takes_word says then: in such a group names are written out. */
+const struct command *command_in_group(const char *group, const char *word, bool *ret_takes_word);
 void command_suggest(FILE *out, const char *group, const char *word);
 /* Why a command of xl's is none of ours; NULL: it is none of xl's, or one of ours. */
 const char *xl_refusal(const char *word);
@@ -101,6 +104,8 @@ struct json;
  */
 int list_devices(const struct parsed *in, bool as_json, const char *key, void (*header)(void),
 		 int (*one)(struct pvctl *ctx, const char *arg, struct json *j));
+/* Until it has ended; an exit code. */
+int domain_stay(struct pvctl *ctx, uint32_t domid);
 /* For messages: the name, else the number as given. Static buffer. */
 const char *domain_label(struct pvctl *ctx, uint32_t domid);
 /* "pvctl: what subject: message" on stderr; returns EXIT_FAILED. */
@@ -131,6 +136,8 @@ int parse_size(const char *text, uint64_t *ret_bytes); /* bare: MiB; b k m g t *
 int parse_seconds(const char *text, uint32_t *ret_ms);
 uint64_t now_ns(void); /* monotonic */
 void uuid_text(const uint8_t uuid[16], char ret[37]);
+/* A program of a test's, if the environment names one, is told that a step was made, and may end whatever it likes at that place. */
+void test_hook(const char *variable, const char *step);
 /* Guest's text for a terminal: no control characters but line feed and tab. */
 void print_clean(FILE *out, const char *text);
 

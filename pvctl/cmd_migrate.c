@@ -28,18 +28,9 @@ static const struct option_def options[] = {
 
 /* ---- tests ---- */
 
-/* A program of the test's is told of each step of the handshake, and may end whatever it likes at that place. */
 static void step(void *data, const char *name)
 {
-	const char *hook = getenv("PVCTL_MIGRATE_HOOK");
-	pid_t pid = hook ? fork() : -1;
-
-	if (!pid) {
-		execl(hook, hook, name, (char *)NULL);
-		_exit(127);
-	}
-	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	test_hook("PVCTL_MIGRATE_HOOK", name);
 }
 
 static void say(void *data, const char *line)

@@ -24,6 +24,11 @@
 	X(migrate) \
 	X(migrate_receive) \
 	X(clone) \
+	X(snapshot_create) \
+	X(snapshot_list) \
+	X(snapshot_info) \
+	X(snapshot_revert) \
+	X(snapshot_delete) \
 	X(reinstall) \
 	X(template_create) \
 	X(template_list) \
@@ -32,6 +37,7 @@
 	X(template_delete) \
 	X(template_export) \
 	X(template_import) \
+	X(dump_core) \
 	X(rename) \
 	X(domid) \
 	X(domname) \
@@ -50,6 +56,7 @@
 	X(info) \
 	X(dmesg) \
 	X(debug_keys) \
+	X(set_parameters) \
 	X(cpupool_list) \
 	X(config_update) \
 	X(block_attach) \
@@ -82,6 +89,8 @@
 	X(store_read) \
 	X(store_write) \
 	X(store_rm) \
+	X(xenstore_quota_get) \
+	X(xenstore_quota_set) \
 	X(shell) \
 	X(completion) \
 	X(version) \

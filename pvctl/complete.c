@@ -114,6 +114,8 @@ struct line {
 
 static void take_word(struct line *l, const char *word)
 {
+	bool is_argument = false;
+
 	if (l->open) {
 		if (l->open->name && !strcmp(l->open->name, "node"))
 			globals.node = word;
@@ -127,10 +129,24 @@ static void take_word(struct line *l, const char *word)
 		l->group = command_group(word);
 		l->cmd = l->group ? NULL : command_find(NULL, word);
 	} else if (!l->cmd) {
-		l->cmd = command_find(l->group, word);
+		l->cmd = command_in_group(l->group, word, &is_argument);
 	} else {
-		l->first = l->n_args++ ? l->first : word;
+		is_argument = true;
 	}
+	if (is_argument)
+		l->first = l->n_args++ ? l->first : word;
+}
+
+/* Where a word may be an argument as well. */
+static void offer_rest(const char *group, const char *cur)
+{
+	char name[80];
+
+	for (size_t i = 0; group && commands[i]; i++)
+		if (commands[i]->takes_rest && commands[i]->group && !strcmp(commands[i]->group, group)) {
+			argument_at(commands[i]->args, 0, name, sizeof(name));
+			complete_argument(name, NULL, "", cur, NULL);
+		}
 }
 
 static void complete_last(const struct line *l, const char *cur)
@@ -151,6 +167,7 @@ static void complete_last(const struct line *l, const char *cur)
 			offer_options(common_options(), cur);
 	} else if (!l->cmd) {
 		offer_commands(l->group, cur);
+		offer_rest(l->group, cur);
 	} else {
 		argument_at(l->cmd->args, l->n_args, name, sizeof(name));
 		complete_argument(name, NULL, "", cur, l->first);

@@ -97,6 +97,18 @@ static void vifs(const struct offer *o, const char *domain)
 	pvctl_close(ctx);
 }
 
+static void snapshots(const struct offer *o, const char *domain)
+{
+	const struct pvctl_snapshot_info *s;
+	struct pvctl_snapshot_list *list;
+
+	if (!domain || pvctl_snapshot_list(globals.node, domain, &list, NULL))
+		return;
+	for (size_t i = 0; (s = pvctl_snapshot_list_at(list, i)); i++)
+		complete_offer(o->prefix, o->cur, s->name, s->description);
+	pvctl_snapshot_list_free(list);
+}
+
 static void files(const struct offer *o, const char *unused)
 {
 	complete_files();
@@ -155,7 +167,7 @@ static const struct {
 	{ "DOMAIN", NULL, domains, NULL }, { "DEFINED", NULL, defined, NULL }, { "NODE", NULL, nodes, NULL },
 	{ "FILE", NULL, files, NULL }, { "DIR", NULL, files, NULL }, { "DIRECTORY", NULL, files, NULL }, { "TARGET", NULL, files, NULL },
 	{ "NEWFILE", NULL, files, NULL }, { "FILE|DOMAIN", NULL, domains_and_files, NULL },
-	{ "VDEV", NULL, disks, NULL }, { "DEVID|MAC", NULL, vifs, NULL },
+	{ "SNAPSHOT", NULL, snapshots, NULL }, { "VDEV", NULL, disks, NULL }, { "DEVID|MAC", NULL, vifs, NULL },
 	{ "KEY=VALUE", NULL, keys, NULL }, { "COMMAND", NULL, command_names, NULL },
 	{ "on|off", NULL, words, "on off" }, { "SHELL", NULL, words, "bash zsh fish" }, { "TYPE", NULL, words, "pv" },
 	{ "VCPU|all", NULL, words, "all" },

@@ -86,6 +86,23 @@ const struct command *command_find(const char *group, const char *word)
 	return NULL;
 }
 
+const struct command *command_in_group(const char *group, const char *word, bool *ret_takes_word)
+{
+	const struct command *rest = NULL;
+
+	*ret_takes_word = false;
+	for (size_t i = 0; commands[i]; i++) {
+		if (!same_group(commands[i], group))
+			continue;
+		if (!strcmp(commands[i]->name, word))
+			return commands[i];
+		if (commands[i]->takes_rest)
+			rest = commands[i];
+	}
+	*ret_takes_word = rest != NULL;
+	return rest ? rest : command_find(group, word);
+}
+
 const char *command_group(const char *word)
 {
 	const char *name = complete(word, first_word, NULL);
@@ -209,6 +226,7 @@ static int dispatch(int argc, char **argv)
 {
 	const struct command *cmd;
 	const char *group;
+	bool takes_word;
 	int i = parse_globals(argc, argv);
 
 	if (i < 0)
@@ -231,8 +249,9 @@ static int dispatch(int argc, char **argv)
 				fprintf(asked ? stdout : stderr, "  %s %-8s %s\n", group, commands[k]->name, commands[k]->summary);
 		return asked ? EXIT_OK : EXIT_USAGE;
 	}
-	cmd = command_find(group, argv[i + 1]);
-	return cmd ? run(cmd, argc - i - 2, argv + i + 2) : not_implemented(group, argv[i + 1]);
+	cmd = command_in_group(group, argv[i + 1], &takes_word);
+	i += takes_word ? 0 : 1;
+	return cmd ? run(cmd, argc - i - 1, argv + i + 1) : not_implemented(group, argv[i]);
 }
 
 int run_command_line(int argc, char **argv)

@@ -3,7 +3,9 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "config/config.h"
 #include "pvctl/cmd.h"
@@ -165,4 +167,17 @@ int create_exit_code(int rc)
 	case -ETIMEDOUT: return 9;
 	default: return 3;
 	}
+}
+
+void test_hook(const char *variable, const char *step)
+{
+	const char *hook = getenv(variable);
+	pid_t pid = hook ? fork() : -1;
+
+	if (!pid) {
+		execl(hook, hook, step, (char *)NULL);
+		_exit(127);
+	}
+	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
 }

@@ -416,6 +416,24 @@ struct pvctl_restore_stats {
  */
 PVCTL_API int pvctl_domain_restore(struct pvctl *, int fd, const struct pvctl_config *override, const struct pvctl_restore_opts *opts, uint32_t *ret_domid, struct pvctl_restore_stats *ret, struct pvctl_error *err) PVCTL_CHECK;
 
+/* ---- its memory, to look at ---- */
+enum pvctl_dump_then {
+	PVCTL_DUMP_NOTHING = 0,
+	PVCTL_DUMP_CRASH = 1,    /* it ends, as if it had crashed: on_crash says what becomes of it */
+	PVCTL_DUMP_RESET = 2     /* it ends, as if it rebooted: on_reboot does */
+};
+struct pvctl_dump_opts {
+	size_t size;
+	uint32_t live;           /* 1: it runs meanwhile, and what is written is of no one moment */
+	uint32_t then;           /* enum pvctl_dump_then */
+};
+/*
+ * Writes registers and memory of a domain, whatever its kernel does, to fd, from where it stands, as Xen's dump-core does: an ELF core
+ * that crash(8) reads. A domain that runs stands still until that is done, and goes on, also after a failure. fd stays the caller's.
+ * opts NULL: so. -ECANCELED, by the progress function, which is told "core", in pages; -ENOSPC, -EIO: fd; -EBUSY: another does the same.
+ */
+PVCTL_API int pvctl_domain_dump_core(struct pvctl *, uint32_t domid, int fd, const struct pvctl_dump_opts *opts, struct pvctl_error *err) PVCTL_CHECK;
+
 /* ---- a running domain becomes several ---- */
 struct pvctl_clone_opts {
 	size_t size;
@@ -443,6 +461,90 @@ struct pvctl_clone_stats {
  * there is no copy, and the domain goes on. Its writable disks become overlays where the file system cannot share blocks: see pvctl(1).
  */
 PVCTL_API int pvctl_domain_clone(struct pvctl *, uint32_t domid, const char *name, const struct pvctl_clone_opts *opts, uint32_t *ret_domids, struct pvctl_clone_stats *ret, struct pvctl_error *err) PVCTL_CHECK;
+
+/* ---- snapshots: on disk until they are deleted, in STATEDIR/snapshots and beside the disks (node NULL: "default") ---- */
+struct pvctl_snapshot_info {
+	size_t size;
+	char domain[128], name[64], description[200];
+	uint64_t created_unix_ns;
+	uint64_t memory_bytes;   /* of the file that has its memory and devices */
+	uint64_t disk_bytes;     /* that its disks' files take on the host; what they share with others counts */
+	uint32_t disks, has_memory;
+};
+struct pvctl_snapshot_disk_info {
+	size_t size;
+	char vdev[24], format[16]; /* format: of file */
+	uint64_t bytes;          /* that the guest sees */
+	uint64_t allocated_bytes; /* of file, on the host */
+	uint32_t overlay, pad;   /* overlay: 1: the domain's disk is based on file since then; 0: file is a copy */
+	char file[3008];         /* what the disk was then */
+	char disk[3008];         /* what the domain writes, and what a revert replaces */
+};
+struct pvctl_snapshot_list;
+struct pvctl_snapshot_opts {
+	size_t size;
+	const char *description; /* NULL: none */
+	const char *disks;       /* the directory for new files of disks; NULL: beside each image */
+	uint32_t no_memory;      /* 1: its disks alone */
+	uint32_t suspend_timeout_ms; /* how long the guest may take to suspend; 0: 60 s */
+	/* What became of a disk of the domain's, for a person; NULL: nobody is told. */
+	void (*say)(void *data, const char *line);
+	void *say_data;
+	/* A step was made. For tests, which end somebody there. NULL: nobody is told. */
+	void (*step)(void *data, const char *name);
+	void *step_data;
+};
+struct pvctl_snapshot_stats {
+	size_t size;
+	char name[64];
+	uint64_t total_ns;
+	uint64_t pause_ns;       /* that the domain did not run */
+	uint64_t bytes;          /* of its memory and devices */
+	uint32_t rounds, pad;
+};
+/*
+ * A running domain's memory, devices and disks at one moment, to go back to; it goes on. name NULL: by the time; ret, which may be
+ * NULL, tells. Its writable disks become overlays where the file system cannot share blocks: see pvctl(1). -EEXIST: there is one of
+ * this name; -EBUSY: somebody else does something with its snapshots; else as pvctl_domain_save. Whatever ends the caller, there is
+ * then a whole snapshot or none, and the domain goes on. The context's progress function may end it (-ECANCELED).
+ */
+PVCTL_API int pvctl_snapshot_create(struct pvctl *, uint32_t domid, const char *name, const struct pvctl_snapshot_opts *opts, struct pvctl_snapshot_stats *ret, struct pvctl_error *err) PVCTL_CHECK;
+/* These need no node that runs. -ENOENT: there is no such. domain NULL: of all domains; by domain and time. */
+PVCTL_API int pvctl_snapshot_list(const char *node, const char *domain, struct pvctl_snapshot_list **ret, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API size_t pvctl_snapshot_list_count(const struct pvctl_snapshot_list *);
+PVCTL_API const struct pvctl_snapshot_info *pvctl_snapshot_list_at(const struct pvctl_snapshot_list *, size_t i); /* borrowed; NULL past the end */
+PVCTL_API void pvctl_snapshot_list_free(struct pvctl_snapshot_list *);
+PVCTL_API int pvctl_snapshot_get(const char *node, const char *domain, const char *name, struct pvctl_snapshot_info *ret, struct pvctl_error *err) PVCTL_CHECK;
+PVCTL_API int pvctl_snapshot_get_disk(const char *node, const char *domain, const char *name, size_t i, struct pvctl_snapshot_disk_info *ret, struct pvctl_error *err) PVCTL_CHECK; /* -ENOENT: past the last */
+/* What the domain is after a revert: its configuration then, on the disks that it has then. The caller frees it. */
+PVCTL_API int pvctl_snapshot_config(const char *node, const char *domain, const char *name, struct pvctl_config **ret, struct pvctl_error *err) PVCTL_CHECK;
+/* Its memory by its checksum, and that its disks are there and whole. -EINVAL: something is not what it was. */
+PVCTL_API int pvctl_snapshot_verify(const char *node, const char *domain, const char *name, struct pvctl_error *err) PVCTL_CHECK;
+struct pvctl_snapshot_revert_opts {
+	size_t size;
+	uint32_t paused, pad;    /* paused: 1: it stays paused */
+	void (*step)(void *data, const char *name); /* as above */
+	void *step_data;
+};
+/*
+ * The domain is what it was then; what it did since is lost. One that runs ends at once, after the snapshot was looked at as by
+ * pvctl_snapshot_verify. With memory it goes on from there, with another vm-generation-id; a snapshot of disks alone is booted if the
+ * domain ran, else *ret_domid is 0. -EBUSY: somebody else has its disk. A failure later on leaves the disks as they were; the domain
+ * has ended then. It may be done again at any time: the snapshot stays.
+ */
+PVCTL_API int pvctl_snapshot_revert(struct pvctl *, const char *domain, const char *name, const struct pvctl_snapshot_revert_opts *opts, uint32_t *ret_domid, struct pvctl_error *err) PVCTL_CHECK;
+struct pvctl_snapshot_delete_opts {
+	size_t size;
+	int (*progress)(void *data, const char *what, uint64_t done, uint64_t total); /* as pvctl_open_opts.progress; NULL: none */
+	void *progress_data;
+	void (*step)(void *data, const char *name); /* as above */
+	void *step_data;
+};
+/*
+ * Later snapshots and disks keep what they have of it: that is merged into them, which may copy as much as it has. -EBUSY: the disk
+ * of a domain that runs is based on it (err has the cure), or something that no domain of the node has. All is as it was after a failure.
+ */
+PVCTL_API int pvctl_snapshot_delete(const char *node, const char *domain, const char *name, const struct pvctl_snapshot_delete_opts *opts, struct pvctl_error *err) PVCTL_CHECK;
 
 /* ---- templates: DATADIR/templates/NAME, a directory that can be copied to another machine ---- */
 struct pvctl_template_info {
@@ -718,6 +820,11 @@ struct pvctl_host_info {
 PVCTL_API int pvctl_host_get(struct pvctl *, struct pvctl_host_info *ret, struct pvctl_error *err) PVCTL_CHECK;
 /* The hypervisor's log so far, NUL-terminated; free with pvctl_free. */
 PVCTL_API int pvctl_host_dmesg(struct pvctl *, int clear, char **ret_text, struct pvctl_error *err) PVCTL_CHECK;
+/*
+ * A parameter of the hypervisor's, while the node runs: "serial" (1: its log goes to the serial port, too), "guest_lines" (how many
+ * lines a second of a guest's emergency console its log has). -ENOENT: there is no such; -EINVAL: it cannot be that.
+ */
+PVCTL_API int pvctl_host_set_parameter(struct pvctl *, const char *name, uint32_t value, struct pvctl_error *err) PVCTL_CHECK;
 /* Up to 64 letters; what they say goes to the hypervisor's log. "h" lists them. */
 PVCTL_API int pvctl_host_debug_keys(struct pvctl *, const char *keys, struct pvctl_error *err) PVCTL_CHECK;
 
@@ -725,6 +832,18 @@ PVCTL_API int pvctl_host_debug_keys(struct pvctl *, const char *keys, struct pvc
 PVCTL_API int pvctl_store_read(struct pvctl *, const char *path, char **ret_value, size_t *ret_len, struct pvctl_error *err) PVCTL_CHECK; /* free with pvctl_free */
 PVCTL_API int pvctl_store_write(struct pvctl *, const char *path, const void *value, size_t len, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_store_rm(struct pvctl *, const char *path, struct pvctl_error *err) PVCTL_CHECK;
+
+/* What a domain may have in the store: see pvctld(8). */
+struct pvctl_store_quota {
+	size_t size;
+	char name[24];           /* "nodes" */
+	uint32_t limit, own;     /* as it is, and as it is where nobody has set it */
+	int64_t used;            /* -1: that is not counted */
+};
+/* The i-th, from 0 on. -ENOENT: past the end; -ESRCH: no such domain. */
+PVCTL_API int pvctl_store_quota_get(struct pvctl *, uint32_t domid, uint32_t i, struct pvctl_store_quota *ret, struct pvctl_error *err) PVCTL_CHECK;
+/* Until the domain goes; what it has already stays. value 0: its own. -EINVAL: no such quota, a fixed one, or above 4 times its own value. */
+PVCTL_API int pvctl_store_quota_set(struct pvctl *, uint32_t domid, const char *name, uint32_t value, struct pvctl_error *err) PVCTL_CHECK;
 
 /* ---- what a disk would boot ---- */
 /*

@@ -27,7 +27,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 AIMS = {"node_start": 500, "create_paused_128_warm": 100, "destroy_128": 100, "list_1": 20,
         "list_10": 20, "list_50": 20, "up_50_stubs": 10000, "overhead_50": 64,
-        "list_flooded_50": 50, "read4k_slower_50": 2, "save_128": 150, "restore_128": 150, "migrate_256_pause": 100}
+        "list_flooded_50": 50, "read4k_slower_50": 2, "save_128": 150, "restore_128": 150, "migrate_256_pause": 100,
+        "snapshot_256_pause": 200}
 XEN_TOOL = {"create_paused_128_warm": "create_paused_128_bzImage_lz4",
             "create_to_first_line": "unpause_to_first_line_128_bzImage_lz4",
             "create_to_init": "unpause_to_init_128_bzImage_lz4",
@@ -346,6 +347,30 @@ class Bench:
         finally:
             self.run("node", "stop", "other", "--force", check=False)
         self.run("destroy", "moved", check=False)
+        self.snapshot()
+
+    def snapshot(self):
+        """Of one with two vCPUs and a disk that rewrites 10 MB/s, one upon the other; and back."""
+        img = self.tmp / "kept.img"
+        with open(img, "wb") as f:
+            f.truncate(64 << 20)
+        self.run("create", "-q", self.config("kept", memory=256, vcpus=2, cmdline=self.pvb("dirty"), disk=[f"{img},raw,xvda,rw"]))
+        self.wait("kept", "BENCH-DIRTY")
+        total, pause, back = [], [], []
+        for i in range(5):
+            r = json.loads(self.run("snapshot", "--json", "kept", f"s{i}"))
+            total.append(r["total_ns"] / 1e6)
+            pause.append(r["pause_ns"] / 1e6)
+            time.sleep(1)
+        for i in range(3):
+            back.append(self.timed("snapshot", "revert", "--yes", "kept", f"s{i}"))
+            time.sleep(1)
+        self.run("destroy", "kept")
+        for i in range(5):
+            self.run("snapshot", "delete", "kept", f"s{i}")
+        self.note("snapshot_256_total", "ms", total)
+        self.note("snapshot_256_pause", "ms", pause)
+        self.note("snapshot_256_revert", "ms", back)
 
     def domain_mib(self, name):
         return next(d["memory_bytes"] / 2**20 for d in json.loads(self.run("list", "--json"))["domains"] if d["name"] == name)

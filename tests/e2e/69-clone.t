@@ -3,57 +3,13 @@
 # A running domain becomes two, or several: each goes on from the same moment, with a disk of its own.
 . "$(dirname "$0")/netlib.sh"
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/blocklib.sh"
 
 need_modules "clone" xen-blkfront xen-netfront
 command -v qemu-img >/dev/null || { skip "clone" "qemu-utils is not installed"; done_testing; exit; }
-net_guest
-cp "$O/demo/modules/xen-blkfront.ko" "$W/root/lib/modules/"
-# Block after block to the disk, each flushed before its number is told; each has its number in it.
-cat >"$W/root/bin/load" <<'END'
-#!/bin/sh
-insmod /lib/modules/xen-blkfront.ko
-until [ -b /dev/xvda ]; do sleep 0.1; done
-insmod /lib/modules/xen-netfront.ko 2>/dev/null
-i=0
-while :; do
-	yes "block $i" | head -c 4096 >/tmp/b
-	dd if=/tmp/b of=/dev/xvda bs=4k seek=$i conv=notrunc,fsync 2>/dev/null || echo "WRITE $i FAILS"
-	echo "BLOCK $i mac $(cat /sys/class/net/eth0/address 2>/dev/null)"
-	i=$((i + 1))
-	sleep 0.05
-done
-END
-chmod 755 "$W/root/bin/load"
-pack_guest
-is() { [ "$1" = "$2" ] || { echo "$1, not $2"; return 1; }; }
-guest() { # NAME DISK [LINE...]
-	local name=$1 disk=$2 f
-	shift 2
-	f=$(config "$name" "disk=['$disk']" "vif=['link=switch,bridge=lan']" "$@")
-	sed -i "s|^cmdline=.*|cmdline=\"console=hvc0 quiet run=sh+/bin/load\"|; s|^ramdisk=.*|ramdisk=\"$W/initrd.gz\"|" "$f"
-	echo "$f"
-}
-last() { console_log "$1" 2>/dev/null | tr -d '\r' | grep -aoE 'BLOCK [0-9]+ ' | tail -n 1 | cut -d' ' -f2; }
-first() { console_log "$1" 2>/dev/null | tr -d '\r' | grep -aoE 'BLOCK [0-9]+ ' | head -n 1 | cut -d' ' -f2; }
-beyond() { [ "$(last "$1")" -gt "$2" ]; }
-goes_on() { eventually 60 beyond "$1" $(($(last "$1") + 5)); }
-target() { pvctl block-list "$1" --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["disks"][0]["target"])'; }
+block_guest
 uuid() { pvctl list -v "$1" | tail -n 1 | awk '{print $7}'; }
 mac() { pvctl network-list "$1" --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["vifs"][0]["mac"])'; }
-node() { pvctl store read "/local/domain/$(pvctl domid "$1")/$2"; }
-# Each block that the domain told of is on its disk.
-whole() { # IMAGE FORMAT UP-TO
-	qemu-img convert -U -f "$2" -O raw "$1" "$W/whole.img" && python3 - "$W/whole.img" "$3" <<'END'
-import sys
-d = open(sys.argv[1], 'rb').read()
-n = int(sys.argv[2])
-assert n > 0
-for i in range(n + 1):
-    want = (b'block %d\n' % i * 4096)[:4096]
-    assert d[i * 4096:(i + 1) * 4096] == want, (i, d[i * 4096:i * 4096 + 20])
-END
-}
-no_write_fails() { local n; for n; do ! console_has "$n" 'WRITE .* FAILS' || return 1; done; }
 # trial NAME DISK: it is cloned while it writes
 trial() {
 	local name=$1 at

@@ -9,7 +9,7 @@
 ...         web.shutdown()
 ...         print(web.wait())
 """
-from . import images, templates
+from . import images, snapshots, templates
 from .aio import Cancel, run
 from .boot import Boot, BootEntry
 from .config import Config
@@ -21,7 +21,7 @@ from .errors import (BusyError, CanceledError, ClosedError, ConfigTextError, Err
 from .events import Events
 from .info import (ChannelInfo, CloneStats, DefinedInfo, DiskImageInfo, DiskInfo, DiskSpec, DomainFlags, DomainInfo, Ended, Event, EventType, HostInfo, MigrateEnd,
                    MigrateResult, NodeInfo, Paths, Progress, Reason, RestoreStats, RunState, SaveLeave, SaveStats, Scheduling,
-                   TemplateInfo, VcpuInfo, VifInfo, VifSpec)
+                   SnapshotDisk, SnapshotInfo, SnapshotStats, TemplateInfo, VcpuInfo, VifInfo, VifSpec)
 from .node import Node, cpus_text, nodes, parse_cpus, parse_disk, parse_vif
 
 __all__ = [
@@ -30,6 +30,6 @@ __all__ = [
     "Events", "ExistsError", "HostInfo", "InputOutputError", "InvalidError", "Message", "MigrateEnd", "MigrateResult", "Migrated",
     "NoDomainError", "NoMemoryError", "NoSpaceError", "Node", "NodeInfo", "NotFoundError", "NotPermittedError", "Origin", "Paths",
     "Progress", "ProtocolError", "Reason", "RestoreStats", "Restored", "RunState", "SaveLeave", "SaveStats", "Scheduling",
-    "TemplateInfo", "TimedOutError", "TooBigError", "UnsupportedError", "VcpuInfo", "VifInfo", "VifSpec", "connect", "cpus_text", "images",
-    "nodes", "parse_cpus", "parse_disk", "parse_vif", "run", "templates", "version",
+    "SnapshotDisk", "SnapshotInfo", "SnapshotStats", "TemplateInfo", "TimedOutError", "TooBigError", "UnsupportedError", "VcpuInfo", "VifInfo", "VifSpec", "connect", "cpus_text", "images",
+    "nodes", "parse_cpus", "parse_disk", "parse_vif", "run", "snapshots", "templates", "version",
 ]

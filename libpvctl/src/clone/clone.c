@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * A running domain becomes several. Its state goes to memory live, as that of one that moves; for the rest of it, and for its
- * disks, it is suspended. Then it goes on, and copies are restored from the state, which is the same for all.
- */
-#include "clone/fork.h"
+/* A running domain becomes several. Its state at one moment goes to memory; it goes on, and copies are restored from that. */
 #include "clone/identity.h"
-#include "device/disk.h"
+#include "clone/moment.h"
 #include "save/private.h"
 #include "util/cleanup.h"
 #include "util/err.h"
@@ -77,45 +73,19 @@ static int plan(struct clone *c, uint32_t domid, const char *name, struct pvctl_
 	return fork_plan(&c->fork, c->config, err);
 }
 
-/* It is suspended: its disks, then it goes on. */
-static int split(struct clone *c, struct pvctl_error *err)
-{
-	uint32_t domid = c->fork.domid;
-	int rc = pvctl_domain_release_disks(c->ctx, domid, err);
-
-	rc = rc ? rc : fork_switch(&c->fork, err);
-	rc = rc ? rc : pvctl_domain_resume(c->ctx, domid, err);
-	if (!rc)
-		return 0;
-	/* As it was. */
-	fork_undo(&c->fork);
-	if (pvctl_domain_resume(c->ctx, domid, NULL))
-		log_msg(&c->ctx->log, LOG_ERROR, "domain %u stays suspended", domid);
-	return rc;
-}
-
 static int take_state(struct clone *c, struct pvctl_error *err)
 {
-	struct pvctl_save_stats s = { .size = sizeof(s) };
-	const struct pvctl_save_opts o = { .size = sizeof(o), .live = 1, .leave = PVCTL_SAVE_SUSPENDED,
-	                                   .suspend_timeout_ms = c->o.suspend_timeout_ms };
-	uint64_t stopped;
+	struct moment m = { .suspend_timeout_ms = c->o.suspend_timeout_ms };
 	int rc;
 
 	c->fd = memfd_create("clone", MFD_CLOEXEC);
 	if (c->fd < 0)
 		return err_os(err, errno, "memory for the domain's state");
-	rc = fork_prepare(&c->fork, err);
-	rc = rc ? rc : pvctl_domain_save(c->ctx, c->fork.domid, c->fd, &o, &s, err);
-	if (rc) {
-		fork_undo(&c->fork);
-		return rc;
-	}
-	stopped = ctx_now_ns();
-	rc = split(c, err);
-	c->stats.pause_ns = s.pause_ns + ctx_now_ns() - stopped;
-	c->stats.bytes = s.bytes;
-	c->stats.rounds = s.rounds;
+	m.fd = c->fd;
+	rc = moment_take(&m, &c->fork, err);
+	c->stats.pause_ns = m.pause_ns;
+	c->stats.bytes = m.bytes;
+	c->stats.rounds = m.rounds;
 	return rc;
 }
 
@@ -185,7 +155,8 @@ int pvctl_domain_clone(struct pvctl *ctx, uint32_t domid, const char *name, cons
 		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%u copies: at most %u are made at once", c.o.count, MAX_COPIES);
 	rc = plan(&c, domid, name, err);
 	rc = rc ? rc : take_state(&c, err);
-	rc = rc ? rc : fork_finish(&c.fork, err);
+	if (!rc)
+		fork_finish(&c.fork);
 	rc = rc ? rc : make_copies(&c, err);
 	c.stats.total_ns = ctx_now_ns() - start;
 	if (!rc)

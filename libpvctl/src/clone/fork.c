@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "clone/fork.h"
+#include "clone/definition.h"
 #include "device/disk.h"
 #include "disk/image.h"
 #include "util/buf.h"
@@ -106,11 +107,14 @@ static int plan_disk(struct fork *f, struct fork_disk *d, const char *text, stru
 int fork_plan(struct fork *f, const struct pvctl_config *config, struct pvctl_error *err)
 {
 	const struct config_value *list = config_value(config, "disk");
-	time_t now = time(NULL);
+	struct timespec now;
 	struct tm tm;
+	size_t n;
 	int rc = 0;
 
-	strftime(f->stamp, sizeof(f->stamp), "%Y%m%d%H%M%S", gmtime_r(&now, &tm));
+	clock_gettime(CLOCK_REALTIME, &now);
+	n = strftime(f->stamp, sizeof(f->stamp), "%Y%m%d%H%M%S", gmtime_r(&now.tv_sec, &tm));
+	snprintf(f->stamp + n, sizeof(f->stamp) - n, "%03ld", now.tv_nsec / 1000000);
 	if (!list || !list->list)
 		return 0;
 	f->disk = calloc(list->n + 1, sizeof(*f->disk));
@@ -153,10 +157,15 @@ static int prepare_disk(struct fork *f, struct fork_disk *d, struct pvctl_error 
 	d->linked = d->base != NULL;
 	rc = overlay(d, d->own, err);
 	d->own_made = !rc;
-	for (; !rc && d->copies_made < f->copies; d->copies_made += !rc)
+	for (; !rc && !f->keep && d->copies_made < f->copies; d->copies_made += !rc)
 		rc = overlay(d, d->copy[d->copies_made], err);
 	spec_on(d, d->own, true, text);
-	return rc ? rc : transport_allow(f->ctx->t, "disk", text, err);
+	rc = rc ? rc : transport_allow(f->ctx->t, "disk", text, err);
+	if (!rc && d->how == FORK_RETARGET) {
+		rc = definition_retarget(f->ctx->node, f->name, d->spec.vdev, d->path, text, err);
+		d->defined = !rc;
+	}
+	return rc;
 }
 
 int fork_prepare(struct fork *f, struct pvctl_error *err)
@@ -209,6 +218,7 @@ static int switch_disk(struct fork *f, struct fork_disk *d, struct pvctl_error *
 	case FORK_RETARGET:
 		spec_on(d, d->own, true, text);
 		rc = retarget(f, d, text, err);
+		d->doubtful = rc != 0;
 		if (rc)
 			return rc;
 		break;
@@ -239,27 +249,18 @@ static void undo_disk(struct fork *f, struct fork_disk *d)
 {
 	char text[DISK_SPEC_MAX + 1];
 
-	if (d->switched && d->how == FORK_SWAP) {
-		/* The overlay has nothing in it: the domain has not run with it. */
-		d->own_made = d->linked = rename(d->base, d->path) != 0;
-	} else if (d->switched) {
-		disk_spec_format(&d->spec, text);
-		if (retarget(f, d, text, NULL))
-			return;
-	}
-	d->switched = false;
+	/* The domain may run on it already: a daemon that lost us lets it. */
+	if (d->switched || d->doubtful)
+		return;
+	disk_spec_format(&d->spec, text);
+	if (d->defined && definition_retarget(f->ctx->node, f->name, d->spec.vdev, d->own, text, NULL))
+		return;
+	d->defined = false;
 	if (d->own_made)
 		unlink(d->own);
 	if (d->linked)
 		unlink(d->base);
 	d->own_made = d->linked = false;
-}
-
-void fork_undo(struct fork *f)
-{
-	for (size_t i = 0; i < f->n; i++)
-		undo_disk(f, &f->disk[i]);
-	fork_drop_copies(f);
 }
 
 static void tell(const struct fork *f, const struct fork_disk *d)
@@ -279,52 +280,40 @@ static void tell(const struct fork *f, const struct fork_disk *d)
 		f->say(f->say_data, line);
 }
 
-/* A definition has what the domain has. */
-static int update_definition(const struct fork *f, struct pvctl_error *err)
+void fork_finish(struct fork *f)
 {
-	CLEANUP_FREE char **list = NULL;
-	char (*text)[DISK_SPEC_MAX + 1] = calloc(f->n + 1, sizeof(*text));
-	struct pvctl_config *c;
-	struct disk_spec s;
-	size_t n = 0;
-	int rc = 0;
-
-	if (!text || pvctl_defined_get(f->ctx->node, f->name, &c, NULL)) {
-		free(text);
-		return 0;
-	}
-	list = calloc(f->n + 256, sizeof(*list));
-	for (const char *item; list && n < f->n + 255 && (item = pvctl_config_get_item(c, "disk", n)); n++) {
-		list[n] = (char *)(uintptr_t)item;
-		for (size_t i = 0; i < f->n; i++)
-			if (f->disk[i].switched && f->disk[i].how == FORK_RETARGET && !disk_spec_parse(item, &s, NULL) && s.vdev == f->disk[i].spec.vdev) {
-				spec_on(&f->disk[i], f->disk[i].own, true, text[i]);
-				list[n] = text[i];
-			}
-	}
-	if (n)
-		rc = pvctl_config_set_list(c, "disk", (const char *const *)list, n, err);
-	rc = rc || !n ? rc : pvctl_defined_set(f->ctx->node, c, err);
-	pvctl_config_free(c);
-	free(text);
-	return rc;
-}
-
-int fork_finish(struct fork *f, struct pvctl_error *err)
-{
-	bool retargeted = false;
-
 	for (size_t i = 0; i < f->n; i++) {
 		struct fork_disk *d = &f->disk[i];
 
-		retargeted |= d->switched && d->how == FORK_RETARGET;
 		if (d->switched && d->how == FORK_RETARGET && d->base)
 			unlink(d->path);
 		if (d->switched && d->base)
 			(void)chmod(d->base, 0444);
 		tell(f, d);
 	}
-	return retargeted ? update_definition(f, err) : 0;
+}
+
+void fork_undo(struct fork *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		undo_disk(f, &f->disk[i]);
+	fork_drop_copies(f);
+	fork_finish(f);
+}
+
+bool fork_in_doubt(const struct fork *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (f->disk[i].doubtful)
+			return true;
+	return false;
+}
+
+static const char *file_of(const struct fork_disk *d, uint32_t copy)
+{
+	if (copy != FORK_ITSELF)
+		return d->how == FORK_SHARED ? d->spec.target : d->copy[copy];
+	return d->how == FORK_RETARGET ? d->own : d->spec.target;
 }
 
 int fork_set_disks(const struct fork *f, struct pvctl_config *c, uint32_t copy, struct pvctl_error *err)
@@ -336,7 +325,7 @@ int fork_set_disks(const struct fork *f, struct pvctl_config *c, uint32_t copy, 
 	for (size_t i = 0; i < f->n && !rc; i++) {
 		const struct fork_disk *d = &f->disk[i];
 
-		spec_on(d, d->how == FORK_SHARED ? d->spec.target : d->copy[copy], d->how == FORK_SWAP || d->how == FORK_RETARGET, text[i]);
+		spec_on(d, file_of(d, copy), d->how == FORK_RETARGET || (d->how == FORK_SWAP && copy != FORK_ITSELF), text[i]);
 		list[i] = text[i];
 	}
 	if (!rc && f->n)

@@ -7,7 +7,8 @@
  * the image becomes the base of overlays, one for the domain and one for each copy, and is called NAME-VDEV-STAMP-base from
  * then on, so that nobody takes it for the domain's disk and writes it:
  *
- *	prepare   the image gets its second name; overlays on that name are made
+ *	prepare   the image gets its second name; overlays on that name are made. A definition is told of an overlay that
+ *	          will not have the image's name: with nothing in it, it is the same disk before the switch as after
  *	switch    the domain is suspended, and its disks are released: a qcow2 overlay takes the image's name, so that
  *	          configurations hold; for another format the daemon is told of the overlay
  *	finish    the image loses its first name, if it has it still
@@ -27,7 +28,8 @@ struct fork_disk {
 	enum fork_how how;
 	char *path;                /* of the image, without links */
 	char *base, *own;          /* its name from now on; the domain's overlay */
-	bool linked, own_made, switched;
+	bool linked, own_made, switched, doubtful;
+	bool defined;              /* the domain's definition has been told of the overlay */
 	char **copy;               /* each copy's */
 	uint32_t copies_made;
 };
@@ -37,23 +39,31 @@ struct fork {
 	const char *name, *dir;    /* dir NULL: beside each image */
 	char *const *copy_name;
 	uint32_t copies;
+	bool keep;                 /* a copy is wanted only where the image does not stay as it is, as a base */
 	struct fork_disk *disk;
 	size_t n;
 	char stamp[24];
 	void (*say)(void *data, const char *line);
 	void *say_data;
 };
+/* The disks of the domain itself, for fork_set_disks. */
+#define FORK_ITSELF UINT32_MAX
+
 /* Refuses what cannot be. config: the domain's own. */
 int fork_plan(struct fork *f, const struct pvctl_config *config, struct pvctl_error *err);
 int fork_prepare(struct fork *f, struct pvctl_error *err);
 int fork_switch(struct fork *f, struct pvctl_error *err);
-/* Also after a switch that failed half way, and after one that did not; the domain is suspended, or was not switched. */
+/*
+ * Instead of fork_finish, at any time. What is switched stays so: the domain has lost nothing, and may run already.
+ * In doubt: the daemon did not say whether it has switched a disk, and then nothing of that is touched.
+ */
 void fork_undo(struct fork *f);
+bool fork_in_doubt(const struct fork *f);
 /* The copies alone: the domain has gone on. */
 void fork_drop_copies(struct fork *f);
 /* The domain runs. */
-int fork_finish(struct fork *f, struct pvctl_error *err);
-/* The disks of a copy, in a configuration that has the domain's. */
+void fork_finish(struct fork *f);
+/* The disks of a copy, or from now on of the domain itself, in a configuration that has the domain's. */
 int fork_set_disks(const struct fork *f, struct pvctl_config *c, uint32_t copy, struct pvctl_error *err);
 void fork_free(struct fork *f);
 

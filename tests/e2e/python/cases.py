@@ -34,11 +34,15 @@ def keeper(name, rounds=9, memory=8):
                         on_poweroff="destroy", on_crash="destroy")
 
 
+RAISED = set()
+
+
 def refused(exception, function, *args, **kwargs):
     try:
         function(*args, **kwargs)
     except exception as e:
         assert type(e) is exception, f"{type(e)}: {e}"
+        RAISED.add(exception)
         return e
     raise AssertionError(f"{exception.__name__} was not raised")
 
@@ -65,7 +69,7 @@ def case_members():
     """No member of a struct is left out, but what says nothing."""
     from pvctl._pvctl import ffi
     from pvctl.info import Record
-    assert len(Record.__subclasses__()) == 19
+    assert len(Record.__subclasses__()) == 22
     for cls in Record.__subclasses__():
         there = {name for name, _ in ffi.typeof(cls._ctype).fields}
         taken = set(cls._members.values())
@@ -199,13 +203,29 @@ def case_errors():
         refused(pvctl.InvalidError, pvctl.Config, name="a\0b")
         refused(TypeError, pvctl.Config, memory=1.5)
         refused(pvctl.TooBigError, pvctl.Config.from_text, "#" * (1 << 20) + "##")
-        for code, cls in pvctl.errors._CLASSES.items():
-            assert issubclass(cls, pvctl.Error) and cls(code, "m").errno == code
         d = node.create(keeper("py-full"))
         console_has(d, "READY 1").close()
         with open("/dev/full", "wb") as full:
-            assert type(refused(pvctl.NoSpaceError, d.save, full.fileno())) is pvctl.NoSpaceError
+            refused(pvctl.NoSpaceError, d.save, full.fileno())
         d.destroy()
+        time.sleep(0.2)  # what was told less than a tenth of a second before is not told again
+        with pvctl.Cancel() as stop:
+            refused(pvctl.CanceledError, node.create, stub("py-canceled"), progress=lambda p: stop.cancel())
+    # A directory in which another user could put his own node.
+    own = os.environ["PVCTL_RUN_DIR"]
+    with tempfile.TemporaryDirectory() as open_to_all:
+        os.chmod(open_to_all, 0o777)
+        os.environ["PVCTL_RUN_DIR"] = open_to_all
+        refused(pvctl.NotPermittedError, pvctl.Node().paths)
+        os.environ["PVCTL_RUN_DIR"] = own
+    # A node that goes under who is connected.
+    ends = pvctl.Node("py-ends")
+    ends.start(memory_bytes=64 * MIB, cpus=1, daemon=f"{O}/pvctld/pvctld", hypervisor=f"{O}/xen-like-hv.elf")
+    with ends.connect() as node:
+        ends.stop()
+        refused(pvctl.InputOutputError, node.host)
+    for code, cls in pvctl.errors._CLASSES.items():
+        assert cls in RAISED and issubclass(cls, pvctl.Error) and cls(code, "m").errno == code, cls
 
 
 def case_config():
@@ -288,6 +308,26 @@ def case_images():
     assert pvctl.images.get(f"{W}/py-image2.img").size_bytes == 2 * MIB
     refused(pvctl.ExistsError, pvctl.images.copy, disk, f"{W}/py-image2.img")
     refused(pvctl.NotFoundError, pvctl.images.get, f"{W}/py-none.img")
+
+
+def case_snapshots():
+    with pvctl.connect() as node:
+        d = node.create(LINUX, name="py-snap")
+        console_has(d, "guest-init: up").close()
+        made = pvctl.snapshots.create(d, "one", description="a test")
+        assert made.name == "one" and made.state_bytes > MIB and made.pause < made.total
+        refused(pvctl.ExistsError, pvctl.snapshots.create, d, "one")
+        refused(pvctl.InvalidError, pvctl.snapshots.create, d, memory=False)
+        info = pvctl.snapshots.get("py-snap", "one")
+        assert info.description == "a test" and info.has_memory and pvctl.snapshots.all("py-snap") == [info]
+        assert pvctl.snapshots.disks("py-snap", "one") == [] and pvctl.snapshots.config("py-snap", "one")["memory"] == 96
+        pvctl.snapshots.verify("py-snap", "one")
+        back = pvctl.snapshots.revert(node, "py-snap", "one", paused=True)
+        assert back is not None and back.domid != d.domid and back.info().state == pvctl.RunState.PAUSED
+        back.destroy()
+        pvctl.snapshots.delete("py-snap", "one")
+        refused(pvctl.NotFoundError, pvctl.snapshots.get, "py-snap", "one")
+        assert pvctl.snapshots.all() == []
 
 
 def case_clone():
