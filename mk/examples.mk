@@ -14,6 +14,7 @@ $(EXAMPLE_HEADER): libpvctl/include/libpvctl.h
 
 $(O)/examples/%: examples/%.c $(EXAMPLE_HEADER) $(LIB_SO)
 	$(call say,CC,$<)$(CC) $(EXAMPLE_CFLAGS) -o $@ $< -L$(O) -lpvctl -Wl,-rpath,'$$ORIGIN/..'
+$(O)/examples/balancer: EXAMPLE_CFLAGS += -pthread
 $(O)/examples/glib-loop: EXAMPLE_CFLAGS += $(shell pkg-config --cflags glib-2.0 2>/dev/null)
 $(O)/examples/glib-loop: examples/glib-loop.c $(EXAMPLE_HEADER) $(LIB_SO)
 	$(call say,CC,$<)$(CC) $(EXAMPLE_CFLAGS) -Wno-undef -o $@ $< -L$(O) -lpvctl -Wl,-rpath,'$$ORIGIN/..' $$(pkg-config --libs glib-2.0)

@@ -34,8 +34,7 @@ install: all
 	$(Q)ln -sfn libpvctl.so.0 $(D)$(LIBDIR)/libpvctl.so
 	$(Q)$(INSTALL) -m 644 $(O)/libpvctl.a $(D)$(LIBDIR)/libpvctl.a
 	$(Q)$(INSTALL) -m 644 libpvctl/include/libpvctl.h $(D)$(INCLUDEDIR)/libpvctl.h
-	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
-		-e 's|@VERSION@|$(VERSION)|' libpvctl/libpvctl.pc.in > $(D)$(LIBDIR)/pkgconfig/libpvctl.pc
+	$(Q)$(call pc,$(PREFIX),$(LIBDIR),$(INCLUDEDIR)) > $(D)$(LIBDIR)/pkgconfig/libpvctl.pc
 	$(Q)for f in $(INSTALL_MAN); do s=$(D)$(MANDIR)/man$${f##*.}; \
 		$(INSTALL) -d $$s && $(INSTALL) -m 644 $$f $$s || exit 1; done
 	$(Q)for u in system:multi-user.target user:default.target; do $(INSTALL) -d $(D)$(SYSTEMDDIR)/$${u%%:*} && \

@@ -25,3 +25,8 @@ $(LIB_SO): $(LIB_SO_OBJ) libpvctl/libpvctl.map
 		-Wl,-z,now -Wl,--no-undefined -o $@ $(LIB_SO_OBJ) $(LIB_LIBS) && ln -sfn libpvctl.so.0 $(O)/libpvctl.so
 lib: $(LIB_SO) $(O)/libpvctl.a
 .PHONY: lib
+
+# Yajl's archive has a name of its own.
+PC_YAJL := $(if $(filter /%,$(shell $(CC) -print-file-name=libyajl_s.a)),-lyajl_s,-lyajl)
+# pkg-config's file, for a prefix, a directory of libraries and one of headers.
+pc = sed -e 's|@PREFIX@|$(1)|' -e 's|@LIBDIR@|$(2)|' -e 's|@INCLUDEDIR@|$(3)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@YAJL@|$(PC_YAJL)|' libpvctl/libpvctl.pc.in

@@ -81,6 +81,8 @@ struct pvctl *node_open(void);
 void node_log(void *data, int level, const char *msg);
 /* Starts the default node when none runs and says so. */
 struct pvctl *node_open_or_start(void);
+/* Ends all domains at once. An exit code. */
+int node_reboot(void);
 /* Asks all domains of a node to power off, those that start last first; what does not in time is told of. An exit code. */
 int node_shut_domains(const char *name, uint32_t timeout_ms);
 int node_start_reported(const struct pvctl_node_start_opts *opts, struct pvctl_error *err);
@@ -102,6 +104,8 @@ struct json;
  */
 int list_devices(const struct parsed *in, bool as_json, const char *key, void (*header)(void),
 		 int (*one)(struct pvctl *ctx, const char *arg, struct json *j));
+/* Until it has ended; an exit code. */
+int domain_stay(struct pvctl *ctx, uint32_t domid);
 /* For messages: the name, else the number as given. Static buffer. */
 const char *domain_label(struct pvctl *ctx, uint32_t domid);
 /* "pvctl: what subject: message" on stderr; returns EXIT_FAILED. */

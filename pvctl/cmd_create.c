@@ -68,7 +68,7 @@ static int create_domain(struct pvctl *ctx, const struct pvctl_config *config, b
 	return create_exit_code(rc);
 }
 
-static int stay(struct pvctl *ctx, uint32_t domid)
+int domain_stay(struct pvctl *ctx, uint32_t domid)
 {
 	struct pvctl_error err = { 0 };
 	int32_t reason;
@@ -137,7 +137,7 @@ static int create_on_node(const struct pvctl_config *config, const struct parsed
 		console.quiet = in->count[OPT_QUIET];
 		rc = console_session(ctx, domid, &console);
 	} else if (!rc && in->count[OPT_FOREGROUND]) {
-		rc = stay(ctx, domid);
+		rc = domain_stay(ctx, domid);
 	}
 	pvctl_close(ctx);
 	return rc;

@@ -12,7 +12,7 @@
 #include "pvctl/load.h"
 #include "pvctl/term.h"
 
-enum { OPT_CONSOLE, OPT_PAUSED, OPT_EVENTS, OPT_DEBUG, OPT_VNC, OPT_VNC_PASS, OPT_JSON };
+enum { OPT_CONSOLE, OPT_PAUSED, OPT_EVENTS, OPT_DEBUG, OPT_VNC, OPT_VNC_PASS, OPT_JSON, OPT_FOREGROUND };
 static const struct option_def options[] = {
 	[OPT_CONSOLE] = { 'c', "console", NULL, "attach to the console" },
 	[OPT_PAUSED] = { 'p', "paused", NULL, "leave it paused" },
@@ -21,6 +21,7 @@ static const struct option_def options[] = {
 	[OPT_VNC] = { 'V', "vncviewer", NULL, NULL },
 	[OPT_VNC_PASS] = { 'A', "vncviewer-autopass", NULL, NULL },
 	[OPT_JSON] = { 0, "json", NULL, "print the new domain's number, times and sizes as JSON" },
+	[OPT_FOREGROUND] = { 'F', "foreground", NULL, "stay until the domain has ended" },
 	{ 0 }
 };
 
@@ -93,6 +94,8 @@ static int restore_on_node(const struct parsed *in, const char *file, int fd, co
 	if (!rc && in->count[OPT_CONSOLE]) {
 		console.unpause = !in->count[OPT_PAUSED];
 		rc = console_session(ctx, domid, &console);
+	} else if (!rc && in->count[OPT_FOREGROUND]) {
+		rc = domain_stay(ctx, domid);
 	}
 	pvctl_close(ctx);
 	return rc;

@@ -12,13 +12,16 @@
 #define POOL "Pool-0"
 #define KEEP (-1)
 
-enum { OPT_DOMAIN, OPT_WEIGHT, OPT_CAP, OPT_POOL, OPT_JSON };
+enum { OPT_DOMAIN, OPT_WEIGHT, OPT_CAP, OPT_POOL, OPT_JSON, OPT_PARAMS, OPT_RATE, OPT_SLICE };
 static const struct option_def options[] = {
 	[OPT_DOMAIN] = { 'd', "domain", "DOMAIN", "this domain; without -w and -c show it" },
 	[OPT_WEIGHT] = { 'w', "weight", "WEIGHT", "its share of CPU time, 1 to 65535" },
 	[OPT_CAP] = { 'c', "cap", "CAP", "its most CPU time, in percent of one CPU; 0 is no limit" },
 	[OPT_POOL] = { 'p', "cpupool", "CPUPOOL", "this pool of CPUs; there is Pool-0" },
 	[OPT_JSON] = { 0, "json", NULL, "as JSON" },
+	[OPT_PARAMS] = { 's', "schedparam", NULL, "the pool's own parameters alone" },
+	[OPT_RATE] = { 'r', "ratelimit_us", "US", "refused: see the manual" },
+	[OPT_SLICE] = { 't', "tslice_ms", "MS", "refused, as well" },
 	{ 0 }
 };
 
@@ -145,6 +148,13 @@ static int sched_run(const struct command *cmd, const struct parsed *in)
 		say_error("%s: there is no pool %s, only " POOL, cmd->name, in->value[OPT_POOL]);
 		return EXIT_FAILED;
 	}
+	if (in->count[OPT_SLICE] || in->count[OPT_RATE]) {
+		say_error("%s: %s cannot be set: the scheduler chooses its slices itself, of at most 6 ms, and limits no rates", cmd->name,
+			  in->count[OPT_SLICE] ? "the time slice" : "a rate limit");
+		return EXIT_FAILED;
+	}
+	if (in->count[OPT_PARAMS] && (in->count[OPT_DOMAIN] || weight != KEEP || cap != KEEP || in->count[OPT_JSON]))
+		return command_usage(cmd, "-s is about the pool: not with a domain, a weight, a cap or --json");
 	if (!in->count[OPT_DOMAIN] && (weight != KEEP || cap != KEEP)) {
 		fprintf(stderr, "Must specify a domain.\n");
 		return EXIT_FAILED;
@@ -152,7 +162,10 @@ static int sched_run(const struct command *cmd, const struct parsed *in)
 	ctx = node_open();
 	if (!ctx)
 		return EXIT_FAILED;
-	rc = in->count[OPT_DOMAIN] ? one_domain(ctx, cmd, in, weight, cap) : show(ctx, cmd, in, NULL);
+	if (in->count[OPT_PARAMS])
+		print_pool(!strcmp(cmd->name, "sched-credit"));
+	else
+		rc = in->count[OPT_DOMAIN] ? one_domain(ctx, cmd, in, weight, cap) : show(ctx, cmd, in, NULL);
 	pvctl_close(ctx);
 	return rc;
 }

@@ -37,6 +37,7 @@
 	X(template_delete) \
 	X(template_export) \
 	X(template_import) \
+	X(dump_core) \
 	X(rename) \
 	X(domid) \
 	X(domname) \
@@ -55,6 +56,7 @@
 	X(info) \
 	X(dmesg) \
 	X(debug_keys) \
+	X(set_parameters) \
 	X(cpupool_list) \
 	X(config_update) \
 	X(block_attach) \
@@ -88,6 +90,8 @@
 	X(store_read) \
 	X(store_write) \
 	X(store_rm) \
+	X(xenstore_quota_get) \
+	X(xenstore_quota_set) \
 	X(shell) \
 	X(completion) \
 	X(version) \

@@ -166,7 +166,7 @@ static int apply_conf(const struct cfg_file *file, struct pvctl_config *config)
 
 static void print_messages(struct cfg_diag *diag, bool quiet)
 {
-	char *text = cfg_diag_format(diag, quiet ? CFG_WARNING : CFG_NOTE);
+	char *text = cfg_diag_format(diag, quiet || (globals.as_xl && !globals.verbose) ? CFG_WARNING : CFG_NOTE);
 
 	if (text)
 		fputs(text, stderr);

@@ -266,12 +266,30 @@ int run_command_line(int argc, char **argv)
 	return rc;
 }
 
+/* Other programs run xentop for its lines. */
+static int run_as_xentop(int argc, char **argv)
+{
+	char **args = calloc((size_t)argc + 2, sizeof(args[0]));
+	int rc = EXIT_FAILED;
+
+	if (args) {
+		args[0] = argv[0];
+		args[1] = (char *)"top";
+		memcpy(args + 2, argv + 1, (size_t)(argc - 1) * sizeof(args[0]));
+		rc = run_command_line(argc + 1, args);
+	}
+	free(args);
+	return rc;
+}
+
 int main(int argc, char **argv)
 {
+	bool as_xentop = argc > 0 && !strcmp(program_invocation_short_name, "xentop");
+
 	signal(SIGPIPE, SIG_IGN);
 	globals.as_xl = !strcmp(program_invocation_short_name, "xl");
 	globals.node = getenv("PVCTL_NODE");
 	if (globals.node && !globals.node[0])
 		globals.node = NULL;
-	return run_command_line(argc, argv);
+	return as_xentop ? run_as_xentop(argc, argv) : run_command_line(argc, argv);
 }

@@ -120,6 +120,49 @@ struct pvctl *node_open_or_start(void)
 	return open_running();
 }
 
+/* Its unit ends with it, and stops whatever has the name then. */
+static bool of_systemd(uint32_t pid)
+{
+	char path[64], line[512];
+	bool found = false;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%u/cgroup", pid);
+	f = fopen(path, "re");
+	while (f && !found && fgets(line, sizeof(line), f))
+		found = strstr(line, "/pvctl@") != NULL;
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/* To its domains it is what a machine's reset is. The node is then as large as it was. */
+int node_reboot(void)
+{
+	struct pvctl_node_info n = { .size = sizeof(n) };
+	struct pvctl_node_start_opts opts = { .size = sizeof(opts), .name = globals.node };
+	struct pvctl_error err = { 0 };
+	int rc = pvctl_node_get(globals.node, &n, &err);
+	bool unit = !rc && of_systemd(n.pid);
+
+	if (!rc)
+		rc = pvctl_node_stop(globals.node, 0, &err);
+	if (rc) {
+		report_open(rc, &err);
+		return EXIT_FAILED;
+	}
+	if (unit) {
+		note("The node has ended, and its unit with it: `systemctl start pvctl@%s' starts it.", node_name());
+		return EXIT_OK;
+	}
+	opts.memory_bytes = n.memory_bytes;
+	opts.cpus = n.cpus;
+	opts.accel = n.accel;
+	opts.overcommit = n.overcommit;
+	rc = node_start_reported(&opts, &err);
+	return rc ? fail("node start", node_name(), &err) : EXIT_OK;
+}
+
 static bool all_digits(const char *s)
 {
 	return s[0] && strspn(s, "0123456789") == strlen(s);

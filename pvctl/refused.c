@@ -17,7 +17,6 @@ static const struct { const char *name, *why; } refused[] = {
 	{ "cpupool-migrate", POOLS }, { "cpupool-numa-split", POOLS }, { "cpupool-rename", POOLS },
 	{ "devd", "backends are in pvctld; there are no driver domains" },
 	{ "dt-overlay", "it is for Arm" },
-	{ "dump-core", "cores are written at a crash only: on_crash=\"coredump-destroy\" or \"coredump-restart\"" },
 	{ "getenforce", FLASK }, { "loadpolicy", FLASK }, { "setenforce", FLASK },
 	{ "pci-assignable-add", PASSTHROUGH }, { "pci-assignable-list", PASSTHROUGH }, { "pci-assignable-remove", PASSTHROUGH },
 	{ "pci-attach", PASSTHROUGH }, { "pci-detach", PASSTHROUGH }, { "pci-list", PASSTHROUGH },
@@ -26,7 +25,6 @@ static const struct { const char *name, *why; } refused[] = {
 	{ "qemu-monitor-command", "no domain has a QEMU of its own: the node's runs the hypervisor, and its monitor could read all domains" },
 	{ "remus", "it copies a domain to a second host without end; save and migrate are there" },
 	{ "sched-rtds", "the scheduler is credit; see sched-credit" },
-	{ "set-parameters", "the hypervisor's parameters are those of its start: `pvctl node start --hypervisor-options'" },
 	{ "sharing", HVM },
 	{ "trigger", HVM "; see sysrq" },
 	{ "usb-list", USER_DEVICE }, { "usbctrl-attach", USER_DEVICE }, { "usbctrl-detach", USER_DEVICE },
@@ -36,8 +34,6 @@ static const struct { const char *name, *why; } refused[] = {
 	{ "vncviewer", "there is no framebuffer: `pvctl console' is the screen" },
 	{ "vsnd-attach", USER_DEVICE }, { "vsnd-detach", USER_DEVICE }, { "vsnd-list", USER_DEVICE },
 	{ "vtpm-attach", USER_DEVICE }, { "vtpm-detach", USER_DEVICE }, { "vtpm-list", USER_DEVICE },
-	{ "xenstore-quota-get", "the store's limits are fixed; who meets one is told of in the domain's log" },
-	{ "xenstore-quota-set", "the store's limits are fixed; who meets one is told of in the domain's log" },
 };
 
 const char *xl_refusal(const char *word)

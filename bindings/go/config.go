@@ -62,28 +62,56 @@ type ParseOptions struct {
 	Messages *[]Message
 }
 
+// parser is what reads a text.
+type parser func(s *C.char, n C.size_t, o *C.struct_pvctl_parse_opts, p **C.struct_pvctl_config, e *C.struct_pvctl_error) C.int
+
 // ParseConfig reads the text of a file as xl has it. A mistake is a *ParseError with line and column. opts may be nil.
 func ParseConfig(text string, opts *ParseOptions) (*Config, error) {
+	return parse(text, opts, func(s *C.char, n C.size_t, o *C.struct_pvctl_parse_opts, p **C.struct_pvctl_config, e *C.struct_pvctl_error) C.int {
+		return C.pvctl_config_parse(s, n, o, p, e)
+	})
+}
+
+// ConfigFromXML reads libvirt's domain format, as it is for Xen's PV guests. What is not known there is left out, with a warning.
+func ConfigFromXML(text string, opts *ParseOptions) (*Config, error) {
+	return parse(text, opts, func(s *C.char, n C.size_t, o *C.struct_pvctl_parse_opts, p **C.struct_pvctl_config, e *C.struct_pvctl_error) C.int {
+		return C.pvctl_config_from_xml(s, n, o, p, e)
+	})
+}
+
+func parse(text string, opts *ParseOptions, f parser) (*Config, error) {
+	s := C.CString(text)
+	defer freeText(s)
+	var p *C.struct_pvctl_config
+	err := opts.with(func(o *C.struct_pvctl_parse_opts, e *C.struct_pvctl_error) C.int {
+		return f(s, C.size_t(len(text)), o, &p, e)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return ownConfig(p), nil
+}
+
+// with calls what says things of a text.
+func (opts *ParseOptions) with(f func(o *C.struct_pvctl_parse_opts, e *C.struct_pvctl_error) C.int) error {
 	if opts == nil {
 		opts = &ParseOptions{}
 	}
 	var said []Message
 	cell := newCell(&said)
 	defer cell.free()
-	file, s := optional(opts.File), C.CString(text)
+	file := optional(opts.File)
 	defer freeText(file)
-	defer freeText(s)
 	o := C.struct_pvctl_parse_opts{size: C.sizeof_struct_pvctl_parse_opts, file: file, strict: flag(opts.Strict), data: cell.data()}
 	o.message = (*[0]byte)(C.pvctl_go_parse)
-	var p *C.struct_pvctl_config
-	err := call("config", func(e *C.struct_pvctl_error) C.int { return C.pvctl_config_parse(s, C.size_t(len(text)), &o, &p, e) })
+	err := call("config", func(e *C.struct_pvctl_error) C.int { return f(&o, e) })
 	if opts.Messages != nil {
 		*opts.Messages = said
 	}
 	if err != nil {
-		return nil, &ParseError{said, err}
+		return &ParseError{said, err}
 	}
-	return ownConfig(p), nil
+	return nil
 }
 
 // LoadConfig reads a file as xl has it.
@@ -239,6 +267,22 @@ func (c *Config) JSON() (text string, err error) {
 	err = c.use(func(p *C.struct_pvctl_config) error {
 		var s *C.char
 		err := call("config", func(e *C.struct_pvctl_error) C.int { return C.pvctl_config_to_json(p, &s, e) })
+		if err == nil {
+			text = taken(s)
+		}
+		return err
+	})
+	return
+}
+
+// XML is all of it that libvirt's domain format has a word for; what is left out is in opts.Messages, or, with opts.Strict, an error.
+// opts may be nil.
+func (c *Config) XML(opts *ParseOptions) (text string, err error) {
+	err = c.use(func(p *C.struct_pvctl_config) error {
+		var s *C.char
+		err := opts.with(func(o *C.struct_pvctl_parse_opts, e *C.struct_pvctl_error) C.int {
+			return C.pvctl_config_to_xml(p, o, &s, e)
+		})
 		if err == nil {
 			text = taken(s)
 		}

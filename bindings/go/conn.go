@@ -9,10 +9,7 @@
 // Handles are closed by Close; one that is forgotten is closed by the garbage collector, which tells [Leaked].
 package pvctl
 
-/*
-#cgo pkg-config: libpvctl
-#include "callbacks.h"
-*/
+// #include "callbacks.h"
 import "C"
 
 import (

@@ -24,22 +24,25 @@ var leaked atomic.Int32
 func TestMain(m *testing.M) { os.Exit(testMain(m)) }
 
 func testMain(m *testing.M) int {
-	build := os.Getenv("O")
-	if build == "" || os.Getenv("PVCTL_RUN_DIR") == "" {
+	if os.Getenv("O") == "" || os.Getenv("PVCTL_RUN_DIR") == "" {
 		fmt.Println("not run by tests/e2e/86-go.t")
 		return 1
 	}
 	pvctl.Leaked = func(string) { leaked.Add(1) }
 	for _, name := range []string{"default", other} {
-		err := pvctl.StartNode(&pvctl.NodeOptions{Name: name, MemoryBytes: 768 << 20, CPUs: 2, Timeout: 2 * time.Minute,
-			DaemonPath: filepath.Join(build, "pvctld/pvctld"), HVPath: filepath.Join(build, "xen-like-hv.elf")})
-		if err != nil {
+		if err := startNode(name, 768<<20); err != nil {
 			log.Print(err)
 			return 1
 		}
 		defer pvctl.StopNode(name, time.Minute)
 	}
 	return m.Run()
+}
+
+func startNode(name string, memoryBytes uint64) error {
+	build := os.Getenv("O")
+	return pvctl.StartNode(&pvctl.NodeOptions{Name: name, MemoryBytes: memoryBytes, CPUs: 2, Timeout: 2 * time.Minute,
+		DaemonPath: filepath.Join(build, "pvctld/pvctld"), HVPath: filepath.Join(build, "xen-like-hv.elf")})
 }
 
 // within is a context that ends long after what is waited for should have happened.

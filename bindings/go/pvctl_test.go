@@ -145,6 +145,17 @@ func TestConfig(t *testing.T) {
 	if _, ok, err := again.Text("kernel"); ok || err != nil {
 		t.Error(ok, err)
 	}
+	xml, err := small(t, "xml", "version", "").XML(nil)
+	must(t, err)
+	if again, err = pvctl.ConfigFromXML(xml, nil); err != nil {
+		t.Fatal(err)
+	}
+	if name, ok, err := again.Text("name"); name != "xml" || !ok || err != nil {
+		t.Error(name, ok, err)
+	}
+	if _, err = pvctl.ConfigFromXML("<domain type='xen'>\n<memory>many</memory>", &pvctl.ParseOptions{File: "x.xml"}); !errors.As(err, &parse) || parse.First().File != "x.xml" {
+		t.Error(err)
+	}
 	for key, value := range map[string]any{"memory": -1, "nonsense": 1, "vcpus": 1.5, "name": uint64(1) << 63} {
 		if err := c.Set(key, value); err == nil || !strings.Contains(err.Error(), key) {
 			t.Errorf("%s: %v", key, err)
@@ -271,7 +282,7 @@ func TestClosed(t *testing.T) {
 
 func TestEventsUnderLoad(t *testing.T) {
 	ctx, c, reader := within(t), open(t, ""), open(t, "")
-	n := rounds("EVENTS", 100)
+	n := rounds("EVENTS", 200)
 	ev, err := reader.Events(ctx, pvctl.EventCreated|pvctl.EventDestroyed|pvctl.EventLost)
 	must(t, err)
 	defer ev.Close()

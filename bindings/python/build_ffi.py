@@ -21,6 +21,35 @@ extern "Python" void pvctl_py_step(void *, const char *);
 """
 
 
+# A list of the library's as pointers, and a text of each of its structs, by one call: each call into C has its price in Python.
+TEXTS = """static size_t pvctl_py_texts(const void *const *structs, size_t n, size_t offset, size_t size, char *into)
+{
+	char *end = into;
+
+	for (size_t i = 0; i < n; i++) {
+		const char *text = (const char *)structs[i] + offset;
+		size_t len = strnlen(text, size);
+
+		memcpy(end, text, len);
+		end += len;
+		*end++ = 0;
+	}
+	return (size_t)(end - into);
+}
+"""
+ALL = """static void pvctl_py_{info}(const struct {of} *list, const struct {info} **into, size_t n)
+{{
+	for (size_t i = 0; i < n; i++)
+		into[i] = {at}(list, i);
+}}
+"""
+
+
+def all_of(header: str) -> str:
+    lists = re.findall(r"const struct (\w+) \*(\w+_list_at)\(const struct (\w+) \*, size_t i\);", header)
+    return TEXTS + "".join(ALL.format(info=info, at=at, of=of) for info, at, of in lists)
+
+
 def pkg_config(option: str) -> list[str]:
     return shlex.split(subprocess.run(["pkg-config", option, "libpvctl"], check=True, stdout=subprocess.PIPE, text=True).stdout)
 
@@ -49,8 +78,10 @@ def make() -> cffi.FFI:
     include = [flag[2:] for flag in cflags]
     libs = pkg_config("--libs")
     ffi = cffi.FFI()
-    ffi.cdef(declarations(header_text(include)))
-    ffi.set_source("pvctl._pvctl", "#include <libpvctl.h>", include_dirs=include,
+    header = header_text(include)
+    lists = all_of(header)
+    ffi.cdef(declarations(header) + re.sub(r"\n\{.*?\n\}", ";", lists, flags=re.S))
+    ffi.set_source("pvctl._pvctl", "#include <libpvctl.h>\n#include <string.h>\n" + lists, include_dirs=include,
                    library_dirs=[flag[2:] for flag in libs if flag.startswith("-L")],
                    libraries=[flag[2:] for flag in libs if flag.startswith("-l")])
     return ffi

@@ -416,6 +416,24 @@ struct pvctl_restore_stats {
  */
 PVCTL_API int pvctl_domain_restore(struct pvctl *, int fd, const struct pvctl_config *override, const struct pvctl_restore_opts *opts, uint32_t *ret_domid, struct pvctl_restore_stats *ret, struct pvctl_error *err) PVCTL_CHECK;
 
+/* ---- its memory, to look at ---- */
+enum pvctl_dump_then {
+	PVCTL_DUMP_NOTHING = 0,
+	PVCTL_DUMP_CRASH = 1,    /* it ends, as if it had crashed: on_crash says what becomes of it */
+	PVCTL_DUMP_RESET = 2     /* it ends, as if it rebooted: on_reboot does */
+};
+struct pvctl_dump_opts {
+	size_t size;
+	uint32_t live;           /* 1: it runs meanwhile, and what is written is of no one moment */
+	uint32_t then;           /* enum pvctl_dump_then */
+};
+/*
+ * Writes registers and memory of a domain, whatever its kernel does, to fd, from where it stands, as Xen's dump-core does: an ELF core
+ * that crash(8) reads. A domain that runs stands still until that is done, and goes on, also after a failure. fd stays the caller's.
+ * opts NULL: so. -ECANCELED, by the progress function, which is told "core", in pages; -ENOSPC, -EIO: fd; -EBUSY: another does the same.
+ */
+PVCTL_API int pvctl_domain_dump_core(struct pvctl *, uint32_t domid, int fd, const struct pvctl_dump_opts *opts, struct pvctl_error *err) PVCTL_CHECK;
+
 /* ---- a running domain becomes several ---- */
 struct pvctl_clone_opts {
 	size_t size;
@@ -809,6 +827,11 @@ struct pvctl_host_info {
 PVCTL_API int pvctl_host_get(struct pvctl *, struct pvctl_host_info *ret, struct pvctl_error *err) PVCTL_CHECK;
 /* The hypervisor's log so far, NUL-terminated; free with pvctl_free. */
 PVCTL_API int pvctl_host_dmesg(struct pvctl *, int clear, char **ret_text, struct pvctl_error *err) PVCTL_CHECK;
+/*
+ * A parameter of the hypervisor's, while the node runs: "serial" (1: its log goes to the serial port, too), "guest_lines" (how many
+ * lines a second of a guest's emergency console its log has). -ENOENT: there is no such; -EINVAL: it cannot be that.
+ */
+PVCTL_API int pvctl_host_set_parameter(struct pvctl *, const char *name, uint32_t value, struct pvctl_error *err) PVCTL_CHECK;
 /* Up to 64 letters; what they say goes to the hypervisor's log. "h" lists them. */
 PVCTL_API int pvctl_host_debug_keys(struct pvctl *, const char *keys, struct pvctl_error *err) PVCTL_CHECK;
 
@@ -816,6 +839,18 @@ PVCTL_API int pvctl_host_debug_keys(struct pvctl *, const char *keys, struct pvc
 PVCTL_API int pvctl_store_read(struct pvctl *, const char *path, char **ret_value, size_t *ret_len, struct pvctl_error *err) PVCTL_CHECK; /* free with pvctl_free */
 PVCTL_API int pvctl_store_write(struct pvctl *, const char *path, const void *value, size_t len, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_store_rm(struct pvctl *, const char *path, struct pvctl_error *err) PVCTL_CHECK;
+
+/* What a domain may have in the store: see pvctld(8). */
+struct pvctl_store_quota {
+	size_t size;
+	char name[24];           /* "nodes" */
+	uint32_t limit, own;     /* as it is, and as it is where nobody has set it */
+	int64_t used;            /* -1: that is not counted */
+};
+/* The i-th, from 0 on. -ENOENT: past the end; -ESRCH: no such domain. */
+PVCTL_API int pvctl_store_quota_get(struct pvctl *, uint32_t domid, uint32_t i, struct pvctl_store_quota *ret, struct pvctl_error *err) PVCTL_CHECK;
+/* Until the domain goes; what it has already stays. value 0: its own. -EINVAL: no such quota, a fixed one, or above 4 times its own value. */
+PVCTL_API int pvctl_store_quota_set(struct pvctl *, uint32_t domid, const char *name, uint32_t value, struct pvctl_error *err) PVCTL_CHECK;
 
 /* ---- what a disk would boot ---- */
 /*

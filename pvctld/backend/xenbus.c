@@ -194,7 +194,7 @@ static void step(void *data)
 {
 	struct xenbus_dev *x = data;
 
-	if (x->up == XENBUS_DRAINING)
+	if (x->up == XENBUS_DRAINING || mbox_defer(&x->d->mbox, &x->step))
 		return;
 	if (x->gone) {
 		xenbus_dev_remove(x);

@@ -353,6 +353,7 @@ static int take_some(struct vbd_ring *r)
 			return 1;
 		if (rc < 0)
 			return rc;
+		evtchn_expect(r->vbd->x.d, r->port);
 		if (!rc && blk_ring_idle(&r->ring))
 			return 1;
 		if (rc && !take_one(r, &e))
@@ -367,7 +368,7 @@ void vbd_serve(void *data)
 	struct vbd *v = r->vbd;
 	int rc;
 
-	if (!xenbus_dev_serves(&v->x))
+	if (!xenbus_dev_serves(&v->x) || mbox_defer(&v->x.d->mbox, &r->task))
 		return;
 	rc = take_some(r);
 	if (rc < 0) {

@@ -80,8 +80,10 @@ void channel_serve(void *data)
 		xenbus_dev_fail(&c->x, "impossible ring indices");
 		return;
 	}
-	if (moved)
+	if (moved) {
+		evtchn_useful(c->x.d, c->port);
 		evtchn_send(c->x.d, c->port);
+	}
 	channel_host_want(&c->host, console_ring_space(ring) > 0, waiting(c) || c->stalled);
 	if (more)
 		loop_task_post_last(&c->x.d->loop, &c->task);

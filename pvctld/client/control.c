@@ -58,7 +58,7 @@ static bool holds_something(const struct ctl_conn *c)
 	list_for(p, &c->d->domains) {
 		const struct dom *dom = list_entry(p, struct dom, link);
 
-		if (dom->suspender == c || dom->logger == c)
+		if (dom->suspender == c || dom->logger == c || dom->pauser == c)
 			return true;
 	}
 	list_for(p, &c->d->devices)

@@ -83,6 +83,7 @@ void request_memory_back(struct ctl_conn *c);
 /* requests_suspend.c */
 void request_suspend(struct ctl_conn *c);
 void request_log(struct ctl_conn *c);
+void request_hold(struct ctl_conn *c);
 void request_quiesce(struct ctl_conn *c);
 void request_resume(struct ctl_conn *c);
 /* requests_store.c */

@@ -366,7 +366,7 @@ static void run(struct ctl_conn *c)
 		[PROTO_DEVICE_ATTACH] = request_device_attach, [PROTO_DEVICE_DETACH] = request_device_detach,
 		[PROTO_DEVICES] = request_devices, [PROTO_DEVICE_HOLD] = request_device_hold,
 		[PROTO_DEVICE_BACK] = request_device_back, [PROTO_DEVICE_RETARGET] = request_device_retarget,
-		[PROTO_LOG] = request_log,
+		[PROTO_LOG] = request_log, [PROTO_HOLD] = request_hold,
 		[PROTO_SUSPEND] = request_suspend, [PROTO_QUIESCE] = request_quiesce, [PROTO_RESUME] = request_resume,
 		[PROTO_MEMORY_CHECK] = request_memory_check, [PROTO_MEMORY_BACK] = request_memory_back,
 	};

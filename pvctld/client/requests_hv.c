@@ -11,6 +11,7 @@
 #include "pvctld/domain/events.h"
 #include "pvctld/life/logger.h"
 #include "pvctld/life/policy.h"
+#include "pvctld/life/still.h"
 #include "pvctld/life/suspend.h"
 #include "pvctld/life/zombie.h"
 #include <errno.h>
@@ -171,6 +172,7 @@ void request_conn_closed(struct ctl_conn *c)
 	c->made = NULL;
 	suspend_holder_gone(c->d, c);
 	logger_gone(c->d, c);
+	still_gone(c->d, c);
 	devices_holder_gone(c->d, c);
 	dom_creator_gone(c->d, c);
 }

@@ -4,6 +4,7 @@
 #include "pvctld/core/daemon.h"
 #include "pvctld/domain/domains.h"
 #include "pvctld/life/logger.h"
+#include "pvctld/life/still.h"
 #include "pvctld/life/suspend.h"
 #include <errno.h>
 
@@ -66,4 +67,13 @@ void request_log(struct ctl_conn *c)
 
 	if (dom)
 		ctl_answer(c, logger_set(dom, c, b->on != 0, &e), e.msg);
+}
+
+void request_hold(struct ctl_conn *c)
+{
+	const struct proto_log *b = (const void *)c->body;
+	struct dom *dom = domain_of(c, sizeof(*b));
+
+	if (dom)
+		still_set(dom, c, b->on != 0, ctl_answer);
 }

@@ -151,6 +151,7 @@ static bool take(struct console *c, bool limited)
 		output(c, bytes, n);
 		die_point("console");
 		console_ring_consume(c->ring, n);
+		evtchn_useful(c->d, c->port);
 	}
 	if (n || bad)
 		console_notify(c);

@@ -81,6 +81,7 @@ struct daemon {
 	struct stop *stop;        /* not NULL: the node is being stopped */
 	struct loop_timer exit_timer, watchdog, giveback, zombie_timer, rundir_timer, tidy, sizes_timer;
 	struct loop_task policy_task, down_task;
+	struct mbox_call policy_call, zombie_call, sizes_call, giveback_call; /* before the work that they are named for */
 };
 
 /* daemon.c */

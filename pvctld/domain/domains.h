@@ -48,6 +48,7 @@ struct dom {
 	bool kept;                /* it ended too often: stopped, and not restarted */
 	enum dom_action next;     /* when the pause before a restart is over */
 	struct loop_timer pause;
+	struct mbox_call pause_ask;
 	enum dom_rest rest;
 	bool suspend_asked;       /* control/shutdown has it, or had */
 	bool suspend_unwanted;    /* who asked is gone: it goes on when it comes to that */
@@ -56,6 +57,7 @@ struct dom {
 	void (*rest_done)(void *data, int rc, const char *why); /* somebody waits */
 	void *rest_data;
 	struct loop_task rest_task;
+	struct mbox_call rest_ask;
 	struct loop_timer rest_timer;
 	uint32_t rest_tries;
 	bool forgotten;           /* rings let go, store nodes gone */
@@ -71,6 +73,11 @@ struct dom {
 	const struct ctl_conn *logger; /* has its writes logged: see logger.h */
 	struct mbox_call log_off;
 	uint8_t log_off_arg[256]; /* struct xen_domctl */
+	struct ctl_conn *pauser, *still_for; /* has it paused for a while; wants that, or its end: see still.h */
+	bool still_on, still_last;
+	void (*still_done)(void *conn, int rc, const char *why);
+	struct mbox_call still_call;
+	uint8_t still_arg[256];   /* struct xen_domctl */
 	struct mbox_call kill;
 	uint8_t kill_arg[256];    /* struct xen_domctl */
 	void (*after_kill)(struct dom *dom);

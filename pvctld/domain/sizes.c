@@ -65,6 +65,14 @@ static void look_at(void *data, const struct xen_domctl_getdomaininfo *info)
 		look_at_dom(dom, info);
 }
 
+static void look_now(struct mbox_call *call, int64_t ret, bool down)
+{
+	struct daemon *d = call->data;
+
+	if (!down && events_wanted(d, SIZES))
+		(void)hvc_each_domain(d, look_at, d);
+}
+
 static void look(void *data)
 {
 	struct daemon *d = data;
@@ -75,14 +83,14 @@ static void look(void *data)
 			list_entry(p, struct dom, link)->sizes.known = false;
 		return;
 	}
-	if (!d->mbox.slow)
-		(void)hvc_each_domain(d, look_at, d);
+	mbox_ask_once(&d->mbox, &d->sizes_call, look_now, d);
 	loop_timer_set(&d->loop, &d->sizes_timer, LOOK_NS);
 }
 
 void sizes_init(struct daemon *d)
 {
 	loop_timer_init(&d->sizes_timer, look, d);
+	list_init(&d->sizes_call.link);
 }
 
 void sizes_watch(struct daemon *d)

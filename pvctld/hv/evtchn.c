@@ -12,6 +12,8 @@
 #define WATCH_NS 50000u
 #define WATCH_WORTH_NS 150000u /* a sleep so short could have been a watch: waking up takes its part of it */
 #define WATCH_VAIN 3u
+#define VAIN_EVENTS 16u /* a look in time makes one or two vain */
+#define MUTED_NS 2000000u
 
 static bool watch(void *data);
 
@@ -22,7 +24,7 @@ static void on_doorbell(void *data, uint32_t events)
 	struct evtchn *e = &d->evtchn;
 	bool quick = now_ns() - e->idle_since < WATCH_WORTH_NS;
 
-	if (evtchn_scan(d) && quick) {
+	if (evtchn_scan(d) && quick && e->expects) {
 		e->vain = 0;
 		d->loop.watch = watch;
 	}
@@ -51,7 +53,8 @@ static bool event_waits(const struct evtchn *e)
 /*
  * A guest whose next event follows soon finds the daemon awake: that saves it
  * the doorbell, and both the time that a thread takes to wake up. Begun by a doorbell
- * that rang soon after the daemon went to sleep, ended by a few vain watches.
+ * that rang soon after the daemon went to sleep, ended by a few watches after each of which nobody was served who
+ * waits for it: nothing came, or events that led to nothing.
  */
 static bool watch(void *data)
 {
@@ -70,12 +73,74 @@ static bool watch(void *data)
 	} while (!event_waits(e) && now_ns() < until);
 	__atomic_store_n(&s->host_sleeps, 1, __ATOMIC_SEQ_CST);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	found = evtchn_scan(d) | mbox_look(&d->mbox);
-	if (found)
+	if (e->expects)
 		e->vain = 0;
 	else if (++e->vain >= WATCH_VAIN)
 		d->loop.watch = NULL;
-	return found;
+	e->expects = false;
+	found = evtchn_scan(d);
+	return found | mbox_look(&d->mbox);
+}
+
+static void set_mask(struct daemon *d, uint32_t port, bool masked)
+{
+	xen_ulong_t *word = &d->evtchn.shared_info->evtchn_mask[port / WORD_BITS], bit = 1ull << (port % WORD_BITS);
+
+	if (masked)
+		__atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST);
+	else
+		__atomic_fetch_and(word, ~bit, __ATOMIC_SEQ_CST);
+}
+
+static void mute(struct daemon *d, struct evtchn_port *p, uint32_t port)
+{
+	set_mask(d, port, true);
+	list_del(&p->muted);
+	list_add_tail(&d->evtchn.muted, &p->muted);
+	if (!loop_timer_armed(&d->evtchn.unmute))
+		loop_timer_set(&d->loop, &d->evtchn.unmute, MUTED_NS);
+}
+
+/* Its handler reports what it finds after this, at the latest in its task. */
+static void deliver(struct daemon *d, uint32_t port)
+{
+	struct evtchn_port *p = &d->evtchn.ports[port];
+
+	die_point("event");
+	if (!p->fn)
+		return;
+	if (p->guest && p->vain++ >= VAIN_EVENTS)
+		mute(d, p, port);
+	p->fn(p->data);
+}
+
+/* What came while it was masked is pending; what comes after the mask is gone rings. */
+static void unmute(struct daemon *d, struct evtchn_port *p)
+{
+	uint32_t port = (uint32_t)(p - d->evtchn.ports);
+	xen_ulong_t *word = &d->evtchn.shared_info->evtchn_pending[port / WORD_BITS], bit = 1ull << (port % WORD_BITS);
+
+	list_del(&p->muted);
+	set_mask(d, port, false);
+	if (__atomic_fetch_and(word, ~bit, __ATOMIC_SEQ_CST) & bit)
+		deliver(d, port);
+}
+
+static void unmute_all(void *data)
+{
+	struct daemon *d = data;
+	struct list now;
+
+	list_init(&now);
+	while (!list_empty(&d->evtchn.muted)) {
+		struct list *first = d->evtchn.muted.next;
+
+		list_del(first);
+		list_add_tail(&now, first);
+	}
+	/* A handler may close others of these. */
+	while (!list_empty(&now))
+		unmute(d, list_entry(now.next, struct evtchn_port, muted));
 }
 
 int evtchn_init(struct daemon *d, struct pvctl_error *err)
@@ -83,6 +148,8 @@ int evtchn_init(struct daemon *d, struct pvctl_error *err)
 	struct evtchn *e = &d->evtchn;
 
 	memset(e, 0, sizeof(*e));
+	list_init(&e->muted);
+	loop_timer_init(&e->unmute, unmute_all, d);
 	e->doorbell.fd = -1;
 	e->shared_info = node_map(&d->node, d->node.shared->shared_info_paddr, 4096);
 	if (!e->shared_info)
@@ -101,6 +168,7 @@ void evtchn_fini(struct daemon *d)
 	if (d->evtchn.shared_info)
 		loop_fd_del(&d->loop, &d->evtchn.doorbell);
 	d->evtchn.shared_info = NULL;
+	loop_timer_cancel(&d->evtchn.unmute);
 	d->loop.before_sleep = NULL;
 	d->loop.watch = NULL;
 }
@@ -113,13 +181,22 @@ static void dispatch_word(struct daemon *d, unsigned int w)
 
 	while (bits) {
 		unsigned int b = (unsigned int)__builtin_ctzll(bits);
-		struct evtchn_port *p = &d->evtchn.ports[w * WORD_BITS + b];
 
 		bits &= bits - 1;
-		die_point("event");
-		if (p->fn)
-			p->fn(p->data);
+		deliver(d, w * WORD_BITS + b);
 	}
+}
+
+void evtchn_useful(struct daemon *d, uint32_t port)
+{
+	if (port < EVTCHN_MAX_PORTS)
+		d->evtchn.ports[port].vain = 0;
+}
+
+void evtchn_expect(struct daemon *d, uint32_t port)
+{
+	evtchn_useful(d, port);
+	d->evtchn.expects = true;
 }
 
 bool evtchn_scan(struct daemon *d)
@@ -157,15 +234,16 @@ void evtchn_send(struct daemon *d, uint32_t port)
 		(void)!write(d->node.hv_efd[NODE_VEC_SEND], &one, sizeof(one));
 }
 
-static int attach(struct daemon *d, uint32_t port, void (*fn)(void *data), void *data)
+static int attach(struct daemon *d, uint32_t port, bool guest, void (*fn)(void *data), void *data)
 {
-	struct shared_info *s = d->evtchn.shared_info;
+	struct evtchn_port *p;
 
 	if (!port || port >= EVTCHN_MAX_PORTS)
 		return -EPROTO;
-	d->evtchn.ports[port].fn = fn;
-	d->evtchn.ports[port].data = data;
-	__atomic_fetch_and(&s->evtchn_mask[port / WORD_BITS], ~(1ull << (port % WORD_BITS)), __ATOMIC_SEQ_CST);
+	p = &d->evtchn.ports[port];
+	*p = (struct evtchn_port){ .fn = fn, .data = data, .guest = guest };
+	list_init(&p->muted);
+	set_mask(d, port, false);
 	return 0;
 }
 
@@ -178,7 +256,7 @@ int evtchn_bind_interdomain(struct daemon *d, uint32_t domid, uint32_t remote_po
 
 	if (rc)
 		return (int)rc;
-	rc = attach(d, bind.local_port, fn, data);
+	rc = attach(d, bind.local_port, true, fn, data);
 	if (rc) {
 		evtchn_close(d, bind.local_port);
 		return (int)rc;
@@ -196,7 +274,7 @@ int evtchn_bind_virq(struct daemon *d, uint32_t virq, void (*fn)(void *data), vo
 
 	if (rc)
 		return (int)rc;
-	rc = attach(d, bind.port, fn, data);
+	rc = attach(d, bind.port, false, fn, data);
 	if (rc)
 		return (int)rc;
 	*ret_port = bind.port;
@@ -211,6 +289,8 @@ void evtchn_close(struct daemon *d, uint32_t port)
 		return;
 	if (port < EVTCHN_MAX_PORTS) {
 		d->evtchn.ports[port].fn = NULL;
+		if (d->evtchn.ports[port].muted.next)
+			list_del(&d->evtchn.ports[port].muted);
 		/* Not later, into a port that the number is given to next. */
 		__atomic_fetch_and(&d->node.shared->host_send[port / WORD_BITS], ~(1ull << (port % WORD_BITS)),
 				   __ATOMIC_SEQ_CST);

@@ -3,7 +3,9 @@
 #ifndef PVCTLD_EVTCHN_H
 #define PVCTLD_EVTCHN_H
 
+#include "pvctld/base/list.h"
 #include "pvctld/base/loop.h"
+#include <stdbool.h>
 #include <stdint.h>
 
 struct daemon;
@@ -15,6 +17,9 @@ struct pvctl_error;
 struct evtchn_port {
 	void (*fn)(void *data);
 	void *data;
+	bool guest;        /* the other end is one's */
+	unsigned int vain; /* its events in a row that led to nothing */
+	struct list muted;
 };
 
 struct evtchn {
@@ -22,7 +27,10 @@ struct evtchn {
 	struct evtchn_port ports[EVTCHN_MAX_PORTS];
 	struct loop_fd doorbell;
 	uint64_t idle_since;
-	unsigned int vain; /* watches in a row that found nothing */
+	bool expects;      /* since the last watch somebody was served whose next event may follow soon */
+	unsigned int vain; /* watches in a row that were for nothing */
+	struct list muted; /* struct evtchn_port: masked until the timer fires */
+	struct loop_timer unmute;
 };
 
 int evtchn_init(struct daemon *d, struct pvctl_error *err);
@@ -30,6 +38,13 @@ void evtchn_fini(struct daemon *d);
 /* Takes every pending event and calls its handler; true when there was one. */
 bool evtchn_scan(struct daemon *d);
 void evtchn_send(struct daemon *d, uint32_t port);
+/*
+ * An event of this port led to something. A guest whose events do not, many in a row, is heard once in a while only
+ * until one does: who rings for nothing must not keep the daemon busy.
+ */
+void evtchn_useful(struct daemon *d, uint32_t port);
+/* The same; and the next one may follow so soon that it is worth to stay awake for it. */
+void evtchn_expect(struct daemon *d, uint32_t port);
 /* fn is called at once after binding, too: the other side may have sent before. */
 int evtchn_bind_interdomain(struct daemon *d, uint32_t domid, uint32_t remote_port, void (*fn)(void *data), void *data,
 			    uint32_t *ret_port);

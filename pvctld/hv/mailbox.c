@@ -43,6 +43,7 @@ int mbox_init(struct mailbox *m, struct daemon *d, struct pvctl_error *err)
 	m->slow_ns = d->opt.slow_ms ? d->opt.slow_ms * 1000000ull : SLOW_NS;
 	list_init(&m->queue);
 	list_init(&m->probe.link);
+	list_init(&m->later);
 	loop_task_init(&m->task, queue_task, m);
 	loop_timer_init(&m->tick, on_tick, m);
 	__atomic_store_n(&s->host_sleeps, 1, __ATOMIC_SEQ_CST);
@@ -96,6 +97,7 @@ static void count_silence(struct mailbox *m)
 
 	m->tick_ns = now;
 	m->silent_ns += since < TICK_MOST_NS ? since : TICK_MOST_NS;
+	m->silent |= m->silent_ns > URGENT_NS;
 	if (m->slow || m->silent_ns < m->slow_ns)
 		return;
 	m->slow = true;
@@ -115,7 +117,7 @@ static int wait_once(struct mailbox *m)
 {
 	struct pollfd p[3] = { { .fd = m->done_fd, .events = POLLIN }, { .fd = m->death_fd, .events = POLLIN },
 			       { .fd = m->daemon->loop.urgent_epfd, .events = POLLIN } };
-	bool long_enough = m->slow || m->silent_ns > URGENT_NS;
+	bool long_enough = m->slow || m->silent;
 	int n = poll(p, long_enough ? 3 : 2, RERING_MS);
 	uint64_t count;
 
@@ -181,6 +183,26 @@ static void submit_and_spin(struct mailbox *m, uint32_t op, const uint64_t args[
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
+static void end_silence(struct mailbox *m)
+{
+	m->silent = false;
+	while (!list_empty(&m->later)) {
+		struct loop_task *t = list_entry(m->later.next, struct loop_task, link);
+
+		loop_task_cancel(t);
+		loop_task_post(&m->daemon->loop, t);
+	}
+}
+
+bool mbox_defer(struct mailbox *m, struct loop_task *t)
+{
+	if (!m->silent || m->down)
+		return false;
+	if (list_empty(&t->link))
+		list_add_tail(&m->later, &t->link);
+	return true;
+}
+
 /* The answer is there. */
 static void take_answer(struct mailbox *m, uint64_t args[6], int64_t *ret)
 {
@@ -192,6 +214,8 @@ static void take_answer(struct mailbox *m, uint64_t args[6], int64_t *ret)
 		args[i] = mb->args[i];
 	__atomic_store_n(&mb->state, NODE_MBOX_IDLE, __ATOMIC_RELEASE);
 	m->busy = false;
+	if (m->silent)
+		end_silence(m);
 	if (!m->slow)
 		return;
 	m->slow = false;
@@ -352,6 +376,12 @@ void mbox_ask(struct mailbox *m, struct mbox_call *call, void (*done)(struct mbo
 	mbox_queue(m, call);
 }
 
+void mbox_ask_once(struct mailbox *m, struct mbox_call *call, void (*done)(struct mbox_call *call, int64_t ret, bool down), void *data)
+{
+	if (list_empty(&call->link))
+		mbox_ask(m, call, done, data);
+}
+
 static void probed(struct mbox_call *call, int64_t ret, bool down)
 {
 }
@@ -368,6 +398,8 @@ void mbox_fail_all(struct mailbox *m)
 	m->down = true;
 	m->flight = m->answered = NULL;
 	loop_timer_cancel(&m->tick);
+	if (m->silent)
+		end_silence(m);
 	while (!list_empty(&m->queue))
 		finish(m, list_entry(m->queue.next, struct mbox_call, link), -EIO);
 }

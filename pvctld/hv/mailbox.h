@@ -10,9 +10,11 @@
  * which only the time counts that this process itself ran, all clients are told
  * (daemon_node_slow). What a client asks for and takes own calls is begun only
  * when the hypervisor has just answered (mbox_ask), so that a silence before
- * that finds nothing begun; but for suspending, quieting and resuming. Where the daemon waits for an own call all the same,
- * what is urgent in its loop is served soon, and nothing else: that may neither
- * make hypercalls nor free what the waiting caller holds.
+ * that finds nothing begun; but for suspending, quieting and resuming. So is what the daemon
+ * does by itself: what timers look at, ends of domains, their destruction, a core. Backends, whose calls are many and
+ * carry a guest's data, begin nothing once the silence is known (mbox_defer).
+ * Where the daemon waits for an own call all the same, what is urgent in its loop is served soon, and nothing else: that may
+ * neither make hypercalls nor free what the waiting caller holds. docs/architecture.md has who that is, and why it is harmless.
  */
 #ifndef PVCTLD_MAILBOX_H
 #define PVCTLD_MAILBOX_H
@@ -55,6 +57,8 @@ struct mailbox {
 	struct mbox_call *answered; /* its slice's answer was taken out: result */
 	int64_t result;
 	bool waiting;               /* for an own call */
+	bool silent;                /* for a while already */
+	struct list later;          /* tasks that wait for the end of that */
 	bool slow;
 	uint64_t slow_ns;
 	uint64_t silent_ns, tick_ns; /* since it was asked, as we counted; and when we did last */
@@ -74,7 +78,11 @@ bool mbox_take_back(struct mailbox *m, struct mbox_call *call);
 bool mbox_look(struct mailbox *m);
 /* Asks something harmless: done is called when there is an answer. */
 void mbox_ask(struct mailbox *m, struct mbox_call *call, void (*done)(struct mbox_call *call, int64_t ret, bool down), void *data);
-/* The same, if nothing else is asked, to learn whether there is an answer. */
+/* The same for a call that is initialised; nothing, where it asks already. */
+void mbox_ask_once(struct mailbox *m, struct mbox_call *call, void (*done)(struct mbox_call *call, int64_t ret, bool down), void *data);
+/* The hypervisor is known to be silent: t, which would make own calls, runs when it has answered. False: go on. */
+bool mbox_defer(struct mailbox *m, struct loop_task *t);
+/* Asks if nothing else is asked, to learn whether there is an answer. */
 void mbox_probe(struct mailbox *m);
 /* While slow: what is told to clients. */
 void mbox_say_slow(const struct mailbox *m, char *buf, size_t size);

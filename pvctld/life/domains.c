@@ -8,6 +8,7 @@
 #include "pvctld/domain/events.h"
 #include "pvctld/hv/hvcall.h"
 #include "pvctld/life/logger.h"
+#include "pvctld/life/still.h"
 #include "pvctld/life/policy.h"
 #include "pvctld/life/suspend.h"
 #include "pvctld/life/tidy.h"
@@ -74,6 +75,7 @@ void dom_add(struct dom *dom, uint32_t domid)
 	dom->domid = domid;
 	list_init(&dom->kill.link);
 	logger_init(dom);
+	still_init(dom);
 	policy_init_dom(dom);
 	store_link_init(&dom->store, dom->d, domid);
 	list_add_tail(&dom->d->domains, &dom->link);
@@ -296,8 +298,10 @@ void dom_gone(struct dom *dom)
 	dom_keep_not(dom);
 	mbox_cancel(&d->mbox, &dom->kill);
 	logger_fini(dom);
+	still_fini(dom);
 	suspend_gone(dom);
 	loop_timer_cancel(&dom->pause);
+	mbox_cancel(&d->mbox, &dom->pause_ask);
 	list_del(&dom->link);
 	free(dom->config);
 	dom->config = NULL;
@@ -329,17 +333,17 @@ static void killed(struct mbox_call *call, int64_t ret, bool down)
 	zombie_or_gone(dom);
 }
 
-void dom_destroy(struct dom *dom, void (*after_kill)(struct dom *dom))
+static void destroy_now(struct mbox_call *call, int64_t ret, bool down)
 {
+	struct dom *dom = call->data;
 	struct daemon *d = dom->d;
 	struct xen_domctl op = { .cmd = XEN_DOMCTL_destroydomain, .interface_version = XEN_DOMCTL_INTERFACE_VERSION,
 				 .domain = (domid_t)dom->domid };
 
-	if (dom->dying)
-		return;
-	dom->dying = true;
-	dom->after_kill = after_kill;
-	dom_keep(dom);
+	if (down) {
+		dom->dying = false;
+		return; /* dom_free_all comes */
+	}
 	/* Paused first: what is in its console ring then is all there will be. */
 	(void)hvc_pause(d, dom->domid);
 	dom_forget(dom);
@@ -353,6 +357,16 @@ void dom_destroy(struct dom *dom, void (*after_kill)(struct dom *dom))
 	dom->kill.done = killed;
 	dom->kill.data = dom;
 	mbox_queue(&d->mbox, &dom->kill);
+}
+
+void dom_destroy(struct dom *dom, void (*after_kill)(struct dom *dom))
+{
+	if (dom->dying)
+		return;
+	dom->dying = true;
+	dom->after_kill = after_kill;
+	dom_keep(dom);
+	mbox_ask(&dom->d->mbox, &dom->kill, destroy_now, dom);
 }
 
 void dom_creator_gone(struct daemon *d, struct ctl_conn *creator)

@@ -248,6 +248,8 @@ static void scan(void *data)
 	struct dom *dom = dom_find(u->d, u->domid);
 	int rc = dom && dom->unique_id == u->unique_id ? 0 : -ESRCH;
 
+	if (mbox_defer(&u->d->mbox, &u->task))
+		return;
 	for (unsigned int i = 0; i < BATCHES_PER_ROUND && !rc && u->next_mfn < u->end_mfn; i++)
 		rc = scan_batch(u);
 	if (rc)

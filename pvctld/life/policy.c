@@ -261,17 +261,25 @@ static void act_now(struct dom *dom, enum dom_action action)
 	}
 }
 
+static void act_late(struct mbox_call *call, int64_t ret, bool down)
+{
+	struct dom *dom = call->data;
+
+	if (!down && !dom->dying && !dom->d->stop && !dom->d->node.down)
+		act_now(dom, dom->next);
+}
+
 static void pause_over(void *data)
 {
 	struct dom *dom = data;
 
-	if (!dom->dying && !dom->d->stop && !dom->d->node.down)
-		act_now(dom, dom->next);
+	mbox_ask_once(&dom->d->mbox, &dom->pause_ask, act_late, dom);
 }
 
 void policy_init_dom(struct dom *dom)
 {
 	loop_timer_init(&dom->pause, pause_over, dom);
+	list_init(&dom->pause_ask.link);
 	suspend_init(dom);
 }
 
@@ -351,18 +359,29 @@ static void look_at(void *data, const struct xen_domctl_getdomaininfo *info)
 		ended(dom, (info->flags >> XEN_DOMINF_shutdownshift) & XEN_DOMINF_shutdownmask);
 }
 
+static void look_now(struct mbox_call *call, int64_t ret, bool down)
+{
+	struct daemon *d = call->data;
+
+	if (down)
+		return;
+	(void)hvc_each_domain(d, look_at, d);
+	zombies_look(d);
+}
+
+/* Whatever happens until there is an answer is seen then, too. */
 static void look(void *data)
 {
 	struct daemon *d = data;
 
-	(void)hvc_each_domain(d, look_at, d);
-	zombies_look(d);
+	mbox_ask_once(&d->mbox, &d->policy_call, look_now, d);
 }
 
 void dom_resumed(struct dom *dom)
 {
 	dom->ended = dom->kept = dom->saved = false;
 	loop_timer_cancel(&dom->pause);
+	mbox_cancel(&dom->d->mbox, &dom->pause_ask);
 	suspend_over(dom);
 	dom_keep(dom);
 	/* If it has ended again by now, the look that its end caused passed it over. */
@@ -383,6 +402,7 @@ int policy_init(struct daemon *d, struct pvctl_error *err)
 	int rc;
 
 	loop_task_init(&d->policy_task, look, d);
+	list_init(&d->policy_call.link);
 	rc = evtchn_bind_virq(d, VIRQ_DOM_EXC, on_dom_exc, d, &port);
 	if (rc)
 		return fail(err, rc, "VIRQ_DOM_EXC cannot be bound: %s", strerror(-rc));

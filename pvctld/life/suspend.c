@@ -134,7 +134,7 @@ static void work(void *data)
 	struct dom *dom = data;
 	struct pvctl_error e = { 0 };
 
-	if (dom->forgotten || dom->dying)
+	if (dom->forgotten || dom->dying || mbox_defer(&dom->d->mbox, &dom->rest_task))
 		return;
 	if (dom->rest == DOM_AWAKE) {
 		work_awake(dom);
@@ -157,8 +157,17 @@ static void work(void *data)
 		answer(dom, 0, NULL);
 }
 
+static void answered(struct mbox_call *call, int64_t ret, bool down)
+{
+	struct dom *dom = call->data;
+
+	if (!down)
+		loop_task_post(&dom->d->loop, &dom->rest_task);
+}
+
 void suspend_init(struct dom *dom)
 {
+	list_init(&dom->rest_ask.link);
 	loop_task_init(&dom->rest_task, work, dom);
 	loop_timer_init(&dom->rest_timer, on_try, dom);
 }
@@ -287,7 +296,7 @@ void suspend_holder_gone(struct daemon *d, const struct ctl_conn *holder)
 		dom->rest_resume = true;
 		dom->rest_tries = 0;
 		/* Not from inside: it takes hypercalls and the store. */
-		loop_task_post(&d->loop, &dom->rest_task);
+		mbox_ask_once(&d->mbox, &dom->rest_ask, answered, dom);
 	}
 }
 
@@ -329,6 +338,7 @@ void suspend_gone(struct dom *dom)
 {
 	loop_task_cancel(&dom->rest_task);
 	loop_timer_cancel(&dom->rest_timer);
+	mbox_cancel(&dom->d->mbox, &dom->rest_ask);
 	dom->suspender = NULL;
 	answer(dom, -ESRCH, "the domain is gone");
 }

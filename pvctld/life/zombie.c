@@ -29,10 +29,6 @@ void zombies_look(struct daemon *d)
 
 	if (list_empty(&d->zombies) || d->node.down || d->mbox.down)
 		return;
-	if (d->mbox.slow) {
-		loop_timer_set(&d->loop, &d->zombie_timer, LOOK_NS);
-		return;
-	}
 	list_for_safe(p, &d->zombies) {
 		struct zombie *z = list_entry(p, struct zombie, link);
 
@@ -49,9 +45,17 @@ void zombies_look(struct daemon *d)
 		loop_timer_set(&d->loop, &d->zombie_timer, LOOK_NS);
 }
 
+static void look_now(struct mbox_call *call, int64_t ret, bool down)
+{
+	if (!down)
+		zombies_look(call->data);
+}
+
 static void look(void *data)
 {
-	zombies_look(data);
+	struct daemon *d = data;
+
+	mbox_ask_once(&d->mbox, &d->zombie_call, look_now, d);
 }
 
 void zombie_or_gone(struct dom *dom)
@@ -75,6 +79,7 @@ void zombie_or_gone(struct dom *dom)
 void zombies_init(struct daemon *d)
 {
 	list_init(&d->zombies);
+	list_init(&d->zombie_call.link);
 	loop_timer_init(&d->zombie_timer, look, d);
 }
 

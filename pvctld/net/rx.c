@@ -254,13 +254,15 @@ void vif_rx_serve(void *data)
 	struct rx_batch *b = &batch;
 	int need;
 
-	if (!xenbus_dev_serves(&v->x))
+	if (!xenbus_dev_serves(&v->x) || mbox_defer(&v->x.d->mbox, &q->rx_task))
 		return;
 	need = collect(q, b);
 	if (b->nr_copies && gnt_copy_each(v->x.d, v->x.domid, b->copy, b->nr_copies, true, b->bad))
 		memset(b->bad, true, sizeof(b->bad));
 	respond(q, b);
 	free_frames(&b->frames);
+	if (b->nr_slots)
+		evtchn_expect(v->x.d, q->rx_port);
 	if (b->nr_slots && net_rx_push(&q->rx))
 		evtchn_send(v->x.d, q->rx_port);
 	if (need < 0) {

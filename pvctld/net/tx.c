@@ -127,7 +127,7 @@ void vif_tx_serve(void *data)
 	struct batch *b = &batch;
 	int more, rc = 0;
 
-	if (!xenbus_dev_serves(&v->x))
+	if (!xenbus_dev_serves(&v->x) || mbox_defer(&v->x.d->mbox, &q->tx_task))
 		return;
 	more = collect(q, b);
 	if (b->nr_copies)
@@ -140,6 +140,8 @@ void vif_tx_serve(void *data)
 		v->tx.drops += status < 0;
 		net_tx_respond(&q->tx, &b->packet[i], status);
 	}
+	if (b->n)
+		evtchn_expect(v->x.d, q->tx_port);
 	if (b->n && net_tx_push(&q->tx))
 		evtchn_send(v->x.d, q->tx_port);
 	if (more < 0)

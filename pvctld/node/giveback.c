@@ -57,19 +57,20 @@ static int64_t one_batch(struct daemon *d)
 	return n;
 }
 
+static void work_now(struct mbox_call *call, int64_t ret, bool down)
+{
+	struct daemon *d = call->data;
+
+	if (!down && !d->stop && one_batch(d) > 0)
+		loop_timer_set(&d->loop, &d->giveback, PAUSE_NS);
+}
+
 static void work(void *data)
 {
 	struct daemon *d = data;
 
-	if (d->node.down || d->stop || d->mbox.down)
-		return;
-	/* It is not worth waiting for. */
-	if (d->mbox.busy) {
-		giveback_soon(d);
-		return;
-	}
-	if (one_batch(d) > 0)
-		loop_timer_set(&d->loop, &d->giveback, PAUSE_NS);
+	if (!d->node.down && !d->stop && !d->mbox.down)
+		mbox_ask_once(&d->mbox, &d->giveback_call, work_now, d);
 }
 
 void giveback_soon(struct daemon *d)
@@ -81,6 +82,7 @@ void giveback_soon(struct daemon *d)
 void giveback_init(struct daemon *d)
 {
 	loop_timer_init(&d->giveback, work, d);
+	list_init(&d->giveback_call.link);
 }
 
 void giveback_fini(struct daemon *d)

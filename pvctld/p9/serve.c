@@ -217,11 +217,16 @@ void share_serve(void *data)
 {
 	struct share *s = data;
 	enum turn t = MOVED;
+	bool served = false;
 
 	if (!xenbus_dev_serves(&s->x))
 		return;
-	for (unsigned int i = 0; i < ROUND && t == MOVED; i++)
+	for (unsigned int i = 0; i < ROUND && t == MOVED; i++) {
 		t = one_turn(s);
+		served |= t == MOVED;
+	}
+	for (unsigned int i = 0; i < s->nr_rings && served; i++)
+		evtchn_expect(s->x.d, s->ring[i].port);
 	if (t == BROKEN) {
 		xenbus_dev_fail(&s->x, "impossible ring indices or messages");
 		return;

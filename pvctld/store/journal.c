@@ -14,6 +14,7 @@ enum record_type {
 	R_WATCH = 32, R_UNWATCH, R_NO_WATCHES, R_TXN, R_TXN_END, R_INTRODUCED, R_RELEASED,
 	R_CONN,                  /* a new connection: struct position */
 	R_CLOSED, R_IN, R_OUT,
+	R_QUOTAS,                /* struct quota_set */
 };
 #define FLAG_BUSY 1u         /* watches were still to hear of something */
 
@@ -108,6 +109,11 @@ void journal_note_domain(struct store *s, uint32_t domid, bool released)
 	add(s, released ? R_RELEASED : R_INTRODUCED, domid, NULL, NULL, 0);
 }
 
+void journal_note_quotas(struct store *s, uint32_t domid)
+{
+	add(s, R_QUOTAS, domid, NULL, s->quotas[domid], sizeof(*s->quotas[domid]));
+}
+
 void journal_note_conn(struct store_conn *c)
 {
 	if (c->kept)
@@ -164,9 +170,12 @@ static void rewrite(struct store *s)
 	char path[XENSTORE_ABS_PATH_MAX + 1] = "";
 
 	state_log_rewrite(s->journal);
-	for (uint32_t i = 0; i < STORE_DOMIDS; i++)
+	for (uint32_t i = 0; i < STORE_DOMIDS; i++) {
 		if (store_domain_is_introduced(s, i))
 			journal_note_domain(s, i, false);
+		if (s->quotas[i])
+			journal_note_quotas(s, i);
+	}
 	note_tree(s, path, 0, s->root, true);
 	for (struct store_conn *c = s->conns; c; c = c->next)
 		if (c->kept)
@@ -308,6 +317,19 @@ static bool replay_of_conn(struct store *s, const struct state_record *r)
 	return false;
 }
 
+static bool replay_quotas(struct store *s, const struct state_record *r)
+{
+	struct quota_set set;
+	bool ok = r->domid < STORE_DOMIDS && r->data_len == sizeof(set);
+
+	if (ok)
+		memcpy(&set, r->data, sizeof(set));
+	for (unsigned int q = 0; ok && q < QUOTAS; q++)
+		if (set.limit[q] != quota_limit(s, r->domid, (enum quota)q))
+			ok = quota_set(s, r->domid, (enum quota)q, set.limit[q]) != -ENOMEM;
+	return ok;
+}
+
 static bool replay_one(struct store *s, const struct state_record *r)
 {
 	if (r->type > R_OP && r->type <= R_OP + OP_PERMS)
@@ -318,6 +340,8 @@ static bool replay_one(struct store *s, const struct state_record *r)
 		store_domain_introduced(s, r->domid);
 	else if (r->type == R_RELEASED)
 		store_domain_released(s, r->domid);
+	else if (r->type == R_QUOTAS)
+		return replay_quotas(s, r);
 	else
 		return replay_of_conn(s, r);
 	return true;

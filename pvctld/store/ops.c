@@ -197,7 +197,7 @@ static int may_set_perms(struct op_ctx *c, const struct node *n, const struct pe
 		return -EACCES;
 	if (perms[0].domid != old)
 		return -EPERM;
-	return count > QUOTA_PERMS ? quota_reached(c->s, c->domid, Q_PERMS) : 0;
+	return count > quota_limit(c->s, c->domid, Q_PERMS) ? quota_reached(c->s, c->domid, Q_PERMS) : 0;
 }
 
 static int apply_perms(struct op_ctx *c, const char *path, const struct perm *perms, size_t count)
@@ -338,4 +338,5 @@ void store_release_ownership(struct store *s, uint32_t domid)
 	s->nodes[0] += s->nodes[domid];
 	s->nodes[domid] = s->live[domid] = 0;
 	s->told[domid] = 0;
+	quota_forget(s, domid);
 }

@@ -129,7 +129,10 @@ struct txn {
 
 enum quota {
 	Q_NODES, Q_DEPTH, Q_VALUE, Q_BYTES, Q_MEMORY, Q_WATCHES, Q_TRANSACTIONS, Q_PERMS, Q_TXN_PATHS, Q_TXN_BYTES,
+	QUOTAS,
 };
+#define QUOTA_RAISE 4u   /* so many times its own value is the most that one may be set to: work and memory are bounded by them */
+struct quota_set { uint32_t limit[QUOTAS]; };
 
 struct store_conn {
 	struct store_conn *next;
@@ -166,6 +169,7 @@ struct store {
 	size_t live[STORE_DOMIDS];        /* bytes of those, and of its watches */
 	size_t bytes[STORE_DOMIDS];       /* of all its nodes there are, in snapshots as well, and of its transactions */
 	uint16_t told[STORE_DOMIDS];      /* quotas that were said to be reached */
+	struct quota_set *quotas[STORE_DOMIDS]; /* NULL: none was set for it */
 	uint8_t introduced[STORE_DOMIDS / 8 + 1];
 	struct state_log *journal; /* NULL: none */
 	bool replaying;
@@ -184,6 +188,14 @@ void store_release_ownership(struct store *s, uint32_t domid);
 
 /* quota.c */
 int quota_reached(struct store *s, uint32_t domid, enum quota q); /* says so, once; the error */
+uint32_t quota_limit(const struct store *s, uint32_t domid, enum quota q);
+/* Its index, or QUOTAS: there is none of that name. */
+enum quota quota_find(const char *name);
+/* value 0: its own again. -EINVAL: it cannot be set, or not to that. */
+int quota_set(struct store *s, uint32_t domid, enum quota q, uint32_t value);
+void quota_forget(struct store *s, uint32_t domid);
+/* "nodes 1000 1000 17": name, limit, the limit's own value, what it has (-1: that is not counted). False: past the end. */
+bool quota_text(const struct store *s, uint32_t domid, uint32_t i, char *buf, size_t size);
 /* There is room for so many more nodes and bytes. May end transactions. */
 int quota_check(struct op_ctx *c, size_t nodes, size_t bytes);
 /* Adds to a domain's nodes, in c's tree. */
@@ -227,6 +239,7 @@ void journal_note_unwatch(struct store_conn *c, const char *path, const char *to
 void journal_note_no_watches(struct store_conn *c);
 void journal_note_txn(struct store_conn *c, uint32_t id, bool ended);
 void journal_note_domain(struct store *s, uint32_t domid, bool released);
+void journal_note_quotas(struct store *s, uint32_t domid);
 void journal_note_conn(struct store_conn *c);
 void journal_note_closed(struct store_conn *c);
 void journal_note_in(struct store_conn *c);

@@ -8,19 +8,89 @@
 #include "pvctld/store/private.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-static const struct { const char *name; int error; } quotas[] = {
-	[Q_NODES] = { "nodes", -ENOSPC },
-	[Q_DEPTH] = { "depth", -E2BIG },
-	[Q_VALUE] = { "value", -ENOSPC },
-	[Q_BYTES] = { "bytes", -ENOSPC },
-	[Q_MEMORY] = { "memory", -ENOSPC },
-	[Q_WATCHES] = { "watches", -E2BIG },
-	[Q_TRANSACTIONS] = { "transactions", -ENOSPC },
-	[Q_PERMS] = { "permissions", -ENOSPC },
-	[Q_TXN_PATHS] = { "transaction-paths", -ENOSPC },
-	[Q_TXN_BYTES] = { "transaction-bytes", -ENOSPC },
+/* fixed: recursion and the wire's messages depend on it. */
+static const struct { const char *name; int error; uint32_t own; bool fixed; } quotas[QUOTAS] = {
+	[Q_NODES] = { "nodes", -ENOSPC, QUOTA_NODES, false },
+	[Q_DEPTH] = { "depth", -E2BIG, QUOTA_DEPTH, true },
+	[Q_VALUE] = { "value", -ENOSPC, QUOTA_VALUE, true },
+	[Q_BYTES] = { "bytes", -ENOSPC, QUOTA_BYTES, false },
+	[Q_MEMORY] = { "memory", -ENOSPC, QUOTA_MEMORY, false },
+	[Q_WATCHES] = { "watches", -E2BIG, QUOTA_WATCHES, false },
+	[Q_TRANSACTIONS] = { "transactions", -ENOSPC, QUOTA_TRANSACTIONS, false },
+	[Q_PERMS] = { "permissions", -ENOSPC, QUOTA_PERMS, false },
+	[Q_TXN_PATHS] = { "transaction-paths", -ENOSPC, QUOTA_TXN_PATHS, false },
+	[Q_TXN_BYTES] = { "transaction-bytes", -ENOSPC, QUOTA_TXN_BYTES, false },
 };
+
+uint32_t quota_limit(const struct store *s, uint32_t domid, enum quota q)
+{
+	return s->quotas[domid] ? s->quotas[domid]->limit[q] : quotas[q].own;
+}
+
+enum quota quota_find(const char *name)
+{
+	unsigned int q = 0;
+
+	while (q < QUOTAS && strcmp(quotas[q].name, name))
+		q++;
+	return (enum quota)q;
+}
+
+int quota_set(struct store *s, uint32_t domid, enum quota q, uint32_t value)
+{
+	struct quota_set *set = s->quotas[domid];
+
+	if (q >= QUOTAS || (value && (quotas[q].fixed || value > quotas[q].own * QUOTA_RAISE)))
+		return -EINVAL;
+	if (!set) {
+		set = malloc(sizeof(*set));
+		if (!set)
+			return -ENOMEM;
+		for (unsigned int i = 0; i < QUOTAS; i++)
+			set->limit[i] = quotas[i].own;
+		s->quotas[domid] = set;
+	}
+	set->limit[q] = value ? value : quotas[q].own;
+	s->told[domid] &= (uint16_t)~(1u << q);
+	journal_note_quotas(s, domid);
+	return 0;
+}
+
+void quota_forget(struct store *s, uint32_t domid)
+{
+	free(s->quotas[domid]);
+	s->quotas[domid] = NULL;
+}
+
+static long used(const struct store *s, uint32_t domid, enum quota q)
+{
+	long n = 0;
+
+	for (const struct store_conn *c = s->conns; c; c = c->next)
+		if (c->domid == domid)
+			n += q == Q_WATCHES ? c->nwatches : q == Q_TRANSACTIONS ? c->ntxns : 0;
+	switch (q) {
+	case Q_NODES: return (long)s->nodes[domid];
+	case Q_BYTES: return (long)s->live[domid];
+	case Q_MEMORY: return (long)s->bytes[domid];
+	case Q_WATCHES:
+	case Q_TRANSACTIONS: return n;
+	default: return -1;
+	}
+}
+
+bool quota_text(const struct store *s, uint32_t domid, uint32_t i, char *buf, size_t size)
+{
+	long n;
+
+	if (i >= QUOTAS)
+		return false;
+	n = used(s, domid, (enum quota)i);
+	snprintf(buf, size, "%s %u %u %ld", quotas[i].name, quota_limit(s, domid, (enum quota)i), quotas[i].own, n);
+	return true;
+}
 
 int quota_reached(struct store *s, uint32_t domid, enum quota q)
 {
@@ -49,7 +119,7 @@ static struct txn *oldest(struct op_ctx *c, bool own)
 static bool memory_fits(struct op_ctx *c, size_t bytes)
 {
 	for (int own = 1; own >= 0; own--)
-		while (c->s->bytes[c->domid] + bytes > QUOTA_MEMORY) {
+		while (c->s->bytes[c->domid] + bytes > quota_limit(c->s, c->domid, Q_MEMORY)) {
 			struct txn *t = oldest(c, own);
 
 			if (!t)
@@ -57,7 +127,7 @@ static bool memory_fits(struct op_ctx *c, size_t bytes)
 			quota_reached(c->s, c->domid, Q_MEMORY);
 			txn_doom(t);
 		}
-	return c->s->bytes[c->domid] + bytes <= QUOTA_MEMORY;
+	return c->s->bytes[c->domid] + bytes <= quota_limit(c->s, c->domid, Q_MEMORY);
 }
 
 static const struct delta *delta_of(const struct txn *t, uint32_t domid)
@@ -76,9 +146,9 @@ int quota_check(struct op_ctx *c, size_t nodes, size_t bytes)
 
 	if (c->domid == 0)
 		return 0;
-	if (nodes && (long)(c->s->nodes[c->domid] + nodes) + d->nodes > (long)QUOTA_NODES)
+	if (nodes && (long)(c->s->nodes[c->domid] + nodes) + d->nodes > (long)quota_limit(c->s, c->domid, Q_NODES))
 		return quota_reached(c->s, c->domid, Q_NODES);
-	if (bytes && (long)(c->s->live[c->domid] + bytes) + d->bytes > (long)QUOTA_BYTES)
+	if (bytes && (long)(c->s->live[c->domid] + bytes) + d->bytes > (long)quota_limit(c->s, c->domid, Q_BYTES))
 		return quota_reached(c->s, c->domid, Q_BYTES);
 	return memory_fits(c, bytes) ? 0 : quota_reached(c->s, c->domid, Q_MEMORY);
 }

@@ -45,6 +45,8 @@ void store_free(struct store *s)
 	while (s->conns)
 		store_conn_free(s->conns);
 	watch_fires_drop(s);
+	for (uint32_t i = 0; i < STORE_DOMIDS; i++)
+		quota_forget(s, i);
 	node_unref(s->root);
 	free(s);
 }

@@ -36,7 +36,7 @@ int txn_start(struct store_conn *c, uint32_t *ret_id)
 {
 	struct txn *t;
 
-	if (c->domid != 0 && c->ntxns >= QUOTA_TRANSACTIONS)
+	if (c->domid != 0 && c->ntxns >= quota_limit(c->store, c->domid, Q_TRANSACTIONS))
 		return quota_reached(c->store, c->domid, Q_TRANSACTIONS);
 	t = txn_new(c->store, c->domid);
 	if (!t)
@@ -120,7 +120,7 @@ static void txn_unlink(struct store_conn *c, struct txn *t)
 
 int txn_spend(struct store *s, struct txn *t, size_t bytes)
 {
-	if (t->domid && !t->again && t->bytes + bytes > QUOTA_TXN_BYTES)
+	if (t->domid && !t->again && t->bytes + bytes > quota_limit(s, t->domid, Q_TXN_BYTES))
 		return quota_reached(s, t->domid, Q_TXN_BYTES);
 	t->bytes += bytes;
 	return 0;
@@ -145,7 +145,7 @@ int txn_note_access(struct store *s, struct txn *t, const char *path)
 
 	if (t->doomed || find_touch(t, path, hash))
 		return 0;
-	if (t->domid && !t->again && t->ntouches >= QUOTA_TXN_PATHS)
+	if (t->domid && !t->again && t->ntouches >= quota_limit(s, t->domid, Q_TXN_PATHS))
 		return quota_reached(s, t->domid, Q_TXN_PATHS);
 	rc = txn_spend(s, t, sizeof(*a) + len);
 	if (rc)

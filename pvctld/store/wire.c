@@ -365,14 +365,55 @@ static void do_reset_watches(struct request *r)
 	reply_rc(r, 0);
 }
 
+static int parse_number(const char *s, uint32_t *ret)
+{
+	char *end;
+	unsigned long v;
+
+	if (!s || s[0] < '0' || s[0] > '9')
+		return -EINVAL;
+	v = strtoul(s, &end, 10);
+	if (*end || v > UINT32_MAX)
+		return -EINVAL;
+	*ret = v;
+	return 0;
+}
+
+/* "get" DOMID INDEX: what quota_text says; "set" DOMID NAME VALUE */
+static void do_quota(struct request *r)
+{
+	struct store *s = r->conn->store;
+	const char *what = arg(r, 1), *name = arg(r, 3);
+	uint32_t id = 0, n = 0;
+	char text[80];
+	int rc = what && name ? parse_domid(arg(r, 2), &id) : -EINVAL;
+	bool set = !rc && !strcmp(what, "set");
+
+	if (!rc && !set && strcmp(what, "get"))
+		rc = -EINVAL;
+	if (!rc && !store_domain_is_introduced(s, id))
+		rc = -EACCES;
+	rc = rc ? rc : parse_number(set ? arg(r, 4) : name, &n);
+	if (rc || set) {
+		reply_rc(r, rc ? rc : quota_set(s, id, quota_find(name), n));
+		return;
+	}
+	if (quota_text(s, id, n, text, sizeof(text)))
+		reply(r, text, strlen(text) + 1);
+	else
+		reply_error(r, -ENOENT);
+}
+
 static void do_control(struct request *r)
 {
-	const char *cmd = arg(r, 0), help[] = "commands: help\n";
+	const char *cmd = arg(r, 0), help[] = "commands: help, quota\n";
 
 	if (r->conn->domid)
 		reply_error(r, -EACCES);
 	else if (cmd && !strcmp(cmd, "help"))
 		reply(r, help, sizeof(help));
+	else if (cmd && !strcmp(cmd, "quota"))
+		do_quota(r);
 	else
 		reply_error(r, -EINVAL);
 }

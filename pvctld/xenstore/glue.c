@@ -281,6 +281,7 @@ static void service(void *data)
 		return;
 	}
 	if (moved) {
+		evtchn_useful(l->d, l->port);
 		evtchn_send(l->d, l->port);
 		loop_timer_set(&l->d->loop, &l->again, LOOK_AGAIN_NS);
 	}

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Stock PV GRUB in a domain: it reads the guest's own disk through the block backend and starts the kernel there.
+. "$(dirname "$0")/netlib.sh"
 . "$(dirname "$0")/lib.sh"
 
 PATH=$PATH:/usr/sbin:/sbin
@@ -71,6 +72,20 @@ boots ext4 "ext4" "$(disk_of ext4)"
 t "the disk is connected" eval "pvctl block-list ext4 | grep -q '^51712 0   [0-9]* *4 '"
 pvctl reboot ext4 >/dev/null 2>&1
 if eventually 240 eval "[ \$(pvctl console --replay ext4 </dev/null 2>/dev/null | grep -c 'guest-init: up') -ge 2 ] || [ \$(console_log ext4 | grep -c 'guest-init: up') -ge 2 ]"; then ok "it comes up again after a reboot"; else not_ok "it comes up again after a reboot"; fi
+# What GRUB has started is moved like any other.
+reads() { guest ext4 'echo 3 >/proc/sys/vm/drop_caches; md5sum </dev/xvda' | grep -q "^$(sum "$W/ext4")"; }
+t "save" pvctl save ext4 "$W/ext4.save"
+t "restore" pvctl restore "$W/ext4.save"
+t "it reads all of its disk" reads
+mkdir -p "$W/b/run" "$W/b/state"
+on_b() { PVCTL_RUN_DIR=$W/b/run PVCTL_STATE_DIR=$W/b/state "$@"; }
+trap 'on_b "$PVCTL" node stop --force >/dev/null 2>&1; cleanup' EXIT
+t "another node" on_b "$PVCTL" node start --memory 512
+t "migrate" timeout 200 "$PVCTL" migrate -s '' ext4 "exec env PVCTL_RUN_DIR='$W/b/run' PVCTL_STATE_DIR='$W/b/state' '$PVCTL' migrate-receive"
+t "it reads all of its disk there" on_b reads
+t "and back" on_b timeout 200 "$PVCTL" migrate -s '' ext4 "exec env PVCTL_RUN_DIR='$PVCTL_RUN_DIR' PVCTL_STATE_DIR='$PVCTL_STATE_DIR' '$PVCTL' migrate-receive"
+t "it reads all of its disk" reads
+on_b "$PVCTL" node stop
 t "destroy" pvctl destroy ext4
 
 # By the image's own name, with another file system: what the sandboxed reader leaves to GRUB.

@@ -4,20 +4,9 @@
 # Each step of tools/demo-debian is a test; the demo ends at the first that fails.
 # alone: systemd gives up on what takes too long.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib-debian.sh"
 
-for tool in mmdebstrap mke2fs sfdisk debugfs; do
-	command -v $tool >/dev/null || { skip "a Debian disk" "$tool is not installed"; done_testing; exit; }
-done
-if ! tools/debian/make-disk "$O/debian/base.img" >"$W/disk.log" 2>&1; then
-	sed 's/^/# /' "$W/disk.log" | tail -n 20
-	if grep -qE 'Could not resolve|Temporary failure|Could not connect|Unable to connect' "$W/disk.log"; then
-		skip "a Debian disk" "no Debian mirror can be reached"
-	else
-		not_ok "a Debian disk is made"
-	fi
-	done_testing
-	exit
-fi
+debian_disk
 OFFLINE=1 tools/demo-debian >"$W/demo.log" 2>&1
 rc=$?
 step=

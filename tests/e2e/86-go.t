@@ -11,8 +11,20 @@ export GOCACHE=${GOCACHE:-$O/cache/go} GOFLAGS=-mod=mod GOPROXY=off GOPATH=$W/go
 cd bindings/go || exit 1
 t "gofmt has nothing to say" [ -z "$(gofmt -l .)" ]
 t "nor has vet" go vet ./...
+# Debian has given it another name.
+staticcheck=$(command -v staticcheck || command -v go-staticcheck)
+if [ -n "$staticcheck" ]; then
+	t "nor has staticcheck" "$staticcheck" ./...
+else
+	skip "staticcheck" "there is no staticcheck (go-staticcheck): tools/install-deps bindings"
+fi
 t "it builds" go test -race -c -o "$W/suite" .
 t "its examples build" go build -o "$W/" ./examples/...
+mkdir -p "$W/static" "$W/alone"
+t "with the static library, too" go build -tags pvctl_static -o "$W/static/" ./examples/...
+t "which is in them then" not_shared "$W/static/balancer"
+t "and with nothing but static libraries" go build -tags pvctl_static -ldflags '-extldflags "-static -w"' -o "$W/alone/" ./examples/...
+t "which need no other file then" alone "$W/alone/balancer"
 
 # Each test of the suite is one here.
 block_guest || RAMDISK=
@@ -30,5 +42,5 @@ t "the suite as a whole" [ $suite_rc -eq 0 ]
 t "no race" eval "! grep -q 'DATA RACE' '$W/out'"
 [ $suite_rc -eq 0 ] || sed 's/^/#   /' "$W/out" | tail -n 60
 
-binding_examples "$W/create_and_watch" "$W/supervisor" "$W/balancer"
+binding_examples "$W/create_and_watch" "$W/static/supervisor" "$W/alone/balancer"
 done_testing

@@ -40,6 +40,163 @@ for c in create list destroy shutdown reboot pause unpause console info domid do
 	[ $? -eq 1 ] && head -n 1 "$W/err" | grep -qx 'command not implemented' && grep -qE "^there is no $c: .{10}" "$W/err" || { say "$c"; missing+=" $c"; }
 done
 t "each command of xl's is there, or is refused by name with a reason" [ -z "$missing" ]
+# Each option of each command that is there: "-x" alone, "-x:VALUE" with a value. What follows "!" is refused, with that word.
+xl_options() { cat <<'L'
+create -h -p --paused -c -F -e -q --quiet -d -n --dryrun -f:x.cfg --defconfig=x.cfg -V --vncviewer -A --vncviewer-autopass --ignore-global-affinity-masks
+config-update -h -d -q -f:x.cfg --defconfig=x.cfg
+list -l --long -v --verbose -Z --context -c --cpupool -n --numa
+destroy -f
+shutdown -a --all -w --wait -F
+reboot -a --all -w --wait -F
+console -t:pv -n:0 --type=pv --num=0
+save -c -p -D
+restore -p -e -d -F -V --vncviewer -A --vncviewer-autopass
+migrate -s:ssh -C:x.cfg -e -p -D --debug --live
+migrate-receive -e -d -p -D --debug --live
+vcpu-pin -f --force
+vcpu-set -i --ignore-host
+uptime -s --short
+dmesg -c --clear
+info -n --numa
+block-detach --force
+network-detach --force
+sched-credit -d:web --domain=web -w:256 --weight=256 -c:0 --cap=0 -s --schedparam -p:Pool-0 --cpupool=Pool-0 -t:1!slice -r:1!rates
+sched-credit2 -d:web --domain=web -w:256 --weight=256 -c:0 --cap=0 -s --schedparam -p:Pool-0 --cpupool=Pool-0 -r:1!rates
+cpupool-list -c --cpus
+top -h
+help --long
+L
+}
+option() { # COMMAND OPTION
+	local o=${2%%!*} out
+	case $o in
+	--*) set -- "$1" "$2" "$o" ;;
+	*:*) set -- "$1" "$2" "${o%%:*}" "${o#*:}" ;;
+	*) set -- "$1" "$2" "$o" ;;
+	esac
+	case $2 in
+	*!*) out=$(xl "$1" "${@:3}" 2>&1) && return 1; printf '%s' "$out" | grep -q -- "${2#*!}" ;;
+	*) out=$(xl "$1" "${@:3}" --help 2>&1) && printf '%s' "$out" | grep -q '^Usage: ' ;;
+	esac
+}
+options() {
+	local c list o bad=
+	while read -r c list; do
+		for o in $list; do option "$c" "$o" || bad+=" $c:$o"; done
+	done < <(xl_options)
+	[ -z "$bad" ] || { echo "$bad"; return 1; }
+}
+t "each option of these is taken, or refused with a reason" options
+t "sched-credit -s is the pool's line alone" eval "xl sched-credit -s | grep -qx 'Cpupool Pool-0: tslice=[0-9]*ms ratelimit=[0-9]*us migration-delay=[0-9]*us'"
+t "-N of what cannot is an error" eval "! xl -N destroy web 2>'$W/err' && grep -qx 'command does not implement -N (dryrun) option' '$W/err'"
+
+# What others parse, character by character, from the numbers of --json.
+cat >"$W/formats.py" <<'P'
+import json, subprocess, sys
+xl, ctl = sys.argv[1:3]
+def run(*a): return subprocess.run(a, capture_output=True, text=True, check=True).stdout
+def rows(*a): return json.loads(run(ctl, *a, "--json"))
+def same(got, want, what):
+    if got != want:
+        print(what, *("got  " + repr(g) + "\nwant " + repr(w) for g, w in zip(got.split("\n"), want.split("\n")) if g != w), sep="\n")
+        sys.exit(1)
+def name(d): return d["name"] or "(null)"
+# CPU times of what does not run stay; domain 0 is none of these.
+d = [x for x in rows("list")["domains"] if x["domid"]]
+assert d and all(x["paused"] or x["state"] == "shutdown" for x in d)
+def letters(x):
+    why = {None: "-", "poweroff": "-", "reboot": "r", "suspend": "s", "crash": "c", "watchdog": "w", "soft-reset": "S"}[x["reason"]]
+    return ("r" if x["state"] == "running" else "-") + ("b" if x["state"] == "blocked" else "-") + ("p" if x["paused"] else "-") + \
+        ("s" if x["state"] == "shutdown" else "-") + why + ("d" if x["state"] == "dying" else "-")
+def row(x):
+    return "%-40s %5d %5d %5d     %s  %8.1f" % (name(x), x["domid"], (x["memory_bytes"] + x["outstanding_bytes"]) >> 20, x["vcpus_online"], letters(x), x["cpu_ns"] / 1e9)
+head = "Name                                        ID   Mem VCPUs\tState\tTime(s)"
+def own(text): return "\n".join([text.split("\n")[0]] + [l for l in text.split("\n")[1:] if not l.startswith("Domain-0 ")])
+same(own(run(xl, "list")), "\n".join([head] + [row(x) for x in d]) + "\n", "list")
+one = d[0]
+same(run(xl, "list", name(one)), head + "\n" + row(one) + "\n", "list of one")
+same(run(xl, "list", "-c", name(one)), head + "         Cpupool\n" + row(one) + "%16s\n" % "Pool-0", "list -c")
+same(own(run(xl, "vm-list")).split("\n", 1)[0], "UUID                                  ID    name", "vm-list")
+for x in d:
+    assert "%s  %d    %-30s" % (x["uuid"], x["domid"], name(x)) in run(xl, "vm-list").split("\n"), "vm-list"
+    same(run(xl, "domid", name(x)), "%d\n" % x["domid"], "domid")
+    same(run(xl, "domname", str(x["domid"])), name(x) + "\n", "domname")
+v = rows("vcpu-list", name(one))["vcpus"]
+def vcpu(x):
+    w = ("%5d   %s%s-" % (x["cpu"], "r" if x["running"] else "-", "b" if x["blocked"] else "-")) if x["online"] else "%5s   --p" % "-"
+    return "%-32s %5d %5d %s %9.1f %s / %s" % (x["name"], x["domid"], x["vcpu"], w, x["cpu_ns"] / 1e9, x["hard_affinity"], x["soft_affinity"])
+same(run(xl, "vcpu-list", name(one)), "%-32s %5s %5s %5s %5s %9s %s\n" % ("Name", "ID", "VCPU", "CPU", "State", "Time(s)", "Affinity (Hard / Soft)") +
+     "".join(vcpu(x) + "\n" for x in v), "vcpu-list")
+b = rows("block-list", name(one))["disks"]
+same(run(xl, "block-list", name(one)), "%-5s %-3s %-6s %-5s %-6s %-8s %-30s\n" % ("Vdev", "BE", "handle", "state", "evt-ch", "ring-ref", "BE-path") +
+     "".join("%-5d %-3d %-6d %-5d %-6d %-8d %-30s\n" % (x["vdev"], 0, x["domid"], x["state"], x["event_channel"] if x["event_channel"] is not None else -1,
+             x["ring_ref"] if x["ring_ref"] is not None else -1, x["backend_path"]) for x in b), "block-list")
+n = run(xl, "network-list", name(one)).split("\n")
+same(n[0], "Idx BE Mac Addr.         handle state evt-ch   tx-/rx-ring-ref BE-path                       ", "network-list")
+s = [x for x in rows("sched-credit2")["domains"]]
+text = run(xl, "sched-credit2").split("\n")
+assert text[0].startswith("Cpupool Pool-0: ") and text[1] == "%-33s %4s %6s %4s" % ("Name", "ID", "Weight", "Cap"), text
+same("\n".join(text[2:]), "".join("%-33s %4d %6d %4d\n" % (name(x), x["domid"], x["weight"], x["cap"]) for x in s), "sched-credit2")
+same(run(xl, "uptime").split("\n")[0], "%-33s %4s %s" % ("Name", "ID", "Uptime"), "uptime")
+i = run(xl, "info").rstrip("\n").split("\n")
+assert all(len(l) >= 25 and l[23:25] == ": " for l in i), [l for l in i if l[23:25] != ": "]
+for k in "host release version machine nr_cpus max_cpu_id nr_nodes cores_per_socket threads_per_core cpu_mhz hw_caps virt_caps total_memory " \
+    "free_memory sharing_freed_memory sharing_used_memory outstanding_claims free_cpus xen_major xen_minor xen_extra xen_version xen_caps " \
+    "xen_scheduler xen_pagesize platform_params xen_changeset xen_commandline cc_compiler cc_compile_by cc_compile_domain cc_compile_date " \
+    "build_id xend_config_format".split():
+    assert any(l[:23].rstrip() == k for l in i), k
+same(run(xl, "info", "xen_major"), [l for l in i if l.startswith("xen_major ")][0][25:] + "\n", "info FIELD")
+l = json.loads(run(xl, "list", "-l", name(one)))
+assert l[0]["domid"] == one["domid"] and l[0]["config"]["c_info"]["name"] == name(one) and l[0]["config"]["b_info"]["max_memkb"], "list -l"
+P
+truncate -s 1M "$W/disk.img"
+t "create" xl create -q -p "$(config disks 'memory=72' 'vcpus=1' 'maxvcpus=2' "disk=[\"$W/disk.img,raw,xvda,rw\"]" 'vif=["link=user"]')"
+t "what others parse is as xl prints it" python3 "$W/formats.py" "$W/xl" "$PVCTL"
+
+# As quiet as xl.
+says() { # OUT ERR COMMAND...: what it prints, exactly
+	local out err want_out=$1 want_err=$2
+	shift 2
+	out=$("$@" 2>"$W/err")
+	err=$(cat "$W/err")
+	[ "$out" = "$want_out" ] && [ "$err" = "$want_err" ] || { printf 'stdout: %s\nstderr: %s\n' "$out" "$err"; return 1; }
+}
+f=$(config quiet 'memory=72')
+t "create says what it parses" says '' "Parsing config from $f" xl create -p "$f"
+quiet=$(pvctl domid quiet)
+for c in "unpause quiet" "pause quiet" "rename quiet silent" "rename silent quiet" "mem-max quiet 72" "vcpu-pin quiet all all" "vcpu-pin quiet 0 - 0" \
+	"sched-credit2 -d quiet -w 300" "sched-credit -d quiet -c 50" "block-attach quiet $W/other.img,raw,xvdb,r" "block-detach --force quiet xvdb" \
+	"sysrq quiet h" "config-update quiet $f" "debug-keys h" "dump-core quiet $W/quiet.core" "set-parameters guest_lines=200" \
+	"xenstore-quota-set quiet nodes=900" "destroy quiet"; do
+	[ "${c%%-*}" = block ] && truncate -s 1M "$W/other.img"
+	# shellcheck disable=SC2086
+	t "${c%% *}: not a word" says '' '' xl $c
+done
+t "xenstore-quota-get" eval "xl xenstore-quota-get web nodes | grep -qxE 'nodes +1000 +1000 +[0-9]+'"
+t "of all" eval "[ \$(xl xenstore-quota-get web | wc -l) -eq 11 ]"
+t "a quota that was set" eval "xl xenstore-quota-set web nodes=50 watches=4 && xl xenstore-quota-get web nodes | grep -q ' 50 ' && xl xenstore-quota-get web watches | grep -q ' 4 '"
+t "0 is the default" eval "xl xenstore-quota-set web nodes=0 && xl xenstore-quota-get web nodes | grep -q '1000 *1000'"
+refused "too much" 1 '4 times' xl xenstore-quota-set web nodes=5000
+refused "no such quota" 1 'cannot be set' xl xenstore-quota-set web colour=5
+refused "none to show" 1 'no quota colour' xl xenstore-quota-get web colour
+refused "no number" 2 'QUOTA=NUMBER' xl xenstore-quota-set web nodes=many
+refused "of the host" 1 'domain 0' xl xenstore-quota-get 0
+t "set-parameters, several in a word" xl set-parameters "serial=1 guest_lines=100" serial=0
+refused "one that there is not" 1 'no parameter "colour"' xl set-parameters colour=1
+refused "a value that it cannot have" 1 'serial' xl set-parameters serial=2
+refused "no number" 2 'NAME=NUMBER' xl set-parameters serial
+refused "qemu-monitor-command" 1 'there is no qemu-monitor-command: no domain has a QEMU' xl qemu-monitor-command web info
 refused "which is no success" 1 'there is no pci-attach: a node has no host devices' xl pci-attach web 00:01.0
+
+# What Ganeti runs. The other names that pvctl has are links to it, too.
+ln -s "$PVCTL" "$W/xentop"
+t "xentop" eval "'$W/xentop' -f -b -i 1 | awk 'NR == 1 && (\$1 != \"NAME\" || \$3 != \"CPU(sec)\") { exit 1 } \$1 == \"web\" { n++ } END { exit n != 1 }'"
+refused "xentop starts no node" 1 'does not run' env PVCTL_RUN_DIR="$W/none" "$W/xentop" -f -b -i 1
+fact() { pvctl node info | sed -nE "s/^($1) +: //p" | tr '\n' ' '; }
+qemu=$(fact qemu_pid) size=$(fact 'cpus|memory')
+t "debug R, which is short for debug-keys" xl debug R
+t "is a reset: no domain is left" eval "! pvctl domid web 2>/dev/null"
+t "of another hypervisor" [ "$(fact qemu_pid)" != "$qemu" ]
+t "as large" [ "$(fact 'cpus|memory')" = "$size" ]
 t "node stop" pvctl node stop --force
 done_testing

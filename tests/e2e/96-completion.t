@@ -52,5 +52,68 @@ t "with =" completes 'csv ' list --format = c
 t "conditions" completes 'console: ' wait web1 --for cons
 t "config keys" completes 'max_event_channels= *maxmem= maxvcpus= ' create x.cfg max
 t "files" eval "cd '$W' && completes 'disk.img ' create dis"
+
+# The same inside the other shells, as somebody at their prompt has it.
+mkdir "$W/bin"
+ln -s "$PVCTL" "$W/bin/pvctl"
+pvctl completion zsh >"$W/_pvctl"
+pvctl completion fish >"$W/pvctl.fish"
+cat >"$W/driver.zsh" <<'Z'
+# DIRECTORY LINE KEYS...: types each line and Tab into a zsh of its own; prints what its command line is then.
+dir=$1; shift
+zmodload zsh/zpty
+zpty z "PATH=$dir/bin:$PATH TERM=dumb zsh -f -i"
+zpty -w z "PROMPT= RPS1=; unsetopt beep; setopt no_auto_menu; cd $dir; fpath=($dir \$fpath); autoload -Uz compinit && compinit -u -d $dir/zcompdump"
+zpty -w z "report() { print -r -- \"<\${BUFFER% }>\" >$dir/zsh-line.new; mv $dir/zsh-line.new $dir/zsh-line; BUFFER=; }; zle -N report; bindkey '^X' report"
+for line; do
+	rm -f $dir/zsh-line
+	zpty -n -w z "$line"$'\t'
+	for i in {1..1200}; do
+		# What it echoes must be read, or it waits for us. Asked again while it is still at the completion, it answers afterwards.
+		while zpty -r -t z x; do :; done
+		(( i % 20 == 1 )) && zpty -n -w z $'\x18'
+		[[ -e $dir/zsh-line ]] && break
+		sleep 0.05
+	done
+	cat $dir/zsh-line
+done
+zpty -d z
+Z
+zsh_completes() { # WANTED LINE: what Tab makes of the line
+	local got
+	got=$(zsh -f "$W/driver.zsh" "$W" "$2" 2>"$W/zsh.err" | tail -n 1)
+	[ "$got" = "<$1>" ] || { echo "$got"; cat "$W/zsh.err"; return 1; }
+}
+fish_completes() { # WANTED LINE: what is offered, less the descriptions
+	local got
+	got=$(HOME=$W PATH=$W/bin:$PATH fish --no-config -c "source '$W/pvctl.fish'; complete -C '$2'" | cut -f1 | sort | tr '\n' ' ')
+	case $got in
+	$1) ;;
+	*) echo "$got"; return 1 ;;
+	esac
+}
+if command -v zsh >/dev/null; then
+	t "zsh: commands" zsh_completes 'pvctl shutdown' 'pvctl shut'
+	t "zsh: of a group" zsh_completes 'pvctl node restart-daemon' 'pvctl node r'
+	t "zsh: options" zsh_completes 'pvctl list --columns' 'pvctl list --col'
+	t "zsh: domains" zsh_completes 'pvctl shutdown web' 'pvctl shutdown w'
+	t "zsh: disks" zsh_completes 'pvctl block-detach web1 xvdb' 'pvctl block-detach web1 '
+	t "zsh: values of options" zsh_completes 'pvctl list --format csv' 'pvctl list --format c'
+	t "zsh: files" zsh_completes 'pvctl create disk.img' 'pvctl create dis'
+else
+	skip "inside zsh" "no zsh"
+fi
+if command -v fish >/dev/null; then
+	t "fish: commands" fish_completes 'shutdown ' 'pvctl shut'
+	t "fish: of a group" fish_completes 'info list restart-daemon start stop ' 'pvctl node '
+	t "fish: options" fish_completes '--columns --cpupool ' 'pvctl list --c'
+	t "fish: domains" fish_completes 'web1 web2 ' 'pvctl shutdown we'
+	t "fish: disks" fish_completes 'xvdb ' 'pvctl block-detach web1 '
+	t "fish: values of options" fish_completes 'csv json table ' 'pvctl list --format '
+	t "fish: files" eval "cd '$W' && fish_completes '*disk.img*' 'pvctl create dis'"
+	t "fish: descriptions" eval "HOME=$W PATH=$W/bin:\$PATH fish --no-config -c \"source '$W/pvctl.fish'; complete -C 'pvctl shut'\" | grep -q 'power off'"
+else
+	skip "inside fish" "no fish"
+fi
 t "node stop" pvctl node stop --force
 done_testing

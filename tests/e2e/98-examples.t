@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # examples/: what a program does with libpvctl, on a node. They are built with the public header alone.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib-bindings.sh"
 E=$O/examples
 says() { eventually "${3:-60}" grep -qE -- "$2" "$W/$1"; }
 ended() { # WHAT PID [EXIT]
@@ -84,4 +85,9 @@ t "one more" eventually 60 ids job0
 t "node stop" pvctl node stop --force
 ended "without a node it ends" $p 1
 t "and says so" grep -q 'supervisor: ' "$W/down"
+
+# balancer
+two_nodes
+balanced "$E/balancer"
+refused "what does not run is told" 1 'balancer: nowhere: ' "$E/balancer" default nowhere
 done_testing

@@ -100,10 +100,12 @@ inject create none_before new_after create -q "$W/self.cfg"
 inject restore none_before new_after restore "$W/self.save"
 inject save self_before save_after save self "$W/out/self"
 inject 'save -c' self_before keep_after save -c self "$W/out/self"
+inject dump-core self_before keep_after dump-core self "$W/out/self"
 inject suspend self_before suspend_after suspend self
 inject migrate self_before migrate_after migrate -s '' self "PVCTL_RUN_DIR=$W/b PVCTL_STATE_DIR=$W/bs $PVCTL migrate-receive"
 inject list self_before self_stays list --json
 inject 'mem-max' self_before self_stays mem-max self 8
+inject 'xenstore-quota-set' self_before self_stays xenstore-quota-set self nodes=900
 inject wait self_before self_stays wait self --for running --timeout 5
 HYPERCALLS=' ' inject define none_before define_after define "$(config other)"
 HYPERCALLS=' ' inject template none_before template_after template create made --from "$(config made)"

@@ -2,9 +2,23 @@
 # For the tests of the bindings: what they build with, and the example programs that each of them has.
 
 # The library as it was built, for who asks pkg-config.
-mkdir -p "$W/pkgconfig"
-sed -e "s|@PREFIX@|$O|; s|@LIBDIR@|$O|; s|@INCLUDEDIR@|$PWD/libpvctl/include|; s|@VERSION@|0|" libpvctl/libpvctl.pc.in >"$W/pkgconfig/libpvctl.pc"
-export PKG_CONFIG_PATH=$W/pkgconfig LD_LIBRARY_PATH=$O${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+make --no-print-directory -s O="$O" bindings-prefix >/dev/null || exit 1
+export PKG_CONFIG_PATH=$O/bindings/prefix/lib/pkgconfig LD_LIBRARY_PATH=$O${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+
+# The crates in $O/bindings/rust-src, since cargo writes a lock file beside what it builds. The one crate from elsewhere, which only the
+# feature "stream" compiles, is Debian's, or else one without anything in it, so that cargo finds what is named: RUST_REGISTRY is where.
+rust_copy() {
+	export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$O/bindings/rust} CARGO_NET_OFFLINE=true CARGO_HOME=$W/cargo
+	RUST_REGISTRY=/usr/share/cargo/registry
+	rm -rf "$O/bindings/rust-src" && mkdir -p "$CARGO_HOME" && cp -a bindings/rust "$O/bindings/rust-src" || return 1
+	if ! compgen -G "$RUST_REGISTRY/futures-core-0.3*" >/dev/null; then
+		RUST_REGISTRY=$W/registry
+		mkdir -p "$RUST_REGISTRY/futures-core/src" && : >"$RUST_REGISTRY/futures-core/src/lib.rs"
+		printf '[package]\nname = "futures-core"\nversion = "0.3.0"\n' >"$RUST_REGISTRY/futures-core/Cargo.toml"
+		echo '{"files":{}}' >"$RUST_REGISTRY/futures-core/.cargo-checksum.json"
+	fi
+	printf '%s\n' 'source.crates-io.replace-with = "debian"' "source.debian.directory = \"$RUST_REGISTRY\"" >"$CARGO_HOME/config.toml"
+}
 
 # mini NAME KERNEL [CMDLINE]: a config of a small kernel; printed path
 mini() {
@@ -12,12 +26,31 @@ mini() {
 	echo "$W/$1.cfg"
 }
 count_on() { [ "$("$PVCTL" --node "$1" list | tail -n +3 | wc -l)" = "$2" ]; } # NODE DOMAINS
+# not_shared PROGRAM: it has libpvctl in it
+not_shared() { [ -s "$1" ] && ! LC_ALL=C readelf -d "$1" | grep 'NEEDED.*libpvctl' && strings -n 8 "$1" | grep -q 'pvctl_domain_migrate_send'; }
+alone() { [ -s "$1" ] && ! LC_ALL=C readelf -d "$1" 2>/dev/null | grep NEEDED; }
 restarted() { [ "$(grep -c "$1: started" "$W/supervisor.out")" -ge "$2" ]; } # NAME TIMES
+
+two_nodes() {
+	"$PVCTL" node start --memory 256 >/dev/null 2>&1 && "$PVCTL" --node other node start --memory 256 >/dev/null 2>&1 || not_ok "two nodes"
+}
+
+# balanced PROGRAM: four domains of one node's are two of each
+balanced() {
+	local i
+	for i in 1 2 3 4; do
+		"$PVCTL" create -q "$(mini "moved$i" save-self 'linear asked rounds=9')"
+	done
+	for i in 1 2 3 4; do eventually 60 console_has "moved$i" 'READY 1' || not_ok "moved$i is ready"; done
+	t "balancer" timeout 100 "$1" default other
+	t "two are here" eventually 10 count_on default 2
+	t "and two there" eventually 10 count_on other 2
+}
 
 # binding_examples WATCH SUPERVISOR BALANCER: the programs, on nodes of their own
 binding_examples() {
-	local watch=$1 supervisor=$2 balancer=$3 i pid
-	"$PVCTL" node start --memory 256 >/dev/null 2>&1 && "$PVCTL" --node other node start --memory 256 >/dev/null 2>&1 || not_ok "two nodes"
+	local watch=$1 supervisor=$2 balancer=$3 pid
+	two_nodes
 	t "create_and_watch" eval "timeout 100 '$watch' '$(mini watched version)' >'$W/watch.out' 2>'$W/watch.err'"
 	t "it shows the console" [ -s "$W/watch.out" ]
 	t "and what happened" eval "grep -q 'watched.*created' '$W/watch.err' && grep -q 'watched.*destroyed' '$W/watch.err'"
@@ -28,11 +61,5 @@ binding_examples() {
 	kill -INT $pid
 	wait $pid
 	"$PVCTL" destroy crashes >/dev/null 2>&1
-	for i in 1 2 3 4; do
-		"$PVCTL" create -q "$(mini "moved$i" save-self 'linear asked rounds=9')"
-	done
-	for i in 1 2 3 4; do eventually 60 console_has "moved$i" 'READY 1' || not_ok "moved$i is ready"; done
-	t "balancer" timeout 100 "$balancer" default other
-	t "two are here" eventually 10 count_on default 2
-	t "and two there" eventually 10 count_on other 2
+	balanced "$balancer"
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The emergency console: what guests print before they have one of their own. */
 #include "control/hypercall.h"
+#include "control/small.h"
 #include "domain/continuation.h"
 #include "domain/uaccess.h"
 #include "lib/errno.h"
@@ -9,22 +10,24 @@
 
 #define CHUNK 128u
 #define WINDOW MILLISECS(1000)
-#define LINES_PER_WINDOW 200u
+
+unsigned int guest_lines_per_second = 200;
 
 /* Guards the line buffers of all domains; held for one chunk. */
 static spinlock_t console_lock = SPINLOCK_INIT;
 
 static bool within_rate(struct domain *d)
 {
+	unsigned int most = READ_ONCE(guest_lines_per_second);
 	uint64_t now = (uint64_t)NOW();
 
 	if (now - d->console.window_start >= (uint64_t)WINDOW) {
-		if (d->console.lines > LINES_PER_WINDOW)
-			printk("(d%u) %u lines suppressed\n", d->domid, d->console.lines - LINES_PER_WINDOW);
+		if (d->console.lines > most)
+			printk("(d%u) %u lines suppressed\n", d->domid, d->console.lines - most);
 		d->console.window_start = now;
 		d->console.lines = 0;
 	}
-	return ++d->console.lines <= LINES_PER_WINDOW;
+	return ++d->console.lines <= most;
 }
 
 static void flush(struct domain *d)

@@ -46,6 +46,7 @@ const hypercall_fn hypercall_table[NR_HYPERCALLS] = {
 	[__HYPERVISOR_physdev_op] = HANDLER(do_physdev_op),
 	[__HYPERVISOR_sysctl] = HANDLER(do_sysctl),
 	[__HYPERVISOR_domctl] = HANDLER(do_domctl),
+	[__HYPERVISOR_hypfs_op] = HANDLER(do_hypfs_op),
 	[__HYPERVISOR_xenpmu_op] = HANDLER(do_xenpmu_op),
 };
 

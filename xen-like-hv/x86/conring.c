@@ -44,6 +44,14 @@ uint64_t conring_oldest(void)
 	return oldest();
 }
 
+void conring_set_serial(void (*fn)(const char *s, size_t n))
+{
+	unsigned long flags = lock();
+
+	conring_serial = fn;
+	unlock(flags);
+}
+
 void conring_write(const char *s, size_t n)
 {
 	unsigned long flags = lock();

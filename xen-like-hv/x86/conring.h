@@ -11,6 +11,7 @@ extern volatile uint64_t conring_prod; /* free running byte count */
 /* Outputs of the log besides the ring; either may be NULL. Set at boot. */
 extern void (*conring_serial)(const char *s, size_t n);
 extern void (*conring_notify)(void); /* called under the console lock: must not print or block */
+void conring_set_serial(void (*fn)(const char *s, size_t n)); /* while others may be printing */
 extern bool conring_always_serial;   /* keep the serial port after boot */
 
 /*

@@ -162,16 +162,10 @@ class Context:
     def __repr__(self) -> str:
         return f"<pvctl.Context {self.node!r}{' closed' if self.closed else ''}>"
 
-    @contextmanager
-    def _held(self) -> Iterator[Any]:
-        me = threading.get_ident()
-        if self._owner == me:
-            raise RuntimeError("a function that a context calls cannot use it: open another one")
-        token = aio.current()
-        while not self._lock.acquire(timeout=-1 if token is None else 0.1):
-            if token is not None and token.cancelled:
-                raise CanceledError(errno.ECANCELED, "canceled while another thread worked with this context")
-        self._owner = me
+    def _call(self, function: Any, *args: Any, domain: str | int | None = None, key: str | None = None,
+              progress: ProgressFunction | None = None, calls: _Calls | None = None) -> int:
+        hooks, token = self._hooks, aio.current()
+        self._acquire(token)
         try:
             if self._c is None:
                 raise ClosedError("this context is closed")
@@ -179,30 +173,39 @@ class Context:
                 raise ClosedError("this context is another process's")
             if token is not None and token.cancelled:
                 raise CanceledError(errno.ECANCELED, "canceled before it began")
-            self._hooks.token, self._hooks.error = token, None
-            yield self._c
+            hooks.token, hooks.error = token, None
+            if progress is not None or calls is not None:
+                return self._long(function, args, domain, key, progress, calls)
+            rc = int(function(self._c, *args, self._err))
+            return rc if rc >= 0 and hooks.error is None else self._finish(rc, hooks.error, domain, key)
         finally:
             self._owner = None
             self._lock.release()
 
-    def _call(self, function: Any, *args: Any, domain: str | int | None = None, key: str | None = None,
-              progress: ProgressFunction | None = None, calls: _Calls | None = None) -> int:
-        with self._held() as c:
-            return self._finish(function, c, args, domain, key, progress, calls)
+    def _acquire(self, token: aio.Cancel | None) -> None:
+        me = threading.get_ident()
+        if self._owner == me:
+            raise RuntimeError("a function that a context calls cannot use it: open another one")
+        while not self._lock.acquire(timeout=-1 if token is None else 0.1):
+            if token is not None and token.cancelled:
+                raise CanceledError(errno.ECANCELED, "canceled while another thread worked with this context")
+        self._owner = me
 
-    def _finish(self, function: Any, c: Any, args: Any, domain: str | int | None, key: str | None,
-                progress: ProgressFunction | None, calls: _Calls | None) -> int:
+    def _long(self, function: Any, args: Any, domain: str | int | None, key: str | None, progress: ProgressFunction | None,
+              calls: _Calls | None) -> int:
         hooks, usual = self._hooks, self._hooks.progress
         if progress is not None:
             hooks.progress = progress
         try:
             if calls is not None:
                 calls.started = True
-            rc = int(function(c, *args, self._err))
+            rc = int(function(self._c, *args, self._err))
         finally:
             hooks.progress = usual
-        raised = hooks.error or (calls and calls.error)
-        hooks.error = None
+        return self._finish(rc, hooks.error or (calls.error if calls is not None else None), domain, key)
+
+    def _finish(self, rc: int, raised: BaseException | None, domain: str | int | None, key: str | None) -> int:
+        self._hooks.error = None
         if rc < 0:
             if raised:
                 raise raised
@@ -318,6 +321,10 @@ class Context:
 
     def debug_keys(self, keys: str) -> None:
         self._call(lib.pvctl_host_debug_keys, encoded(keys), key=keys)
+
+    def set_parameter(self, name: str, value: int) -> None:
+        """Of the hypervisor's, while the node runs: see pvctl(1), set-parameters."""
+        self._call(lib.pvctl_host_set_parameter, encoded(name), value, key=name)
 
     def store_read(self, path: str) -> bytes:
         ret, length = ffi.new("char **"), ffi.new("size_t *")
@@ -576,6 +583,29 @@ class Domain:
     def detach_disk(self, vdev: str, *, force: bool = False, timeout: timedelta | None = None) -> None:
         """force: the guest is not asked. TimedOutError: it has not let go yet."""
         self._call(lib.pvctl_disk_detach, encoded(vdev), _detach("disk", force, timeout), key=vdev)
+
+    def dump_core(self, fd: int, *, live: bool = False, then: int = 0) -> None:
+        """Memory and registers, for a debugger, to a file from where it stands; it stands still meanwhile unless live. then: 1, it crashes; 2, it is reset."""
+        opts = result("pvctl_dump_opts")
+        opts.live, opts.then = live, then
+        self._call(lib.pvctl_domain_dump_core, fd, opts)
+
+    def store_quotas(self) -> dict[str, tuple[int, int, int | None]]:
+        """What it may have in the store, by name: its limit, the default, and what it has (None: not counted)."""
+        quotas: dict[str, tuple[int, int, int | None]] = {}
+        while True:
+            ret = result("pvctl_store_quota")
+            try:
+                self._call(lib.pvctl_store_quota_get, len(quotas), ret)
+            except Error as e:
+                if e.errno == errno.ENOENT:
+                    return quotas
+                raise
+            quotas[text(ret.name)] = (ret.limit, ret.own, None if ret.used < 0 else ret.used)
+
+    def set_store_quota(self, name: str, value: int) -> None:
+        """0: the default."""
+        self._call(lib.pvctl_store_quota_set, encoded(name), value, key=name)
 
     def resize_disk(self, vdev: str, size_bytes: int = 0) -> int:
         """It grows, file and all, and the guest is told. 0: it is as large as what it is of has become. Returns its bytes."""

@@ -160,7 +160,7 @@ _CLASSES: dict[int, type[Error]] = {
 
 def text(c: Any) -> str:
     """A C string; names and paths of files need not be UTF-8."""
-    return str(ffi.string(c).decode("utf-8", "surrogateescape"))
+    return str(ffi.string(c), "utf-8", "surrogateescape")
 
 
 def maybe_text(c: Any) -> str | None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import uuid
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from enum import IntEnum, IntFlag
+from itertools import repeat
 from operator import attrgetter
 from typing import Any, ClassVar, TypeVar
 
-from ._pvctl import ffi
+from ._pvctl import ffi, lib
 from .errors import text
 
 
@@ -147,26 +149,68 @@ def _c(name: str, convert: Callable[[Any], Any] | None = None) -> Any:
     return _Member(name, convert)
 
 
+R = TypeVar("R", bound="Record")
+
+
+class _Source:
+    """Structs of C, which records are views of. A text is read for all of them when it is asked for first, by one call: whoever asks
+    one domain of a list for its name asks the next one, too."""
+    __slots__ = ("structs", "keep", "fields", "columns")
+
+    def __init__(self, structs: list[Any], keep: Any, fields: dict[str, tuple[int, int]]) -> None:
+        # keep: what the structs are borrowed from
+        self.structs = structs
+        self.keep = keep
+        self.fields = fields
+        self.columns: dict[str, list[str]] = {}
+
+    def texts(self, name: str) -> list[str]:
+        structs = self.structs
+        if len(structs) == 1:
+            found = [text(getattr(structs[0], name))]
+        else:
+            offset, size = self.fields[name]
+            n = len(structs)
+            into = ffi.new("char[]", n * (size + 1))
+            used = lib.pvctl_py_texts(ffi.new("const void *[]", structs), n, offset, size, into)
+            found = str(ffi.buffer(into, used - 1), "utf-8", "surrogateescape").split("\0")
+        self.columns[name] = found
+        return found
+
+
 class Record:
     """A result of the library's: attributes that cannot be set, each converted when it is asked for, since few of them are."""
-    __slots__ = ("_from", "_keep")
+    __slots__ = ("_from", "_at")
     _ctype: ClassVar[str]
     _size: ClassVar[int]
+    _pointers: ClassVar[Any]
     _members: ClassVar[dict[str, str]]
+    _texts: ClassVar[dict[str, tuple[int, int]]]
 
     def __init_subclass__(cls, struct: str) -> None:
         cls._ctype = f"struct {struct}"
         cls._size = ffi.sizeof(cls._ctype)
+        cls._pointers = ffi.typeof(f"const {cls._ctype} *[]")
         cls._members = {}
+        cls._texts = {name: (field.offset, field.type.length) for name, field in ffi.typeof(cls._ctype).fields
+                      if field.type.kind == "array"}
         for name, kind in cls.__annotations__.items():
             member = cls.__dict__.get(name) or _Member(name, None)
             cls._members[name] = member.name
             setattr(cls, name, property(_getter(member.name, member.convert or _AS[kind])))
 
-    def __init__(self, c: Any, keep: Any = None) -> None:
-        # keep: what c is borrowed from
+    def __init__(self, c: Any) -> None:
         self._from = c
-        self._keep = keep
+        self._at = _Source([c], None, self._texts), 0
+
+    @classmethod
+    def _all(cls: type[R], structs: list[Any], keep: Any) -> list[R]:
+        """As calling it for each, without a step of Python for each."""
+        source, n = _Source(structs, keep, cls._texts), len(structs)
+        records = list(map(_new, repeat(cls, n)))
+        deque(map(_set_from, records, structs), 0)
+        deque(map(_set_at, records, zip(repeat(source), range(n))), 0)
+        return records
 
     def asdict(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self._members}
@@ -182,11 +226,18 @@ class Record:
 
 
 def _getter(name: str, convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    if convert is text:
+        def read_text(record: Any) -> str:
+            source, i = record._at
+            return str((source.columns.get(name) or source.texts(name))[i])
+        return read_text
     read_c: Callable[[Any], Any] = attrgetter("_from." + name)
     return read_c if convert is int else lambda self: convert(read_c(self))
 
 
-R = TypeVar("R", bound=Record)
+_new: Any = object.__new__
+_set_from: Any = Record.__dict__["_from"].__set__
+_set_at: Any = Record.__dict__["_at"].__set__
 
 
 def result(struct: str) -> Any:
@@ -541,6 +592,10 @@ def read_list(cls: type[R], c_list: Any, count: Any, at: Any, free: Any) -> list
     """Takes the list: it is freed when the last of the records is gone."""
     keep = ffi.gc(c_list, free)
     n = count(c_list)
-    if n and at(c_list, 0).size < cls._size:
-        return [cls(_whole(cls, at(c_list, i))) for i in range(n)]
-    return [cls(at(c_list, i), keep) for i in range(n)]
+    if not n:
+        return []
+    if at(c_list, 0).size < cls._size:
+        return cls._all([_whole(cls, at(c_list, i)) for i in range(n)], keep)
+    into = ffi.new(cls._pointers, n)
+    getattr(lib, "pvctl_py_" + cls._ctype[7:])(c_list, into, n)
+    return cls._all(ffi.unpack(into, n), keep)

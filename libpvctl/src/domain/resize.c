@@ -305,6 +305,16 @@ int pvctl_domain_sysrq(struct pvctl *ctx, uint32_t domid, char letter, struct pv
 	return store_client_write(ctx->t, path, &letter, 1, err);
 }
 
+int pvctl_host_set_parameter(struct pvctl *ctx, const char *name, uint32_t value, struct pvctl_error *err)
+{
+	int rc = hv_param_set(ctx->t, name, value, err);
+
+	if (rc == -ENOENT || rc == -ENOSYS)
+		rc = err_set(err, -ENOENT, PVCTL_ORIGIN_HV, "the hypervisor has no parameter \"%.60s\" that can be set while it runs: "
+			     "those are serial and guest_lines; others are of its start, `pvctl node start --hypervisor-options'", name);
+	return rc;
+}
+
 int pvctl_host_debug_keys(struct pvctl *ctx, const char *keys, struct pvctl_error *err)
 {
 	size_t i, n = strlen(keys);

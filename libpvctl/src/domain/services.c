@@ -5,6 +5,8 @@
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/grow.h"
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -222,4 +224,49 @@ int pvctl_store_write(struct pvctl *ctx, const char *path, const void *value, si
 int pvctl_store_rm(struct pvctl *ctx, const char *path, struct pvctl_error *err)
 {
 	return store_client_rm(ctx->t, path, err);
+}
+
+/* All words of a request about a domain's quotas; end is the last one. */
+static int ask_quota(struct pvctl *ctx, uint32_t domid, const char *verb, const char *word, const char *end, char **ret, struct pvctl_error *err)
+{
+	struct xen_domctl_getdomaininfo info;
+	char words[160], what[120];
+	int n, rc = refuse_host(domid, "limited in the store", err);
+
+	rc = rc ? rc : hv_domain_info(ctx->t, domid, &info, err);
+	if (rc)
+		return rc;
+	n = snprintf(words, sizeof(words), "quota%c%s%c%u%c%.60s%c%s", 0, verb, 0, domid, 0, word, 0, end);
+	snprintf(what, sizeof(what), "domain %u: store quota %.60s", domid, word);
+	return store_client_control(ctx->t, words, (size_t)n + 1, what, ret, err);
+}
+
+int pvctl_store_quota_get(struct pvctl *ctx, uint32_t domid, uint32_t i, struct pvctl_store_quota *ret, struct pvctl_error *err)
+{
+	struct pvctl_store_quota q = { .size = sizeof(q) };
+	CLEANUP_FREE char *text = NULL;
+	char word[16];
+	int rc = grow_check(ret, err);
+
+	snprintf(word, sizeof(word), "%u", i);
+	rc = rc ? rc : ask_quota(ctx, domid, "get", word, "", &text, err);
+	if (rc)
+		return rc;
+	if (sscanf(text, "%23s %" SCNu32 " %" SCNu32 " %" SCNd64, q.name, &q.limit, &q.own, &q.used) != 4)
+		return err_set(err, -EPROTO, PVCTL_ORIGIN_DAEMON, "domain %u: store quotas: the daemon's answer makes no sense", domid);
+	grow_out(ret, &q, sizeof(q));
+	return 0;
+}
+
+int pvctl_store_quota_set(struct pvctl *ctx, uint32_t domid, const char *name, uint32_t value, struct pvctl_error *err)
+{
+	char word[16];
+	int rc;
+
+	snprintf(word, sizeof(word), "%u", value);
+	rc = ask_quota(ctx, domid, "set", name, word, NULL, err);
+	if (rc == -EINVAL)
+		err_set(err, rc, PVCTL_ORIGIN_STORE, "domain %u: the store quota \"%.40s\" cannot be set to %u: there is no such, it is fixed, "
+			"or that is more than 4 times its own value", domid, name, value);
+	return rc;
 }

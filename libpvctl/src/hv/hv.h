@@ -56,6 +56,8 @@ int hv_domain_list(struct transport *t, uint32_t first, struct xen_domctl_getdom
                    struct pvctl_error *err);
 int hv_cpu_idle(struct transport *t, uint64_t *ret_idle_ns, uint32_t max, uint32_t *ret_n, struct pvctl_error *err);
 int hv_debug_keys(struct transport *t, const char *keys, uint32_t n, struct pvctl_error *err);
+/* /params/NAME of its own. -ENOENT: it has none that can be set while it runs. */
+int hv_param_set(struct transport *t, const char *name, uint32_t value, struct pvctl_error *err);
 int hv_sched_id(struct transport *t, uint32_t *ret, struct pvctl_error *err);
 /* A piece of the log from *index on into buf: its length; *index moves on. */
 int hv_console_read(struct transport *t, bool clear, uint32_t *index, char *buf, uint32_t len, struct pvctl_error *err);

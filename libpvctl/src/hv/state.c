@@ -4,6 +4,7 @@
 #include "util/err.h"
 #include <string.h>
 #include <xen/memory.h>
+#include <xen/sched.h>
 
 int hv_frame_types(struct transport *t, uint32_t domid, uint64_t *frames, uint32_t n, struct pvctl_error *err)
 {
@@ -20,6 +21,44 @@ int hv_frame_types(struct transport *t, uint32_t domid, uint64_t *frames, uint32
 	for (i = 0; i < n && !rc; i++)
 		frames[i] = table[i] & XEN_DOMCTL_PFINFO_LTAB_MASK;
 	return rc;
+}
+
+int hv_m2p_frames(struct transport *t, uint64_t *ret, uint32_t max, struct pvctl_error *err)
+{
+	struct xen_machphys_mfn_list list = { .max_extents = max };
+	uint64_t args[6] = { XENMEM_machphys_mfn_list, arena_handle(t, t->arena) };
+	uint64_t *table = hv_arena(t, HV_TABLE_OFFSET, max, sizeof(*table));
+	bool broken;
+	int64_t rc;
+
+	if (!table)
+		return err_nomem(err);
+	HV_SET_HANDLE(t, list.extent_start, table);
+	memcpy(t->arena, &list, sizeof(list));
+	rc = hv_call(t, __HYPERVISOR_memory_op, args, HV_TABLE_OFFSET + max * sizeof(*table), &broken, err);
+	if (broken)
+		return err_fold(rc);
+	if (rc < 0)
+		return err_hv(err, rc, "asking for the machine-to-physical table");
+	memcpy(&list, t->arena, sizeof(list));
+	if (list.nr_extents > max)
+		return err_set(err, -EPROTO, PVCTL_ORIGIN_HV, "the machine-to-physical table has more parts than were asked for");
+	memcpy(ret, table, list.nr_extents * sizeof(*ret));
+	return (int)list.nr_extents;
+}
+
+int hv_domain_shut(struct transport *t, uint32_t domid, uint32_t reason, struct pvctl_error *err)
+{
+	struct sched_remote_shutdown op = { .domain_id = (domid_t)domid, .reason = reason };
+	uint64_t args[6] = { SCHEDOP_remote_shutdown, arena_handle(t, t->arena) };
+	bool broken;
+	int64_t rc;
+
+	memcpy(t->arena, &op, sizeof(op));
+	rc = hv_call(t, __HYPERVISOR_sched_op, args, HV_TABLE_OFFSET, &broken, err);
+	if (broken)
+		return err_fold(rc);
+	return rc < 0 ? err_hv(err, rc, "domain %u: ending it", domid) : 0;
 }
 
 int hv_pin_tables(struct transport *t, uint32_t domid, const uint64_t *mfns, const uint8_t *levels, uint32_t n,

@@ -40,6 +40,11 @@ struct hv_policy {
 int hv_policy_get(struct transport *t, uint32_t domid, struct hv_policy *ret, struct pvctl_error *err);
 int hv_policy_set(struct transport *t, uint32_t domid, const struct hv_policy *p, struct pvctl_error *err);
 
+/* Of the machine-to-physical table, the first frame of each 2 MiB of it; 0: a hole. Returns how many there are. */
+int hv_m2p_frames(struct transport *t, uint64_t *ret, uint32_t max, struct pvctl_error *err);
+/* It ends at once, by itself as it were. reason: SHUTDOWN_* */
+int hv_domain_shut(struct transport *t, uint32_t domid, uint32_t reason, struct pvctl_error *err);
+
 /* Log-dirty. bitmap: a bit for each of n pfns. */
 int hv_logdirty(struct transport *t, uint32_t domid, bool on, struct pvctl_error *err);
 /* clean: what is told is not told again. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "hv/private.h"
 #include "util/err.h"
+#include <stdio.h>
 #include <string.h>
+#include <xen/hypfs.h>
 
 static int sysctl(struct transport *t, uint32_t cmd, struct xen_sysctl *op, size_t extra, const char *what,
                   struct pvctl_error *err)
@@ -80,6 +82,22 @@ int hv_debug_keys(struct transport *t, const char *keys, uint32_t n, struct pvct
 	memcpy(table, keys, n);
 	HV_SET_HANDLE(t, op.u.debug_keys.keys, table);
 	return sysctl(t, XEN_SYSCTL_debug_keys, &op, n, "sending debug keys", err);
+}
+
+int hv_param_set(struct transport *t, const char *name, uint32_t value, struct pvctl_error *err)
+{
+	char *path = (char *)t->arena;
+	int n = snprintf(path, HV_TABLE_OFFSET, "/params/%.60s", name);
+	void *data = hv_arena(t, HV_TABLE_OFFSET, 1, sizeof(value));
+	uint64_t args[6] = { XEN_HYPFS_OP_write_contents, arena_handle(t, path), (uint64_t)n + 1, arena_handle(t, data), sizeof(value) };
+	bool broken;
+	int64_t rc;
+
+	memcpy(data, &value, sizeof(value));
+	rc = hv_call(t, __HYPERVISOR_hypfs_op, args, HV_TABLE_OFFSET + sizeof(value), &broken, err);
+	if (broken)
+		return err_fold(rc);
+	return rc < 0 ? err_hv(err, rc, "setting the parameter %.60s", name) : 0;
 }
 
 int hv_sched_id(struct transport *t, uint32_t *ret, struct pvctl_error *err)

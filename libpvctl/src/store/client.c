@@ -108,6 +108,39 @@ int store_client_rm(struct transport *t, const char *path, struct pvctl_error *e
 	return ask(t, XS_RM, path, NULL, 0, NULL, NULL, err);
 }
 
+int store_client_control(struct transport *t, const char *words, size_t len, const char *what, char **ret, struct pvctl_error *err)
+{
+	uint8_t request[sizeof(struct xsd_sockmsg) + 256];
+	struct xsd_sockmsg hdr = { .type = XS_CONTROL, .len = (uint32_t)len }, got;
+	CLEANUP_FREE char *answer = NULL;
+	size_t got_len = 0;
+	void *reply = NULL;
+	int rc, e;
+
+	if (len > sizeof(request) - sizeof(hdr))
+		return err_set(err, -E2BIG, PVCTL_ORIGIN_STORE, "%s: too long", what);
+	memcpy(request, &hdr, sizeof(hdr));
+	memcpy(request + sizeof(hdr), words, len);
+	rc = t->ops->request(t, PROTO_STORE, request, sizeof(hdr) + len, &reply, &got_len, NULL, err);
+	if (rc)
+		return rc;
+	answer = reply;
+	if (got_len < sizeof(got))
+		return err_set(err, -EPROTO, PVCTL_ORIGIN_DAEMON, "%s: the store's answer is cut off", what);
+	memcpy(&got, answer, sizeof(got));
+	if (got.type == XS_ERROR) {
+		e = error_code(answer + sizeof(got));
+		return err_set(err, err_fold(e), PVCTL_ORIGIN_STORE, "%s: %s", what, strerrordesc_np(e));
+	}
+	if (got.type != XS_CONTROL || got.len != got_len - sizeof(got))
+		return err_set(err, -EPROTO, PVCTL_ORIGIN_DAEMON, "%s: the store's answer makes no sense", what);
+	if (ret) {
+		memmove(answer, answer + sizeof(got), got.len + 1);
+		*ret = TAKE_PTR(answer);
+	}
+	return 0;
+}
+
 void store_batch_init(struct store_batch *b, struct transport *t, struct pvctl_error *err)
 {
 	b->t = t;

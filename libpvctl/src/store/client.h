@@ -9,6 +9,8 @@
 
 int store_client_read(struct transport *t, const char *path, char **ret, size_t *ret_len, struct pvctl_error *err);
 int store_client_write(struct transport *t, const char *path, const void *value, size_t len, struct pvctl_error *err);
+/* XS_CONTROL: words, each with its NUL, in all len bytes. *ret may be NULL, else is malloc'd. what: for messages. */
+int store_client_control(struct transport *t, const char *words, size_t len, const char *what, char **ret, struct pvctl_error *err);
 int store_client_rm(struct transport *t, const char *path, struct pvctl_error *err); /* -ENOENT: was not there */
 
 /*

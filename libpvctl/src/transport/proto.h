@@ -45,6 +45,7 @@ enum proto_type {
 	PROTO_DEVICE_BACK = 81, /* proto_device: it is used again; what is behind it may have grown */
 	PROTO_DEVICE_RETARGET = 82, /* proto_device + spec: one that is released, by either way, is of that from here on */
 	PROTO_LOG = 83, /* proto_log: who saves a domain that runs; -EBUSY: another connection does */
+	PROTO_HOLD = 84, /* proto_log: it is paused; until it is not, or the connection ends; -EBUSY: another has it paused so */
 	PROTO_ALLOW = 64,        /* proto_allow + text, to the spawner */
 	PROTO_MEMORY_BACK = 33   /* proto_range[]: the host allocates this RAM now; nothing on a node that overcommits */
 };

@@ -34,11 +34,15 @@ def keeper(name, rounds=9, memory=8):
                         on_poweroff="destroy", on_crash="destroy")
 
 
+RAISED = set()
+
+
 def refused(exception, function, *args, **kwargs):
     try:
         function(*args, **kwargs)
     except exception as e:
         assert type(e) is exception, f"{type(e)}: {e}"
+        RAISED.add(exception)
         return e
     raise AssertionError(f"{exception.__name__} was not raised")
 
@@ -199,13 +203,29 @@ def case_errors():
         refused(pvctl.InvalidError, pvctl.Config, name="a\0b")
         refused(TypeError, pvctl.Config, memory=1.5)
         refused(pvctl.TooBigError, pvctl.Config.from_text, "#" * (1 << 20) + "##")
-        for code, cls in pvctl.errors._CLASSES.items():
-            assert issubclass(cls, pvctl.Error) and cls(code, "m").errno == code
         d = node.create(keeper("py-full"))
         console_has(d, "READY 1").close()
         with open("/dev/full", "wb") as full:
-            assert type(refused(pvctl.NoSpaceError, d.save, full.fileno())) is pvctl.NoSpaceError
+            refused(pvctl.NoSpaceError, d.save, full.fileno())
         d.destroy()
+        time.sleep(0.2)  # what was told less than a tenth of a second before is not told again
+        with pvctl.Cancel() as stop:
+            refused(pvctl.CanceledError, node.create, stub("py-canceled"), progress=lambda p: stop.cancel())
+    # A directory in which another user could put his own node.
+    own = os.environ["PVCTL_RUN_DIR"]
+    with tempfile.TemporaryDirectory() as open_to_all:
+        os.chmod(open_to_all, 0o777)
+        os.environ["PVCTL_RUN_DIR"] = open_to_all
+        refused(pvctl.NotPermittedError, pvctl.Node().paths)
+        os.environ["PVCTL_RUN_DIR"] = own
+    # A node that goes under who is connected.
+    ends = pvctl.Node("py-ends")
+    ends.start(memory_bytes=64 * MIB, cpus=1, daemon=f"{O}/pvctld/pvctld", hypervisor=f"{O}/xen-like-hv.elf")
+    with ends.connect() as node:
+        ends.stop()
+        refused(pvctl.InputOutputError, node.host)
+    for code, cls in pvctl.errors._CLASSES.items():
+        assert cls in RAISED and issubclass(cls, pvctl.Error) and cls(code, "m").errno == code, cls
 
 
 def case_config():

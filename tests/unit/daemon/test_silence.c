@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A hypervisor that is slow to answer, or does not: what clients are told, and what is done in the end. */
 #include "tests/unit/daemon/daemon_fixture.h"
+#include <xen/sched.h>
 
 static void freeze(bool frozen)
 {
@@ -200,6 +201,79 @@ START_TEST(own_call_keeps_nobody_out)
 }
 END_TEST
 
+enum own_work { OWN_END, OWN_BUILDER, OWN_SIZES, OWN_ZOMBIE, OWN_RESUME, NR_OWN_WORK };
+
+static void suspend_for(int fd, uint32_t id)
+{
+	struct proto_suspend s = { .domid = id };
+	int ev = events_of(fd);
+
+	ck_assert_int_eq(ask(fd, PROTO_SUSPEND, &s, sizeof(s), NULL, 0, NULL), 0);
+	shut(id, SHUTDOWN_suspend);
+	while (next_event(ev, id) != PVCTL_EVENT_SHUTDOWN)
+		;
+	close(ev);
+}
+
+/* What there is to do when the hypervisor falls silent. */
+static void before_silence(enum own_work what, int fd, uint32_t *id)
+{
+	struct proto_events want = { .mask = PVCTL_EVENT_MEMORY };
+	int ev;
+
+	switch (what) {
+	case OWN_BUILDER:
+		ck_assert_int_eq(domctl(fd, XEN_DOMCTL_createdomain, id), 0);
+		break;
+	case OWN_SIZES:
+		ck_assert_int_eq(ask(fd, PROTO_EVENTS, &want, sizeof(want), NULL, 0, &ev), 0);
+		break;
+	case OWN_ZOMBIE:
+		fake_state(ram)->held[*id] = 1;
+		ck_assert_int_eq(domctl(fd, XEN_DOMCTL_destroydomain, id), 0);
+		break;
+	case OWN_RESUME:
+		suspend_for(fd, *id);
+		break;
+	default:
+		break;
+	}
+}
+
+/* What it does by itself: looks at ends, sizes, what is left of domains; ends what nobody builds, resumes what nobody holds. */
+START_TEST(own_work_keeps_nobody_out)
+{
+	int first = dial(d.control_path), fd = dial(d.control_path), other = dial(d.control_path);
+	uint32_t id = build(other, "a", "{\"name\":\"a\"}");
+	struct proto_domid gone = { .domid = FAKE_MAX_DOMAINS };
+
+	before_silence((enum own_work)_i, fd, &id);
+	/* Not in the midst of an own call: timers are to find it silent when they ask, others when it is. */
+	__atomic_store_n(&fake_state(ram)->freeze_at, _i == OWN_SIZES || _i == OWN_ZOMBIE ? __HYPERVISOR_xen_version : FAKE_COUNT,
+			 __ATOMIC_SEQ_CST);
+	if (_i != OWN_SIZES && _i != OWN_ZOMBIE)
+		send_count(first);
+	ck_assert(within(is_frozen, 0));
+	if (_i == OWN_END)
+		shut(id, SHUTDOWN_poweroff);
+	if (_i == OWN_BUILDER || _i == OWN_RESUME)
+		close(fd);
+	/* Longer than the timers of all these. */
+	usleep(700000);
+	for (unsigned int i = 0; i < 3; i++)
+		ck_assert_int_eq(store_read_as_client(other, "/local/domain/0/domid", XS_READ, 1), 0);
+	if (_i == OWN_ZOMBIE)
+		fake_state(ram)->flags[id] = 0;
+	freeze(false);
+	if (_i == OWN_END || _i == OWN_BUILDER)
+		ck_assert(within(is_gone, id));
+	if (_i == OWN_RESUME)
+		ck_assert(within(is_running, id));
+	/* All that it was late for is over, and others have their turn. */
+	ck_assert_int_eq(ask(other, PROTO_FORGET, &gone, sizeof(gone), NULL, 0, NULL), -ESRCH);
+}
+END_TEST
+
 /* He said his last word while the hypervisor was busy with another's, and left. */
 START_TEST(last_words_are_heard)
 {
@@ -388,6 +462,7 @@ int main(void)
 	tcase_set_timeout(patient, 30);
 	tcase_add_test(patient, own_call_keeps_nobody_out);
 	tcase_add_test(patient, last_words_are_heard);
+	tcase_add_loop_test(patient, own_work_keeps_nobody_out, 0, NR_OWN_WORK);
 	suite_add_tcase(s, patient);
 	tcase_add_test(all, silence_in_an_own_call);
 	tcase_add_loop_test(all, late_answer_to_nobody, 0, 2);

@@ -154,6 +154,159 @@ START_TEST(events_in_a_flood)
 }
 END_TEST
 
+static void on_deferred(void *data)
+{
+	if (mbox_defer(&d.mbox, &endless))
+		return;
+	runs++;
+	d.loop.quit = true;
+}
+
+static void on_time(void *data)
+{
+	d.loop.quit = true;
+}
+
+static void answered(struct mbox_call *call, int64_t ret, bool down)
+{
+	steps++;
+}
+
+static void run_for(uint64_t ns)
+{
+	struct loop_timer t;
+
+	loop_timer_init(&t, on_time, NULL);
+	loop_timer_set(&d.loop, &t, ns);
+	d.loop.quit = false;
+	loop_run(&d.loop);
+	loop_timer_cancel(&t);
+}
+
+static void start_mailbox(void)
+{
+	d.node.shared->arena_paddr = 0x100000;
+	d.node.shared->arena_size = 4 * MBOX_OWN_ARENA;
+	d.node.host_efd[NODE_VEC_DONE] = d.node.hv_efd[NODE_VEC_MAILBOX] = eventfd(0, EFD_NONBLOCK);
+	d.node.qemu_pidfd = -1;
+	ck_assert_int_eq(mbox_init(&d.mbox, &d, NULL), 0);
+}
+
+/* What would make own calls is put off once the hypervisor is known to be silent, and done when it answers, or is gone. */
+START_TEST(put_off_in_silence)
+{
+	struct mbox_call call;
+
+	start_mailbox();
+	loop_task_init(&endless, on_deferred, NULL);
+	loop_task_post(&d.loop, &endless);
+	loop_run(&d.loop);
+	ck_assert_uint_eq(runs, 1);
+	mbox_ask(&d.mbox, &call, answered, NULL);
+	while (!d.mbox.silent)
+		run_for(50000000);
+	loop_task_post(&d.loop, &endless);
+	loop_task_post(&d.loop, &endless);
+	run_for(50000000);
+	loop_task_post(&d.loop, &endless);
+	run_for(50000000);
+	ck_assert_uint_eq(runs, 1);
+	if (_i)
+		mbox_fail_all(&d.mbox);
+	else
+		d.node.shared->mailbox.state = NODE_MBOX_DONE;
+	run_for(10000000000ull);
+	ck_assert_uint_eq(runs, 2);
+	ck_assert_uint_eq(steps, 1);
+	/* One that is taken back meanwhile is not done. */
+	d.mbox.silent = true;
+	d.mbox.down = false;
+	ck_assert(mbox_defer(&d.mbox, &endless));
+	loop_task_cancel(&endless);
+	mbox_fail_all(&d.mbox);
+	ck_assert(list_empty(&endless.link) && list_empty(&d.loop.tasks));
+	close(d.mbox.done_fd);
+}
+END_TEST
+
+static unsigned int rung;
+static bool useful;
+
+static void on_ring(void *data)
+{
+	rung++;
+	if (useful)
+		evtchn_useful(&d, PORT);
+}
+
+/* The guest rings again whenever it was heard, or the loop does something else. */
+static int ring_again(void *data)
+{
+	struct shared_info *s = d.evtchn.shared_info;
+
+	turns++;
+	s->evtchn_pending[PORT / 64] |= 1ull << (PORT % 64);
+	if (!(s->evtchn_mask[PORT / 64] >> (PORT % 64) & 1))
+		s->vcpu_info[0].evtchn_pending_sel |= 1ull << (PORT / 64);
+	if (turns == 1000)
+		d.loop.quit = true;
+	return evtchn_scan(&d) || turns < 1000;
+}
+
+static void ring_for(bool something)
+{
+	struct shared_info *s;
+
+	useful = something;
+	rung = 0;
+	ck_assert_int_eq(evtchn_init(&d, NULL), 0);
+	s = d.evtchn.shared_info;
+	memset(s, 0, sizeof(*s));
+	d.evtchn.ports[PORT] = (struct evtchn_port){ .fn = on_ring, .guest = true };
+	list_init(&d.evtchn.ports[PORT].muted);
+	d.loop.before_sleep = ring_again;
+	loop_run(&d.loop);
+}
+
+/* Who rings in vain is masked after a few times; a timer hears it again, once. */
+START_TEST(who_rings_for_nothing)
+{
+	struct shared_info *s;
+
+	ring_for(false);
+	s = d.evtchn.shared_info;
+	ck_assert_uint_ge(rung, 17);
+	ck_assert_uint_lt(rung, 1000);
+	ck_assert_uint_eq(s->evtchn_mask[PORT / 64], 1ull << (PORT % 64));
+	ck_assert(loop_timer_armed(&d.evtchn.unmute));
+	rung = 0;
+	s->evtchn_pending[PORT / 64] |= 1ull << (PORT % 64);
+	loop_timer_cancel(&d.evtchn.unmute);
+	d.evtchn.unmute.fn(d.evtchn.unmute.data);
+	ck_assert_uint_eq(rung, 1);
+	ck_assert_uint_eq(s->evtchn_mask[PORT / 64], 1ull << (PORT % 64));
+	/* What it rings for in the end is something. */
+	s->evtchn_pending[PORT / 64] |= 1ull << (PORT % 64);
+	useful = true;
+	loop_timer_cancel(&d.evtchn.unmute);
+	d.evtchn.unmute.fn(d.evtchn.unmute.data);
+	loop_timer_cancel(&d.evtchn.unmute);
+	d.evtchn.unmute.fn(d.evtchn.unmute.data);
+	ck_assert_uint_eq(rung, 2);
+	ck_assert_uint_eq(s->evtchn_mask[PORT / 64], 0);
+	evtchn_fini(&d);
+}
+END_TEST
+
+START_TEST(who_rings_for_something)
+{
+	ring_for(true);
+	ck_assert_uint_eq(rung, 1000);
+	ck_assert_uint_eq(d.evtchn.shared_info->evtchn_mask[PORT / 64], 0);
+	evtchn_fini(&d);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("turns");
@@ -165,6 +318,9 @@ int main(void)
 	tcase_set_timeout(c, 60);
 	tcase_add_test(c, a_slice_in_a_turn);
 	tcase_add_test(c, events_in_a_flood);
+	tcase_add_loop_test(c, put_off_in_silence, 0, 2);
+	tcase_add_test(c, who_rings_for_nothing);
+	tcase_add_test(c, who_rings_for_something);
 	suite_add_tcase(s, c);
 	srunner_run_all(run, CK_NORMAL);
 	failed = srunner_ntests_failed(run);

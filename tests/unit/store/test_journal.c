@@ -85,6 +85,31 @@ static size_t log_length(void)
 	return (size_t)(committed & ~(1ull << 63));
 }
 
+/* By a local client; read again from what the replay itself has written. */
+START_TEST(limits_that_were_set)
+{
+	static const char set[] = "quota\0set\0005\0nodes\0003", get[] = "quota\0get\0005\0000";
+	struct state_log copy;
+	struct store *s, *old = store;
+	char buf[8192];
+
+	join(&dom0, 0);
+	expect(&dom0, XS_CONTROL, 0, set, sizeof(set), "OK");
+	s = after_death(&copy, -1);
+	store = s;
+	join(&dom0, 0);
+	ask(&dom0, XS_CONTROL, 0, get, sizeof(get), buf);
+	ck_assert_str_eq(buf, "nodes 3 1000 1");
+	store_domain_released(s, 5);
+	store_domain_introduced(s, 5);
+	ask(&dom0, XS_CONTROL, 0, get, sizeof(get), buf);
+	ck_assert_str_eq(buf, "nodes 1000 1000 0");
+	store_free(s);
+	state_log_close(&copy);
+	store = old;
+}
+END_TEST
+
 /* A request counts with its answer and with its having been taken, or not at all. */
 START_TEST(cut_at_every_byte)
 {
@@ -263,6 +288,7 @@ int main(void)
 	tcase_add_test(tc, cut_at_every_byte);
 	tcase_add_test(tc, half_a_request_goes_on);
 	tcase_add_test(tc, watches_and_transactions);
+	tcase_add_test(tc, limits_that_were_set);
 	tcase_add_test(tc, closed_with_all_it_had);
 	tcase_add_test(tc, written_anew_it_is_the_same);
 	tcase_add_test(tc, of_another_version);

@@ -439,6 +439,50 @@ START_TEST(any_requests)
 }
 END_TEST
 
+#define QUOTA(words, answer) expect(&dom0, XS_CONTROL, 0, words, sizeof(words), answer)
+START_TEST(limits_that_were_set)
+{
+	char body[64], buf[8192];
+	int i = 0, n;
+
+	QUOTA("quota\0set\0005\0nodes\00020", "OK");
+	QUOTA("quota\0set\0005\0transactions\0002", "OK");
+	for (strcpy(buf, "OK"); i < 100 && !strcmp(buf, "OK"); i++) {
+		n = sprintf(body, "n%d", i) + 1;
+		ask(&dom5, XS_MKDIR, 0, body, n, buf);
+	}
+	ck_assert_str_eq(buf, "ENOSPC");
+	ck_assert_int_eq(store->nodes[5], 20);
+	ask(&dom5, XS_TRANSACTION_START, 0, "", 1, buf);
+	ask(&dom5, XS_TRANSACTION_START, 0, "", 1, buf);
+	expect(&dom5, XS_TRANSACTION_START, 0, "", 1, "ENOSPC");
+	QUOTA("quota\0get\0005\0000", "nodes 20 1000 20");
+	QUOTA("quota\0get\0005\0006", "transactions 2 10 2");
+	QUOTA("quota\0get\0005\00010", "ENOENT");
+	/* Above its own value, and back to it. */
+	QUOTA("quota\0set\0005\0nodes\0004000", "OK");
+	WRITE(dom5, 0, "more", "1", "OK");
+	QUOTA("quota\0set\0005\0nodes\0000", "OK");
+	QUOTA("quota\0get\0005\0000", "nodes 1000 1000 21");
+	QUOTA("quota\0get\0006\0000", "nodes 1000 1000 1");
+	/* Never so much that work is without bounds, and what recursion depends on not at all. */
+	QUOTA("quota\0set\0005\0nodes\0004001", "EINVAL");
+	QUOTA("quota\0set\0005\0depth\00040", "EINVAL");
+	QUOTA("quota\0set\0005\0colour\0001", "EINVAL");
+	QUOTA("quota\0set\0005\0nodes\0004294967296", "EINVAL");
+	QUOTA("quota\0set\0005\0nodes\0-1", "EINVAL");
+	QUOTA("quota\0set\0009\0nodes\0001", "EACCES");
+	QUOTA("quota\0set\0000\0nodes\0001", "EACCES");
+	QUOTA("quota\0set\0005\0nodes", "EINVAL");
+	QUOTA("quota\0drop\0005\0nodes\0001", "EINVAL");
+	expect(&dom5, XS_CONTROL, 0, "quota\0get\0005\0000", 14, "EACCES");
+	/* A later domain of that number has its own. */
+	store_domain_released(store, 5);
+	store_domain_introduced(store, 5);
+	QUOTA("quota\0get\0005\0006", "transactions 10 10 0");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("store limits");
@@ -456,6 +500,7 @@ int main(void)
 	tcase_add_test(tc, bytes_of_nodes);
 	tcase_add_test(tc, bytes_of_watches);
 	tcase_add_test(tc, transactions_that_keep_too_much);
+	tcase_add_test(tc, limits_that_were_set);
 	tcase_add_test(tc, said_once);
 	tcase_add_test(tc, many_watchers);
 	tcase_add_loop_test(tc, any_requests, 0, 8);

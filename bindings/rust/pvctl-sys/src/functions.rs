@@ -45,6 +45,19 @@ extern "C" {
         ret: *mut *mut pvctl_config,
         err: *mut pvctl_error,
     ) -> c_int;
+    pub fn pvctl_config_from_xml(
+        text: *const c_char,
+        len: usize,
+        opts: *const pvctl_parse_opts,
+        ret: *mut *mut pvctl_config,
+        err: *mut pvctl_error,
+    ) -> c_int;
+    pub fn pvctl_config_to_xml(
+        config: *const pvctl_config,
+        opts: *const pvctl_parse_opts,
+        ret_text: *mut *mut c_char,
+        err: *mut pvctl_error,
+    ) -> c_int;
     pub fn pvctl_config_check(ctx: *mut pvctl, config: *const pvctl_config, err: *mut pvctl_error) -> c_int;
     pub fn pvctl_config_check_log(
         config: *const pvctl_config,

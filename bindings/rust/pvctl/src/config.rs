@@ -6,7 +6,7 @@ use crate::{Connection, Error, LogLevel, Message, MessageLevel, Result};
 use pvctl_sys as sys;
 use std::collections::BTreeMap;
 use std::ffi::CString;
-use std::os::raw::{c_char, c_void};
+use std::os::raw::{c_char, c_int, c_void};
 use std::panic::resume_unwind;
 use std::path::Path;
 use std::{fmt, fs, ptr};
@@ -53,6 +53,31 @@ pub struct ParseOptions<'a> {
     pub file: Option<&'a str>,
     /// Unknown and ignored keys are errors.
     pub strict: bool,
+}
+
+type Parser = unsafe extern "C" fn(
+    *const c_char,
+    usize,
+    *const sys::pvctl_parse_opts,
+    *mut *mut sys::pvctl_config,
+    *mut sys::pvctl_error,
+) -> c_int;
+
+impl ParseOptions<'_> {
+    /// What is said of a text.
+    fn with(&self, f: impl FnOnce(&sys::pvctl_parse_opts, *mut sys::pvctl_error) -> c_int) -> Result<Vec<Message>> {
+        let file = Optional::new("config", self.file)?;
+        let mut messages: Vec<Message> = Vec::new();
+        let mut o = sized!(sys::pvctl_parse_opts);
+        o.file = file.ptr();
+        o.strict = self.strict.into();
+        o.message = Some(on_message);
+        o.data = (&mut messages as *mut Vec<Message>).cast();
+        match call("config", |e| f(&o, e)) {
+            Ok(_) => Ok(messages),
+            Err(source) => Err(Error::Parse { messages, source: Box::new(source) }),
+        }
+    }
 }
 
 /// What a domain should be, by the keys of pvctl.cfg(5).
@@ -121,21 +146,19 @@ impl Config {
 
     /// The same, with the warnings and notes where all is well.
     pub fn parse_with_messages(text: &str, opts: &ParseOptions<'_>) -> Result<(Config, Vec<Message>)> {
-        let file = Optional::new("config", opts.file)?;
-        let mut messages: Vec<Message> = Vec::new();
-        let mut o = sized!(sys::pvctl_parse_opts);
-        o.file = file.ptr();
-        o.strict = opts.strict.into();
-        o.message = Some(on_message);
-        o.data = (&mut messages as *mut Vec<Message>).cast();
-        let r = Config::own(|ret| {
-            // SAFETY: the text has a length; what o has lives long enough.
-            call("config", |e| unsafe { sys::pvctl_config_parse(text.as_ptr().cast(), text.len(), &o, ret, e) })
-        });
-        match r {
-            Ok(config) => Ok((config, messages)),
-            Err(source) => Err(Error::Parse { messages, source: Box::new(source) }),
-        }
+        Config::read(text, opts, sys::pvctl_config_parse)
+    }
+
+    /// libvirt's domain format, as it is for Xen's PV guests. What is not known there is left out, with a warning.
+    pub fn from_xml(text: &str, opts: &ParseOptions<'_>) -> Result<(Config, Vec<Message>)> {
+        Config::read(text, opts, sys::pvctl_config_from_xml)
+    }
+
+    fn read(text: &str, opts: &ParseOptions<'_>, f: Parser) -> Result<(Config, Vec<Message>)> {
+        let mut raw = ptr::null_mut();
+        // SAFETY: the text has a length; the configuration is ours then.
+        let messages = opts.with(|o, e| unsafe { f(text.as_ptr().cast(), text.len(), o, &mut raw, e) })?;
+        Ok((Config { raw }, messages))
     }
 
     /// A file as xl has it.
@@ -159,6 +182,18 @@ impl Config {
             let text = borrowed(s).unwrap_or_default();
             sys::pvctl_free(s.cast());
             Ok(text)
+        }
+    }
+
+    /// All that libvirt's domain format has a word for; what is left out is in the messages, or, where opts are strict, an error.
+    pub fn to_xml(&self, opts: &ParseOptions<'_>) -> Result<(String, Vec<Message>)> {
+        let mut s: *mut c_char = ptr::null_mut();
+        // SAFETY: the text is ours then.
+        unsafe {
+            let messages = opts.with(|o, e| sys::pvctl_config_to_xml(self.raw, o, &mut s, e))?;
+            let text = borrowed(s).unwrap_or_default();
+            sys::pvctl_free(s.cast());
+            Ok((text, messages))
         }
     }
 

@@ -121,7 +121,7 @@ impl fmt::Debug for OpenOptions {
 
 /// A connection to a node. It may go to another thread, and is of one at a time.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// fn shared<T: Sync>() {}
 /// shared::<pvctl::Connection>();
 /// ```
@@ -146,7 +146,15 @@ impl Connection {
         opts.open()
     }
 
-    /// As dropping it does.
+    /// As dropping it does. Nothing of it can be used afterwards:
+    ///
+    /// ```compile_fail,E0505
+    /// # fn f(node: pvctl::Connection) -> pvctl::Result<()> {
+    /// let domain = node.domain(1);
+    /// node.close();
+    /// domain.pause()
+    /// # }
+    /// ```
     pub fn close(self) {}
 
     /// Told up to ten times a second how far long operations are. None: nobody.

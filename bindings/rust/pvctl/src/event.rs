@@ -94,14 +94,19 @@ extern "C" {
 
 /// false: the time is over.
 fn readable(fd: c_int, timeout: Option<Duration>) -> Result<bool> {
+    either_readable([fd, -1], timeout).map(|which| which[0])
+}
+
+/// Which of the two are readable, or at their end; both false: the time is over. -1 is none.
+pub(crate) fn either_readable(fds: [c_int; 2], timeout: Option<Duration>) -> Result<[bool; 2]> {
     let end = timeout.map(|t| Instant::now() + t);
     loop {
         let left = end.map_or(-1, |end| end.saturating_duration_since(Instant::now()).as_millis().min(1 << 30) as c_int);
-        let mut p = PollFd { fd, events: 1, revents: 0 };
-        // SAFETY: one, and ours.
-        match unsafe { poll(&mut p, 1, left) } {
+        let mut p = fds.map(|fd| PollFd { fd, events: 1, revents: 0 });
+        // SAFETY: two, and ours.
+        match unsafe { poll(p.as_mut_ptr(), 2, left) } {
             0 if left != 0 && end.map_or(true, |end| Instant::now() < end) => (),
-            n if n >= 0 => return Ok(n > 0),
+            n if n >= 0 => return Ok([p[0].revents != 0, p[1].revents != 0]),
             _ => {
                 let source = io::Error::last_os_error();
                 if source.kind() != io::ErrorKind::Interrupted {

@@ -31,6 +31,8 @@ mod image;
 mod migrate;
 mod node;
 mod save;
+#[cfg(feature = "stream")]
+mod stream;
 mod template;
 mod util;
 
@@ -49,6 +51,8 @@ pub use node::{
     NodeInfo, NodeOptions, Paths,
 };
 pub use save::{Leave, RestoreOptions, RestoreStats, SaveOptions, SaveStats};
+#[cfg(feature = "stream")]
+pub use stream::EventStream;
 pub use template::{
     delete_template, remove_template_disks, template, template_config, templates, FromTemplateOptions, Template, TemplateOptions,
 };

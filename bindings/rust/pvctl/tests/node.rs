@@ -151,6 +151,12 @@ fn configs() {
     assert_eq!(c.list("vif"), ["link=user", "link=switch,bridge=lan"]);
     assert_eq!(Config::from_json(&c.to_json().unwrap()).unwrap().int("memory"), Some(8));
     assert_eq!(c.text("kernel"), None);
+    let (xml, _) = small("xml", "version", "").to_xml(&ParseOptions::default()).unwrap();
+    assert_eq!(Config::from_xml(&xml, &ParseOptions::default()).unwrap().0.text("name").unwrap(), "xml");
+    match Config::from_xml("<domain type='xen'>\n<memory>many</memory>", &ParseOptions { file: Some("x.xml"), strict: false }) {
+        Err(Error::Parse { messages, .. }) => assert_eq!(messages[0].file, "x.xml"),
+        other => panic!("{other:?}"),
+    }
     for (key, value) in [("memory", Value::Int(-1)), ("nonsense", Value::Int(1)), ("vcpus", Value::Text("x".into()))] {
         assert!(c.set(key, value).unwrap_err().to_string().contains(key));
     }
@@ -204,7 +210,7 @@ fn callbacks_that_panic() {
 
 #[test]
 fn events_under_load() {
-    let n = rounds("EVENTS", 100);
+    let n = rounds("EVENTS", 200);
     let mut events = open().events(EventMask::CREATED | EventMask::DESTROYED | EventMask::LOST).unwrap();
     let maker = thread::spawn(move || {
         let node = open();

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* bench KERNEL LISTS ROUNDS: what bench.py does, in C: milliseconds of a list of all domains, and of a domain created and destroyed. */
+/*
+ * bench KERNEL LISTS ROUNDS: milliseconds of a list of all domains, and of a domain created and destroyed. one.py and those of Go and
+ * Rust do the same.
+ */
 #include <libpvctl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,12 +68,12 @@ int main(int argc, char **argv)
 	start = now_ms();
 	for (i = 0; i < lists; i++)
 		list(ctx);
-	listed = (now_ms() - start) / lists;
+	listed = (now_ms() - start) / (lists ? lists : 1);
 	start = now_ms();
 	for (i = 0; i < rounds; i++)
 		round_of(ctx, argv[1]);
-	made = (now_ms() - start) / rounds;
+	made = (now_ms() - start) / (rounds ? rounds : 1);
 	pvctl_close(ctx);
-	printf("%.3f %.3f\n", listed, made);
+	printf("%.4f %.4f\n", listed, made);
 	return 0;
 }

@@ -1,0 +1,32 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""one.py KERNEL LISTS ROUNDS: as bench.c."""
+import sys
+import time
+from collections.abc import Callable
+
+import pvctl
+
+
+def each(n: int, f: Callable[[], object]) -> float:
+    """How many milliseconds one takes."""
+    start = time.monotonic()
+    for _ in range(n):
+        f()
+    return (time.monotonic() - start) * 1e3 / max(n, 1)
+
+
+def main(kernel: str, lists: str, rounds: str) -> None:
+    with pvctl.connect() as node:
+        def listing() -> int:
+            return len([d for d in node.domains() if d.name])
+
+        def making() -> None:
+            node.create(name="bench", kernel=kernel, memory=4, cmdline="reason=8").destroy()
+        listing()
+        listed = each(int(lists), listing)
+        print(f"{listed:.4f} {each(int(rounds), making):.4f}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* What a domain may have in the store. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pvctl/cmd.h"
+#include "pvctl/commands.h"
+#include "pvctl/json.h"
+
+enum { GET_JSON };
+static const struct option_def get_options[] = {
+	[GET_JSON] = { 0, "json", NULL, "as JSON" },
+	{ 0 }
+};
+
+static void put(struct json *j, const struct pvctl_store_quota *q, bool header)
+{
+	char used[24] = "-";
+
+	if (q->used >= 0)
+		snprintf(used, sizeof(used), "%lld", (long long)q->used);
+	if (!j) {
+		if (header)
+			printf("%-20s %10s %10s %10s\n", "Quota", "Limit", "Default", "Used");
+		printf("%-20s %10u %10u %10s\n", q->name, q->limit, q->own, used);
+		return;
+	}
+	json_map(j, NULL);
+	json_str(j, "name", q->name);
+	json_u64(j, "limit", q->limit);
+	json_u64(j, "default", q->own);
+	if (q->used >= 0)
+		json_u64(j, "used", (uint64_t)q->used);
+	else
+		json_str(j, "used", NULL);
+	json_end_map(j);
+}
+
+/* Of one name, or of all (NULL). */
+static int get(struct pvctl *ctx, uint32_t domid, const char *name, struct json *j)
+{
+	struct pvctl_store_quota q = { .size = sizeof(q) };
+	struct pvctl_error err = { 0 };
+	bool found = false;
+	int rc;
+
+	for (uint32_t i = 0; !(rc = pvctl_store_quota_get(ctx, domid, i, &q, &err)); i++) {
+		if (name && strcmp(name, q.name))
+			continue;
+		put(j, &q, !found && !name);
+		found = true;
+	}
+	if (rc != -ENOENT)
+		return fail("xenstore-quota-get", NULL, &err);
+	if (!found) {
+		say_error("xenstore-quota-get: there is no quota %s", name);
+		return EXIT_FAILED;
+	}
+	return EXIT_OK;
+}
+
+static int get_run(const struct command *cmd, const struct parsed *in)
+{
+	struct pvctl *ctx = node_open();
+	struct json *j = NULL;
+	uint32_t domid;
+	int rc;
+
+	if (!ctx)
+		return EXIT_FAILED;
+	rc = domain_resolve(ctx, in->argv[0], &domid);
+	if (!rc && in->count[GET_JSON]) {
+		j = json_open(true);
+		rc = j ? 0 : EXIT_FAILED;
+		if (j)
+			json_listing(j, "quotas");
+	}
+	if (!rc)
+		rc = get(ctx, domid, in->argc > 1 ? in->argv[1] : NULL, j);
+	if (j && !rc) {
+		json_end_listing(j);
+		rc = json_close(j);
+	} else if (j) {
+		json_free(j);
+	}
+	pvctl_close(ctx);
+	return rc;
+}
+
+/* "nodes=2000" as a name and a number; an exit code. */
+static int split(const struct command *cmd, const char *arg, char name[24], uint32_t *ret)
+{
+	size_t len = strcspn(arg, "=");
+
+	if (!arg[len] || !len || len > 23 || parse_u32(arg + len + 1, 0, UINT32_MAX, ret))
+		return command_usage(cmd, "`%s' is not QUOTA=NUMBER", arg);
+	snprintf(name, 24, "%.*s", (int)len, arg);
+	return 0;
+}
+
+static int set_run(const struct command *cmd, const struct parsed *in)
+{
+	struct pvctl_error err = { 0 };
+	uint32_t domid, value;
+	struct pvctl *ctx;
+	char name[24];
+	int rc = 0;
+
+	for (int i = 1; !rc && i < in->argc; i++)
+		rc = split(cmd, in->argv[i], name, &value);
+	if (rc)
+		return rc;
+	ctx = node_open();
+	if (!ctx)
+		return EXIT_FAILED;
+	rc = domain_resolve(ctx, in->argv[0], &domid);
+	for (int i = 1; !rc && i < in->argc; i++) {
+		rc = split(cmd, in->argv[i], name, &value);
+		if (!rc && pvctl_store_quota_set(ctx, domid, name, value, &err))
+			rc = fail("xenstore-quota-set", in->argv[0], &err);
+	}
+	pvctl_close(ctx);
+	return rc;
+}
+
+const struct command cmd_xenstore_quota_get = {
+	.name = "xenstore-quota-get", .args = "DOMAIN [QUOTA]", .summary = "Show what a domain may have in the store, and what it has",
+	.example = "  pvctl xenstore-quota-get web1\n  pvctl xenstore-quota-get web1 nodes", .options = get_options, .args_min = 1,
+	.args_max = 2, .run = get_run,
+};
+const struct command cmd_xenstore_quota_set = {
+	.name = "xenstore-quota-set", .args = "DOMAIN QUOTA=NUMBER ...", .summary = "Set what a domain may have in the store; 0 is the default",
+	.example = "  pvctl xenstore-quota-set web1 nodes=2000 watches=256", .args_min = 2, .args_max = -1, .run = set_run,
+};

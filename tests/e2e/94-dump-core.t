@@ -1,0 +1,115 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# A core of a domain that goes on: what is in it, by the guest's own page tables, and what becomes of the domain.
+. "$(dirname "$0")/lib.sh"
+cat >"$W/core.py" <<'P'
+import mmap, struct, sys
+class Core:
+    def __init__(self, path):
+        f = open(path, "rb")
+        self.m = m = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ)
+        assert m[:4] == b"\x7fELF" and struct.unpack_from("<HH", m, 16) == (4, 62), "no x86-64 core"
+        off, = struct.unpack_from("<Q", m, 40)
+        n, names = struct.unpack_from("<HH", m, 60)
+        s = [struct.unpack_from("<IIQQQQIIQQ", m, off + i * 64) for i in range(n)]
+        self.s = {m[s[names][4] + x[0]:m.find(b"\0", s[names][4] + x[0])].decode(): x for x in s}
+        at, end, self.notes = self.s[".note.Xen"][4], sum(self.s[".note.Xen"][4:6]), {}
+        while at < end:
+            nl, dl, t = struct.unpack_from("<III", m, at)
+            assert m[at + 12:at + 12 + nl] == b"Xen\0"
+            self.notes[t] = m[at + 16:at + 16 + dl]
+            at += 16 + dl
+        self.magic, self.vcpus, self.pages, size = struct.unpack("<4Q", self.notes[0x2000001])
+        assert self.magic == 0xf00febed and size == 4096
+        assert struct.unpack("<Q", self.notes[0x2000003]) == (1,)
+        p = self.s[".xen_p2m"]
+        assert p[5] == 16 * self.pages and self.s[".xen_pages"][5] == 4096 * self.pages and self.s[".xen_pages"][4] % 4096 == 0
+        assert self.s[".xen_pages"][4] + self.s[".xen_pages"][5] == len(m), "cut off"
+        pairs = [struct.unpack_from("<QQ", m, p[4] + 16 * i) for i in range(self.pages)]
+        assert [a for a, _ in pairs] == sorted(a for a, _ in pairs)
+        self.index = {g: i for i, (_, g) in enumerate(pairs)}
+        assert len(self.index) == self.pages, "a frame twice"
+        self.placed = sum(1 for a, _ in pairs if a != 2**64 - 1)
+    def frame(self, gmfn):
+        at = self.s[".xen_pages"][4] + 4096 * self.index[gmfn]
+        return self.m[at:at + 4096]
+    def vcpu(self, i):
+        p = self.s[".xen_prstatus"]
+        assert p[5] == p[9] * self.vcpus
+        return self.m[p[4] + i * p[9]:p[4] + (i + 1) * p[9]]
+    def at(self, cr3, va):
+        e = cr3
+        for shift in (39, 30, 21, 12):
+            e, = struct.unpack_from("<Q", self.frame((e & 0xffffffffff000) >> 12), 8 * (va >> shift & 511))
+            assert e & 1, "not mapped"
+            if shift == 21 and e & 0x80: break
+        return self.frame((e & 0xffffffffff000) >> 12)[va & 4095:]
+c = Core(sys.argv[1])
+if sys.argv[2:] == ["linux"]:
+    v = c.vcpu(0)
+    # struct vcpu_guest_context: rip, and ctrlreg[3], which has the machine address of its tables
+    (rip,), (cr3,) = struct.unpack_from("<Q", v, 648), struct.unpack_from("<Q", v, 4984 + 3 * 8)
+    assert rip >> 47 == 0x1ffff, "not in the kernel"
+    assert c.at(cr3, rip), "no code there"
+    assert any(b"Linux version " in c.frame(g) for g in c.index), "no kernel"
+print(c.pages, c.placed, c.vcpus)
+P
+core() { python3 "$W/core.py" "$@"; }
+is_running() { [ "$(pvctl list --json "$1" | python3 -c 'import json,sys; d=json.load(sys.stdin)["domains"][0]; print(d["paused"], d["state"] in ("running", "blocked"))')" = "False True" ]; }
+
+t "node start" pvctl node start --memory 768
+t "create" pvctl create -q "$(config web 'memory=96' 'vcpus=2' 'on_crash="preserve"')"
+t "it boots" eventually 120 console_has web 'guest-init: up'
+t "dump-core, as quiet as xl's" eval "[ -z \"\$(pvctl dump-core web '$W/web.core' 2>&1)\" ]"
+t "readelf reads it" eval "readelf -hS --wide '$W/web.core' | grep -q 'CORE (Core file)' && readelf -S --wide '$W/web.core' | grep -q '\.xen_pages'"
+t "registers and the kernel's own page tables lead to its code" core "$W/web.core" linux
+t "it has all of its memory" eval "core '$W/web.core' | { read -r pages placed vcpus; echo \$pages \$placed \$vcpus; [ \$vcpus -eq 2 ] && [ \$placed -ge \$((90 * 256)) ] && [ \$pages -le \$((100 * 256)) ]; }"
+t "pages of zeroes take no room" eval "[ \$(stat -c %b '$W/web.core') -lt \$((\$(stat -c %s '$W/web.core') / 512)) ]"
+t "nobody else may read it" eval "[ \$(stat -c %a '$W/web.core') = 600 ]"
+t "it goes on" is_running web
+t "live" pvctl dump-core -L web "$W/live.core"
+t "is a core as well" core "$W/live.core" linux
+t "it goes on" is_running web
+t "of one that is paused" eval "pvctl pause web && pvctl dump-core web '$W/paused.core' && core '$W/paused.core' linux && ! is_running web"
+# Clocks and the rings of its devices are others' to write.
+t "twice it is the same, but for a few pages" eval "pvctl dump-core web '$W/again.core' && [ \$(cmp -l '$W/paused.core' '$W/again.core' | awk '{ p[int(\$1 / 4096)] } END { print length(p) }') -lt 16 ]"
+t "unpause" eval "pvctl unpause web && is_running web"
+
+# A pipe that nobody reads: the domain stands still until the writer ends, however it does.
+mkfifo "$W/pipe"
+dump_into_pipe() {
+	exec 7<>"$W/pipe"
+	"$PVCTL" dump-core web "$W/pipe" 2>"$W/err" &
+	writer=$!
+	eventually 60 eval "! is_running web"
+}
+dump_into_pipe
+t "it stands still meanwhile" eval "! is_running web"
+refused "a second one is told" 1 'somebody else' pvctl dump-core web "$W/second.core"
+t "who is killed lets it go on" eval "kill -9 $writer && eventually 60 is_running web"
+wait $writer 2>/dev/null
+exec 7>&-
+dump_into_pipe
+kill -INT $writer
+wait $writer
+t "Ctrl-C ends it" [ $? -eq 1 ]
+t "with a word" grep -q 'interrupted; the domain goes on' "$W/err"
+t "and it goes on" eventually 60 is_running web
+exec 7>&-
+t "nothing is left of what failed" [ ! -e "$W/second.core" ]
+refused "no room" 1 'No space left' pvctl dump-core web /dev/full
+t "it goes on" is_running web
+
+own=$(pvctl dump-core web)
+t "without a file it is where those of crashes are" eval "core '$own' linux && [ '$own' -ef '$PVCTL_STATE_DIR/default/dump/${own##*/}' ]"
+t "-R: it is built again" eval "old=\$(pvctl domid web) && pvctl dump-core -R web '$W/reset.core' && core '$W/reset.core' linux && eventually 120 eval '[ \"\$(pvctl domid web)\" != '\$old' ]'"
+t "it boots again" eventually 120 eval "is_running web && pvctl vcpu-list web"
+t "-C: it has crashed" eval "pvctl dump-core -C web '$W/crash.core' && eventually 60 eval '[ \"\$(pvctl list --format csv -o state,reason web | tail -n 1)\" = shutdown,crash ]'"
+t "what has crashed can be dumped" eval "pvctl dump-core web '$W/dead.core' && core '$W/dead.core' linux"
+refused "but not crash again" 1 'shut down already' pvctl dump-core -C web "$W/no.core"
+refused "both" 2 'one of them' pvctl dump-core -C -R web "$W/no.core"
+refused "no such domain" 1 'invalid domain identifier|does not exist' pvctl dump-core nobody "$W/no.core"
+refused "the host" 1 'domain 0' pvctl dump-core 0 "$W/no.core"
+t "none of these left a file" [ ! -e "$W/no.core" ]
+t "node stop" pvctl node stop --force
+done_testing
