@@ -33,7 +33,7 @@ for v in 1 2 4; do
 done
 for v in 1 2 4; do
 	pvctl domid "s$v" >/dev/null 2>&1 || continue
-	if eventually 200 console_has "s$v" 'stress: done'; then ok "$v vCPUs: done"; else not_ok "$v vCPUs: done"; console_log "s$v" | tail -n 15 | sed 's/^/#   /'; fi
+	if eventually 600 console_has "s$v" 'stress: done'; then ok "$v vCPUs: done"; else not_ok "$v vCPUs: done"; console_log "s$v" | tail -n 15 | sed 's/^/#   /'; fi
 	for what in mem shoot exec signal pipe clock oom; do console_has "s$v" "pvstress: $what ok" || not_ok "$v vCPUs: $what"; done
 	t "$v vCPUs: nothing failed, the kernel complains of nothing" eval "! console_log s$v | grep -E 'FAILED'"
 done
