@@ -74,7 +74,7 @@ else
 	sleep 1
 	t "its server hangs: destroy" timeout 60 "$PVCTL" destroy hung
 	t "no page of it is kept for ever" eventually 60 eval "! dying $id"
-	t "nor the server" eventually 60 eval "! server"
+	t "nor the server" eventually 120 eval "! server"
 	t "the image is free" pvctl block-attach fast "$W/q.qcow2,qcow2,xvdc,rw"
 	t "detach" pvctl block-detach fast xvdc
 	t "a guest that reads" busy last
