@@ -65,6 +65,7 @@
 	X(disk_resize) \
 	X(disk_clone) \
 	X(disk_convert) \
+	X(disk_flatten) \
 	X(channel_list) \
 	X(cd_eject) \
 	X(cd_insert) \

@@ -680,6 +680,13 @@ struct pvctl_disk_copy_opts {
  * -EBUSY: somebody writes from.
  */
 PVCTL_API int pvctl_disk_image_copy(const char *from, const char *to, const struct pvctl_disk_copy_opts *opts, struct pvctl_error *err) PVCTL_CHECK;
+struct pvctl_disk_flatten_opts {
+	size_t size;
+	int (*progress)(void *data, const char *what, uint64_t done, uint64_t total); /* as in pvctl_open_opts; NULL: none */
+	void *progress_data;
+};
+/* A qcow2 image is based on nothing any more: what it had of its bases is copied into it, in place. -EBUSY: somebody uses it. Nothing is lost when it is ended at any moment. */
+PVCTL_API int pvctl_disk_image_flatten(const char *path, const struct pvctl_disk_flatten_opts *opts, struct pvctl_error *err) PVCTL_CHECK;
 /*
  * The disk of a running domain grows, file and all; its guest is told, and its requests wait meanwhile. bytes 0: it is as large as
  * what it is of has become, a logical volume, say. ret_bytes may be NULL. -EINVAL: it would become smaller, or cannot grow so.

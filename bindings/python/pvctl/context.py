@@ -38,15 +38,13 @@ class _Hooks(_Log):
 @callback(1)
 def pvctl_py_progress(data: Any, what: Any, done: int, total: int) -> int:
     hooks = ffi.from_handle(data)
-    if hooks.token is not None and hooks.token.cancelled:
-        return 1
     try:
         if hooks.progress is not None:
             hooks.progress(Progress(text(what), done, total))
     except BaseException as e:  # it may not go through C: it cancels, and is raised then
         hooks.error = e
         return 1
-    return 0
+    return int(hooks.token is not None and hooks.token.cancelled)
 
 
 class _Calls:
