@@ -120,12 +120,13 @@ static void console(struct ctl_conn *c)
 static void ended(struct ctl_conn *c)
 {
 	const struct proto_domid *b = BODY(c, struct proto_domid);
-	const char *name = (const char *)c->body + sizeof(*b);
+	const char *name;
 	const struct console *con;
 	struct pvctl_ended e = { .size = sizeof(e) };
 
 	if (!b)
 		return;
+	name = (const char *)c->body + sizeof(*b);
 	con = name[0] ? console_find_dead_name(c->d, name) : console_find_dead(c->d, b->domid);
 	if (!con) {
 		ctl_refuse(c, -ESRCH, "no such domain has ended lately");
