@@ -57,6 +57,14 @@ while read -r name verdict; do
 done < <(sed -n 's/^test \(.*[^ ]\) *\.\.\. \([a-zA-Z]*\)$/\1 \2/p' "$W/out" | sed 's/ - compile fail//; s/^\(.*\) - \(.*\) (line \([0-9]*\)) /example:\2:\3 /; s/^.* (line \([0-9]*\)) /example:\1 /')
 t "the suite as a whole" [ $suite_rc -eq 0 ]
 [ $suite_rc -eq 0 ] || grep -vE '^(test .* ok|running|$)' "$W/out" | tail -n 60 | sed 's/^/#   /'
+# The library's own memory, by every handle and every error.
+if command -v valgrind >/dev/null; then
+	export CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER='valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite'
+	t "nothing is lost, or read that was not written: valgrind" env VALGRIND=1 ROUNDS=30 RUSTFLAGS="-D warnings" timeout 300 cargo test "${features[@]}" --test leaks --test errnos
+	unset CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER
+else
+	skip "nothing is lost, or read that was not written" "valgrind is not installed"
+fi
 for i in default other; do "$PVCTL" --node $i node stop --force >/dev/null 2>&1; done
 
 binding_examples "$CARGO_TARGET_DIR/debug/examples/create_and_watch" "$CARGO_TARGET_DIR-static/debug/examples/supervisor" \

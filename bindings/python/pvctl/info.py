@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from enum import IntEnum, IntFlag
-from itertools import repeat
 from operator import attrgetter
 from typing import Any, ClassVar, TypeVar
 
@@ -180,7 +178,7 @@ class _Source:
 
 class Record:
     """A result of the library's: attributes that cannot be set, each converted when it is asked for, since few of them are."""
-    __slots__ = ("_from", "_at")
+    __slots__ = ("_from", "_source", "_i")
     _ctype: ClassVar[str]
     _size: ClassVar[int]
     _pointers: ClassVar[Any]
@@ -199,18 +197,15 @@ class Record:
             cls._members[name] = member.name
             setattr(cls, name, property(_getter(member.name, member.convert or _AS[kind])))
 
-    def __init__(self, c: Any) -> None:
+    def __init__(self, c: Any, source: _Source | None = None, i: int = 0) -> None:
         self._from = c
-        self._at = _Source([c], None, self._texts), 0
+        self._source = source or _Source([c], None, self._texts)
+        self._i = i
 
     @classmethod
     def _all(cls: type[R], structs: list[Any], keep: Any) -> list[R]:
-        """As calling it for each, without a step of Python for each."""
-        source, n = _Source(structs, keep, cls._texts), len(structs)
-        records = list(map(_new, repeat(cls, n)))
-        deque(map(_set_from, records, structs), 0)
-        deque(map(_set_at, records, zip(repeat(source), range(n))), 0)
-        return records
+        source = _Source(structs, keep, cls._texts)
+        return [cls(c, source, i) for i, c in enumerate(structs)]
 
     def asdict(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self._members}
@@ -227,17 +222,12 @@ class Record:
 
 def _getter(name: str, convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
     if convert is text:
-        def read_text(record: Any) -> str:
-            source, i = record._at
-            return str((source.columns.get(name) or source.texts(name))[i])
+        def read_text(record: Record) -> str:
+            source = record._source
+            return (source.columns.get(name) or source.texts(name))[record._i]
         return read_text
     read_c: Callable[[Any], Any] = attrgetter("_from." + name)
     return read_c if convert is int else lambda self: convert(read_c(self))
-
-
-_new: Any = object.__new__
-_set_from: Any = Record.__dict__["_from"].__set__
-_set_at: Any = Record.__dict__["_at"].__set__
 
 
 def result(struct: str) -> Any:

@@ -37,6 +37,7 @@ fn nothing_is_left() {
     assert_eq!(fds(), had);
     // A connection alone has more than 1 KiB.
     let now = resident_bytes();
-    assert!(now <= held + (1 << 20) + rounds * 512, "{held} bytes, then {now}");
+    // Valgrind has memory of its own, and looks by itself.
+    assert!(env::var_os("VALGRIND").is_some() || now <= held + (1 << 20) + rounds * 512, "{held} bytes, then {now}");
     d.destroy().unwrap();
 }
