@@ -264,3 +264,23 @@ const struct command cmd_disk_convert = {
 	.example = "  pvctl disk convert --to qcow2 /srv/web1.img /srv/web1.qcow2",
 	.options = convert_options, .args_min = 2, .args_max = 2, .run = convert_run,
 };
+
+/* ---- flatten ---- */
+
+static int flatten_run(const struct command *cmd, const struct parsed *in)
+{
+	struct pvctl_disk_flatten_opts o = { .size = sizeof(o), .progress = progress_step };
+	struct pvctl_error err = { 0 };
+	int rc;
+
+	interrupts_catch();
+	progress_begin("copying what it is based on");
+	rc = pvctl_disk_image_flatten(in->argv[0], &o, &err);
+	progress_end();
+	return rc ? fail("disk flatten", in->argv[0], &err) : EXIT_OK;
+}
+
+const struct command cmd_disk_flatten = {
+	.group = "disk", .name = "flatten", .args = "FILE", .summary = "Make an overlay (qcow2) stand alone, with all that it has of its base",
+	.example = "  pvctl disk flatten /srv/web2-xvda-20260101120000000.qcow2", .args_min = 1, .args_max = 1, .run = flatten_run,
+};

@@ -65,6 +65,7 @@
 	X(disk_resize) \
 	X(disk_clone) \
 	X(disk_convert) \
+	X(disk_flatten) \
 	X(channel_list) \
 	X(cd_eject) \
 	X(cd_insert) \
@@ -89,6 +90,7 @@
 	X(store_read) \
 	X(store_write) \
 	X(store_rm) \
+	X(limits) \
 	X(xenstore_quota_get) \
 	X(xenstore_quota_set) \
 	X(shell) \

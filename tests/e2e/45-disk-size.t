@@ -60,6 +60,11 @@ if command -v qemu-img >/dev/null; then
 	t "overlay" pvctl disk clone --overlay --format qcow2 "$W/d/a.qcow2" "$W/d/over.qcow2"
 	t "it is small" sh -c "[ \$(stat -c %s $W/d/over.qcow2) -lt 1000000 ]"
 	t "a copy of an overlay is based on nothing" sh -c "$PVCTL disk clone --format qcow2 $W/d/over.qcow2 $W/d/whole.qcow2 && ! qemu-img info $W/d/whole.qcow2 | grep -q backing"
+	t "an overlay flattened" pvctl disk flatten "$W/d/over.qcow2"
+	t "it is based on nothing" eval "! qemu-img info '$W/d/over.qcow2' | grep -q backing"
+	t "and has what it had" qemu-img compare -q -f qcow2 -F qcow2 "$W/d/over.qcow2" "$W/d/whole.qcow2"
+	t "once more does nothing" pvctl disk flatten "$W/d/over.qcow2"
+	refused "a raw image is none" 1 . pvctl disk flatten "$W/d/a.img"
 	printf 'no image at all' >"$W/d/bad.qcow2"
 	refused "what is no image" 1 . pvctl disk convert --format qcow2 --to raw "$W/d/bad.qcow2" "$W/d/c.img"
 	# A header that is fine and tables that are not.

@@ -47,6 +47,20 @@ def copy(source: Path, to: Path, *, format: str | None = None, to_format: str | 
     check(rc, err, key=os.fspath(source))
 
 
+def flatten(path: Path, *, progress: ProgressFunction | None = None) -> None:
+    """A qcow2 image is based on nothing any more. BusyError: somebody uses it."""
+    hooks = _Hooks(None, progress)
+    hooks.token = current()
+    handle = ffi.new_handle(hooks)
+    opts = ffi.new("struct pvctl_disk_flatten_opts *", {
+        "size": ffi.sizeof("struct pvctl_disk_flatten_opts"), "progress": lib.pvctl_py_progress, "progress_data": handle})
+    err = new_error()
+    rc = lib.pvctl_disk_image_flatten(_path(path), opts, err)
+    if hooks.error is not None and rc < 0:
+        raise hooks.error
+    check(rc, err, key=os.fspath(path))
+
+
 def _path(path: Path) -> bytes:
     return encoded(os.fspath(path))
 

@@ -21,6 +21,12 @@ int image_busy(int rc, const char *path, struct pvctl_error *err);
 int image_unlocked(const char *path, enum disk_format format, char **ret, struct pvctl_error *err);
 /* As pvctl_disk_image_copy. in_use: an overlay on what a domain has yet, and will have let go of before the overlay is used. */
 int image_copy(const char *from, const char *to, bool in_use, const struct pvctl_disk_copy_opts *opts, struct pvctl_error *err);
+/*
+ * path, a qcow2 image that is based on "from", is based on onto ("": nothing) from then on. -EBUSY: somebody uses it. tick, which may be
+ * NULL, may end it; it is as it was then.
+ */
+int image_rebase(const char *path, const char *from, const char *onto, enum disk_format format, int (*tick)(void *data), void *data,
+                 struct pvctl_error *err);
 /* Of a running domain's disk: would pvctl_disk_image_resize do it? -EINVAL with the cure. Pure code. */
 int image_may_resize(enum disk_format format, uint64_t now, uint64_t bytes, bool shrink, struct pvctl_error *err);
 

@@ -5,7 +5,6 @@
  * qemu-img, which changes what it is based on as the last. So each is right at every moment. Then the snapshot is renamed: that
  * is when there is none. Its files follow; recover.c does that for who does not come to the end.
  */
-#include "device/qemu_img.h"
 #include "disk/image.h"
 #include "snapshot/private.h"
 #include "template/private.h"
@@ -85,25 +84,18 @@ static int check(struct deleter *d, struct pvctl_error *err)
 }
 
 /* path, based on "from" now, is based on what that is based on. */
-static int rebase(const struct deleter *d, const char *path, const struct image *from, struct pvctl_error *err)
+static int rebase(struct deleter *d, const char *path, const struct image *from, struct pvctl_error *err)
 {
-	const char *const onto[] = { "rebase", "-q", "-f", "qcow2", "-F", disk_format_driver(from->base_format), "-b", from->base, "--", path, NULL };
-	const char *const alone[] = { "rebase", "-q", "-f", "qcow2", "-b", "", "--", path, NULL };
-	const struct qemu_img_file file[] = { { .path = from->path, .image = true }, { .path = path, .write = true } };
-	const struct qemu_img q = { .args = from->base[0] ? onto : alone, .file = file, .n_files = 2, .need = DISK_NEED,
-	                            .tick = d->o.progress ? tick : NULL, .tick_data = (void *)(uintptr_t)d };
-	char says[1024];
-
-	return image_busy(qemu_img_run(&q, path, says, sizeof(says) - 1, err), path, err);
+	return image_rebase(path, from->path, from->base, from->base_format, d->o.progress ? tick : NULL, d, err);
 }
 
-static int merge_copy(const struct deleter *d, const struct image *c, const struct image *from, struct pvctl_error *err)
+static int merge_copy(struct deleter *d, const struct image *c, const struct image *from, struct pvctl_error *err)
 {
 	CLEANUP_FREE char *fresh = NULL;
 	struct stat st;
 	int rc;
 
-	if (asprintf(&fresh, "%s.merge", c->path) < 0) {
+	if (asprintf(&fresh, "%s" SNAPSHOT_MERGE, c->path) < 0) {
 		fresh = NULL;
 		return err_nomem(err);
 	}
@@ -121,7 +113,7 @@ static int merge_copy(const struct deleter *d, const struct image *c, const stru
 	return rc;
 }
 
-static int merge_in_place(const struct deleter *d, const struct image *c, const struct image *from, struct pvctl_error *err)
+static int merge_in_place(struct deleter *d, const struct image *c, const struct image *from, struct pvctl_error *err)
 {
 	int rc = rebase(d, c->path, from, err);
 

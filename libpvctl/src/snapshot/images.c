@@ -169,6 +169,18 @@ int images_collect(struct pvctl *ctx, const char *node, struct images *ret, stru
 	return rc;
 }
 
+/* A merge that nobody came to the end of: who asks is alone, and begins anew. */
+static bool drop_half_merged(const struct images *l, const char *path)
+{
+	char of[DISK_TARGET_MAX + 260];
+	size_t n = strlen(path), tail = strlen(SNAPSHOT_MERGE);
+
+	if (n <= tail || strcmp(path + n - tail, SNAPSHOT_MERGE))
+		return false;
+	snprintf(of, sizeof(of), "%.*s", (int)(n - tail), path);
+	return images_find(l, of) && !unlink(path);
+}
+
 /* A guest can write such a header into a raw disk: those that are known to be something else are not asked for one. */
 static int add_stranger(struct images *l, const char *path, struct pvctl_error *err)
 {
@@ -178,7 +190,7 @@ static int add_stranger(struct images *l, const char *path, struct pvctl_error *
 	struct image *i;
 	int rc;
 
-	if (lstat(path, &st) || !S_ISREG(st.st_mode) || images_find(l, path) || qcow2_base(path, base, &format) || !base[0])
+	if (drop_half_merged(l, path) || lstat(path, &st) || !S_ISREG(st.st_mode) || images_find(l, path) || qcow2_base(path, base, &format) || !base[0])
 		return 0;
 	rc = add(l, path, DISK_QCOW2, &i, err);
 	if (!rc && i)

@@ -12,6 +12,8 @@
 /* Directories of snapshots that are not there yet, and of those that are there no more. */
 #define SNAPSHOT_NEW ".new-"
 #define SNAPSHOT_GONE ".gone-"
+/* Behind the name of an image, until it takes its place. */
+#define SNAPSHOT_MERGE ".merge"
 
 /* dirs.c: STATEDIR/snapshots, and in it one for each domain's. What is not there is made. */
 int snapshot_base(const char *node, char buf[SNAPSHOT_PATH], struct pvctl_error *err);
@@ -56,7 +58,7 @@ struct image {
 struct images { struct image *image; size_t n; };
 /* All that the node's domains, definitions and snapshots have; ctx NULL: no domain runs. */
 int images_collect(struct pvctl *ctx, const char *node, struct images *ret, struct pvctl_error *err);
-/* And what lies beside path. */
+/* And what lies beside path. All of the node's snapshots are held. */
 int images_add_beside(struct images *l, const char *path, struct pvctl_error *err);
 struct image *images_find(const struct images *l, const char *path);
 /* The next at or behind *i that is based on path itself; NULL. */
