@@ -29,7 +29,7 @@ PY_DIR ?= $(PREFIX)/lib/python3/dist-packages
 GO_DIR ?= $(PREFIX)/share/gocode/src/pvctl
 CARGO_DIR ?= $(PREFIX)/share/cargo/registry
 GO_FILES := $(filter-out %_test.go,$(wildcard bindings/go/*.go)) $(wildcard bindings/go/go.mod bindings/go/*.h bindings/go/README.md bindings/go/examples/*/*.go)
-CRATE_FILES = $(shell cd bindings/rust/$(1) && find Cargo.toml build.rs src examples -name '*.rs' -o -name Cargo.toml 2>/dev/null)
+CRATE_FILES = $(shell cd bindings/rust/$(1) && find Cargo.toml build.rs src examples benches -name '*.rs' -o -name Cargo.toml 2>/dev/null)
 # A path to another crate is the tree's alone. No checksum is of a crate from a registry: cargo compares none.
 install_crate = for f in $(call CRATE_FILES,$(1)); do \
 	$(INSTALL) -D -m 644 bindings/rust/$(1)/$$f $(DESTDIR)$(CARGO_DIR)/$(1)-$(VERSION)/$$f || exit 1; done && \

@@ -90,6 +90,7 @@
 	X(store_read) \
 	X(store_write) \
 	X(store_rm) \
+	X(limits) \
 	X(xenstore_quota_get) \
 	X(xenstore_quota_set) \
 	X(shell) \

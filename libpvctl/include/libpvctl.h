@@ -145,7 +145,7 @@ PVCTL_API const char *pvctl_version(void);
  * Keys are those of pvctl.cfg(5): name uuid type memory maxmem (MiB) vcpus maxvcpus
  * kernel ramdisk cmdline root extra bootloader bootloader_args bootloader_restrict bootloader_user firmware
  * on_poweroff on_reboot on_crash on_watchdog restart_limit restart_window cpus cpus_soft cpu_weight cap disk vif p9 channel
- * max_event_channels max_grant_frames max_maptrack_frames max_grant_version. Setting checks the
+ * max_event_channels max_grant_frames max_maptrack_frames max_grant_version xenstore_quota localtime rtc_timeoffset nomigrate. Setting checks the
  * value's form and range at once (-EINVAL with the key in the message; -ENOENT:
  * no such key; -ENOSYS: a key of xl's that is not supported yet).
  */
@@ -355,6 +355,8 @@ PVCTL_API int pvctl_vcpu_set_affinity(struct pvctl *, uint32_t domid, uint32_t v
 /* "all", "0-3,^1", "node:0" as a mask. -EINVAL: no such list, or an empty one. */
 PVCTL_API int pvctl_cpus_parse(const char *text, uint64_t *ret_mask, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_domain_get_sched(struct pvctl *, uint32_t domid, uint32_t *ret_weight, uint32_t *ret_cap_percent, struct pvctl_error *err) PVCTL_CHECK;
+/* The pages that its grant table has grown to, and the most that it may have (max_grant_frames); each holds 512 grants, or 256 of version 2. */
+PVCTL_API int pvctl_domain_get_grants(struct pvctl *, uint32_t domid, uint32_t *ret_pages, uint32_t *ret_max_pages, struct pvctl_error *err) PVCTL_CHECK;
 /* Weight 1 to 65535, cap in percent of one CPU (0: none, at most 100 for each vCPU); -1: as it is. */
 PVCTL_API int pvctl_domain_set_sched(struct pvctl *, uint32_t domid, int32_t weight, int32_t cap_percent, struct pvctl_error *err) PVCTL_CHECK;
 /* A magic SysRq letter for the guest's kernel, which may have it switched off. */

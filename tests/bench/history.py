@@ -8,7 +8,10 @@ import time
 
 
 def commit():
-    r = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True)
+    try:
+        r = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True)
+    except OSError:
+        return "?"
     return r.stdout.strip() if r.returncode == 0 else "?"
 
 

@@ -14,7 +14,7 @@ for g in $(guest_names); do
 		sed 's/^/#   /' "$W/out"
 		continue
 	fi
-	eventually 60 eval "! pvctl domid $g" || { pvctl destroy "$g"; say "guest $g did not end by itself"; }
+	eventually 240 eval "! pvctl domid $g" || { pvctl destroy "$g"; say "guest $g did not end by itself"; }
 	verdict=$(guest_verdict "$g")
 	case $verdict in
 	*SUCCESS*) ok "guest $g" ;;

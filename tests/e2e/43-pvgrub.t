@@ -74,6 +74,7 @@ pvctl reboot ext4 >/dev/null 2>&1
 if eventually 240 eval "[ \$(pvctl console --replay ext4 </dev/null 2>/dev/null | grep -c 'guest-init: up') -ge 2 ] || [ \$(console_log ext4 | grep -c 'guest-init: up') -ge 2 ]"; then ok "it comes up again after a reboot"; else not_ok "it comes up again after a reboot"; fi
 # What GRUB has started is moved like any other.
 reads() { guest ext4 'echo 3 >/proc/sys/vm/drop_caches; md5sum </dev/xvda' | grep -q "^$(sum "$W/ext4")"; }
+t "it reads all of its disk" reads
 t "save" pvctl save ext4 "$W/ext4.save"
 t "restore" pvctl restore "$W/ext4.save"
 t "it reads all of its disk" reads

@@ -47,8 +47,8 @@ if "begin-" + mark in lines:
         print(line)
 sys.exit(1)
 END
-# guest NAME COMMAND: on its console, for at most WAIT seconds; what it printed
-guest() { python3 "$W/guest.py" "$PVCTL" "$1" "$2" "${WAIT:-60}"; }
+# guest NAME COMMAND: on its console, for at most WAIT seconds of a quiet machine; what it printed
+guest() { python3 "$W/guest.py" "$PVCTL" "$1" "$2" "$((${WAIT:-60} * 6))"; }
 # Those of this node, by the shared directory that is their mount; its name begins at the root of its file system.
 jailed() { local p n=0; for p in $(pgrep -x diod); do grep -q "$W/[ab] /share " "/proc/$p/mountinfo" 2>/dev/null && n=$((n + 1)); done; [ $n -eq "$1" ]; }
 pid_of_share() { local p; for p in $(pgrep -x diod); do grep -q "$W/$1 /share " "/proc/$p/mountinfo" 2>/dev/null && echo "$p"; done; }

@@ -20,11 +20,9 @@ else
 fi
 t "it builds" go test -race -c -o "$W/suite" .
 t "its examples build" go build -o "$W/" ./examples/...
-mkdir -p "$W/static" "$W/alone"
+mkdir -p "$W/static"
 t "with the static library, too" go build -tags pvctl_static -o "$W/static/" ./examples/...
 t "which is in them then" not_shared "$W/static/balancer"
-t "and with nothing but static libraries" go build -tags pvctl_static -ldflags '-extldflags "-static -w"' -o "$W/alone/" ./examples/...
-t "which need no other file then" alone "$W/alone/balancer"
 
 # Each test of the suite is one here.
 block_guest || RAMDISK=
@@ -42,5 +40,5 @@ t "the suite as a whole" [ $suite_rc -eq 0 ]
 t "no race" eval "! grep -q 'DATA RACE' '$W/out'"
 [ $suite_rc -eq 0 ] || sed 's/^/#   /' "$W/out" | tail -n 60
 
-binding_examples "$W/create_and_watch" "$W/static/supervisor" "$W/alone/balancer"
+binding_examples "$W/create_and_watch" "$W/static/supervisor" "$W/static/balancer"
 done_testing

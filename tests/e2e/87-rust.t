@@ -44,10 +44,6 @@ t "no unsafe function is public" eval "! grep -rnE '^ *pub (unsafe|const unsafe)
 static() { PVCTL_STATIC=1 CARGO_TARGET_DIR=$CARGO_TARGET_DIR-static cargo build --examples "$@"; }
 t "its examples build with the static library, too" static
 t "which is in them then" not_shared "$CARGO_TARGET_DIR-static/debug/examples/balancer"
-crt_static() { RUSTFLAGS=-Ctarget-feature=+crt-static static --target x86_64-unknown-linux-gnu; }
-t "and with nothing but static libraries" crt_static
-alone=$CARGO_TARGET_DIR-static/x86_64-unknown-linux-gnu/debug/examples
-t "which need no other file then" alone "$alone/balancer"
 
 block_guest && export RAMDISK || { RAMDISK='' && skip "devices" "there is no module for the guest's kernel"; }
 for i in default other; do "$PVCTL" --node $i node start --memory 768 --cpus 2 >/dev/null 2>&1 || not_ok "node $i"; done
@@ -64,5 +60,5 @@ t "the suite as a whole" [ $suite_rc -eq 0 ]
 for i in default other; do "$PVCTL" --node $i node stop --force >/dev/null 2>&1; done
 
 binding_examples "$CARGO_TARGET_DIR/debug/examples/create_and_watch" "$CARGO_TARGET_DIR-static/debug/examples/supervisor" \
-	"$alone/balancer"
+	"$CARGO_TARGET_DIR-static/debug/examples/balancer"
 done_testing

@@ -52,7 +52,7 @@ while :; do
 	dd if=/tmp/b of=/dev/xvda bs=64k seek=$((1 + i % 400)) conv=notrunc,fsync 2>/dev/null || echo "WRITE $i FAILS"
 	echo "BLOCK $i of $boot"
 	i=$((i + 1))
-	sleep 0.1
+	sleep 0.5
 done) &
 END
 chmod 755 "$W/root/bin/load"
@@ -148,7 +148,7 @@ anew() { [ "$(boots "$1")" -gt "$2" ]; }
 works() { # NAME: it has written once more
 	local n
 	n=$(count "$1")
-	eventually 120 more "$1" "$n" || { log "$1" | tail -n 5; return 1; }
+	eventually 240 more "$1" "$n" || { log "$1" | tail -n 5; return 1; }
 }
 facts() { on 1 gnt-instance list --no-headers --separator=: -o "$2" "$1.example.test"; } # NAME FIELDS
 has() { [ "$(facts "$1" "$2")" = "$3" ]; }
@@ -193,23 +193,23 @@ t "two works" works two
 t "on the other machine" has two pnode,status node1.example.test:running
 n=$(boots two)
 gnt "gnt-instance failover" gnt-instance failover -f -n node2.example.test two.example.test
-t "it began anew, and works" eval "eventually 120 anew two $n && works two"
+t "it began anew, and works" eval "eventually 240 anew two $n && works two"
 t "there" has two pnode,status node2.example.test:running
 
 # ---- ends and beginnings ----
 n=$(boots one)
 gnt "gnt-instance reboot" gnt-instance reboot --type=soft one.example.test
-t "it did" eval "eventually 120 anew one $n && works one"
+t "it did" eval "eventually 240 anew one $n && works one"
 n=$(boots one)
 gnt "a hard one" gnt-instance reboot --type=hard one.example.test
-t "it did" eval "eventually 120 anew one $n && works one"
+t "it did" eval "eventually 240 anew one $n && works one"
 gnt "gnt-instance shutdown" gnt-instance shutdown one.example.test
 t "it is down" has one status ADMIN_down
 last=$(log one | sed -n 's/^BLOCK \([0-9]*\) .*/\1/p' | tail -n 1)
 t "what it flushed is on the disk" eval "dd if='$(echo "$shared"/one.example.test/*)' bs=64k skip=$((1 + last % 400)) count=1 status=none | cmp - <(yes 'block $last' | head -c 65536)"
 n=$(boots one)
 gnt "gnt-instance startup" gnt-instance startup one.example.test
-t "it works" eval "eventually 120 anew one $n && works one"
+t "it works" eval "eventually 240 anew one $n && works one"
 verified "gnt-cluster verify"
 
 # ---- the loss of a machine ----
@@ -217,7 +217,7 @@ n=$(boots two)
 kill -9 "$(cat "$W/first2")"
 gnt "node2 is gone" gnt-node modify -f --offline=yes node2.example.test
 gnt "gnt-instance failover of what it had" gnt-instance failover -f -n node1.example.test two.example.test
-t "it began anew, and works" eval "eventually 120 anew two $n && works two"
+t "it began anew, and works" eval "eventually 240 anew two $n && works two"
 t "no write of anybody's failed" eval "! log one | grep -a FAILS && ! log two | grep -a FAILS"
 
 done_testing

@@ -172,6 +172,7 @@ for c in "unpause quiet" "pause quiet" "rename quiet silent" "rename silent quie
 	# shellcheck disable=SC2086
 	t "${c%% *}: not a word" says '' '' xl $c
 done
+t "limits: the figure for grants, and others" eval "pvctl limits web | grep -qxE 'grant-table-pages +64 +[0-9]+' && pvctl limits web | grep -qxE 'memory-mib +72 +72' && pvctl limits web | grep -qxE 'store-watches +128 +[0-9]+'"
 t "xenstore-quota-get" eval "xl xenstore-quota-get web nodes | grep -qxE 'nodes +1000 +1000 +[0-9]+'"
 t "of all" eval "[ \$(xl xenstore-quota-get web | wc -l) -eq 11 ]"
 t "a quota that was set" eval "xl xenstore-quota-set web nodes=50 watches=4 && xl xenstore-quota-get web nodes | grep -q ' 50 ' && xl xenstore-quota-get web watches | grep -q ' 4 '"
@@ -181,6 +182,29 @@ refused "no such quota" 1 'cannot be set' xl xenstore-quota-set web colour=5
 refused "none to show" 1 'no quota colour' xl xenstore-quota-get web colour
 refused "no number" 2 'QUOTA=NUMBER' xl xenstore-quota-set web nodes=many
 refused "of the host" 1 'domain 0' xl xenstore-quota-get 0
+t "keys of the clock, of quotas, and against moving" xl create -q -p "$(config keys 'memory=72' 'xenstore_quota=["nodes=50", "watches=7"]' 'rtc_timeoffset=31536000' 'nomigrate=1')"
+t "its quotas" eval "xl xenstore-quota-get keys nodes | grep -q ' 50 ' && xl xenstore-quota-get keys watches | grep -q ' 7 '"
+clock() { # SECONDS-AHEAD: what its shared page has as the time of its start, of a core
+	pvctl dump-core keys "$W/keys.core" && python3 - "$W/keys.core" "$1" <<'P'
+import struct, sys, time
+m = open(sys.argv[1], "rb").read()
+off, (n, names) = struct.unpack_from("<Q", m, 40)[0], struct.unpack_from("<HH", m, 60)
+s = [struct.unpack_from("<IIQQQQIIQQ", m, off + i * 64) for i in range(n)]
+at = [x[4] for x in s if m[s[names][4] + x[0]:].startswith(b".xen_shared_info\0")][0]
+ahead = struct.unpack_from("<I", m, at + 3076)[0] - time.time() - int(sys.argv[2])
+assert abs(ahead) < 3600, ahead
+P
+}
+t "its clock is a year ahead" clock 31536000
+t "unpause" xl unpause keys
+refused "it is not saved" 1 'nomigrate=1' xl save keys "$W/keys.save"
+refused "nor moved" 1 'nomigrate=1' xl migrate -s '' keys "$PVCTL migrate-receive"
+refused "nor copied" 1 'nomigrate=1' pvctl clone keys other
+t "destroy" xl destroy keys
+refused "a quota that there is not" 6 'store quota "colour"' xl create -q -p "$(config keys 'memory=72' 'xenstore_quota=["colour=5"]')"
+refused "no quota at all" '*' 'QUOTA=NUMBER' xl create -q -p "$(config keys 'memory=72' 'xenstore_quota=["many"]')"
+t "nothing is left of them" eval "! pvctl domid keys"
+t "localtime" eval "TZ=UTC-5 xl create -q -p '$(config keys 'memory=72' 'localtime=1')' && clock 18000"
 t "set-parameters, several in a word" xl set-parameters "serial=1 guest_lines=100" serial=0
 refused "one that there is not" 1 'no parameter "colour"' xl set-parameters colour=1
 refused "a value that it cannot have" 1 'serial' xl set-parameters serial=2

@@ -52,7 +52,7 @@ t "define what runs" pvctl define "$(config web)"
 for c in list vm-list claims vcpu-list uptime info "node list" "node info" "config keys" doctor defined cpupool-list sched-credit sched-credit2; do
 	t "$c" as_documented "$c"
 done
-for c in block-list network-list channel-list xenstore-quota-get; do t "$c" as_documented "$c" web; done
+for c in block-list network-list channel-list xenstore-quota-get limits; do t "$c" as_documented "$c" web; done
 t "config show" as_documented "config show" "$W/web.cfg"
 t "top" as_documented top -i 2 -d 0.2
 t "wait" eval "pvctl wait web --for gone --timeout 0.2 --json | python3 '$W/check.py' wait"

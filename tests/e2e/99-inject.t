@@ -15,14 +15,22 @@ none_after() { list_is ''; }
 self_before() { pvctl restore "$W/self.save"; }
 # Who lost his connection is forgotten by the daemon, which resumes what he suspended: that takes a moment.
 self_stays() { list_is 'self ' && { eventually 20 runs || runs; } && pvctl destroy self; }
-# A failure leaves it as it was, a success takes it away.
+# A failure leaves it as it was, a success takes it away. That it is saved and not gone, or that the last answer was lost, is said.
 save_after() {
-	if [ "$1" -eq 0 ]; then list_is ''; else self_stays; fi || return 1
+	if [ "$1" -eq 0 ]; then
+		list_is ''
+	elif grep -q 'is saved, and stays suspended' "$W/stderr"; then
+		for d in $(names); do pvctl destroy "$d"; done
+	else
+		self_stays
+	fi || return 1
 	rm -f "$W/out/self"
 }
 keep_after() { rm -f "$W/out/self"; self_stays; }
-# A failure leaves none, a success leaves one.
-new_after() { if [ "$1" -eq 0 ]; then pvctl destroy self; fi && list_is ''; }
+# A failure leaves none, a success leaves one; or a failure does whose last answer alone was lost, which it says.
+new_after() {
+	if [ "$1" -eq 0 ] || { grep -q 'answer:' "$W/stderr" && [ -n "$(names)" ]; }; then pvctl destroy self; fi && list_is ''
+}
 # It may have been done where the answer alone was lost.
 suspend_after() {
 	if [ "$1" -eq 0 ] || { grep -q 'answer:' "$W/stderr" && ! eventually 5 runs; }; then pvctl destroy self; else self_stays; fi && list_is ''

@@ -28,7 +28,6 @@ mini() {
 count_on() { [ "$("$PVCTL" --node "$1" list | tail -n +3 | wc -l)" = "$2" ]; } # NODE DOMAINS
 # not_shared PROGRAM: it has libpvctl in it
 not_shared() { [ -s "$1" ] && ! LC_ALL=C readelf -d "$1" | grep 'NEEDED.*libpvctl' && strings -n 8 "$1" | grep -q 'pvctl_domain_migrate_send'; }
-alone() { [ -s "$1" ] && ! LC_ALL=C readelf -d "$1" 2>/dev/null | grep NEEDED; }
 restarted() { [ "$(grep -c "$1: started" "$W/supervisor.out")" -ge "$2" ]; } # NAME TIMES
 
 two_nodes() {

@@ -5,8 +5,8 @@
 export PYTHONDONTWRITEBYTECODE=1
 W=$(mktemp -d)
 trap 'rm -rf "$W"' EXIT
-python3 - "$W" <<'EOF'
-import json, pathlib, sys
+t "runs are noted, without git, too" python3 - "$W" <<'EOF'
+import json, os, pathlib, sys
 w = pathlib.Path(sys.argv[1])
 rows = {"fork_exit": {"value": 20.0, "unit": "us"}, "read_4k": {"value": 50.0, "unit": "iops"}}
 native = {"fork_exit": {"value": 10.0, "unit": "us"}, "read_4k": {"value": 100.0, "unit": "iops"}}
@@ -18,6 +18,8 @@ for scale in (1, 2, 4):
 assert history.read(w / "runs")[2]["rows"]["list_1"] == [12.0, "ms"]
 import draw
 assert draw.cost(20.0, 10.0, "us") == 2 and draw.cost(50.0, 100.0, "iops") == 2
+os.environ["PATH"] = "/nonexistent"
+assert history.commit() == "?"
 EOF
 t "a line of each run" [ "$(grep -c '"icount/read_4k": \[50.0, "iops"\]' "$W/runs")" = 3 ]
 if command -v gnuplot >/dev/null; then

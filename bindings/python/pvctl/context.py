@@ -38,15 +38,13 @@ class _Hooks(_Log):
 @callback(1)
 def pvctl_py_progress(data: Any, what: Any, done: int, total: int) -> int:
     hooks = ffi.from_handle(data)
-    if hooks.token is not None and hooks.token.cancelled:
-        return 1
     try:
         if hooks.progress is not None:
             hooks.progress(Progress(text(what), done, total))
     except BaseException as e:  # it may not go through C: it cancels, and is raised then
         hooks.error = e
         return 1
-    return 0
+    return int(hooks.token is not None and hooks.token.cancelled)
 
 
 class _Calls:
@@ -602,6 +600,12 @@ class Domain:
                     return quotas
                 raise
             quotas[text(ret.name)] = (ret.limit, ret.own, None if ret.used < 0 else ret.used)
+
+    def grants(self) -> tuple[int, int]:
+        """The pages of its grant table, and the most that there may be."""
+        pages, most = ffi.new("uint32_t *"), ffi.new("uint32_t *")
+        self._call(lib.pvctl_domain_get_grants, pages, most)
+        return int(pages[0]), int(most[0])
 
     def set_store_quota(self, name: str, value: int) -> None:
         """0: the default."""

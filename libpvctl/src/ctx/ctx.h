@@ -51,7 +51,7 @@ struct config_key {
 	int (*check_list)(const char *key, const char *const *values, size_t n, struct pvctl_error *err); /* CONFIG_LIST */
 	bool words;                                                        /* CONFIG_LIST: a text is split at its blanks */
 };
-#define CONFIG_KEYS 35
+#define CONFIG_KEYS 39
 struct config_value {
 	bool set;
 	int64_t num;

@@ -67,6 +67,18 @@ int create_end_claim(struct pvctl *ctx, uint32_t domid, struct pvctl_error *err)
 	return claim(ctx, domid, 0, err);
 }
 
+/* So many seconds ahead of UTC. */
+static int set_clock(struct pvctl *ctx, uint32_t domid, const struct pvctl_config *c, struct pvctl_error *err)
+{
+	int64_t offset = config_int_or(c, "rtc_timeoffset", 0);
+	time_t now = time(NULL);
+	struct tm tm;
+
+	if (config_int_or(c, "localtime", 0) && localtime_r(&now, &tm))
+		offset += tm.tm_gmtoff;
+	return offset ? hv_domain_time_offset(ctx->t, domid, offset, err) : 0;
+}
+
 int create_set_limits(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, struct pvctl_error *err)
 {
 	int rc;
@@ -79,6 +91,8 @@ int create_set_limits(struct pvctl *ctx, uint32_t domid, const struct create_pla
 		rc = hv_memory_map(ctx->t, domid, p->maxmem_mib << 20, err);
 	if (!rc)
 		rc = place_vcpus(ctx, domid, p, err);
+	if (!rc)
+		rc = set_clock(ctx, domid, p->config, err);
 	if (!rc)
 		rc = memory_check_host(ctx, domid, p->memory_mib << 20, err);
 	if (rc)
@@ -162,10 +176,24 @@ int create_commit(struct pvctl *ctx, uint32_t domid, const struct create_plan *p
 	return ctx_request(ctx, PROTO_COMMIT, body.data, body.len, err);
 }
 
+static int set_quotas(struct pvctl *ctx, uint32_t domid, const struct pvctl_config *c, struct pvctl_error *err)
+{
+	const char *text;
+	char name[24];
+	uint32_t value;
+	int rc = 0;
+
+	for (size_t i = 0; !rc && (text = pvctl_config_get_item(c, "xenstore_quota", i)); i++)
+		rc = quota_split(text, name, &value) ? 0 : pvctl_store_quota_set(ctx, domid, name, value, err);
+	return rc ? err_wrap(err, rc, "xenstore_quota") : 0;
+}
+
 int create_devices(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, struct pvctl_error *err)
 {
-	int rc = disk_attach_all(ctx, domid, p->config, err);
+	int rc = set_quotas(ctx, domid, p->config, err);
 
+	if (!rc)
+		rc = disk_attach_all(ctx, domid, p->config, err);
 	if (!rc)
 		rc = device_list_attach(&p9_list, ctx, domid, p->config, err);
 	if (!rc)

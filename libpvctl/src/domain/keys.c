@@ -6,6 +6,8 @@
 #include "domain/plan_boot.h"
 #include "domain/private.h"
 #include "util/err.h"
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <uuid/uuid.h>
 #include <xen/xen.h>
@@ -90,6 +92,34 @@ static int check_type(const char *key, const char *value, struct pvctl_error *er
 	return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s=\"%.60s\": must be pv", key, value);
 }
 
+/* Which there are, and how far, is the daemon's to say. */
+int quota_split(const char *text, char name[24], uint32_t *ret)
+{
+	size_t len = strcspn(text, "=");
+	char *end;
+	unsigned long v;
+
+	if (!len || len > 23 || text[len] != '=' || text[len + 1] < '0' || text[len + 1] > '9')
+		return -EINVAL;
+	v = strtoul(text + len + 1, &end, 10);
+	if (*end || v > UINT32_MAX)
+		return -EINVAL;
+	snprintf(name, 24, "%.*s", (int)len, text);
+	*ret = (uint32_t)v;
+	return 0;
+}
+
+static int check_quotas(const char *key, const char *const *values, size_t n, struct pvctl_error *err)
+{
+	char name[24];
+	uint32_t v;
+
+	for (size_t i = 0; i < n; i++)
+		if (quota_split(values[i], name, &v))
+			return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s: \"%.40s\" is not QUOTA=NUMBER", key, values[i]);
+	return 0;
+}
+
 #define INT(n, lo, hi) { .name = n, .type = CONFIG_INT, .min = lo, .max = hi }
 #define STR(n, c) { .name = n, .type = CONFIG_STR, .check = c }
 
@@ -129,6 +159,10 @@ const struct config_key config_keys[CONFIG_KEYS + 1] = {
 	INT("max_grant_frames", 1, 16384),
 	INT("max_maptrack_frames", 0, 16384),
 	INT("max_grant_version", 1, 2),
+	{ .name = "xenstore_quota", .type = CONFIG_LIST, .check_list = check_quotas },
+	INT("localtime", 0, 1),
+	INT("rtc_timeoffset", 0, INT32_MAX),
+	INT("nomigrate", 0, 1),
 };
 
 /* A typo deserves another answer than a key that xl knows. */
@@ -137,14 +171,14 @@ static const char *const xl_keys[] = {
 	"claim_mode", "console", "coreid", "cpuid", "cpupool", "device_model_args",
 	"device_model_override", "device_model_version", "device_tree", "disable_migrate", "dm_restrict",
 	"driver_domain", "dtdev", "e820_host", "exec_profile", "extratime", "firmware_override", "gfx_passthru",
-	"gic_version", "hap", "hdtype", "init_seclabel", "iomem", "ioports", "irqs", "keymap", "latency", "localtime",
-	"max_xenstore_quota", "mca_caps", "monitor", "msr_relaxed", "nestedhvm", "nographic", "nomigrate", "on_soft_reset",
+	"gic_version", "hap", "hdtype", "init_seclabel", "iomem", "ioports", "irqs", "keymap", "latency",
+	"max_xenstore_quota", "mca_caps", "monitor", "msr_relaxed", "nestedhvm", "nographic", "on_soft_reset",
 	"pae", "passthrough", "pci", "pci_msitranslate", "pci_permissive", "pci_power_mgmt", "pci_seize", "period",
-	"pool", "pvcalls", "pvh", "pvshim", "pvshim_cmdline", "pvshim_extra", "pvshim_path", "rdm", "rtc_timeoffset",
+	"pool", "pvcalls", "pvh", "pvshim", "pvshim_cmdline", "pvshim_extra", "pvshim_path", "rdm",
 	"sched", "sdl", "seclabel", "serial", "shadow_memory", "slice", "smbios", "soundhw", "spice", "sve", "timer_mode",
 	"tsc_mode", "usb", "usbctrl", "usbdev", "usbdevice", "usbversion", "vdispl", "vfb", "vga", "vif2",
 	"videoram", "viommu", "viridian", "virtio", "vkb", "vmtrace_buf_kb", "vnc", "vnuma", "vpmu", "vsnd", "vtpm", "vuart",
-	"xen_platform_pci", "xenstore_feature_mask", "xenstore_quota",
+	"xen_platform_pci", "xenstore_feature_mask",
 };
 
 bool config_key_of_xl(const char *key)

@@ -27,6 +27,9 @@ int plan_make(struct pvctl *ctx, const struct log *log, const struct pvctl_confi
 int plan_make_restored(struct pvctl *ctx, const struct pvctl_config *c, struct create_plan *ret, struct pvctl_error *err);
 void plan_free(struct create_plan *p);
 
+/* keys.c: "nodes=2000". -EINVAL. */
+int quota_split(const char *text, char name[24], uint32_t *ret);
+
 /* create.c: what making a domain and restoring one have in common, in this order. What is between is undone by create_undo. */
 int create_domain(struct pvctl *ctx, const struct create_plan *p, uint32_t *ret_domid, struct pvctl_error *err);
 int create_set_limits(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, struct pvctl_error *err);

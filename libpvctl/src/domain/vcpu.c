@@ -85,3 +85,18 @@ void pvctl_vcpu_list_free(struct pvctl_vcpu_list *l)
 {
 	free(l);
 }
+
+int pvctl_domain_get_grants(struct pvctl *ctx, uint32_t domid, uint32_t *ret_pages, uint32_t *ret_max_pages, struct pvctl_error *err)
+{
+	struct xen_domctl_getdomaininfo info;
+	uint32_t pages, max;
+	int rc = refuse_host(domid, "limited", err);
+
+	rc = rc ? rc : hv_domain_info(ctx->t, domid, &info, err);
+	rc = rc ? rc : hv_grant_size(ctx->t, domid, &pages, &max, err);
+	if (rc)
+		return rc;
+	*ret_pages = pages;
+	*ret_max_pages = max;
+	return 0;
+}

@@ -164,3 +164,10 @@ int hv_hypercall_page(struct transport *t, uint32_t domid, uint64_t mfn, struct 
 
 	return hv_domctl_simple(t, XEN_DOMCTL_hypercall_init, domid, &op, 0, "filling its hypercall page", err);
 }
+
+int hv_domain_time_offset(struct transport *t, uint32_t domid, int64_t seconds, struct pvctl_error *err)
+{
+	struct xen_domctl op = { .u.settimeoffset.time_offset_seconds = seconds };
+
+	return hv_domctl_simple(t, XEN_DOMCTL_settimeoffset, domid, &op, 0, "setting its clock", err);
+}

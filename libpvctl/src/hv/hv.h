@@ -36,6 +36,8 @@ int hv_domain_sched_set(struct transport *t, uint32_t domid, uint32_t sched_id, 
                         struct pvctl_error *err);
 int hv_domain_sched_get(struct transport *t, uint32_t domid, uint32_t sched_id, uint16_t *ret_weight,
                         uint16_t *ret_cap, struct pvctl_error *err);
+/* Of its clock, from UTC. */
+int hv_domain_time_offset(struct transport *t, uint32_t domid, int64_t seconds, struct pvctl_error *err);
 int hv_hypercall_page(struct transport *t, uint32_t domid, uint64_t mfn, struct pvctl_error *err);
 
 /* vcpu.c */
@@ -73,6 +75,8 @@ int hv_memory_map(struct transport *t, uint32_t domid, uint64_t bytes, struct pv
 int hv_pin_l4(struct transport *t, uint32_t domid, uint64_t mfn, struct pvctl_error *err);
 int hv_evtchn_alloc_unbound(struct transport *t, uint32_t domid, uint32_t remote, uint32_t *ret_port,
                             struct pvctl_error *err);
+/* How many pages its grant table has, and may have. */
+int hv_grant_size(struct transport *t, uint32_t domid, uint32_t *ret_frames, uint32_t *ret_max, struct pvctl_error *err);
 int hv_grant_frame(struct transport *t, uint32_t domid, uint64_t *ret_mfn, struct pvctl_error *err);
 
 /* version.c: strings are cut to len and NUL-terminated */

@@ -133,3 +133,25 @@ int hv_grant_frame(struct transport *t, uint32_t domid, uint64_t *ret_mfn, struc
 	*ret_mfn = *frame;
 	return 0;
 }
+
+int hv_grant_size(struct transport *t, uint32_t domid, uint32_t *ret_frames, uint32_t *ret_max, struct pvctl_error *err)
+{
+	struct gnttab_query_size op = { .dom = (domid_t)domid };
+	uint64_t args[6] = { GNTTABOP_query_size, arena_handle(t, t->arena), 1 };
+	bool broken;
+	int64_t ret;
+
+	memcpy(t->arena, &op, sizeof(op));
+	ret = hv_call(t, __HYPERVISOR_grant_table_op, args, HV_TABLE_OFFSET, &broken, err);
+	if (broken)
+		return err_fold(ret);
+	if (ret < 0)
+		return err_hv(err, ret, "domain %u: asking for its grant table's size", domid);
+	memcpy(&op, t->arena, sizeof(op));
+	if (op.status != GNTST_okay)
+		return err_set(err, op.status == GNTST_bad_domain ? -ESRCH : -EIO, PVCTL_ORIGIN_HV, "domain %u: asking for its grant table's "
+			       "size failed: status %d", domid, op.status);
+	*ret_frames = op.nr_frames;
+	*ret_max = op.max_nr_frames;
+	return 0;
+}

@@ -10,6 +10,17 @@
 
 #define COMPRESS_LEVEL 1
 
+static int may_be_saved(struct pvctl *ctx, uint32_t domid, struct pvctl_error *err)
+{
+	struct pvctl_config *c = NULL;
+	int rc = pvctl_domain_config(ctx, domid, &c, err);
+
+	if (!rc && config_int_or(c, "nomigrate", 0))
+		rc = err_set(err, -EPERM, PVCTL_ORIGIN_LIB, "domain %u has nomigrate=1: it is not saved, moved or copied", domid);
+	pvctl_config_free(c);
+	return rc;
+}
+
 static int saver_init(struct saver *s, struct pvctl *ctx, uint32_t domid, struct pvctl_error *err)
 {
 	struct xen_domctl_getdomaininfo info;
@@ -21,6 +32,9 @@ static int saver_init(struct saver *s, struct pvctl *ctx, uint32_t domid, struct
 		return err_set(err, -ESRCH, PVCTL_ORIGIN_LIB, "domain %u is ending", domid);
 	if (info.flags & XEN_DOMINF_shutdown && domain_reason(&info) != PVCTL_REASON_SUSPEND)
 		return err_set(err, -ESRCH, PVCTL_ORIGIN_LIB, "domain %u has shut down", domid);
+	rc = may_be_saved(ctx, domid, err);
+	if (rc)
+		return rc;
 	*s = (struct saver){ .ctx = ctx, .t = ctx->t, .domid = domid, .max_vcpu = info.max_vcpu_id,
 	                     .shared_info_mfn = info.shared_info_frame, .tot_pages = info.tot_pages, .was_suspended = domain_reason(&info) == PVCTL_REASON_SUSPEND };
 	return 0;
@@ -182,7 +196,8 @@ static int after(struct saver *s, uint32_t leave, struct pvctl_error *err)
 	case PVCTL_SAVE_SUSPENDED:
 		return 0;
 	case PVCTL_SAVE_DESTROY:
-		return domain_remove(s->ctx, s->domid, err);
+		rc = domain_remove(s->ctx, s->domid, err);
+		return rc ? err_wrap(err, rc, "domain %u is saved, and stays suspended", s->domid) : 0;
 	case PVCTL_SAVE_PAUSED:
 		rc = hv_domain_pause(s->t, s->domid, err);
 		return rc ? rc : pvctl_domain_resume(s->ctx, s->domid, err);

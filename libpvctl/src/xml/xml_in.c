@@ -103,8 +103,10 @@ static void take_clock(struct xml_in *x, xmlNode *n)
 	static const struct xml_rule rules[] = { { .name = "timer", .refused = "a guest's timers are Xen's own" }, { 0 } };
 	const char *offset = xml_attr(x, n, "offset"), *adjustment = xml_attr(x, n, "adjustment");
 
-	if (offset && strcmp(offset, "utc") && (strcmp(offset, "variable") || (adjustment && strcmp(adjustment, "0"))))
-		xml_say(x, 0, n, "<clock offset='%.20s'>: a guest's clock is UTC", offset);
+	if (offset && !strcmp(offset, "localtime"))
+		xml_set_number(x, n, "localtime", 1);
+	else if (offset && strcmp(offset, "utc") && (strcmp(offset, "variable") || (adjustment && strcmp(adjustment, "0"))))
+		xml_say(x, 0, n, "<clock offset='%.20s'>: a guest's clock is UTC or local time", offset);
 	xml_children(x, n, rules);
 }
 

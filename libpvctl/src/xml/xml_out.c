@@ -159,7 +159,7 @@ static void put_boot(struct xml_out *o)
 		o->rc = -ENOMEM;
 	else if (cmdline[0])
 		put_element(o, "    ", "cmdline", cmdline);
-	put(o, "  </os>\n  <clock offset='utc'/>\n");
+	put(o, "  </os>\n  <clock offset='%s'/>\n", config_int_or(o->config, "localtime", 0) ? "localtime" : "utc");
 	free(words);
 	free(cmdline);
 	buf_free(&args);
@@ -304,7 +304,7 @@ static void look_for_others(struct xml_out *o)
 {
 	static const char *const known[] = { "name", "uuid", "type", "memory", "maxmem", "vcpus", "maxvcpus", "kernel", "ramdisk",
 		"cmdline", "root", "extra", "bootloader", "bootloader_args", "on_poweroff", "on_reboot", "on_crash", "cpus", "cpu_weight",
-		"disk", "vif", "channel", "max_grant_frames", "max_event_channels" };
+		"disk", "vif", "channel", "max_grant_frames", "max_event_channels", "localtime" };
 
 	for (size_t i = 0; config_keys[i].name; i++) {
 		bool is_known = !config_value(o->config, config_keys[i].name);

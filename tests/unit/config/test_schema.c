@@ -87,10 +87,10 @@ START_TEST(statuses)
 	ck_assert_uint_eq(validate("acpi=1", 0).warnings, 1);
 	ck_assert_int_eq(validate("acpi=1", CFG_STRICT).rc, -EINVAL);
 	ck_assert_int_eq(validate("vfb=['x']", 0).rc, 0);
-	ck_assert_uint_eq(validate("vfb=['x']\nvnc=1\nlocaltime=1", 0).warnings, 3);
+	ck_assert_uint_eq(validate("vfb=['x']\nvnc=1\nsdl=1", 0).warnings, 3);
 	ck_assert_int_eq(validate("vfb=['x']", CFG_STRICT).rc, -EINVAL);
 	ck_assert_int_eq(validate("pci=['x']", 0).rc, -EINVAL);
-	ck_assert_uint_eq(validate("localtime=0\nsdl=0\nvkb=[]", CFG_STRICT).messages, 0);
+	ck_assert_uint_eq(validate("e820_host=0\nsdl=0\nvkb=[]", CFG_STRICT).messages, 0);
 	ck_assert_int_eq(validate("pool='Pool-0'", CFG_STRICT).rc, 0);
 	ck_assert_uint_eq(validate("vfb=[]", CFG_STRICT).messages, 0);
 	ck_assert_uint_eq(validate("vnc='0'", CFG_STRICT).messages, 0);

@@ -43,6 +43,7 @@ struct fake_state {
 	uint32_t freeze_at;                /* and that from the next call of this number on, before it is done */
 	uint32_t killed;                   /* QEMU's stand-in has to end */
 	uint32_t counted, created;
+	uint32_t pauses[FAKE_MAX_DOMAINS]; /* how often it was paused, less how often not any more */
 };
 
 static inline struct fake_state *fake_state(uint8_t *ram)
@@ -114,7 +115,11 @@ static int64_t fake_domctl(struct fake_state *f, uint8_t *ram, struct xen_domctl
 		op->u.getdomaininfo.domain = (domid_t)id;
 		op->u.getdomaininfo.flags = f->flags[id];
 	}
-	if (op->cmd == XEN_DOMCTL_unpausedomain && f->flags[id] == XEN_DOMINF_paused)
+	if (op->cmd == XEN_DOMCTL_pausedomain)
+		f->pauses[id]++;
+	if (op->cmd == XEN_DOMCTL_unpausedomain && f->pauses[id])
+		f->pauses[id]--;
+	else if (op->cmd == XEN_DOMCTL_unpausedomain && f->flags[id] == XEN_DOMINF_paused)
 		f->flags[id] = XEN_DOMINF_running;
 	if (op->cmd == XEN_DOMCTL_resumedomain)
 		f->flags[id] = XEN_DOMINF_running;
