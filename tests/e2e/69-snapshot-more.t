@@ -70,12 +70,12 @@ sound() { # NAME SNAPSHOT WHAT
 	goes_on "$1" || { not_ok "$3: it does not go on"; sed 's/^/#   /' "$W/out"; tail -n 5 "$PVCTL_STATE_DIR/default/daemon.log"; return 1; }
 	! listed "$1" "$2" || pvctl snapshot info --verify "$1" "$2" >"$W/out" 2>&1 || { not_ok "$3: the snapshot is not whole"; cat "$W/out"; return 1; }
 }
-deaths() { # NAME DISK
-	local name=$1 point who i=0 bad=$BAD mine s opts
+deaths() { # NAME DISK STEPS-OF-CREATE STEPS-OF-DELETE STEPS-OF-REVERT
+	local name=$1 point who i=0 bad=$BAD mine n s opts
 	pvctl define "$(guest "$1" "$2")" >/dev/null
 	t "$name: start" pvctl start "$name" || return 1
 	eventually 120 console_has "$name" 'BLOCK 3 ' || { not_ok "$name writes"; return 1; }
-	for point in begun prepared saved released switched resumed finished written published; do
+	for point in $3; do
 		for who in pvctl daemon; do
 			i=$((i + 1)) opts=--no-memory
 			[ $who$name = pvctldie-raw ] && opts=
@@ -89,7 +89,7 @@ deaths() { # NAME DISK
 	t "$name: what was begun is put in order" eval "! find '$SNAPSHOTS/$name' -name '.*' | grep ."
 
 	bad=$BAD
-	for point in merging copied merged gone dropped; do
+	for point in $4; do
 		pvctl snapshot --no-memory "$name" a-$point 2>/dev/null && pvctl snapshot --no-memory "$name" b-$point 2>/dev/null || not_ok "two more"
 		at $point pvctl snapshot delete "$name" a-$point && sound "$name" a-$point "delete: death at $point"
 		pvctl snapshot info --verify "$name" b-$point >/dev/null || not_ok "delete: death at $point: the later one is not whole"
@@ -98,11 +98,11 @@ deaths() { # NAME DISK
 	done
 	t "$name: deaths at each step of a deletion" [ "$BAD" = "$bad" ]
 	t "$name: no write fails" no_write_fails "$name"
-	refused "$name: the newest cannot be deleted while it runs" 1 'shut the domain down first' pvctl snapshot delete "$name" b-dropped
+	refused "$name: the newest cannot be deleted while it runs" 1 'shut the domain down first' pvctl snapshot delete "$name" "b-${4##* }"
 
 	bad=$BAD
 	pvctl snapshot "$name" back || not_ok "a last one"
-	for point in staged ended placed started; do
+	for point in $5; do
 		for who in pvctl daemon; do
 			goes_on "$name" || not_ok "it does not go on"
 			at $point $who snapshot revert --yes "$name" back
@@ -114,18 +114,20 @@ deaths() { # NAME DISK
 	t "$name: deaths at each step of a revert: it can be done again" [ "$BAD" = "$bad" ]
 	mine=$(target "$name")
 	pvctl destroy "$name"
-	t "$name: its disk has what it told of" whole "$mine" qcow2 "$(last "$name")"
+	n=$(last "$name")
+	t "$name: its disk has what it told of" whole "$mine" qcow2 "$n"
 	t "$name: its definition has that disk" eval "pvctl start '$name' && [ \$(target '$name') = '$mine' ]"
 	pvctl destroy "$name"
 	bad=$BAD
 	for s in $(snapshots "$name"); do pvctl snapshot delete "$name" "$s" || not_ok "delete $s"; done
 	t "$name: all are deleted" [ "$BAD" = "$bad" ]
-	t "$name: its disk has what it told of" whole "$mine" qcow2 "$(told "$name" | sort -n | tail -n 1)"
+	t "$name: its disk has what it told of" whole "$mine" qcow2 "$n"
 }
 truncate -s 16M "$W/k/raw.img"
-deaths die-raw "$W/k/raw.img,raw,xvda,w"
+deaths die-raw "$W/k/raw.img,raw,xvda,w" 'begun prepared saved released switched resumed finished written published' \
+	'merging copied merged gone dropped' 'staged ended placed started'
 qemu-img create -q -f qcow2 "$W/k/disk.qcow2" 16M
-deaths die-qcow "$W/k/disk.qcow2,qcow2,xvda,w"
+deaths die-qcow "$W/k/disk.qcow2,qcow2,xvda,w" 'saved released switched resumed' 'merged gone' 'placed'
 
 # ---- full disks ----
 mkdir "$W/full"
