@@ -51,7 +51,7 @@ t "create --dryrun, too" has 'd["c_info"]["name"] == "dry" and d["b_info"]["targ
 t "with its disks and nics" has '[(x["vdev"], x["pdev_path"], x["readwrite"]) for x in d["disks"]] == [("xvda", "/x", 1)] and d["nics"][0]["mac"] == "00:16:3e:00:00:01"' \
 	pvctl create --quiet --dryrun --defconfig "$(config dry)" 'disk=["/x,raw,xvda,w"]' 'vif=["mac=00:16:3e:00:00:01"]'
 t "list -c and -n have a column each" eval "pvctl list -c web | grep -q '         Cpupool\$' && pvctl list -cn web | grep -q '          Pool-0 all\$'"
-t "debug is debug-keys, as with xl" pvctl debug R
+t "debug is debug-keys, as with xl" pvctl debug h
 t "create -n prints the configuration, and creates nothing" has 'd["name"] == "dry" and d["memory"] == 99' pvctl create -n "$(config dry)" memory=99
 t "as does -N in front" has 'd["name"] == "dry"' pvctl -N create "$(config dry)"
 refused "it is not there" 1 'invalid domain identifier' pvctl list dry
