@@ -47,6 +47,7 @@ t "both are there" eval "pvctl domid writer && pvctl domid idle && ! pvctl domid
 n=$(flushed)
 t "the writer goes on" eventually 60 eval "[ \$(flushed) -gt ${n:-0} ]"
 t "the other, too" eval "pvctl pause idle && pvctl unpause idle"
+t "which is told" eventually 20 event ' unpaused '
 t "nothing came of what was refused" eval "[ \$(grep -c ' paused ' '$W/events') -eq 1 ] && [ \$(pvctl list | wc -l) -eq \$(pvctl list | grep -cE '^(Name|Domain-0|writer|idle) ') ]"
 t "the writer is destroyed" pvctl destroy writer
 n=$(flushed)
