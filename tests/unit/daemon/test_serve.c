@@ -7,6 +7,7 @@
 #include "pvctld/block/serve.c"
 
 static blkif_sring_t *page;
+static struct daemon d;
 static struct vbd vbd;
 static struct vbd_ring *const r = &vbd.ring[0];
 
@@ -18,6 +19,7 @@ static void setup(void)
 	memset(page, 0, 4096);
 	memset(&vbd, 0, sizeof(vbd));
 	r->vbd = &vbd;
+	vbd.x.d = &d;
 	vbd.nr_rings = 1;
 	blk_ring_init(&r->ring, page, 1);
 	memcpy(&page->ring[0].req, &q, sizeof(q));

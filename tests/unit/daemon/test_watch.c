@@ -16,10 +16,13 @@
 static struct daemon d;
 static struct shared_info *info;
 static unsigned int events;
+static bool leads_to_nothing;
 
 static void on_event(void *data)
 {
 	events++;
+	if (!leads_to_nothing)
+		evtchn_expect(&d, PORT);
 	d.loop.quit = true;
 }
 
@@ -29,6 +32,7 @@ static void set_up(void)
 
 	memset(&d, 0, sizeof(d));
 	events = 0;
+	leads_to_nothing = false;
 	d.node.ram = calloc(1, RAM);
 	d.node.ram_bytes = RAM;
 	d.node.shared = (void *)(d.node.ram + NODE_SHARED_PADDR);
@@ -142,6 +146,28 @@ START_TEST(vain)
 }
 END_TEST
 
+/* Nobody is served: events alone keep no watch going, and begin none. */
+START_TEST(events_for_nothing)
+{
+	unsigned int n = 0;
+
+	begin_watch();
+	leads_to_nothing = true;
+	for (; d.loop.watch && n < 100; n++) {
+		raise_event();
+		ck_assert(d.loop.watch(&d));
+	}
+	ck_assert_uint_le(n, 10);
+	ck_assert_uint_eq(events, n);
+	for (unsigned int i = 0; i < 100; i++) {
+		raise_event();
+		d.evtchn.idle_since = now_ns();
+		d.evtchn.doorbell.fn(&d, EPOLLIN);
+		ck_assert_ptr_null(d.loop.watch);
+	}
+}
+END_TEST
+
 START_TEST(node_gone)
 {
 	begin_watch();
@@ -164,6 +190,7 @@ int main(void)
 	tcase_add_test(t, rare_events);
 	tcase_add_test(t, without_doorbell);
 	tcase_add_test(t, vain);
+	tcase_add_test(t, events_for_nothing);
 	tcase_add_test(t, node_gone);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
