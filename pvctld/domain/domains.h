@@ -111,6 +111,8 @@ bool dom_remove_nodes(struct dom *dom);
 void dom_gone(struct dom *dom);
 /* Takes a domain down: pause, forget, destroydomain in slices; then after_kill (may be NULL), then dom_gone. */
 void dom_destroy(struct dom *dom, void (*after_kill)(struct dom *dom));
+/* The same at the start of a daemon, when the hypervisor has just answered: before whatever anybody will ask for. */
+void dom_destroy_first(struct dom *dom);
 /* The hypervisor has let it run again, as after a save: its next end counts. */
 void dom_resumed(struct dom *dom);
 /* The connection that created them ended: those that were not committed go, too. */

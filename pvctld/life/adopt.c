@@ -213,7 +213,7 @@ static void end(struct daemon *d, uint32_t domid)
 		return;
 	dom_add(dom, domid);
 	devices_remove_nodes(d, domid);
-	dom_destroy(dom, NULL);
+	dom_destroy_first(dom);
 }
 
 static void look_at(void *data, const struct xen_domctl_getdomaininfo *info)

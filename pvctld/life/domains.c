@@ -369,6 +369,16 @@ void dom_destroy(struct dom *dom, void (*after_kill)(struct dom *dom))
 	mbox_ask(&dom->d->mbox, &dom->kill, destroy_now, dom);
 }
 
+void dom_destroy_first(struct dom *dom)
+{
+	if (dom->dying)
+		return;
+	dom->dying = true;
+	dom_keep(dom);
+	dom->kill.data = dom;
+	destroy_now(&dom->kill, 0, false);
+}
+
 void dom_creator_gone(struct daemon *d, struct ctl_conn *creator)
 {
 	list_for_safe(p, &d->domains) {

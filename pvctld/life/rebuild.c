@@ -8,10 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MAX_JSON (1u << 20)
 #define TRIES 5u
+#define TAKEN_TRIES 30u
+#define TAKEN_WAIT_NS 100000000
 
 static int build(const char *node, const struct pvctl_config *config, struct pvctl_error *err)
 {
@@ -25,17 +28,30 @@ static int build(const char *node, const struct pvctl_config *config, struct pvc
 	return rc;
 }
 
+/* What was being built of it when a daemon died is not gone yet, maybe: then its uuid is taken for that long. */
+static int build_once_free(const char *node, const struct pvctl_config *config, struct pvctl_error *err)
+{
+	const struct timespec wait = { .tv_nsec = TAKEN_WAIT_NS };
+	int rc = build(node, config, err);
+
+	for (unsigned int tries = 1; rc == -EEXIST && tries < TAKEN_TRIES; tries++) {
+		nanosleep(&wait, NULL);
+		rc = build(node, config, err);
+	}
+	return rc;
+}
+
 /* A hypervisor that is silent for a while does not cost a domain its restart. */
 static int build_patiently(const char *node, const struct pvctl_config *config, struct pvctl_error *err)
 {
 	struct pvctl_node_info i = { .size = sizeof(i) };
-	int rc = build(node, config, err);
+	int rc = build_once_free(node, config, err);
 
 	for (unsigned int tries = 1; rc == -ETIMEDOUT && tries < TRIES; tries++) {
 		log_line("restart: %s", err->msg);
 		while (!pvctl_node_get(node, &i, err) && i.silent_ns)
 			sleep(1);
-		rc = build(node, config, err);
+		rc = build_once_free(node, config, err);
 	}
 	return rc;
 }
