@@ -35,9 +35,13 @@ beyond() { [ "$(last "$1")" -gt "$2" ]; }
 goes_on() { eventually 60 beyond "$1" $(($(last "$1") + 5)); }
 target() { pvctl block-list "$1" --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["disks"][0]["target"])'; }
 node() { pvctl store read "/local/domain/$(pvctl domid "$1")/$2"; }
+# What a disk has, also while it is used: a raw one is locked, but can be read.
+contents() { # IMAGE FORMAT TO
+	if [ "$2" = raw ]; then cp --sparse=always "$1" "$3"; else qemu-img convert -U -f "$2" -O raw "$1" "$3"; fi
+}
 # Each block that the domain told of is on its disk.
 whole() { # IMAGE FORMAT UP-TO
-	qemu-img convert -U -f "$2" -O raw "$1" "$W/whole.img" && python3 - "$W/whole.img" "$3" <<'END'
+	contents "$1" "$2" "$W/whole.img" && python3 - "$W/whole.img" "$3" <<'END'
 import sys
 d = open(sys.argv[1], 'rb').read()
 n = int(sys.argv[2])
@@ -49,7 +53,7 @@ END
 }
 # How many there are, beginning with the first.
 blocks_on() { # IMAGE FORMAT
-	qemu-img convert -U -f "$2" -O raw "$1" "$W/count.img" && python3 - "$W/count.img" <<'END'
+	contents "$1" "$2" "$W/count.img" && python3 - "$W/count.img" <<'END'
 import sys
 d = open(sys.argv[1], 'rb').read()
 n = 0
