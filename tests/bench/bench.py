@@ -221,6 +221,9 @@ class Bench:
         self.note(f"read4k_spun_{count}", "iops", spun)
         self.note(f"read4k_flooded_{count}", "iops", loaded)
         self.note(f"read4k_slower_{count}", "x", [statistics.median(quiet) / max(v, 0.1) for v in loaded])
+        # What follows is measured without them.
+        self.run("node", "stop", "--force")
+        self.run("node", "start")
 
     # ---- guest ----
     @staticmethod
