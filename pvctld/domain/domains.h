@@ -4,6 +4,7 @@
 #define PVCTLD_DOMAINS_H
 
 #include "pvctld/base/list.h"
+#include "pvctld/hv/hvcall.h"
 #include "pvctld/hv/mailbox.h"
 #include "pvctld/xenstore/glue.h"
 #include <stdint.h>
@@ -72,14 +73,14 @@ struct dom {
 	bool saved;               /* its end is somebody else's business */
 	const struct ctl_conn *logger; /* has its writes logged: see logger.h */
 	struct mbox_call log_off;
-	uint8_t log_off_arg[256]; /* struct xen_domctl */
+	uint8_t log_off_arg[HVC_DOMCTL_BYTES];
 	struct ctl_conn *pauser, *still_for; /* has it paused for a while; wants that, or its end: see still.h */
 	bool still_on, still_last;
 	void (*still_done)(void *conn, int rc, const char *why);
 	struct mbox_call still_call;
-	uint8_t still_arg[256];   /* struct xen_domctl */
+	uint8_t still_arg[HVC_DOMCTL_BYTES];
 	struct mbox_call kill;
-	uint8_t kill_arg[256];    /* struct xen_domctl */
+	uint8_t kill_arg[HVC_DOMCTL_BYTES];
 	void (*after_kill)(struct dom *dom);
 };
 

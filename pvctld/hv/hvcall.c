@@ -21,6 +21,20 @@ static int domctl(struct daemon *d, struct xen_domctl *op, uint32_t cmd, uint32_
 	return (int)mbox_call(&d->mbox, __HYPERVISOR_domctl, 0, 0, 0, 0, op, sizeof(*op));
 }
 
+void hvc_queue_domctl(struct daemon *d, struct mbox_call *call, void *arg, const struct xen_domctl *op,
+		      void (*done)(struct mbox_call *call, int64_t ret, bool down), void *data)
+{
+	_Static_assert(sizeof(*op) <= HVC_DOMCTL_BYTES, "it fits");
+	struct xen_domctl copy = *op;
+
+	copy.interface_version = XEN_DOMCTL_INTERFACE_VERSION;
+	memcpy(arg, &copy, sizeof(copy));
+	*call = (struct mbox_call){ .op = __HYPERVISOR_domctl, .args = { NODE_ARENA_BASE }, .arena = arg, .arena_len = sizeof(copy),
+				    .done = done, .data = data };
+	list_init(&call->link);
+	mbox_queue(&d->mbox, call);
+}
+
 int hvc_pause(struct daemon *d, uint32_t domid)
 {
 	struct xen_domctl op = { 0 };

@@ -3,11 +3,22 @@
 #ifndef PVCTLD_HVCALL_H
 #define PVCTLD_HVCALL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct daemon;
+struct mbox_call;
+struct xen_domctl;
 struct xen_domctl_getdomaininfo;
+
+#define HVC_DOMCTL_BYTES 256u /* struct xen_domctl, whose headers are long, fits */
+/*
+ * Queued, and not waited for. arg, of HVC_DOMCTL_BYTES, holds the operation for as long; the interface's version is filled in. call is
+ * neither queued now nor on any list.
+ */
+void hvc_queue_domctl(struct daemon *d, struct mbox_call *call, void *arg, const struct xen_domctl *op,
+		      void (*done)(struct mbox_call *call, int64_t ret, bool down), void *data);
 
 int hvc_pause(struct daemon *d, uint32_t domid);
 int hvc_unpause(struct daemon *d, uint32_t domid);

@@ -25,9 +25,6 @@
 #include <xen/xen.h>
 #include <xen/domctl.h>
 
-_Static_assert(sizeof(((struct dom *)0)->kill_arg) >= sizeof(struct xen_domctl), "room for a domctl");
-_Static_assert(sizeof(((struct dom *)0)->log_off_arg) >= sizeof(struct xen_domctl), "room for a domctl");
-
 #define LEFTOVER_NS 50000000u
 
 static void leftover_free(struct dom *dom)
@@ -337,8 +334,7 @@ static void destroy_now(struct mbox_call *call, int64_t ret, bool down)
 {
 	struct dom *dom = call->data;
 	struct daemon *d = dom->d;
-	struct xen_domctl op = { .cmd = XEN_DOMCTL_destroydomain, .interface_version = XEN_DOMCTL_INTERFACE_VERSION,
-				 .domain = (domid_t)dom->domid };
+	const struct xen_domctl op = { .cmd = XEN_DOMCTL_destroydomain, .domain = (domid_t)dom->domid };
 
 	if (down) {
 		dom->dying = false;
@@ -348,15 +344,7 @@ static void destroy_now(struct mbox_call *call, int64_t ret, bool down)
 	(void)hvc_pause(d, dom->domid);
 	dom_forget(dom);
 	die_point("destroy");
-	memcpy(dom->kill_arg, &op, sizeof(op));
-	dom->kill.op = __HYPERVISOR_domctl;
-	memset(dom->kill.args, 0, sizeof(dom->kill.args));
-	dom->kill.args[0] = NODE_ARENA_BASE;
-	dom->kill.arena = dom->kill_arg;
-	dom->kill.arena_len = sizeof(op);
-	dom->kill.done = killed;
-	dom->kill.data = dom;
-	mbox_queue(&d->mbox, &dom->kill);
+	hvc_queue_domctl(d, &dom->kill, dom->kill_arg, &op, killed, dom);
 }
 
 void dom_destroy(struct dom *dom, void (*after_kill)(struct dom *dom))

@@ -4,8 +4,6 @@
 #include "pvctld/core/daemon.h"
 #include "pvctld/domain/domains.h"
 #include <errno.h>
-#include <string.h>
-#include <xen/xen.h>
 #include <xen/domctl.h>
 
 void logger_init(struct dom *dom)
@@ -28,17 +26,13 @@ static void ended(struct mbox_call *call, int64_t ret, bool down)
 
 static void end(struct dom *dom)
 {
-	struct xen_domctl op = { .cmd = XEN_DOMCTL_shadow_op, .interface_version = XEN_DOMCTL_INTERFACE_VERSION,
-				 .domain = (domid_t)dom->domid, .u.shadow_op.op = XEN_DOMCTL_SHADOW_OP_OFF };
+	const struct xen_domctl op = { .cmd = XEN_DOMCTL_shadow_op, .domain = (domid_t)dom->domid,
+				       .u.shadow_op.op = XEN_DOMCTL_SHADOW_OP_OFF };
 
 	dom->logger = NULL;
 	if (dom->dying || !list_empty(&dom->log_off.link))
 		return;
-	memcpy(dom->log_off_arg, &op, sizeof(op));
-	dom->log_off = (struct mbox_call){ .op = __HYPERVISOR_domctl, .args = { NODE_ARENA_BASE }, .arena = dom->log_off_arg,
-					   .arena_len = sizeof(op), .done = ended, .data = dom };
-	list_init(&dom->log_off.link);
-	mbox_queue(&dom->d->mbox, &dom->log_off);
+	hvc_queue_domctl(dom->d, &dom->log_off, dom->log_off_arg, &op, ended, dom);
 }
 
 void logger_gone(struct daemon *d, const struct ctl_conn *conn)

@@ -5,8 +5,6 @@
 #include "pvctld/domain/domains.h"
 #include "pvctld/domain/events.h"
 #include <errno.h>
-#include <string.h>
-#include <xen/xen.h>
 #include <xen/domctl.h>
 
 void still_init(struct dom *dom)
@@ -41,15 +39,10 @@ static void finished(struct mbox_call *call, int64_t ret, bool down)
 
 static void call(struct dom *dom, bool on)
 {
-	struct xen_domctl op = { .cmd = on ? XEN_DOMCTL_pausedomain : XEN_DOMCTL_unpausedomain,
-				 .interface_version = XEN_DOMCTL_INTERFACE_VERSION, .domain = (domid_t)dom->domid };
+	const struct xen_domctl op = { .cmd = on ? XEN_DOMCTL_pausedomain : XEN_DOMCTL_unpausedomain, .domain = (domid_t)dom->domid };
 
 	dom->still_on = on;
-	memcpy(dom->still_arg, &op, sizeof(op));
-	dom->still_call = (struct mbox_call){ .op = __HYPERVISOR_domctl, .args = { NODE_ARENA_BASE }, .arena = dom->still_arg,
-					      .arena_len = sizeof(op), .done = finished, .data = dom };
-	list_init(&dom->still_call.link);
-	mbox_queue(&dom->d->mbox, &dom->still_call);
+	hvc_queue_domctl(dom->d, &dom->still_call, dom->still_arg, &op, finished, dom);
 }
 
 void still_set(struct dom *dom, struct ctl_conn *conn, bool on, void (*done)(void *conn, int rc, const char *why))
