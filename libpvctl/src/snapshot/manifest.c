@@ -41,16 +41,6 @@ static void put_disk(struct json_out *o, const struct snapshot_disk *d)
 	json_out_close(o, '}');
 }
 
-static void put_memory(struct json_out *o, const struct template_file *f)
-{
-	json_out_key(o, "memory");
-	json_out_open(o, '{');
-	put_str(o, "file", f->name);
-	put_int(o, "bytes", f->bytes);
-	put_str(o, "sha256", f->sha256);
-	json_out_close(o, '}');
-}
-
 int snapshot_format(const struct snapshot *s, char **ret, struct pvctl_error *err)
 {
 	CLEANUP_FREE char *config = NULL;
@@ -66,8 +56,7 @@ int snapshot_format(const struct snapshot *s, char **ret, struct pvctl_error *er
 	put_str(&o, "description", s->description);
 	put_int(&o, "created_unix_ns", s->created_unix_ns);
 	put_str(&o, "config", config);
-	if (s->memory.name[0])
-		put_memory(&o, &s->memory);
+	manifest_put_file(&o, "memory", &s->memory);
 	json_out_key(&o, "disks");
 	json_out_open(&o, '[');
 	for (size_t i = 0; i < s->n_disks; i++)
@@ -153,21 +142,6 @@ static int get_disks(yajl_val obj, struct snapshot *s, struct pvctl_error *err)
 	return rc;
 }
 
-static int get_memory(yajl_val obj, struct template_file *f, struct pvctl_error *err)
-{
-	static const char *const path[] = { "memory", NULL };
-	yajl_val v = yajl_tree_get(obj, (const char **)(uintptr_t)path, yajl_t_object);
-	int rc;
-
-	if (!v)
-		return 0;
-	rc = get_str(v, "file", f->name, sizeof(f->name), false, err);
-	if (!rc && (!f->name[0] || f->name[0] == '.' || strchr(f->name, '/')))
-		rc = wrong(err, "file");
-	rc = rc ? rc : get_int(v, "bytes", &f->bytes, err);
-	return rc ? rc : get_str(v, "sha256", f->sha256, sizeof(f->sha256), false, err);
-}
-
 static int get_all(yajl_val obj, struct snapshot *s, struct pvctl_error *err)
 {
 	const char *config = json_str(obj, "config");
@@ -180,7 +154,7 @@ static int get_all(yajl_val obj, struct snapshot *s, struct pvctl_error *err)
 	rc = rc ? rc : get_str(obj, "name", s->name, sizeof(s->name), false, err);
 	rc = rc ? rc : get_str(obj, "description", s->description, sizeof(s->description), false, err);
 	rc = rc ? rc : get_int(obj, "created_unix_ns", &s->created_unix_ns, err);
-	rc = rc ? rc : get_memory(obj, &s->memory, err);
+	rc = rc ? rc : manifest_get_file(obj, "memory", &s->memory, err);
 	rc = rc ? rc : get_disks(obj, s, err);
 	if (rc)
 		return rc;

@@ -25,6 +25,7 @@ void manifest_free(struct manifest *m)
 	m->config = NULL;
 }
 
+/* Its map stays open, for what else there is to say of it. */
 static void put_file(struct json_out *o, const char *key, const struct template_file *f)
 {
 	if (key)
@@ -38,7 +39,7 @@ static void put_file(struct json_out *o, const char *key, const struct template_
 	json_out_str(o, f->sha256);
 }
 
-static void put_named(struct json_out *o, const char *key, const struct template_file *f)
+void manifest_put_file(struct json_out *o, const char *key, const struct template_file *f)
 {
 	if (!f->name[0])
 		return;
@@ -65,9 +66,9 @@ int manifest_format(const struct manifest *m, char **ret, struct pvctl_error *er
 	json_out_int(&o, (long long)m->created_unix_ns);
 	json_out_key(&o, "config");
 	json_out_str(&o, config);
-	put_named(&o, "kernel", &m->kernel);
-	put_named(&o, "ramdisk", &m->ramdisk);
-	put_named(&o, "memory", &m->memory);
+	manifest_put_file(&o, "kernel", &m->kernel);
+	manifest_put_file(&o, "ramdisk", &m->ramdisk);
+	manifest_put_file(&o, "memory", &m->memory);
 	json_out_key(&o, "disks");
 	json_out_open(&o, '[');
 	for (size_t i = 0; i < m->n_disks; i++) {
@@ -121,7 +122,7 @@ static int get_file(yajl_val obj, struct template_file *f, struct pvctl_error *e
 	return 0;
 }
 
-static int get_named(yajl_val obj, const char *key, struct template_file *f, struct pvctl_error *err)
+int manifest_get_file(yajl_val obj, const char *key, struct template_file *f, struct pvctl_error *err)
 {
 	const char *path[] = { key, NULL };
 	yajl_val v = yajl_tree_get(obj, path, yajl_t_object);
@@ -181,9 +182,9 @@ static int get_all(yajl_val obj, struct manifest *m, struct pvctl_error *err)
 		return wrong(err, "schema is not 1: another release of pvctl made it");
 	rc = copy_text(obj, "name", m->name, sizeof(m->name), err);
 	rc = rc ? rc : copy_text(obj, "description", m->description, sizeof(m->description), err);
-	rc = rc ? rc : get_named(obj, "kernel", &m->kernel, err);
-	rc = rc ? rc : get_named(obj, "ramdisk", &m->ramdisk, err);
-	rc = rc ? rc : get_named(obj, "memory", &m->memory, err);
+	rc = rc ? rc : manifest_get_file(obj, "kernel", &m->kernel, err);
+	rc = rc ? rc : manifest_get_file(obj, "ramdisk", &m->ramdisk, err);
+	rc = rc ? rc : manifest_get_file(obj, "memory", &m->memory, err);
 	rc = rc ? rc : get_disks(obj, m, err);
 	if (rc)
 		return rc;

@@ -8,6 +8,7 @@
 #define TEMPLATE_MANIFEST_H
 
 #include "ctx/ctx.h"
+#include "util/json.h"
 #include <stdbool.h>
 
 #define TEMPLATE_MAX_DISKS 16
@@ -37,6 +38,10 @@ struct manifest {
 int manifest_parse(const char *text, struct manifest *ret, struct pvctl_error *err);
 int manifest_format(const struct manifest *m, char **ret, struct pvctl_error *err);
 void manifest_free(struct manifest *m);
+
+/* A file as a member of a manifest; nothing, where it has no name or obj no such member. What is read is checked. */
+void manifest_put_file(struct json_out *o, const char *key, const struct template_file *f);
+int manifest_get_file(yajl_val obj, const char *key, struct template_file *f, struct pvctl_error *err);
 
 /* The i-th of all files of it; NULL past the end. */
 struct template_file *manifest_file(struct manifest *m, size_t i);

@@ -119,7 +119,7 @@ START_TEST(round_trip)
 	char *text, *again;
 
 	strcpy(s.memory.name, SNAPSHOT_MEMORY);
-	strcpy(s.memory.sha256, "00");
+	memset(s.memory.sha256, '0', 64);
 	s.memory.bytes = 7;
 	ck_assert_int_eq(snapshot_format(&s, &text, &err), 0);
 	ck_assert_int_eq(snapshot_parse(text, &back, &err), 0);
