@@ -68,35 +68,7 @@ static int get(struct pvctl *ctx, uint32_t domid, const char *name, struct json 
 	return EXIT_OK;
 }
 
-static int get_run(const struct command *cmd, const struct parsed *in)
-{
-	struct pvctl *ctx = node_open();
-	struct json *j = NULL;
-	uint32_t domid;
-	int rc;
-
-	if (!ctx)
-		return EXIT_FAILED;
-	rc = domain_resolve(ctx, in->argv[0], &domid);
-	if (!rc && in->count[GET_JSON]) {
-		j = json_open(true);
-		rc = j ? 0 : EXIT_FAILED;
-		if (j)
-			json_listing(j, "quotas");
-	}
-	if (!rc)
-		rc = get(ctx, domid, in->argc > 1 ? in->argv[1] : NULL, j);
-	if (j && !rc) {
-		json_end_listing(j);
-		rc = json_close(j);
-	} else if (j) {
-		json_free(j);
-	}
-	pvctl_close(ctx);
-	return rc;
-}
-
-static int limits(struct pvctl *ctx, uint32_t domid, struct json *j)
+static int limits(struct pvctl *ctx, uint32_t domid, const char *unused, struct json *j)
 {
 	struct pvctl_store_quota q = { .size = sizeof(q), .name = "grant-table-pages" };
 	struct pvctl_domain_info info = { .size = sizeof(info) };
@@ -120,7 +92,9 @@ static int limits(struct pvctl *ctx, uint32_t domid, struct json *j)
 	return rc == -ENOENT ? EXIT_OK : fail("limits", NULL, &err);
 }
 
-static int limits_run(const struct command *cmd, const struct parsed *in)
+/* Of the domain that is the first argument: a table, or a listing of that name. */
+static int show(const struct parsed *in, const char *listing,
+                int (*one)(struct pvctl *ctx, uint32_t domid, const char *name, struct json *j))
 {
 	struct pvctl *ctx = node_open();
 	struct json *j = NULL;
@@ -134,17 +108,28 @@ static int limits_run(const struct command *cmd, const struct parsed *in)
 		j = json_open(true);
 		rc = j ? 0 : EXIT_FAILED;
 		if (j)
-			json_listing(j, "limits");
+			json_listing(j, listing);
 	}
-	rc = rc ? rc : limits(ctx, domid, j);
+	if (!rc)
+		rc = one(ctx, domid, in->argc > 1 ? in->argv[1] : NULL, j);
 	if (j && !rc) {
 		json_end_listing(j);
 		rc = json_close(j);
-	} else if (j) {
+	} else {
 		json_free(j);
 	}
 	pvctl_close(ctx);
 	return rc;
+}
+
+static int get_run(const struct command *cmd, const struct parsed *in)
+{
+	return show(in, "quotas", get);
+}
+
+static int limits_run(const struct command *cmd, const struct parsed *in)
+{
+	return show(in, "limits", limits);
 }
 
 /* "nodes=2000" as a name and a number; an exit code. */
