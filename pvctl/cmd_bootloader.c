@@ -95,13 +95,11 @@ static int write_files(const struct pvctl_boot *b, const struct pvctl_boot_info 
 static int print_json(const struct pvctl_boot *b, const struct pvctl_boot_info *info)
 {
 	const struct pvctl_boot_entry *e;
-	struct json *j = json_open(true);
+	struct json *j = json_document();
 	size_t i;
 
 	if (!j)
 		return EXIT_FAILED;
-	json_map(j, NULL);
-	json_u64(j, "schema", JSON_SCHEMA);
 	json_str(j, "config", info->config);
 	json_u64(j, "partition", info->partition);
 	json_u64(j, "default", info->default_entry);

@@ -33,11 +33,9 @@ static int report(struct pvctl *ctx, const uint32_t *domid, uint32_t count, cons
 			note("Domain %s (%u) is a copy.", domain_label(ctx, domid[k]), domid[k]);
 		return 0;
 	}
-	j = json_open(true);
+	j = json_document();
 	if (!j)
 		return EXIT_FAILED;
-	json_map(j, NULL);
-	json_u64(j, "schema", JSON_SCHEMA);
 	json_array(j, "domids");
 	for (uint32_t k = 0; k < count; k++)
 		json_u64(j, NULL, domid[k]);

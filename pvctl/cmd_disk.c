@@ -151,11 +151,9 @@ static int resize_report(const struct resize *r)
 		note("It has %" PRIu64 " MiB now; it had %" PRIu64 ".", r->now >> 20, r->was >> 20);
 		return 0;
 	}
-	j = json_open(true);
+	j = json_document();
 	if (!j)
 		return EXIT_FAILED;
-	json_map(j, NULL);
-	json_u64(j, "schema", JSON_SCHEMA);
 	json_u64(j, "bytes_before", r->was);
 	json_u64(j, "bytes", r->now);
 	json_end_map(j);
@@ -206,11 +204,9 @@ static int copy(const char *what, const struct parsed *in, struct pvctl_disk_cop
 		return 0;
 	if (pvctl_disk_image_get(in->argv[1], format, &i, &err))
 		return fail(what, in->argv[1], &err);
-	j = json_open(true);
+	j = json_document();
 	if (!j)
 		return EXIT_FAILED;
-	json_map(j, NULL);
-	json_u64(j, "schema", JSON_SCHEMA);
 	json_str(j, "format", i.format);
 	json_u64(j, "bytes", i.bytes);
 	json_u64(j, "allocated_bytes", i.allocated_bytes);

@@ -107,12 +107,10 @@ static const char *const end_names[] = { "there", "here", "suspended", "unknown"
 
 static int print_result(const char *name, const struct pvctl_migrate_result *r)
 {
-	struct json *j = json_open(true);
+	struct json *j = json_document();
 
 	if (!j)
 		return EXIT_FAILED;
-	json_map(j, NULL);
-	json_u64(j, "schema", JSON_SCHEMA);
 	json_str(j, "domain", name);
 	json_str(j, "end", end_names[r->end]);
 	json_u64(j, "rounds", r->rounds);

@@ -245,12 +245,10 @@ static int info_run(const struct command *cmd, const struct parsed *in)
 	if (rc)
 		return fail("node info", name, &err);
 	if (in->count[LIST_JSON]) {
-		struct json *j = json_open(true);
+		struct json *j = json_document();
 
 		if (!j)
 			return EXIT_FAILED;
-		json_map(j, NULL);
-		json_u64(j, "schema", JSON_SCHEMA);
 		json_node(j, &n);
 		json_end_map(j);
 		return json_close(j);

@@ -27,12 +27,10 @@ static const struct option_def options[] = {
 
 static int print_stats(const struct pvctl_restore_stats *s, uint32_t domid)
 {
-	struct json *j = json_open(true);
+	struct json *j = json_document();
 
 	if (!j)
 		return EXIT_FAILED;
-	json_map(j, NULL);
-	json_u64(j, "schema", JSON_SCHEMA);
 	json_u64(j, "domid", domid);
 	json_u64(j, "bytes", s->bytes);
 	json_u64(j, "pages", s->pages);

@@ -28,12 +28,10 @@ static int written(void *file, struct pvctl_error *err)
 
 static int print_stats(const struct pvctl_save_stats *s, const char *path)
 {
-	struct json *j = json_open(true);
+	struct json *j = json_document();
 
 	if (!j)
 		return EXIT_FAILED;
-	json_map(j, NULL);
-	json_u64(j, "schema", JSON_SCHEMA);
 	json_str(j, "file", path);
 	json_u64(j, "bytes", s->bytes);
 	json_u64(j, "pages", s->pages);

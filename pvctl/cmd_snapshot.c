@@ -46,11 +46,9 @@ static int report(const char *domain, const struct pvctl_snapshot_stats *s, bool
 		     s->pause_ns / UINT64_C(1000000));
 		return EXIT_OK;
 	}
-	j = json_open(true);
+	j = json_document();
 	if (!j)
 		return EXIT_FAILED;
-	json_map(j, NULL);
-	json_u64(j, "schema", JSON_SCHEMA);
 	json_str(j, "domain", domain);
 	json_str(j, "name", s->name);
 	json_u64(j, "bytes", s->bytes);
@@ -240,11 +238,9 @@ static int info_run(const struct command *cmd, const struct parsed *in)
 		print_info(&info);
 		return info_disks(NULL, in, &err) ? fail("snapshot info", in->argv[1], &err) : EXIT_OK;
 	}
-	j = json_open(true);
+	j = json_document();
 	if (!j)
 		return EXIT_FAILED;
-	json_map(j, NULL);
-	json_u64(j, "schema", JSON_SCHEMA);
 	json_info(j, &info);
 	json_array(j, "disks");
 	if (info_disks(j, in, &err)) {
@@ -294,11 +290,9 @@ static int reverted(const char *domain, uint32_t domid, bool as_json)
 			note("The disks of %s are what they were; it does not run.", domain);
 		return EXIT_OK;
 	}
-	j = json_open(true);
+	j = json_document();
 	if (!j)
 		return EXIT_FAILED;
-	json_map(j, NULL);
-	json_u64(j, "schema", JSON_SCHEMA);
 	json_u64(j, "domid", domid);
 	json_end_map(j);
 	return json_close(j);

@@ -255,11 +255,9 @@ static int report(const struct wait *w, const char *condition, const char *outco
 			puts(reason_name(w->reason));
 		return EXIT_OK;
 	}
-	j = json_open(true);
+	j = json_document();
 	if (!j)
 		return EXIT_FAILED;
-	json_map(j, NULL);
-	json_u64(j, "schema", JSON_SCHEMA);
 	json_str(j, "domain", w->arg);
 	json_str(j, "for", condition);
 	json_str(j, "outcome", outcome);

@@ -298,10 +298,24 @@ void json_members(struct json *j, const char *json_text)
 		j->failed = true;
 }
 
-void json_listing(struct json *j, const char *name)
+static void begin(struct json *j)
 {
 	json_map(j, NULL);
 	json_u64(j, "schema", JSON_SCHEMA);
+}
+
+struct json *json_document(void)
+{
+	struct json *j = json_open(true);
+
+	if (j)
+		begin(j);
+	return j;
+}
+
+void json_listing(struct json *j, const char *name)
+{
+	begin(j);
 	json_array(j, name);
 }
 

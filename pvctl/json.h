@@ -15,6 +15,8 @@
 struct json;
 
 struct json *json_open(bool beautiful); /* NULL: out of memory, said on stderr */
+/* A document of our own: its map is open, with "schema" in it. NULL: as json_open. */
+struct json *json_document(void);
 void json_free(struct json *j); /* without writing; NULL is fine */
 /* Writes everything with a line feed behind; an exit code. */
 int json_close(struct json *j);
