@@ -261,10 +261,11 @@ void vif_rx_serve(void *data)
 		memset(b->bad, true, sizeof(b->bad));
 	respond(q, b);
 	free_frames(&b->frames);
-	if (b->nr_slots)
+	if (b->nr_slots) {
 		evtchn_expect(v->x.d, q->rx_port);
-	if (b->nr_slots && net_rx_push(&q->rx))
-		evtchn_send(v->x.d, q->rx_port);
+		if (net_rx_push(&q->rx))
+			evtchn_send(v->x.d, q->rx_port);
+	}
 	if (need < 0) {
 		xenbus_dev_fail(&v->x, "its receive ring makes no sense");
 		return;

@@ -140,10 +140,11 @@ void vif_tx_serve(void *data)
 		v->tx.drops += status < 0;
 		net_tx_respond(&q->tx, &b->packet[i], status);
 	}
-	if (b->n)
+	if (b->n) {
 		evtchn_expect(v->x.d, q->tx_port);
-	if (b->n && net_tx_push(&q->tx))
-		evtchn_send(v->x.d, q->tx_port);
+		if (net_tx_push(&q->tx))
+			evtchn_send(v->x.d, q->tx_port);
+	}
 	if (more < 0)
 		xenbus_dev_fail(&v->x, "its transmit ring makes no sense");
 	else if (more == TX_MORE)
