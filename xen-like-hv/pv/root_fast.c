@@ -47,7 +47,10 @@
  *   let v go after (2) looked, to CPU C: the same of C. B answers when its switch is over.
  *   change base                (switch_base) under root_lock, before or after each of (1)
  *                              and (3), which look at the base again. Not to the L4 that
- *                              changes: its lock is A's.
+ *                              changes: its lock is A's. But the other base may change
+ *                              between (1) and (3), which ends the list: then (3) finds
+ *                              the slot in none, and root_fast_off() has put what (1)
+ *                              left there into the root.
  *   be idle with v loaded      no copies; pv_mmu_switch_from() is one, interrupts off.
  *
  * If A is v's CPU, or has v loaded lazily, there is no copy under way: A is here.
@@ -122,8 +125,13 @@ void pv_mmu_switch_from(struct vcpu *v)
 
 /* v->pv.root_lock is held for all below but root_show_high. */
 
+/* The list's entries can be newer than what the root shows. Closed, it is to show the user's. */
 void root_fast_off(struct vcpu *v)
 {
+	unsigned int i;
+
+	for (i = 0; i < v->pv.fast_nr; i++)
+		WRITE_ONCE(v->pv.root_user[v->pv.fast_slot[i]], v->pv.fast_user[i]);
 	v->pv.fast_root = v->pv.fast_list_ok = 0;
 	v->pv.fast_nr = 0;
 }
@@ -258,6 +266,7 @@ void root_show_high(struct domain *d, const struct page_info *l4, unsigned int s
 	unsigned int i;
 
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	hv_delay_point("root: the new entry is listed, not shown");
 	for_each_vcpu (d, v, i)
 		if (READ_ONCE(v->pv.base) == l4 || READ_ONCE(v->pv.user_base) == l4)
 			copying |= copying_cpu(v);

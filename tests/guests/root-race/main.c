@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * An L4 entry is taken away while a vCPU whose user root had it comes back from
- * sleep, or enters or leaves its kernel. From then on user mode must not find it.
+ * sleep, enters or leaves its kernel, or changes its kernel's base. From then on
+ * user mode must not find it.
  */
 #include "guest.h"
 
@@ -12,7 +13,7 @@ const char test_name[] = "root-race";
 #define ROUNDS 4000u
 #define CYCLES (20ul << 30) /* at most */
 
-static uint64_t kernel_l4[512] page_aligned, user_l4[512] page_aligned;
+static uint64_t kernel_l4[512] page_aligned, other_l4[512] page_aligned, user_l4[512] page_aligned;
 static uint64_t l3[512] page_aligned, l2[512] page_aligned, l1[512] page_aligned;
 static uint64_t data[512] page_aligned, kernel_stack[512] page_aligned;
 /* mov (%rsi), %rax; syscall: rsi is the stack pointer that enter_user was given */
@@ -20,9 +21,9 @@ static uint8_t reads[16] page_aligned = { 0x48, 0x8b, 0x06, 0x0f, 0x05 };
 static uint8_t only_calls[16] page_aligned = { 0x0f, 0x05 };
 
 /* What the second vCPU is to do next; it goes back to NOTHING when that is done. */
-enum step { NOTHING, OPEN, SLEEP, READ };
+enum step { NOTHING, OPEN, SLEEP, READ, REBASE };
 static volatile enum step step;
-static volatile bool asleep, awake;
+static volatile bool asleep, awake, rebasing;
 static volatile int trap_seen;
 static evtchn_port_t port;
 
@@ -77,6 +78,12 @@ static void do_step(enum step what)
 		break;
 	case READ:
 		user_runs(reads);
+		break;
+	case REBASE:
+		/* Away and back; the first one ends the list. */
+		rebasing = true;
+		if (ext(MMUEXT_NEW_BASEPTR, va_to_mfn(other_l4)) || ext(MMUEXT_NEW_BASEPTR, va_to_mfn(kernel_l4)))
+			test_error("the kernel's base");
 		break;
 	case NOTHING:
 		break;
@@ -178,6 +185,18 @@ static void remove_while_it_runs(void)
 	wait_until_done();
 }
 
+static void remove_while_the_base_changes(void)
+{
+	make(OPEN);
+	rebasing = false;
+	step = REBASE;
+	while (!rebasing)
+		;
+	wait_cycles(random_below(1ul << random_below(16)));
+	EXPECT(set_pte(&user_l4[SLOT], 0), 0);
+	wait_until_done();
+}
+
 static void read_only(void *page)
 {
 	EXPECT(map_page(page, va_to_ma(page) | PTE_RO), 0);
@@ -187,6 +206,7 @@ static void build(void)
 {
 	memcpy(kernel_l4, (void *)start_info->pt_base, sizeof(kernel_l4));
 	memset(kernel_l4 + 256, 0, 16 * sizeof(uint64_t));
+	memcpy(other_l4, kernel_l4, sizeof(other_l4));
 	memcpy(user_l4, kernel_l4, sizeof(user_l4));
 	data[0] = 0x5ec7e7;
 	l1[0] = va_to_ma(data) | PTE_RO;
@@ -197,8 +217,10 @@ static void build(void)
 	read_only(l2);
 	read_only(l3);
 	read_only(kernel_l4);
+	read_only(other_l4);
 	read_only(user_l4);
 	EXPECT(ext(MMUEXT_PIN_L4_TABLE, va_to_mfn(kernel_l4)), 0);
+	EXPECT(ext(MMUEXT_PIN_L4_TABLE, va_to_mfn(other_l4)), 0);
 	EXPECT(ext(MMUEXT_PIN_L4_TABLE, va_to_mfn(user_l4)), 0);
 }
 
@@ -215,10 +237,10 @@ static bool one_round(unsigned int round)
 {
 	uint64_t entry = user_l4[SLOT];
 
-	if (round % 4)
-		remove_after_sleep();
-	else
-		remove_while_it_runs();
+	static void (*const removals[])(void) = { remove_while_it_runs, remove_after_sleep, remove_while_the_base_changes,
+						  remove_after_sleep, remove_while_the_base_changes };
+
+	removals[round % ARRAY_SIZE(removals)]();
 	make(READ);
 	CHECK(trap_seen == 14, "round %u: user mode reads through a removed entry: trap %d", round, trap_seen);
 	EXPECT(set_pte(&user_l4[SLOT], entry), 0);
