@@ -26,7 +26,8 @@
 #define K_L4 1u
 #define U_L4 2u
 #define TABLE 3u
-#define FIRST_FREE 4u
+#define OTHER_L4 4u
+#define FIRST_FREE 5u
 #define SLOT 300u
 #define ENTRY ((uint64_t)TABLE << PAGE_SHIFT | PTE_P | PTE_W | PTE_U)
 
@@ -46,6 +47,7 @@ static uint8_t cached[NR_CPUS];  /* the CPU may walk TABLE as a table */
 static uint64_t loops[NR_CPUS];  /* a word each */
 static uint8_t max_loops, rounds, changed_l4;
 static bool assembly, must_close;
+static enum { NO_BASE, OTHER_BASE, ANY_BASE } rebases;
 static spinlock_t pick_lock;
 static void *jump[NR_CPUS][5];   /* back to a CPU's loop: __builtin_setjmp */
 
@@ -187,8 +189,30 @@ static void leave_cpu(unsigned int cpu, bool lazily)
 	vcpus[1].pause_count = 0;
 }
 
+/* Of the two bases the one that does not change itself, to another L4 and back: a hypercall. */
+static void change_other_base(struct vcpu *v)
+{
+	bool user = changed_l4 == K_L4;
+	const struct page_info *now = user ? v->pv.user_base : v->pv.base;
+	unsigned int next = now != &frames[OTHER_L4] ? OTHER_L4 : user ? U_L4 : K_L4;
+
+	VERIFY(pv_set_base(v, mfn(next), user, false) == 0, "the other base");
+}
+
+static void change_any_base(struct vcpu *v)
+{
+	static const unsigned int l4s[] = { K_L4, U_L4, OTHER_L4 };
+	bool user = verify_choose(2);
+
+	VERIFY(pv_set_base(v, mfn(l4s[verify_choose(3)]), user, false) == 0, "any base");
+}
+
 static void one_turn(unsigned int cpu)
 {
+	if (rebases && current == &vcpus[1] && current->pv.kernel_mode && verify_choose(2)) {
+		(rebases == ANY_BASE ? change_any_base : change_other_base)(current);
+		return;
+	}
 	irq_disable();
 	if (current == idle_vcpu[cpu]) {
 		if (pick(&vcpus[1], cpu))
@@ -245,7 +269,7 @@ static const char *check(void)
 static const char *final(void)
 {
 	const struct pv_vcpu *pv = &vcpus[1].pv;
-	const uint64_t *k = mfn_to_virt(mfn(K_L4)), *u = mfn_to_virt(mfn(U_L4));
+	const uint64_t *k = page_to_virt(pv->base), *u = page_to_virt(pv->user_base);
 
 	if (vcpus[1].is_running)
 		return "the vCPU was not let go";
@@ -305,6 +329,7 @@ static void setup(unsigned int cpus, unsigned int nr, uint64_t in_kernel, uint64
 	verify_setup_as(1);
 	VERIFY(get_page_type(&frames[K_L4], PGT_l4, false) == 0, "pin");
 	VERIFY(get_page_type(&frames[U_L4], PGT_l4, false) == 0, "pin");
+	VERIFY(get_page_type(&frames[OTHER_L4], PGT_l4, false) == 0, "pin");
 	pick(&vcpus[1], 1);
 	pv_mmu_switch_to(&vcpus[1]);
 	current = &vcpus[1];
@@ -338,6 +363,21 @@ static void setup_asm_kernel(void)
 	assembly = true;
 }
 static void setup_migrate(void) { setup(3, 2, 0, ENTRY, U_L4); }
+static void setup_rebase(void)
+{
+	setup(2, 3, 0, ENTRY, U_L4);
+	rebases = OTHER_BASE;
+}
+static void setup_rebase_user(void)
+{
+	setup(2, 3, ENTRY, 0, K_L4);
+	rebases = OTHER_BASE;
+}
+static void setup_rebase_any(void)
+{
+	setup(2, 3, 0, ENTRY, U_L4);
+	rebases = ANY_BASE;
+}
 
 #define BOUNDS "an entry is removed and put back, beside 5 turns of"
 const struct verify_scenario verify_scenarios[] = {
@@ -354,5 +394,14 @@ const struct verify_scenario verify_scenarios[] = {
 	{ "migrate",
 	  "the same of the user L4 with a vCPU that goes between two other CPUs, 2 turns each",
 	  setup_migrate, 3, cpu_main, check, final },
+	{ "rebase",
+	  "the same of the user L4, and the kernel's base changes: 3 turns",
+	  setup_rebase, 2, cpu_main, check, final },
+	{ "rebase-user",
+	  "the same of the kernel L4, and the user's base changes: 3 turns",
+	  setup_rebase_user, 2, cpu_main, check, final },
+	{ "rebase-any",
+	  "the same of the user L4, and any base becomes any L4: 3 turns",
+	  setup_rebase_any, 2, cpu_main, check, final },
 	{ NULL, NULL, NULL, 0, NULL, NULL, NULL },
 };
