@@ -50,6 +50,7 @@ void put_page(struct page_info *pg)
 int seg_desc_validate(struct page_info *pg) { return 0; }
 bool preempt_wanted(void) { return with_preempt && verify_choose(2); }
 bool sched_drop_lazy(void) { return false; }
+bool pv_root_catch_up(void) { return false; }
 void model_event_irq(void) { }
 void model_tlb_emptied(unsigned int cpu) { cached_writable[cpu] = cached_table[cpu] = 0; }
 const char *verify_access(uintptr_t addr, size_t size, bool write) { return NULL; }

@@ -222,5 +222,8 @@ int pt_write(struct vcpu *v, struct page_info *pg, unsigned int slot, struct pt_
 		return pt_write_upper(v, pg, level, slot, w);
 	if ((x & PGT_validated) && level == 1 && pg->owner == w->pt_dom->domid + 1)
 		return pt_write_l1_slow(pg, slot, w);
+	/* A store by way of a read-only mapping is done for tables alone: of other pages it is the guest's fault. */
+	if (w->mode == PT_CMPXCHG)
+		return -EAGAIN;
 	return pt_write_plain(pg, slot, w);
 }

@@ -25,8 +25,10 @@
  *   fast_list_ok,       under root_lock. 0 from the change of a listed entry on, until
  *   fast_low_diff       the next list.
  *   fast_root           the same; read by its CPU without the lock, interrupts off, before
- *                       it opens. With a low slot that comes to differ it may be late:
- *                       then the kernel sees its own user's entry there until it leaves.
+ *                       it opens. With a slot that comes to differ it may be late: then the
+ *                       kernel sees its own user's entry there until it leaves, or flushes
+ *                       (pv_root_catch_up(), also from the interrupt, wherever its CPU is in
+ *                       the hypervisor: it copies as closing does).
  *
  * A copy (open: fast_kernel[], close: fast_user[]) loads an entry, then stores it,
  * with interrupts off. CPU A, which changes a listed entry, does so in this order:
@@ -58,6 +60,7 @@
  * not held, and no copy takes one.
  */
 #include "pv/mmu_private.h"
+#include "x86/hooks.h"
 #include "x86/smp.h"
 
 #define PTE_AD (PTE_A | PTE_D)
@@ -115,6 +118,17 @@ void root_leave_opened(struct vcpu *v)
 	restore_user(v);
 	write_cr3(v->pv.kernel_mode ? v->pv.cr3_kernel : v->pv.cr3_user);
 	irq_restore(flags);
+}
+
+/* A slot that both modes shared is in no list: what becomes of the kernel's is in its own root alone. */
+bool pv_root_catch_up(void)
+{
+	struct vcpu *v = current;
+
+	if (likely(!v->pv.root_opened || v->pv.fast_root))
+		return false;
+	root_leave_opened(v);
+	return true;
 }
 
 void pv_mmu_switch_from(struct vcpu *v)

@@ -14,6 +14,8 @@ struct vcpu;
 
 /* sched/context.c, in the TLB flush interrupt: true: this idle CPU had a guest's tables loaded still; now CR3 is the idle root. */
 bool sched_drop_lazy(void);
+/* pv/root_fast.c, with each TLB flush: true: current's kernel was on a root that lacks changes, and is not any more; CR3 was written. */
+bool pv_root_catch_up(void);
 
 /* --- from domain --- */
 

@@ -87,9 +87,13 @@ void write_cr3(uint64_t cr3)
 /* Also from the IPI, in the middle of a write_cr3: leaves on_idle_root alone. */
 void flush_tlb_local(void)
 {
-	unsigned long flags = irq_save();
-	uint64_t t = __atomic_add_fetch(&tlb_clock, 1, __ATOMIC_SEQ_CST);
+	unsigned long flags;
+	uint64_t t;
 
+	if (unlikely(pv_root_catch_up()))
+		return;
+	flags = irq_save();
+	t = __atomic_add_fetch(&tlb_clock, 1, __ATOMIC_SEQ_CST);
 	__asm__ volatile("mov %0, %%cr3" :: "r"(read_cr3()) : "memory");
 	WRITE_ONCE(tlb_cpu[smp_cpu()].flushed, t);
 	irq_restore(flags);
@@ -97,6 +101,8 @@ void flush_tlb_local(void)
 
 void flush_tlb_va_local(uint64_t va)
 {
+	if (unlikely(pv_root_catch_up()))
+		return;
 	__asm__ volatile("invlpg (%0)" :: "r"(va) : "memory");
 }
 

@@ -183,19 +183,41 @@ bool model_map(struct fuzzer *z, struct window *w, uint64_t pte)
 	return true;
 }
 
-void check_frame(struct fuzzer *z, const struct frame *f)
+/* The first wrong word, or 512. */
+static unsigned int wrong_word(const struct frame *f)
 {
 	unsigned int i;
 
 	for (i = 0; i < 512; i++) {
-		uint64_t got = f->ro[i], want = f->word[i], diff = got ^ want;
+		uint64_t diff = f->ro[i] ^ f->word[i];
 
-		if (want & PTE_P)
-			diff &= ~PTE_AD;
-		if (diff) {
-			finding(z, "frame %lu (%#lx, type %u count %u): word %u is %#lx, not %#lx", f - z->own, f->mfn, f->type,
-				f->count, i, got, want);
-			return;
-		}
+		if (diff & ~(f->word[i] & PTE_P ? PTE_AD : 0))
+			break;
 	}
+	return i;
+}
+
+/* One wrong word may come of another. */
+static void tell_all(const struct fuzzer *z)
+{
+	const struct frame *f;
+
+	for (f = z->own; f < z->own + OWN; f++) {
+		unsigned int i = wrong_word(f);
+
+		if (i < 512)
+			printk("frame %ld (%#lx, type %u count %u): word %u is %#lx, not %#lx\n", f - z->own, f->mfn, f->type,
+			       f->count, i, f->ro[i], f->word[i]);
+	}
+}
+
+void check_frame(struct fuzzer *z, const struct frame *f)
+{
+	unsigned int i = wrong_word(f);
+
+	if (i == 512)
+		return;
+	tell_all(z);
+	finding(z, "frame %lu (%#lx, type %u count %u): word %u is %#lx, not %#lx", f - z->own, f->mfn, f->type, f->count, i,
+		f->ro[i], f->word[i]);
 }

@@ -2,7 +2,8 @@
 /*
  * L4 entries that are not present may hold any bits, also those that the
  * hypervisor uses in its own root tables. An entry that the guest took out of
- * its L4 must be gone from every root, whatever stood in the slot before.
+ * its L4 must be gone from every root, whatever stood in the slot before, and one
+ * that it changed must be seen after a flush.
  */
 #include "guest.h"
 
@@ -14,6 +15,7 @@ const char test_name[] = "root-slots";
 
 static uint64_t kernel_l4[512] page_aligned, user_l4[512] page_aligned;
 static uint64_t l3[512] page_aligned, l2[512] page_aligned, l1[512] page_aligned;
+static uint64_t other_l3[512] page_aligned, other_l2[512] page_aligned, other_l1[512] page_aligned, other_data[512] page_aligned;
 static uint64_t data[512] page_aligned, user_stack[512] page_aligned, kernel_stack[512] page_aligned;
 /* mov (%rsi), %rax; syscall: rsi is the stack pointer that enter_user was given */
 static uint8_t code[16] page_aligned = { 0x48, 0x8b, 0x06, 0x0f, 0x05 };
@@ -114,6 +116,39 @@ static void update_opened(uint64_t user_entry)
 	tear_down();
 }
 
+/*
+ * Both have the same entry, so it is no slot that opening and closing knows about; then the kernel's becomes another one, or
+ * goes. From the flush on the kernel sees what its own L4 has, whose root it is on.
+ */
+static void change_what_was_the_same(uint64_t new)
+{
+	build(va_to_ma(l3) | PTE_RW);
+	EXPECT(ext(MMUEXT_NEW_BASEPTR, va_to_mfn(kernel_l4)), 0);
+	EXPECT(ext(MMUEXT_NEW_USER_BASEPTR, va_to_mfn(user_l4)), 0);
+	user_reads_target(VEC_SYSCALL, __LINE__);
+	CHECK(READ_ONCE(*(uint64_t *)TARGET) == 0x5ec7e7, "the kernel's slot");
+	EXPECT(set_pte(&kernel_l4[SLOT], new), 0);
+	EXPECT(ext(MMUEXT_TLB_FLUSH_LOCAL, 0), 0);
+	if (new)
+		CHECK(READ_ONCE(*(uint64_t *)TARGET) == 0x07e5, "the kernel's slot shows the user's: %#lx", *(uint64_t *)TARGET);
+	else
+		EXPECT_TRAP(14, (void)READ_ONCE(*(uint64_t *)TARGET));
+	user_reads_target(VEC_SYSCALL, __LINE__);
+	CHECK(caught.regs.rax == 0x5ec7e7, "the user's slot: %#lx", caught.regs.rax);
+	tear_down();
+}
+
+static void others_tables(void)
+{
+	other_data[0] = 0x07e5;
+	other_l1[0] = va_to_ma(other_data) | PTE_RO;
+	other_l2[0] = va_to_ma(other_l1) | PTE_RW;
+	other_l3[0] = va_to_ma(other_l2) | PTE_RW;
+	read_only(other_l1);
+	read_only(other_l2);
+	read_only(other_l3);
+}
+
 /* All bits that are not the present one, of an entry that is otherwise right. */
 void test_main(void)
 {
@@ -126,6 +161,9 @@ void test_main(void)
 		update_closed(bits[i]);
 		update_opened(bits[i]);
 	}
+	others_tables();
+	change_what_was_the_same(va_to_ma(other_l3) | PTE_RW);
+	change_what_was_the_same(0);
 	for (i = 0; i < ROUNDS; i++)
 		update_closed(1ul << (i ? i : 1));
 }
