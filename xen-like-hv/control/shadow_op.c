@@ -82,8 +82,11 @@ static void mark_grant(mfn_t frame, void *d)
 {
 	struct page_info *pg = mfn_to_page(frame);
 
-	if (pg->owner == ((struct domain *)d)->domid + 1)
-		page_written(d, pg);
+	/* A mapping that ends gives its references back first: the frame may be anybody's. */
+	if (!get_page(pg, d))
+		return;
+	page_written(d, pg);
+	put_page(pg);
 }
 
 /* What is held for writing may be written at any time, without a word: the hypervisor's areas, others' mappings. */
