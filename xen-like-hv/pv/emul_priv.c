@@ -93,6 +93,9 @@ static bool write_cr(struct cpu_user_regs *regs, const struct pv_insn *in, bool 
 	case 3:
 		ret = pv_set_base(v, mfn(xen_cr3_to_pfn(val)), false, true);
 		*again = ret == -ERESTART_HC;
+		/* As with MMUEXT_NEW_BASEPTR. */
+		if (ret == 0)
+			pv_invalidate_ldt(v);
 		return ret == 0 || *again;
 	case 4:
 		/* Bits it does not have stay as they are, silently: kernels write back what they read. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * LDTs: a vCPU sees its own or none, whoever ran before it on this CPU (give both
- * vCPUs cpus="0"); and an exit whose iret has to wait for a page of the LDT still
+ * vCPUs cpus="0"); a new base ends what was found by the old one; and an exit whose iret has to wait for a page of the LDT still
  * does what came up meanwhile.
  */
 #include "guest.h"
@@ -145,11 +145,24 @@ static void work_during_the_fault(void)
 	EXPECT(set_ldt(NULL), 0);
 }
 
+/* Its pages are found by address: with another base they are looked for anew, whichever way that came. */
+static void base_by_instruction(void)
+{
+	EXPECT(set_ldt(data_ldt), 0);
+	__asm__ volatile("mov %0, %%ds; mov %1, %%ds" : : "r"(7), "r"(0));
+	CHECK(map_page(data_ldt, va_to_ma(data_ldt) | PTE_RW) != 0, "a page of the LDT in use became writable");
+	__asm__ volatile("mov %0, %%cr3" : : "r"(l4_mfn() << 12) : "memory");
+	EXPECT(map_page(data_ldt, va_to_ma(data_ldt) | PTE_RW), 0);
+	EXPECT(map_page(data_ldt, va_to_ma(data_ldt) | PTE_RO), 0);
+	EXPECT(set_ldt(NULL), 0);
+}
+
 void test_main(void)
 {
 	/* Masked ports stay pending and disturb nobody. */
 	memset(shared.info.evtchn_mask, 0xff, sizeof(shared.info.evtchn_mask));
 	make_ldt(data_ldt, DATA32);
+	base_by_instruction();
 	own_or_none();
 	work_during_the_fault();
 }
