@@ -10,6 +10,7 @@
 #include "template/private.h"
 #include "util/cleanup.h"
 #include "util/err.h"
+#include "util/fd.h"
 #include "util/grow.h"
 #include <fcntl.h>
 #include <stdio.h>
@@ -228,7 +229,11 @@ static int taker_options(struct taker *t, const struct pvctl_snapshot_opts *opts
 
 static int take_running(struct taker *t, struct pvctl_error *err)
 {
-	return moment_take(&t->moment, &t->fork, err);
+	char path[SNAPSHOT_FILE_PATH];
+	int rc = moment_take(&t->moment, &t->fork, err);
+
+	snapshot_path(t->dir, SNAPSHOT_MEMORY, path);
+	return t->moment.fd >= 0 && fd_write_failed(rc) ? err_wrap(err, rc, "%s", path) : rc;
 }
 
 int pvctl_snapshot_create(struct pvctl *ctx, uint32_t domid, const char *name, const struct pvctl_snapshot_opts *opts,
