@@ -511,6 +511,11 @@ struct pvctl_snapshot_stats {
  * then a whole snapshot or none, and the domain goes on. The context's progress function may end it (-ECANCELED).
  */
 PVCTL_API int pvctl_snapshot_create(struct pvctl *, uint32_t domid, const char *name, const struct pvctl_snapshot_opts *opts, struct pvctl_snapshot_stats *ret, struct pvctl_error *err) PVCTL_CHECK;
+/*
+ * The same of a domain that is defined and does not run: its disks alone, which nobody can use meanwhile. A revert does not start it.
+ * -ENOENT: it is not defined; -EBUSY: it runs, or somebody has its disk; -EINVAL: it has no disk that it writes.
+ */
+PVCTL_API int pvctl_snapshot_create_stopped(const char *node, const char *domain, const char *name, const struct pvctl_snapshot_opts *opts, struct pvctl_snapshot_stats *ret, struct pvctl_error *err) PVCTL_CHECK;
 /* These need no node that runs. -ENOENT: there is no such. domain NULL: of all domains; by domain and time. */
 PVCTL_API int pvctl_snapshot_list(const char *node, const char *domain, struct pvctl_snapshot_list **ret, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API size_t pvctl_snapshot_list_count(const struct pvctl_snapshot_list *);

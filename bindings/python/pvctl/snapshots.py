@@ -19,15 +19,34 @@ def create(domain: Domain, name: str | None = None, *, description: str | None =
            progress: ProgressFunction | None = None) -> SnapshotStats:
     """The domain goes on. name None: by the time, as the result tells. disks: the directory for new files of disks; None: beside each
     image. say is told what became of a disk."""
+    calls, handle, opts, texts = _create_options(description, disks, memory, suspend_timeout, say)
+    stats = result("pvctl_snapshot_stats")
+    domain._call(lib.pvctl_snapshot_create, maybe_encoded(name), opts, stats, key=name, progress=progress, calls=calls)
+    return read(SnapshotStats, stats)
+
+
+def create_stopped(domain: str, name: str | None = None, *, node: str = "default", description: str | None = None,
+                   disks: str | None = None, say: Callable[[str], None] | None = None) -> SnapshotStats:
+    """Of a domain that is defined and does not run: its disks alone. BusyError: it runs."""
+    calls, handle, opts, texts = _create_options(description, disks, False, None, say)
+    stats = result("pvctl_snapshot_stats")
+    err = new_error()
+    rc = lib.pvctl_snapshot_create_stopped(encoded(node), encoded(domain), maybe_encoded(name), opts, stats, err)
+    if calls.error is not None and rc < 0:
+        raise calls.error
+    check(rc, err, key=name)
+    return read(SnapshotStats, stats)
+
+
+def _create_options(description: str | None, disks: str | None, memory: bool, suspend_timeout: timedelta | None,
+                    say: Callable[[str], None] | None) -> tuple[_Calls, Any, Any, Any]:
     calls = _Calls(say=say)
     handle = ffi.new_handle(calls)
     texts = {k: ffi.new("char[]", encoded(v)) for k, v in (("description", description), ("disks", disks)) if v is not None}
     opts = ffi.new("struct pvctl_snapshot_opts *", {
         "size": ffi.sizeof("struct pvctl_snapshot_opts"), "no_memory": not memory, "suspend_timeout_ms": milliseconds(suspend_timeout),
         "say": lib.pvctl_py_say if say else ffi.NULL, "say_data": handle, **texts})
-    stats = result("pvctl_snapshot_stats")
-    domain._call(lib.pvctl_snapshot_create, maybe_encoded(name), opts, stats, key=name, progress=progress, calls=calls)
-    return read(SnapshotStats, stats)
+    return calls, handle, opts, texts
 
 
 def revert(context: Context, domain: str, name: str, *, paused: bool = False, progress: ProgressFunction | None = None) -> Domain | None:

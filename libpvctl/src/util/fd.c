@@ -2,6 +2,7 @@
 #include "util/fd.h"
 #include "util/cleanup.h"
 #include "util/err.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -120,4 +121,9 @@ int fd_write_atomic(const char *dir, const char *name, const struct iovec *iov, 
 	if (rc)
 		unlink(tmp);
 	return rc;
+}
+
+bool fd_write_failed(int rc)
+{
+	return rc == -ENOSPC || rc == -EDQUOT || rc == -EFBIG;
 }

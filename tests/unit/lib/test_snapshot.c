@@ -121,11 +121,13 @@ START_TEST(round_trip)
 	strcpy(s.memory.name, SNAPSHOT_MEMORY);
 	memset(s.memory.sha256, '0', 64);
 	s.memory.bytes = 7;
+	s.stopped = true;
 	ck_assert_int_eq(snapshot_format(&s, &text, &err), 0);
 	ck_assert_int_eq(snapshot_parse(text, &back, &err), 0);
 	ck_assert_int_eq(snapshot_format(&back, &again, &err), 0);
 	ck_assert_str_eq(text, again);
 	ck_assert_uint_eq(back.memory.bytes, 7);
+	ck_assert(back.stopped);
 	ck_assert_str_eq(back.disk[0].head, "/d/own");
 	free(text);
 	free(again);
