@@ -659,6 +659,13 @@ func TestLeaks(t *testing.T) {
 		must(t, err)
 		_, err = own.Domains(ctx)
 		must(t, err)
+		_, err = own.Domain(d.ID).StoreQuotas(ctx)
+		must(t, err)
+		_, err = pvctl.Snapshots("", "")
+		must(t, err)
+		if _, err = pvctl.GetSnapshot("", "leaks", "none"); err == nil {
+			t.Fatal("no error")
+		}
 		_, err = pvctl.ParseConfig("memory = 'much'", nil)
 		if err == nil {
 			t.Fatal("no error")
