@@ -53,6 +53,29 @@ type SnapshotStats struct {
 // Snapshot keeps what the domain is now, to go back to, and the domain goes on. Name "": by the time, as the result tells. There is none
 // after a failure. opts may be nil.
 func (d Domain) Snapshot(ctx context.Context, name string, opts *SnapshotOptions) (stats SnapshotStats, err error) {
+	return opts.with(name, func(name *C.char, o *C.struct_pvctl_snapshot_opts, r *C.struct_pvctl_snapshot_stats) error {
+		return d.do(ctx, "snapshot", func(n *C.struct_pvctl, id C.uint32_t, e *C.struct_pvctl_error) C.int {
+			return C.pvctl_snapshot_create(n, id, name, o, r, e)
+		})
+	})
+}
+
+// SnapshotStopped keeps the disks of a domain that is defined and does not run; nobody can use them meanwhile. ErrBusy: it runs. No node
+// needs to. opts may be nil.
+func SnapshotStopped(node, domain, name string, opts *SnapshotOptions) (SnapshotStats, error) {
+	k, of := optional(node), C.CString(domain)
+	defer freeText(k)
+	defer freeText(of)
+	return opts.with(name, func(name *C.char, o *C.struct_pvctl_snapshot_opts, r *C.struct_pvctl_snapshot_stats) error {
+		return named(domain, call("snapshot", func(e *C.struct_pvctl_error) C.int {
+			return C.pvctl_snapshot_create_stopped(k, of, name, o, r, e)
+		}))
+	})
+}
+
+// with calls what makes a snapshot.
+func (opts *SnapshotOptions) with(name string, f func(name *C.char, o *C.struct_pvctl_snapshot_opts, r *C.struct_pvctl_snapshot_stats) error) (
+	stats SnapshotStats, err error) {
 	if opts == nil {
 		opts = &SnapshotOptions{}
 	}
@@ -65,10 +88,7 @@ func (d Domain) Snapshot(ctx context.Context, name string, opts *SnapshotOptions
 	o := C.struct_pvctl_snapshot_opts{size: C.sizeof_struct_pvctl_snapshot_opts, description: text, disks: disks,
 		no_memory: flag(opts.NoMemory), suspend_timeout_ms: millis(opts.SuspendTimeout), say: (*[0]byte)(C.pvctl_go_say), say_data: cell.data()}
 	r := C.struct_pvctl_snapshot_stats{size: C.sizeof_struct_pvctl_snapshot_stats}
-	err = d.do(ctx, "snapshot", func(n *C.struct_pvctl, id C.uint32_t, e *C.struct_pvctl_error) C.int {
-		return C.pvctl_snapshot_create(n, id, k, &o, &r, e)
-	})
-	if err == nil {
+	if err = f(k, &o, &r); err == nil {
 		stats = SnapshotStats{C.GoString(&r.name[0]), duration(r.total_ns), duration(r.pause_ns), uint64(r.bytes), uint32(r.rounds)}
 	}
 	return stats, keyed(name, err)

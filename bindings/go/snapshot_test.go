@@ -86,6 +86,40 @@ func TestSnapshot(t *testing.T) {
 	}
 }
 
+// Of disks alone, of a domain that does not run: a revert does not start it.
+func TestSnapshotStopped(t *testing.T) {
+	needsImages(t)
+	ctx, c := within(t), open(t, "")
+	image := filepath.Join(t.TempDir(), "disk.img")
+	must(t, os.WriteFile(image, make([]byte, 1<<20), 0o600))
+	config := small(t, "stopped", "save-self", "linear asked rounds=9")
+	must(t, config.Set("disk", []string{image + ",raw,xvda,rw"}))
+	_, err := pvctl.SnapshotStopped("", "stopped", "one", nil)
+	about(t, err, pvctl.ErrNotFound, "stopped", "one")
+	must(t, pvctl.Define("", config))
+	lines := 0
+	stats, err := pvctl.SnapshotStopped("", "stopped", "one", &pvctl.SnapshotOptions{Say: func(string) { lines++ }})
+	if err != nil || stats.Name != "one" || lines == 0 {
+		t.Fatalf("%+v, %v, %d", stats, err, lines)
+	}
+	one, err := pvctl.GetSnapshot("", "stopped", "one")
+	if err != nil || one.HasMemory || one.Disks != 1 {
+		t.Errorf("%+v, %v", one, err)
+	}
+	back, err := c.Revert(ctx, "stopped", "one", nil)
+	if err != nil || back.ID != 0 {
+		t.Errorf("%+v, %v", back, err)
+	}
+	config, err = pvctl.DefinedConfig("", "stopped")
+	must(t, err)
+	d := readyOf(t, c, config)
+	_, err = pvctl.SnapshotStopped("", "stopped", "two", nil)
+	about(t, err, pvctl.ErrBusy, "stopped", "two")
+	must(t, d.Destroy(ctx))
+	must(t, pvctl.DeleteSnapshot(ctx, "", "stopped", "one"))
+	must(t, pvctl.Undefine("", "stopped"))
+}
+
 func snapshotReverted(ctx context.Context, t *testing.T, c *pvctl.Conn, was uint32) {
 	t.Helper()
 	_, err := c.Revert(ctx, "snapped", "two", nil)

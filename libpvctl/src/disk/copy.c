@@ -10,6 +10,7 @@
 #include "util/buf.h"
 #include "util/cleanup.h"
 #include "util/err.h"
+#include "util/fd.h"
 #include "util/paths.h"
 #include <fcntl.h>
 #include <inttypes.h>
@@ -207,8 +208,7 @@ int image_copy(const char *from, const char *to, bool in_use, const struct pvctl
 	rc = rc ? rc : give_name(&c, err);
 	if (c.temporary[0])
 		unlink(c.temporary);
-	if (c.in >= 0)
-		close(c.in);
+	fd_unlock_close(c.in);
 	if (c.out >= 0)
 		close(c.out);
 	free(name);

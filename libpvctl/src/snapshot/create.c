@@ -183,7 +183,7 @@ static int finish(struct taker *t, struct pvctl_error *err)
 static void taker_free(struct taker *t)
 {
 	while (t->locks)
-		close(t->lock[--t->locks]);
+		fd_unlock_close(t->lock[--t->locks]);
 	if (t->moment.fd >= 0)
 		close(t->moment.fd);
 	/* In doubt it says to recover.c what there is. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "template/private.h"
 #include "util/err.h"
+#include "util/fd.h"
 #include "util/grow.h"
 #include <dirent.h>
 #include <stdio.h>
@@ -174,6 +175,6 @@ int pvctl_template_delete(const char *name, struct pvctl_error *err)
 	rc = rc ? rc : template_dir(name, dir, err);
 	if (!rc && (rc = template_remove_dir(dir)))
 		rc = err_os(err, -rc, "%s", dir);
-	close(held);
+	fd_unlock_close(held);
 	return rc;
 }

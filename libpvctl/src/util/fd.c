@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -126,4 +127,15 @@ int fd_write_atomic(const char *dir, const char *name, const struct iovec *iov, 
 bool fd_write_failed(int rc)
 {
 	return rc == -ENOSPC || rc == -EDQUOT || rc == -EFBIG;
+}
+
+void fd_unlock_close(int fd)
+{
+	struct flock l = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+
+	if (fd < 0)
+		return;
+	(void)flock(fd, LOCK_UN);
+	(void)fcntl(fd, F_OFD_SETLK, &l);
+	close(fd);
 }

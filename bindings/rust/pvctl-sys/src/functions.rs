@@ -196,6 +196,14 @@ extern "C" {
         ret: *mut pvctl_snapshot_stats,
         err: *mut pvctl_error,
     ) -> c_int;
+    pub fn pvctl_snapshot_create_stopped(
+        node: *const c_char,
+        domain: *const c_char,
+        name: *const c_char,
+        opts: *const pvctl_snapshot_opts,
+        ret: *mut pvctl_snapshot_stats,
+        err: *mut pvctl_error,
+    ) -> c_int;
     pub fn pvctl_snapshot_list(
         node: *const c_char,
         domain: *const c_char,

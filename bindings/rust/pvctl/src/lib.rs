@@ -56,8 +56,8 @@ pub use node::{
 };
 pub use save::{Leave, RestoreOptions, RestoreStats, SaveOptions, SaveStats};
 pub use snapshot::{
-    delete_snapshot, snapshot, snapshot_config, snapshot_disks, snapshots, verify_snapshot, RevertOptions, Snapshot, SnapshotDisk,
-    SnapshotOptions, SnapshotStats,
+    delete_snapshot, snapshot, snapshot_config, snapshot_disks, snapshot_stopped, snapshots, verify_snapshot, RevertOptions,
+    Snapshot, SnapshotDisk, SnapshotOptions, SnapshotStats,
 };
 pub use store::StoreQuota;
 #[cfg(feature = "stream")]

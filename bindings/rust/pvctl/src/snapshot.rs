@@ -179,6 +179,45 @@ pub fn delete_snapshot(node: Option<&str>, domain: &str, name: &str, opts: LongO
     r.map(drop)
 }
 
+/// What makes a snapshot.
+fn make(
+    name: Option<&str>,
+    opts: SnapshotOptions<'_>,
+    f: impl FnOnce(*const c_char, &sys::pvctl_snapshot_opts, &mut sys::pvctl_snapshot_stats) -> Result<()>,
+) -> Result<SnapshotStats> {
+    let (c_name, description) = (Optional::new(OP, name)?, Optional::new(OP, opts.description)?);
+    let disks = Optional::new(OP, opts.disks)?;
+    let mut hooks = Hooks { say: opts.say, step: None, panic: None };
+    let mut o = sized!(sys::pvctl_snapshot_opts);
+    o.description = description.ptr();
+    o.disks = disks.ptr();
+    o.no_memory = opts.no_memory.into();
+    o.suspend_timeout_ms = millis(opts.suspend_timeout);
+    o.say = Some(on_say);
+    o.say_data = (&mut hooks as *mut Hooks<'_>).cast();
+    let mut r = sized!(sys::pvctl_snapshot_stats);
+    let done = f(c_name.ptr(), &o, &mut r);
+    if let Some(panic) = hooks.panic.take() {
+        resume_unwind(panic);
+    }
+    match name {
+        Some(name) => done.keyed(name)?,
+        None => done?,
+    }
+    let ns = Duration::from_nanos;
+    Ok(SnapshotStats { name: text(&r.name), total: ns(r.total_ns), pause: ns(r.pause_ns), bytes: r.bytes, rounds: r.rounds })
+}
+
+/// Of a domain that is defined and does not run: its disks alone, which nobody can use meanwhile. No node needs to run.
+/// [`crate::ErrorKind::Busy`]: the domain does.
+pub fn snapshot_stopped(node: Option<&str>, domain: &str, name: Option<&str>, opts: SnapshotOptions<'_>) -> Result<SnapshotStats> {
+    let (node, of) = (Optional::new(OP, node)?, c_text(OP, domain)?);
+    make(name, opts, |name, o, r| {
+        let f = |e| unsafe { sys::pvctl_snapshot_create_stopped(node.ptr(), of.as_ptr(), name, o, r, e) };
+        call(OP, f).map(drop).named(domain)
+    })
+}
+
 impl Domain<'_> {
     /// Keeps what the domain is now, to go back to, and the domain goes on. No name: by the time, as the result tells. There is none
     /// after a failure.
@@ -199,27 +238,7 @@ impl Domain<'_> {
     /// # }
     /// ```
     pub fn snapshot(&self, name: Option<&str>, opts: SnapshotOptions<'_>) -> Result<SnapshotStats> {
-        let (c_name, description) = (Optional::new(OP, name)?, Optional::new(OP, opts.description)?);
-        let disks = Optional::new(OP, opts.disks)?;
-        let mut hooks = Hooks { say: opts.say, step: None, panic: None };
-        let mut o = sized!(sys::pvctl_snapshot_opts);
-        o.description = description.ptr();
-        o.disks = disks.ptr();
-        o.no_memory = opts.no_memory.into();
-        o.suspend_timeout_ms = millis(opts.suspend_timeout);
-        o.say = Some(on_say);
-        o.say_data = (&mut hooks as *mut Hooks<'_>).cast();
-        let mut r = sized!(sys::pvctl_snapshot_stats);
-        let done = self.do_(OP, |n, id, e| unsafe { sys::pvctl_snapshot_create(n, id, c_name.ptr(), &o, &mut r, e) });
-        if let Some(panic) = hooks.panic.take() {
-            resume_unwind(panic);
-        }
-        match name {
-            Some(name) => done.keyed(name)?,
-            None => done?,
-        }
-        let ns = Duration::from_nanos;
-        Ok(SnapshotStats { name: text(&r.name), total: ns(r.total_ns), pause: ns(r.pause_ns), bytes: r.bytes, rounds: r.rounds })
+        make(name, opts, |name, o, r| self.do_(OP, |n, id, e| unsafe { sys::pvctl_snapshot_create(n, id, name, o, r, e) }))
     }
 }
 

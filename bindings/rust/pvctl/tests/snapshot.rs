@@ -76,6 +76,30 @@ fn there_and_back() {
     assert!(snapshots(None, Some("snapped")).unwrap().is_empty());
 }
 
+/// Of disks alone, of a domain that does not run: a revert does not start it.
+#[test]
+fn of_one_that_does_not_run() {
+    if !has_images() {
+        return;
+    }
+    let (node, dir) = (open(), Dir::new("stopped"));
+    fs::write(dir.file("disk.img"), vec![0; 1 << 20]).unwrap();
+    let mut config = small("stopped", "save-self", "linear asked rounds=9");
+    config.set("disk", [(dir.file("disk.img") + ",raw,xvda,rw").as_str()]).unwrap();
+    let make = |name| snapshot_stopped(None, "stopped", Some(name), SnapshotOptions::default());
+    about(make("one"), ErrorKind::NotFound, Some("stopped"), Some("one"));
+    define(None, &config).unwrap();
+    assert_eq!(make("one").unwrap().name, "one");
+    let one = snapshot(None, "stopped", "one").unwrap();
+    assert!(!one.has_memory && one.disks == 1, "{one:?}");
+    assert!(node.revert("stopped", "one", &RevertOptions::default()).unwrap().is_none());
+    let d = node.domain(ready_of(&node, &defined_config(None, "stopped").unwrap()));
+    about(make("two"), ErrorKind::Busy, Some("stopped"), Some("two"));
+    d.destroy().unwrap();
+    delete_snapshot(None, "stopped", "one", LongOptions::default()).unwrap();
+    undefine(None, "stopped").unwrap();
+}
+
 /// A panic of a callback comes out of the call, and the domain goes on.
 #[test]
 fn a_callback_that_panics() {
