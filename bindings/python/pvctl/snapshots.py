@@ -60,13 +60,13 @@ def revert(context: Context, domain: str, name: str, *, paused: bool = False, pr
 def all(domain: str | None = None, *, node: str = "default") -> list[SnapshotInfo]:
     """By domain and time."""
     ret = ffi.new("struct pvctl_snapshot_list **")
-    _plain(lib.pvctl_snapshot_list, encoded(node), maybe_encoded(domain), ret, name=domain)
+    _plain(lib.pvctl_snapshot_list, encoded(node), maybe_encoded(domain), ret, domain=domain)
     return read_list(SnapshotInfo, ret[0], lib.pvctl_snapshot_list_count, lib.pvctl_snapshot_list_at, lib.pvctl_snapshot_list_free)
 
 
 def get(domain: str, name: str, *, node: str = "default") -> SnapshotInfo:
     ret = result("pvctl_snapshot_info")
-    _plain(lib.pvctl_snapshot_get, encoded(node), encoded(domain), encoded(name), ret, name=name)
+    _plain(lib.pvctl_snapshot_get, encoded(node), encoded(domain), encoded(name), ret, domain=domain, key=name)
     return read(SnapshotInfo, ret)
 
 
@@ -74,7 +74,7 @@ def disks(domain: str, name: str, *, node: str = "default") -> list[SnapshotDisk
     found = []
     for i in range(get(domain, name, node=node).disks):
         ret = result("pvctl_snapshot_disk_info")
-        _plain(lib.pvctl_snapshot_get_disk, encoded(node), encoded(domain), encoded(name), i, ret, name=name)
+        _plain(lib.pvctl_snapshot_get_disk, encoded(node), encoded(domain), encoded(name), i, ret, domain=domain, key=name)
         found.append(read(SnapshotDisk, ret))
     return found
 
@@ -82,13 +82,13 @@ def disks(domain: str, name: str, *, node: str = "default") -> list[SnapshotDisk
 def config(domain: str, name: str, *, node: str = "default") -> Config:
     """What the domain is after a revert."""
     ret = ffi.new("struct pvctl_config **")
-    _plain(lib.pvctl_snapshot_config, encoded(node), encoded(domain), encoded(name), ret, name=name)
+    _plain(lib.pvctl_snapshot_config, encoded(node), encoded(domain), encoded(name), ret, domain=domain, key=name)
     return Config._of(ret[0])
 
 
 def verify(domain: str, name: str, *, node: str = "default") -> None:
     """InvalidError: something is not what it was."""
-    _plain(lib.pvctl_snapshot_verify, encoded(node), encoded(domain), encoded(name), name=name)
+    _plain(lib.pvctl_snapshot_verify, encoded(node), encoded(domain), encoded(name), domain=domain, key=name)
 
 
 def delete(domain: str, name: str, *, node: str = "default", progress: ProgressFunction | None = None) -> None:
@@ -102,9 +102,9 @@ def delete(domain: str, name: str, *, node: str = "default", progress: ProgressF
     rc = lib.pvctl_snapshot_delete(encoded(node), encoded(domain), encoded(name), opts, err)
     if hooks.error is not None and rc < 0:
         raise hooks.error
-    check(rc, err, key=name)
+    check(rc, err, domain=domain, key=name)
 
 
-def _plain(function: Any, *args: Any, name: str | None = None) -> None:
+def _plain(function: Any, *args: Any, domain: str | None, key: str | None = None) -> None:
     err = new_error()
-    check(function(*args, err), err, key=name)
+    check(function(*args, err), err, domain=domain, key=key)

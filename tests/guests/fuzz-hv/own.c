@@ -243,10 +243,26 @@ void own_step(struct fuzzer *z)
 		check_frame(z, own_frame(z));
 }
 
+/* What it is used as excludes the other uses, and what is not used is free: sooner seen so than by what comes of it. */
+static void probe(struct fuzzer *z, struct frame *f)
+{
+	if (f->count && f->type == T_WRITABLE) {
+		z->what = "pin of what is mapped writable";
+		expect(z, mmuext(z, MMUEXT_PIN_L1_TABLE, f->mfn, 0), false);
+		return;
+	}
+	z->what = f->count ? "store into what is a table" : "store into what is free";
+	if (model_get(z, f, T_WRITABLE))
+		model_put(z, f);
+	expect(z, mmuext(z, MMUEXT_COPY_PAGE, f->mfn, f->mfn), !f->count);
+}
+
 void own_check(struct fuzzer *z)
 {
 	unsigned int i;
 
-	for (i = 0; i < OWN; i++)
+	for (i = 0; i < OWN; i++) {
 		check_frame(z, &z->own[i]);
+		probe(z, &z->own[i]);
+	}
 }

@@ -54,5 +54,7 @@ void walk_step(struct fuzzer *z)
 	if (writable && !(off == 511 && leaf < z->own + 2)) {
 		leaf->word[off] = val;
 		expect(z, try_store(z, (uint64_t *)va, val) ? 0 : -1, true);
+		if (leaf->ro[off] != val)
+			finding(z, "a store to %#lx is not in frame %#lx", va, leaf->mfn);
 	}
 }
