@@ -34,7 +34,7 @@ def create_stopped(domain: str, name: str | None = None, *, node: str = "default
     rc = lib.pvctl_snapshot_create_stopped(encoded(node), encoded(domain), maybe_encoded(name), opts, stats, err)
     if calls.error is not None and rc < 0:
         raise calls.error
-    check(rc, err, key=name)
+    check(rc, err, domain=domain, key=name)
     return read(SnapshotStats, stats)
 
 

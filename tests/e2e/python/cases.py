@@ -387,6 +387,23 @@ def case_snapshots():
         e = refused(pvctl.NotFoundError, pvctl.snapshots.get, "py-snap", "one")
         assert (e.domain, e.key) == ("py-snap", "one"), (e.domain, e.key)
         assert pvctl.snapshots.all() == []
+    e = refused(pvctl.NotFoundError, pvctl.snapshots.create_stopped, "py-snap", "one")
+    assert (e.domain, e.key) == ("py-snap", "one"), (e.domain, e.key)
+    if shutil.which("qemu-img"):
+        stopped(f"{W}/py-stopped.qcow2")
+
+
+def stopped(disk):
+    subprocess.run(("qemu-img", "create", "-q", "-f", "qcow2", disk, "4M"), check=True)
+    node, said = pvctl.Node(), []
+    node.define(stub("py-stopped", disk=[f"{disk},qcow2,xvda,w"]))
+    assert pvctl.snapshots.create_stopped("py-stopped", "one", description="a test", say=said.append).name == "one" and disk in said[0]
+    refused(pvctl.ExistsError, pvctl.snapshots.create_stopped, "py-stopped", "one")
+    assert not pvctl.snapshots.get("py-stopped", "one").has_memory and pvctl.snapshots.disks("py-stopped", "one")[0].disk == disk
+    with pvctl.connect() as context:
+        assert pvctl.snapshots.revert(context, "py-stopped", "one") is None
+    pvctl.snapshots.delete("py-stopped", "one")
+    node.undefine("py-stopped")
 
 
 def case_clone():
