@@ -54,6 +54,13 @@ if command -v qemu-img >/dev/null; then
 	t "to vhd" pvctl disk convert --format qcow2 --to vhd "$W/d/a.qcow2" "$W/d/a.vhd"
 	refused "vhd keeps its size" 1 'convert' pvctl disk resize --format vhd "$W/d/a.vhd" 64m
 	t "compressed" pvctl disk convert --to qcow2 --compress "$W/d/a.img" "$W/d/small.qcow2"
+	before=$(cksum "$W/d/a.qcow2")
+	refused "a qcow2 image is not taken for a raw one: resize" 1 'format qcow2: --format qcow2' pvctl disk resize --shrink "$W/d/a.qcow2" 64k
+	refused "clone" 1 'format qcow2: --format qcow2' pvctl disk clone "$W/d/a.qcow2" "$W/d/c.img"
+	refused "convert" 1 'format vhd: --format vhd' pvctl disk convert --to raw "$W/d/a.vhd" "$W/d/c.img"
+	refused "template create" 1 'format qcow2: --format qcow2' env PVCTL_DATA_DIR="$W/data" "$PVCTL" template create no --from "$W/d/a.qcow2"
+	t "it is as it was" is "$(cksum "$W/d/a.qcow2")" "$before"
+	t "but if somebody says that it is raw" eval "$PVCTL disk clone --format raw $W/d/a.qcow2 $W/d/c.img && cmp $W/d/a.qcow2 $W/d/c.img && rm $W/d/c.img"
 	t "grow a qcow2 image" pvctl disk resize --format qcow2 "$W/d/a.qcow2" 20m
 	t "it has grown" is "$(virtual "$W/d/a.qcow2")" $((20 << 20))
 	refused "smaller is refused" 1 '--shrink' pvctl disk resize --format qcow2 "$W/d/a.qcow2" 8m

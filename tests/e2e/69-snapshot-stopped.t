@@ -66,6 +66,7 @@ t "it is as it was" has A
 t "it is not started" eval "! pvctl domid one"
 put D
 t "one more" pvctl snapshot one later
+refused "a clone is one of what runs: it says what is to be done" 1 'defined, and does not run: .pvctl start one' pvctl clone one two
 rm -f "$W/fault/done"
 FAULT_POINT=begun FAULT_ACTION=start t "while one is made" pvctl snapshot one busy
 t "nobody starts the domain" eval "[ ! -e '$W/fault/runs' ] && grep -qi 'in use' '$W/fault/started'"
