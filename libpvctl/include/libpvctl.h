@@ -144,7 +144,7 @@ PVCTL_API const char *pvctl_version(void);
 /*
  * Keys are those of pvctl.cfg(5): name uuid type memory maxmem (MiB) vcpus maxvcpus
  * kernel ramdisk cmdline root extra bootloader bootloader_args bootloader_restrict bootloader_user firmware
- * on_poweroff on_reboot on_crash on_watchdog restart_limit restart_window cpus cpus_soft cpu_weight cap disk vif p9 channel
+ * on_poweroff on_reboot on_crash on_watchdog restart_limit restart_window cpus cpus_soft cpuid cpu_weight cap disk vif p9 channel
  * max_event_channels max_grant_frames max_maptrack_frames max_grant_version xenstore_quota localtime rtc_timeoffset nomigrate. Setting checks the
  * value's form and range at once (-EINVAL with the key in the message; -ENOENT:
  * no such key; -ENOSYS: a key of xl's that is not supported yet).
