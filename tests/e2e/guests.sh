@@ -6,7 +6,7 @@ guest_names() {
 	local elf g
 	for elf in "$O"/guests/*.elf; do
 		g=$(basename "$elf" .elf)
-		case $g in save-self | blk-* | net-* | p9-* | xfer-* | fuzz-hv) ;; *) echo "$g" ;; esac
+		case $g in save-self | blk-* | net-* | p9-* | xfer-* | newborn | fuzz-hv) ;; *) echo "$g" ;; esac
 	done
 }
 

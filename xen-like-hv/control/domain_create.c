@@ -75,7 +75,7 @@ static struct domain *domain_alloc(domid_t id)
 	return d;
 }
 
-/* Before anyone else may hold a reference: gives everything back that there is. */
+/* It is in no list yet, so nobody else has a reference: gives everything back that there is. */
 static void domain_unwind(struct domain *d)
 {
 	d->is_dying = DOMDYING_dying;
@@ -120,6 +120,8 @@ int domain_create(domid_t id, const struct xen_domctl_createdomain *cfg, struct 
 		id = pick_domid();
 		if (id == DOMID_INVALID)
 			return -ENOSPC;
+	} else if (domid_in_use(id)) {
+		return -EEXIST;
 	}
 	d = domain_alloc(id);
 	if (d == NULL)
@@ -132,15 +134,15 @@ int domain_create(domid_t id, const struct xen_domctl_createdomain *cfg, struct 
 	/* Held by the tools until their first unpause. */
 	d->pause_count = d->controller_pause_count = 1;
 
-	ret = domain_list_add(d);
-	if (ret == 0)
-		ret = init_parts(d, cfg->max_evtchn_port, or_default(cfg->max_grant_frames, GRANT_FRAMES_DEFAULT),
-				 or_default(cfg->max_maptrack_frames, MAPTRACK_FRAMES_DEFAULT), version ? version : 2);
+	ret = init_parts(d, cfg->max_evtchn_port, or_default(cfg->max_grant_frames, GRANT_FRAMES_DEFAULT),
+			 or_default(cfg->max_maptrack_frames, MAPTRACK_FRAMES_DEFAULT), version ? version : 2);
 	if (ret != 0) {
 		domain_unwind(d);
 		return ret;
 	}
 	wallclock_update(d);
+	/* Last: guests may name any number at any time, and must find all of it, for good. Nobody else adds domains. */
+	BUG_ON(domain_list_add(d) != 0);
 	*ret_domain = d;
 	return 0;
 }

@@ -28,6 +28,9 @@ static int bind_locked(struct domain *ld, struct domain *rd, uint32_t rport, uin
 
 	if (!rchn || rd->evtchn->closing || rchn->state != ECS_UNBOUND || rchn->allowed != ld->domid)
 		return -EINVAL;
+	/* Senders look for the vCPU that is told, and find one: the tools made a port before the vCPUs. */
+	if (!rd->vcpu[0])
+		return -EINVAL;
 	lchn = port_alloc(ld, &rc);
 	if (!lchn)
 		return rc;
