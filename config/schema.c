@@ -51,6 +51,8 @@ static const struct cfg_key keys[] = {
 	  .help = "CPUs of the node that may run the domain: `all', `0-3,^1'; a list has an entry for each vCPU" },
 	{ .name = "cpus_soft", .kind = CFG_KIND_TEXTS, .fallback = "all",
 	  .help = "CPUs of the node that should run the domain if they can; as cpus" },
+	{ .name = "cpuid", .kind = CFG_KIND_TEXTS, .fallback = "host",
+	  .help = "what it sees of the node's CPUs: `host,FEATURE=0,...', or a list of `LEAF:ecx=...' with 32 bits each" },
 	{ .name = "vif", .kind = CFG_KIND_LIST, .help = "network interfaces, one text each: \"\" has all defaults, \"bridge=NAME\"" },
 	{ .name = "disk", .kind = CFG_KIND_LIST, .help = "virtual disks, one text each: \"FILE,raw,xvda,rw\"" },
 	{ .name = "p9", .kind = CFG_KIND_LIST, .help = "directories shared with the guest: \"tag=NAME,path=DIR,security_model=none\"" },
@@ -89,7 +91,6 @@ static const struct cfg_key keys[] = {
 	WITHOUT("vnc", BOOL, "no virtual screen yet: the guest runs without one, its console is pvctl console"),
 	WITHOUT("sdl", BOOL, "no virtual screen yet: the guest runs without one, its console is pvctl console"),
 	WITHOUT("vkb", LIST, "no virtual keyboards yet"),
-	WITHOUT("cpuid", ANY, "the guest sees what the node's CPUs have"),
 	WITHOUT("tsc_mode", STRING, "the time stamp counter is native"),
 	WITHOUT("e820_host", BOOL, "no PCI devices yet"),
 	WITHOUT("nestedhvm", BOOL, "for HVM guests only"),
@@ -183,5 +184,6 @@ const char *cfg_status_name(enum cfg_status status)
 /* xl takes an empty text for them as if they were not there. */
 bool cfg_may_be_empty(const struct cfg_key *key)
 {
-	return key->kind == CFG_KIND_LIST || !strcmp(key->name, "ramdisk") || !strncmp(key->name, "cpus", 4);
+	return key->kind == CFG_KIND_LIST || !strcmp(key->name, "ramdisk") || !strncmp(key->name, "cpus", 4) ||
+	       !strcmp(key->name, "cpuid");
 }

@@ -15,7 +15,7 @@ $(B)/initrd.gz: $(B)/pvbench tests/bench/init | guest
 		cp $(DEMO)/busybox $(B)/pvbench $(B)/root/bin/ && cp -r $(DEMO)/modules $(B)/root/ && cp tests/bench/init $(B)/root/init && chmod 755 $(B)/root/init && \
 		(cd $(B)/root && find . | LC_ALL=C sort | cpio -o -H newc --quiet -R 0:0) | gzip -9n > $@
 
-bench: all guest guests hv-debug $(B)/initrd.gz $(B)/pvstub
+bench: all guest guests hv-debug e2e-tools $(B)/initrd.gz $(B)/pvstub
 	$(Q)tests/bench/bench.py --out $(O) --history $(BENCH_HISTORY) $(BENCH_ARGS)
 	$(Q)tests/bench/longest.py --out $(O)
 	$(Q)$(MAKE) --no-print-directory O=$(O) bench-pictures

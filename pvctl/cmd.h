@@ -110,6 +110,8 @@ int domain_stay(struct pvctl *ctx, uint32_t domid);
 const char *domain_label(struct pvctl *ctx, uint32_t domid);
 /* "pvctl: what subject: message" on stderr; returns EXIT_FAILED. */
 int fail(const char *what, const char *subject, const struct pvctl_error *err);
+/* No format was said, and the image begins as one of a format that is not raw does: 0, or an exit code after a message. */
+int format_needed(const char *what, const char *path, const char *format);
 void say_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* On stdout, as a config file has it; an exit code. */

@@ -63,16 +63,20 @@ static bool runs(const char *name)
 static int undefine_run(const struct command *cmd, const struct parsed *in)
 {
 	const char *name = in->argv[0];
-	struct pvctl_error err = { 0 };
+	struct pvctl_error err = { 0 }, none = { 0 };
+	int rc;
 
 	if (in->count[UNDEFINE_DISKS] && runs(name)) {
 		say_error("undefine %s: it runs, on the disks that would be deleted; `pvctl destroy %s' ends it", name, name);
 		return EXIT_FAILED;
 	}
-	if (pvctl_defined_remove(globals.node, name, &err) ||
-	    (in->count[UNDEFINE_DISKS] && pvctl_template_disks_remove(name, &err)))
-		return fail("undefine", name, &err);
-	return EXIT_OK;
+	rc = pvctl_defined_remove(globals.node, name, &err);
+	/* It may have been undefined before, without its disks. */
+	if (in->count[UNDEFINE_DISKS] && rc == -ENOENT && !pvctl_template_disks_remove(name, &none))
+		rc = 0;
+	else if (in->count[UNDEFINE_DISKS] && !rc)
+		rc = pvctl_template_disks_remove(name, &err);
+	return rc ? fail("undefine", name, &err) : EXIT_OK;
 }
 
 enum { START_CONSOLE, START_PAUSED };

@@ -46,6 +46,9 @@ static int resize_file(struct resize *r, const char *path, const char *format)
 	struct pvctl_error err = { 0 };
 	int rc;
 
+	rc = format_needed("disk resize", path, format);
+	if (rc)
+		return rc;
 	if (pvctl_disk_image_get(path, format, &i, &err))
 		return fail("disk resize", path, &err);
 	r->was = i.bytes;
@@ -192,6 +195,9 @@ static int copy(const char *what, const struct parsed *in, struct pvctl_disk_cop
 	struct json *j;
 	int rc;
 
+	rc = format_needed(what, in->argv[0], o->format);
+	if (rc)
+		return rc;
 	o->progress = progress_step;
 	interrupts_catch();
 	progress_begin("copying the disk");

@@ -65,6 +65,7 @@ static int save(struct pvctl *ctx, uint32_t domid, const struct parsed *in, cons
 	progress_begin(what);
 	rc = pvctl_domain_save(ctx, domid, file.fd, &o, &s, &err);
 	progress_end();
+	savefile_name_in(&file, rc, &err);
 	savefile_close(&file);
 	if (rc == -ECANCELED)
 		say_error("save %s: interrupted; the domain goes on", in->argv[0]);

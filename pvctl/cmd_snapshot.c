@@ -42,8 +42,11 @@ static int report(const char *domain, const struct pvctl_snapshot_stats *s, bool
 	struct json *j;
 
 	if (!as_json) {
-		note("Snapshot %s of domain %s is made; the domain stood still for %" PRIu64 " ms.", s->name, domain,
-		     s->pause_ns / UINT64_C(1000000));
+		if (s->pause_ns)
+			note("Snapshot %s of domain %s is made; the domain stood still for %" PRIu64 " ms.", s->name, domain,
+			     s->pause_ns / UINT64_C(1000000));
+		else
+			note("Snapshot %s of domain %s is made.", s->name, domain);
 		return EXIT_OK;
 	}
 	j = json_document();
@@ -59,6 +62,38 @@ static int report(const char *domain, const struct pvctl_snapshot_stats *s, bool
 	return json_close(j);
 }
 
+/* Defined, and no domain that runs: without a node there are definitions yet. */
+static bool is_stopped(const char *domain)
+{
+	const struct pvctl_open_opts open = { .size = sizeof(open), .node = globals.node, .log = node_log };
+	struct pvctl_config *config;
+	struct pvctl *ctx = NULL;
+	uint32_t domid;
+	int rc;
+
+	if (!parse_u32(domain, 0, 0x7fef, &domid) || pvctl_defined_get(globals.node, domain, &config, NULL))
+		return false;
+	pvctl_config_free(config);
+	rc = pvctl_open(&open, &ctx, NULL);
+	if (!rc)
+		rc = pvctl_domain_lookup(ctx, domain, &domid, NULL);
+	pvctl_close(ctx);
+	return rc == -ENOENT || rc == -ESRCH;
+}
+
+static int create_stopped(const struct parsed *in, const struct pvctl_snapshot_opts *o)
+{
+	struct pvctl_snapshot_stats s = { .size = sizeof(s) };
+	struct pvctl_error err = { 0 };
+
+	if (!o->no_memory)
+		note("Domain %s does not run: its disks alone are kept.", in->argv[0]);
+	interrupts_catch();
+	if (pvctl_snapshot_create_stopped(globals.node, in->argv[0], in->argc > 1 ? in->argv[1] : NULL, o, &s, &err))
+		return fail("snapshot", in->argv[0], &err);
+	return report(in->argv[0], &s, in->count[CREATE_JSON] > 0);
+}
+
 static int create_run(const struct command *cmd, const struct parsed *in)
 {
 	struct pvctl_snapshot_opts o = { .size = sizeof(o), .description = in->value[CREATE_DESCRIPTION], .disks = in->value[CREATE_DISKS],
@@ -71,6 +106,8 @@ static int create_run(const struct command *cmd, const struct parsed *in)
 
 	if (in->count[CREATE_TIMEOUT] && (parse_seconds(in->value[CREATE_TIMEOUT], &o.suspend_timeout_ms) || !o.suspend_timeout_ms))
 		return command_usage(cmd, "--timeout: seconds are wanted");
+	if (is_stopped(in->argv[0]))
+		return create_stopped(in, &o);
 	ctx = node_open();
 	if (ctx && !(rc = domain_resolve(ctx, in->argv[0], &domid))) {
 		interrupts_catch();
@@ -85,7 +122,7 @@ static int create_run(const struct command *cmd, const struct parsed *in)
 
 const struct command cmd_snapshot_create = {
 	.group = "snapshot", .name = "create", .args = "DOMAIN [NAME]",
-	.summary = "Keep a running domain's memory, devices and disks of one moment; without `create', too",
+	.summary = "Keep a domain's memory, devices and disks of one moment; without `create', too",
 	.example = "  pvctl snapshot web1 before-upgrade\n  pvctl snapshot create --no-memory web1",
 	.options = create_options, .args_min = 1, .args_max = 2, .takes_rest = true, .run = create_run,
 };

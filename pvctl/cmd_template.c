@@ -77,6 +77,8 @@ static int find_source(struct pvctl *ctx, const struct parsed *in, struct pvctl_
 	if (!stat(from, &st) && !S_ISDIR(st.st_mode)) {
 		if (S_ISREG(st.st_mode) && is_config(from, &st))
 			return config_load(&load, ret);
+		if (format_needed("template create", from, in->value[MAKE_FORMAT]))
+			return EXIT_FAILED;
 		return config_of_disk(from, in->value[MAKE_FORMAT], ret, &err) ? fail("template create", from, &err) : 0;
 	}
 	if (!pvctl_domain_lookup(ctx, from, ret_domid, &err))

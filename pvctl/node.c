@@ -168,6 +168,17 @@ static bool all_digits(const char *s)
 	return s[0] && strspn(s, "0123456789") == strlen(s);
 }
 
+/* xl has no such domains: what it says alone would make one look for a wrong name. */
+static void say_if_defined(const char *name)
+{
+	struct pvctl_config *config;
+
+	if (globals.as_xl || pvctl_defined_get(globals.node, name, &config, NULL))
+		return;
+	pvctl_config_free(config);
+	say_error("domain %s is defined, and does not run: `pvctl start %s' starts it", name, name);
+}
+
 int domain_resolve(struct pvctl *ctx, const char *arg, uint32_t *ret_domid)
 {
 	struct pvctl_error err = { 0 };
@@ -187,6 +198,7 @@ int domain_resolve(struct pvctl *ctx, const char *arg, uint32_t *ret_domid)
 		return fail("domain", arg, &err);
 	/* Programs look for this line, to the letter. */
 	fprintf(stderr, "%s is an invalid domain identifier (rc=-6)\n", arg);
+	say_if_defined(arg);
 	return EXIT_FAILED;
 }
 

@@ -128,6 +128,14 @@ int savefile_commit(struct savefile *f, struct pvctl_error *err)
 	return rc ? failed(err, f->path, rc) : 0;
 }
 
+void savefile_name_in(const struct savefile *f, int rc, struct pvctl_error *err)
+{
+	struct pvctl_error inner = *err;
+
+	if ((rc == -ENOSPC || rc == -EDQUOT || rc == -EFBIG) && !strstr(inner.msg, f->path))
+		snprintf(err->msg, sizeof(err->msg), "%.200s: %.780s", f->path, inner.msg);
+}
+
 void savefile_close(struct savefile *f)
 {
 	if (f->fd >= 0)

@@ -16,6 +16,8 @@ struct savefile {
 int savefile_open(struct savefile *f, const char *path, struct pvctl_error *err);
 /* On disk, under its name. */
 int savefile_commit(struct savefile *f, struct pvctl_error *err);
+/* rc and err are those of who wrote to it: a failure to write names the file. */
+void savefile_name_in(const struct savefile *f, int rc, struct pvctl_error *err);
 /* What was not committed is gone. */
 void savefile_close(struct savefile *f);
 

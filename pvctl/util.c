@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -180,4 +181,24 @@ void test_hook(const char *variable, const char *step)
 	}
 	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
+}
+
+/* A guest can write such a beginning to its raw disk: whose format it is, is for a person to say. */
+int format_needed(const char *what, const char *path, const char *format)
+{
+	static const struct { const char *format, *magic; size_t n; } known[] = { { "qcow2", "QFI\xfb", 4 }, { "qed", "QED", 4 }, { "vhd", "conectix", 8 } };
+	char head[8] = "";
+	int fd = format ? -1 : open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : pread(fd, head, sizeof(head), 0);
+
+	if (fd >= 0)
+		close(fd);
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (n < (ssize_t)known[i].n || memcmp(head, known[i].magic, known[i].n))
+			continue;
+		say_error("%s: %s begins like an image of format %s: --format %s, or --format raw if a guest wrote that", what, path, known[i].format,
+			  known[i].format);
+		return EXIT_FAILED;
+	}
+	return 0;
 }

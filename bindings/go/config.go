@@ -8,6 +8,7 @@ import "C"
 import (
 	"context"
 	"os"
+	"regexp"
 	"runtime"
 	"sort"
 	"sync"
@@ -109,9 +110,21 @@ func (opts *ParseOptions) with(f func(o *C.struct_pvctl_parse_opts, e *C.struct_
 		*opts.Messages = said
 	}
 	if err != nil {
-		return &ParseError{said, err}
+		wrong := &ParseError{said, err}
+		keyed(keyIn(wrong.First().SourceLine), err)
+		return wrong
 	}
 	return nil
+}
+
+var keyAtStart = regexp.MustCompile(`^\s*(\w+)\s*\+?=`)
+
+// keyIn is the key that a line of a configuration's text sets; "": it is none.
+func keyIn(line string) string {
+	if found := keyAtStart.FindStringSubmatch(line); found != nil {
+		return found[1]
+	}
+	return ""
 }
 
 // LoadConfig reads a file as xl has it.
@@ -162,13 +175,26 @@ func (c *Config) maybe(f func(p *C.struct_pvctl_config) error) error {
 	return c.use(f)
 }
 
+// ofConfig says which domain a failure is about.
+func ofConfig(p *C.struct_pvctl_config, err error) error {
+	if err == nil {
+		return nil
+	}
+	k := C.CString("name")
+	defer freeText(k)
+	if s := C.pvctl_config_get_str(p, k); s != nil {
+		named(C.GoString(s), err)
+	}
+	return err
+}
+
 // Set takes a string, an integer, a bool (0 or 1) or a []string. The value is checked at once, and the key is in the error.
 func (c *Config) Set(key string, value any) error {
 	k := C.CString(key)
 	defer freeText(k)
-	return c.use(func(p *C.struct_pvctl_config) error {
+	return keyed(key, c.use(func(p *C.struct_pvctl_config) error {
 		return call("config", func(e *C.struct_pvctl_error) C.int { return set(p, k, value, e) })
-	})
+	}))
 }
 
 func set(p *C.struct_pvctl_config, key *C.char, value any, e *C.struct_pvctl_error) C.int {
@@ -243,7 +269,7 @@ func (c *Config) Int(key string) (value int64, err error) {
 	if e, ok := err.(*Error); ok {
 		e.Message = key + ": " + e.Errno.Error()
 	}
-	return
+	return value, keyed(key, err)
 }
 
 // List is the texts of a list; nil: it is not set.
@@ -296,16 +322,18 @@ func (c *Config) Check(log func(level LogLevel, message string)) error {
 	cell := newCell(&state{log: log})
 	defer cell.free()
 	return c.use(func(p *C.struct_pvctl_config) error {
-		return call("check", func(e *C.struct_pvctl_error) C.int {
+		return ofConfig(p, call("check", func(e *C.struct_pvctl_error) C.int {
 			return C.pvctl_config_check_log(p, (*[0]byte)(C.pvctl_go_log), cell.data(), e)
-		})
+		}))
 	})
 }
 
 // CheckConfig is Config.Check for this node.
 func (c *Conn) CheckConfig(ctx context.Context, config *Config) error {
 	return config.use(func(p *C.struct_pvctl_config) error {
-		return c.do(ctx, "check", func(n *C.struct_pvctl, e *C.struct_pvctl_error) C.int { return C.pvctl_config_check(n, p, e) })
+		return ofConfig(p, c.do(ctx, "check", func(n *C.struct_pvctl, e *C.struct_pvctl_error) C.int {
+			return C.pvctl_config_check(n, p, e)
+		}))
 	})
 }
 

@@ -42,7 +42,7 @@ func ParseDisk(text string) (spec DiskSpec, err error) {
 			s.untrusted != 0, C.GoString(&s.name[0]), C.GoString(&s.format[0]), C.GoString(&s.backend[0]), C.GoString(&s.script[0]),
 			C.GoString(&s.target[0])}
 	}
-	return
+	return spec, keyed("disk", err)
 }
 
 // DetachOptions. Force: the guest is not asked. Timeout 0: 10 s.
@@ -63,9 +63,9 @@ func diskDetach(o *DetachOptions) C.struct_pvctl_disk_detach_opts {
 func (d Domain) AttachDisk(ctx context.Context, spec string) error {
 	k := C.CString(spec)
 	defer freeText(k)
-	return d.do(ctx, "attach disk", func(n *C.struct_pvctl, id C.uint32_t, e *C.struct_pvctl_error) C.int {
+	return keyed(spec, d.do(ctx, "attach disk", func(n *C.struct_pvctl, id C.uint32_t, e *C.struct_pvctl_error) C.int {
 		return C.pvctl_disk_attach(n, id, k, e)
-	})
+	}))
 }
 
 // ChangeDisk puts another medium into a drive; target "": none. opts may be nil.
@@ -74,9 +74,9 @@ func (d Domain) ChangeDisk(ctx context.Context, vdev, target string, opts *Detac
 	defer freeText(k)
 	defer freeText(t)
 	o := diskDetach(opts)
-	return d.do(ctx, "change disk", func(n *C.struct_pvctl, id C.uint32_t, e *C.struct_pvctl_error) C.int {
+	return keyed(vdev, d.do(ctx, "change disk", func(n *C.struct_pvctl, id C.uint32_t, e *C.struct_pvctl_error) C.int {
 		return C.pvctl_disk_change(n, id, k, t, &o, e)
-	})
+	}))
 }
 
 // DetachDisk waits until the guest has let go. opts may be nil.
@@ -84,9 +84,9 @@ func (d Domain) DetachDisk(ctx context.Context, vdev string, opts *DetachOptions
 	k := C.CString(vdev)
 	defer freeText(k)
 	o := diskDetach(opts)
-	return d.do(ctx, "detach disk", func(n *C.struct_pvctl, id C.uint32_t, e *C.struct_pvctl_error) C.int {
+	return keyed(vdev, d.do(ctx, "detach disk", func(n *C.struct_pvctl, id C.uint32_t, e *C.struct_pvctl_error) C.int {
 		return C.pvctl_disk_detach(n, id, k, &o, e)
-	})
+	}))
 }
 
 // Disks lists them.
@@ -173,7 +173,7 @@ func ParseVIF(text string) (spec VIFSpec, err error) {
 	defer freeText(k)
 	s := C.struct_pvctl_vif_spec{size: C.sizeof_struct_pvctl_vif_spec}
 	if err = call("vif", func(e *C.struct_pvctl_error) C.int { return C.pvctl_vif_parse(k, &s, e) }); err != nil {
-		return
+		return spec, keyed("vif", err)
 	}
 	spec = VIFSpec{int32(s.devid), uint32(s.mtu), uint64(s.rate_bytes), time.Duration(s.rate_us) * time.Microsecond, s.trusted != 0, nil,
 		C.GoString(&s.link[0]), C.GoString(&s.bridge[0]), C.GoString(&s.vifname[0]), C.GoString(&s.gatewaydev[0]), C.GoString(&s.script[0]),
@@ -188,9 +188,9 @@ func ParseVIF(text string) (spec VIFSpec, err error) {
 func (d Domain) AttachVIF(ctx context.Context, spec string) error {
 	k := C.CString(spec)
 	defer freeText(k)
-	return d.do(ctx, "attach vif", func(n *C.struct_pvctl, id C.uint32_t, e *C.struct_pvctl_error) C.int {
+	return keyed(spec, d.do(ctx, "attach vif", func(n *C.struct_pvctl, id C.uint32_t, e *C.struct_pvctl_error) C.int {
 		return C.pvctl_vif_attach(n, id, k, e)
-	})
+	}))
 }
 
 // DetachVIF by a number or a MAC; waits until the guest has let go. opts may be nil.
@@ -201,9 +201,9 @@ func (d Domain) DetachVIF(ctx context.Context, which string, opts *DetachOptions
 	if opts != nil {
 		o.force, o.timeout_ms = flag(opts.Force), millis(opts.Timeout)
 	}
-	return d.do(ctx, "detach vif", func(n *C.struct_pvctl, id C.uint32_t, e *C.struct_pvctl_error) C.int {
+	return keyed(which, d.do(ctx, "detach vif", func(n *C.struct_pvctl, id C.uint32_t, e *C.struct_pvctl_error) C.int {
 		return C.pvctl_vif_detach(n, id, k, &o, e)
-	})
+	}))
 }
 
 // VIFs lists them.

@@ -96,9 +96,10 @@ func (c *Conn) Domain(id uint32) Domain { return Domain{c, id} }
 func (c *Conn) Lookup(ctx context.Context, name string) (Domain, error) {
 	k := C.CString(name)
 	defer freeText(k)
-	return c.domainOf(ctx, "lookup", func(n *C.struct_pvctl, id *C.uint32_t, e *C.struct_pvctl_error) C.int {
+	d, err := c.domainOf(ctx, "lookup", func(n *C.struct_pvctl, id *C.uint32_t, e *C.struct_pvctl_error) C.int {
 		return C.pvctl_domain_lookup(n, k, id, e)
 	})
+	return d, named(name, err)
 }
 
 func (c *Conn) domainOf(ctx context.Context, op string, f func(n *C.struct_pvctl, id *C.uint32_t, e *C.struct_pvctl_error) C.int) (Domain, error) {
@@ -127,7 +128,7 @@ func (c *Conn) Create(ctx context.Context, config *Config, opts *CreateOptions) 
 		d, err = c.domainOf(ctx, "create", func(n *C.struct_pvctl, id *C.uint32_t, e *C.struct_pvctl_error) C.int {
 			return C.pvctl_domain_create(n, p, &o, id, e)
 		})
-		return err
+		return ofConfig(p, err)
 	})
 	return
 }
@@ -166,7 +167,10 @@ func (c *Conn) Ended(ctx context.Context, name string, id uint32) (ended Ended, 
 	if err == nil {
 		ended = Ended{uint32(r.domid), Reason(r.reason), unixTime(r.ended_unix_ns), C.GoString(&r.name[0])}
 	}
-	return
+	if name == "" {
+		name = fmt.Sprint(id)
+	}
+	return ended, named(name, err)
 }
 
 // do is Conn.do for one domain.
@@ -174,7 +178,14 @@ func (d Domain) do(ctx context.Context, op string, f func(n *C.struct_pvctl, id 
 	if d.conn == nil {
 		return ErrClosed
 	}
-	return d.conn.do(ctx, op, func(n *C.struct_pvctl, e *C.struct_pvctl_error) C.int { return f(n, C.uint32_t(d.ID), e) })
+	return d.about(d.conn.do(ctx, op, func(n *C.struct_pvctl, e *C.struct_pvctl_error) C.int { return f(n, C.uint32_t(d.ID), e) }))
+}
+
+func (d Domain) about(err error) error {
+	if err == nil {
+		return nil
+	}
+	return named(fmt.Sprint(d.ID), err)
 }
 
 // Destroy ends it at once, whichever has the number.
@@ -235,9 +246,9 @@ func (d Domain) Resume(ctx context.Context) error {
 func (d Domain) Request(ctx context.Context, what string) error {
 	k := C.CString(what)
 	defer freeText(k)
-	return d.do(ctx, what, func(n *C.struct_pvctl, id C.uint32_t, e *C.struct_pvctl_error) C.int {
+	return keyed(what, d.do(ctx, what, func(n *C.struct_pvctl, id C.uint32_t, e *C.struct_pvctl_error) C.int {
 		return C.pvctl_domain_request(n, id, k, e)
-	})
+	}))
 }
 
 // Wait until it has shut down, or is gone (ReasonNone). Timeout 0: for ever.
@@ -269,9 +280,10 @@ func (d Domain) Config(ctx context.Context) (*Config, error) {
 	if d.conn == nil {
 		return nil, ErrClosed
 	}
-	return d.conn.configOf(ctx, "config", func(n *C.struct_pvctl, ret **C.struct_pvctl_config, e *C.struct_pvctl_error) C.int {
+	config, err := d.conn.configOf(ctx, "config", func(n *C.struct_pvctl, ret **C.struct_pvctl_config, e *C.struct_pvctl_error) C.int {
 		return C.pvctl_domain_config(n, C.uint32_t(d.ID), ret, e)
 	})
+	return config, d.about(err)
 }
 
 // SetConfig is what it will be from its next restart on.
@@ -322,9 +334,9 @@ func (d Domain) VCPUs(ctx context.Context) ([]VCPU, error) {
 
 // SetMemoryTarget asks the guest to have so much memory and limits it to that.
 func (d Domain) SetMemoryTarget(ctx context.Context, bytes uint64) error {
-	return d.do(ctx, "memory target", func(n *C.struct_pvctl, id C.uint32_t, e *C.struct_pvctl_error) C.int {
+	return keyed("memory", d.do(ctx, "memory target", func(n *C.struct_pvctl, id C.uint32_t, e *C.struct_pvctl_error) C.int {
 		return C.pvctl_domain_set_memory_target(n, id, C.uint64_t(bytes), e)
-	})
+	}))
 }
 
 // waitStep is how long a wait may be deaf to its context.
@@ -345,30 +357,30 @@ func (d Domain) WaitMemory(ctx context.Context, bytes uint64, timeout time.Durat
 			return C.pvctl_domain_wait_memory(n, id, C.uint64_t(bytes), millis(step), e)
 		})
 		if e, ok := err.(*Error); !ok || e.Errno != ErrTimeout || left <= waitStep {
-			return err
+			return keyed("memory", err)
 		}
 	}
 }
 
 // SetMemoryMax is the limit alone.
 func (d Domain) SetMemoryMax(ctx context.Context, bytes uint64) error {
-	return d.do(ctx, "memory max", func(n *C.struct_pvctl, id C.uint32_t, e *C.struct_pvctl_error) C.int {
+	return keyed("maxmem", d.do(ctx, "memory max", func(n *C.struct_pvctl, id C.uint32_t, e *C.struct_pvctl_error) C.int {
 		return C.pvctl_domain_set_memory_max(n, id, C.uint64_t(bytes), e)
-	})
+	}))
 }
 
 // SetVCPUs asks the guest to use vCPUs 0 to count - 1.
 func (d Domain) SetVCPUs(ctx context.Context, count uint32) error {
-	return d.do(ctx, "vcpus", func(n *C.struct_pvctl, id C.uint32_t, e *C.struct_pvctl_error) C.int {
+	return keyed("vcpus", d.do(ctx, "vcpus", func(n *C.struct_pvctl, id C.uint32_t, e *C.struct_pvctl_error) C.int {
 		return C.pvctl_domain_set_vcpus(n, id, C.uint32_t(count), e)
-	})
+	}))
 }
 
 // SetAffinity says where a vCPU may run (hard) and should run (soft); nil: as it is.
 func (d Domain) SetAffinity(ctx context.Context, vcpu uint32, hard, soft *uint64) error {
-	return d.do(ctx, "affinity", func(n *C.struct_pvctl, id C.uint32_t, e *C.struct_pvctl_error) C.int {
+	return keyed("cpus", d.do(ctx, "affinity", func(n *C.struct_pvctl, id C.uint32_t, e *C.struct_pvctl_error) C.int {
 		return C.pvctl_vcpu_set_affinity(n, id, C.uint32_t(vcpu), (*C.uint64_t)(hard), (*C.uint64_t)(soft), e)
-	})
+	}))
 }
 
 // ParseCPUs reads "all", "0-3,^1", "node:0" as a mask.
@@ -377,7 +389,7 @@ func ParseCPUs(text string) (mask uint64, err error) {
 	defer freeText(k)
 	var m C.uint64_t
 	err = call("cpus", func(e *C.struct_pvctl_error) C.int { return C.pvctl_cpus_parse(k, &m, e) })
-	return uint64(m), err
+	return uint64(m), keyed("cpus", err)
 }
 
 // Sched is its share of the CPUs. Cap is in percent of one CPU; 0: none.
@@ -392,16 +404,28 @@ func (d Domain) Sched(ctx context.Context) (Sched, error) {
 	return Sched{uint32(weight), uint32(limit)}, err
 }
 
+// Grants are the pages that its grant table has grown to, and the most that it may have.
+type Grants struct{ Pages, MaxPages uint32 }
+
+// Grants of it.
+func (d Domain) Grants(ctx context.Context) (Grants, error) {
+	var pages, most C.uint32_t
+	err := d.do(ctx, "grants", func(n *C.struct_pvctl, id C.uint32_t, e *C.struct_pvctl_error) C.int {
+		return C.pvctl_domain_get_grants(n, id, &pages, &most, e)
+	})
+	return Grants{uint32(pages), uint32(most)}, err
+}
+
 // SetSched changes it; -1 leaves a number as it is.
 func (d Domain) SetSched(ctx context.Context, weight, capPercent int32) error {
-	return d.do(ctx, "sched", func(n *C.struct_pvctl, id C.uint32_t, e *C.struct_pvctl_error) C.int {
+	return keyed("cpu_weight", d.do(ctx, "sched", func(n *C.struct_pvctl, id C.uint32_t, e *C.struct_pvctl_error) C.int {
 		return C.pvctl_domain_set_sched(n, id, C.int32_t(weight), C.int32_t(capPercent), e)
-	})
+	}))
 }
 
 // SysRq is a magic letter for the guest's kernel.
 func (d Domain) SysRq(ctx context.Context, letter byte) error {
-	return d.do(ctx, "sysrq", func(n *C.struct_pvctl, id C.uint32_t, e *C.struct_pvctl_error) C.int {
+	return keyed(string(rune(letter)), d.do(ctx, "sysrq", func(n *C.struct_pvctl, id C.uint32_t, e *C.struct_pvctl_error) C.int {
 		return C.pvctl_domain_sysrq(n, id, C.char(letter), e)
-	})
+	}))
 }

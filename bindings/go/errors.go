@@ -54,6 +54,8 @@ type Error struct {
 	Origin  Origin
 	HVRC    int64  // the hypervisor's own result, or 0
 	Message string // a sentence for a person
+	Domain  string // the name or number of the domain that it is about, or ""
+	Key     string // the configuration's key, the store's path, the device, the image, the template, the snapshot that it is about, or ""
 	cause   error  // what cancelled it
 }
 
@@ -72,6 +74,24 @@ func (e *Error) Timeout() bool {
 
 func failure(op string, rc C.int, e *C.struct_pvctl_error) *Error {
 	return &Error{Op: op, Errno: syscall.Errno(-rc), Origin: Origin(e.origin), HVRC: int64(e.hv_rc), Message: C.GoString(&e.msg[0])}
+}
+
+// keyed says what a failure is about. The library's error has it in its sentence alone.
+func keyed(key string, err error) error {
+	var e *Error
+	if errors.As(err, &e) && e.Key == "" {
+		e.Key = key
+	}
+	return err
+}
+
+// named says which domain it is about.
+func named(domain string, err error) error {
+	var e *Error
+	if errors.As(err, &e) && e.Domain == "" {
+		e.Domain = domain
+	}
+	return err
 }
 
 // call runs what needs no connection.

@@ -137,7 +137,7 @@ func Define(node string, config *Config) error {
 	name := optional(node)
 	defer freeText(name)
 	return config.use(func(p *C.struct_pvctl_config) error {
-		return call("define", func(e *C.struct_pvctl_error) C.int { return C.pvctl_defined_set(name, p, e) })
+		return ofConfig(p, call("define", func(e *C.struct_pvctl_error) C.int { return C.pvctl_defined_set(name, p, e) }))
 	})
 }
 
@@ -146,7 +146,7 @@ func Undefine(node, domain string) error {
 	n, d := optional(node), C.CString(domain)
 	defer freeText(n)
 	defer freeText(d)
-	return call("undefine", func(e *C.struct_pvctl_error) C.int { return C.pvctl_defined_remove(n, d, e) })
+	return named(domain, call("undefine", func(e *C.struct_pvctl_error) C.int { return C.pvctl_defined_remove(n, d, e) }))
 }
 
 // DefinedConfig is what was defined.
@@ -156,7 +156,7 @@ func DefinedConfig(node, domain string) (*Config, error) {
 	defer freeText(d)
 	var p *C.struct_pvctl_config
 	if err := call("defined", func(e *C.struct_pvctl_error) C.int { return C.pvctl_defined_get(n, d, &p, e) }); err != nil {
-		return nil, err
+		return nil, named(domain, err)
 	}
 	return ownConfig(p), nil
 }
@@ -169,17 +169,17 @@ func Autostart(node, domain string, on bool, order *int, delay *time.Duration) e
 	o := C.struct_pvctl_autostart_opts{size: C.sizeof_struct_pvctl_autostart_opts, autostart: flag(on), order: -1, delay_ms: -1}
 	if order != nil {
 		if *order < 0 || *order > 1<<30 {
-			return wrong("autostart", "an order is 0 to 9999, not %d", *order)
+			return named(domain, wrong("autostart", "an order is 0 to 9999, not %d", *order))
 		}
 		o.order = C.int32_t(*order)
 	}
 	if delay != nil {
 		if *delay < 0 || *delay > 24*time.Hour {
-			return wrong("autostart", "a delay is at most an hour, not %v", *delay)
+			return named(domain, wrong("autostart", "a delay is at most an hour, not %v", *delay))
 		}
 		o.delay_ms = C.int32_t(*delay / time.Millisecond)
 	}
-	return call("autostart", func(e *C.struct_pvctl_error) C.int { return C.pvctl_defined_autostart(n, d, &o, e) })
+	return named(domain, call("autostart", func(e *C.struct_pvctl_error) C.int { return C.pvctl_defined_autostart(n, d, &o, e) }))
 }
 
 // ListDefined is in the order in which they start.
@@ -251,7 +251,16 @@ func (c *Conn) Dmesg(ctx context.Context, clear bool) (text string, err error) {
 func (c *Conn) DebugKeys(ctx context.Context, keys string) error {
 	k := C.CString(keys)
 	defer freeText(k)
-	return c.do(ctx, "debug-keys", func(n *C.struct_pvctl, e *C.struct_pvctl_error) C.int { return C.pvctl_host_debug_keys(n, k, e) })
+	return keyed(keys, c.do(ctx, "debug-keys", func(n *C.struct_pvctl, e *C.struct_pvctl_error) C.int { return C.pvctl_host_debug_keys(n, k, e) }))
+}
+
+// SetParameter changes one of the hypervisor's, while the node runs: "serial", "guest_lines". ErrNotFound: there is no such.
+func (c *Conn) SetParameter(ctx context.Context, name string, value uint32) error {
+	k := C.CString(name)
+	defer freeText(k)
+	return keyed(name, c.do(ctx, "set-parameters", func(n *C.struct_pvctl, e *C.struct_pvctl_error) C.int {
+		return C.pvctl_host_set_parameter(n, k, C.uint32_t(value), e)
+	}))
 }
 
 // StoreRead reads a value of the store.
@@ -265,7 +274,7 @@ func (c *Conn) StoreRead(ctx context.Context, path string) (value []byte, err er
 		defer C.pvctl_free(unsafe.Pointer(s))
 		value = C.GoBytes(unsafe.Pointer(s), C.int(size))
 	}
-	return
+	return value, keyed(path, err)
 }
 
 // StoreWrite writes one.
@@ -273,14 +282,14 @@ func (c *Conn) StoreWrite(ctx context.Context, path string, value []byte) error 
 	k, v := C.CString(path), C.CBytes(value)
 	defer freeText(k)
 	defer C.free(v)
-	return c.do(ctx, "store write", func(n *C.struct_pvctl, e *C.struct_pvctl_error) C.int {
+	return keyed(path, c.do(ctx, "store write", func(n *C.struct_pvctl, e *C.struct_pvctl_error) C.int {
 		return C.pvctl_store_write(n, k, v, C.size_t(len(value)), e)
-	})
+	}))
 }
 
 // StoreRemove removes a path and what is below it.
 func (c *Conn) StoreRemove(ctx context.Context, path string) error {
 	k := C.CString(path)
 	defer freeText(k)
-	return c.do(ctx, "store rm", func(n *C.struct_pvctl, e *C.struct_pvctl_error) C.int { return C.pvctl_store_rm(n, k, e) })
+	return keyed(path, c.do(ctx, "store rm", func(n *C.struct_pvctl, e *C.struct_pvctl_error) C.int { return C.pvctl_store_rm(n, k, e) }))
 }

@@ -450,7 +450,12 @@ func TestLinux(t *testing.T) {
 // ready is a domain that waits to be suspended.
 func ready(t *testing.T, c *pvctl.Conn, name string) pvctl.Domain {
 	t.Helper()
-	d, err := c.Create(within(t), small(t, name, "save-self", "linear asked rounds=9"), nil)
+	return readyOf(t, c, small(t, name, "save-self", "linear asked rounds=9"))
+}
+
+func readyOf(t *testing.T, c *pvctl.Conn, config *pvctl.Config) pvctl.Domain {
+	t.Helper()
+	d, err := c.Create(within(t), config, nil)
 	must(t, err)
 	console, err := d.Console(within(t), pvctl.ReplayAll)
 	must(t, err)
@@ -654,6 +659,13 @@ func TestLeaks(t *testing.T) {
 		must(t, err)
 		_, err = own.Domains(ctx)
 		must(t, err)
+		_, err = own.Domain(d.ID).StoreQuotas(ctx)
+		must(t, err)
+		_, err = pvctl.Snapshots("", "")
+		must(t, err)
+		if _, err = pvctl.GetSnapshot("", "leaks", "none"); err == nil {
+			t.Fatal("no error")
+		}
 		_, err = pvctl.ParseConfig("memory = 'much'", nil)
 		if err == nil {
 			t.Fatal("no error")

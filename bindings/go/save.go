@@ -175,5 +175,5 @@ func (c *Conn) restore(ctx context.Context, fd C.int, opts *RestoreOptions) (d D
 	if err == nil {
 		stats = RestoreStats{uint64(r.bytes), uint64(r.pages), duration(r.total_ns)}
 	}
-	return
+	return d, stats, named(opts.Name, err)
 }

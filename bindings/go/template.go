@@ -41,9 +41,9 @@ func (c *Conn) MakeTemplate(ctx context.Context, name string, from *Config, opts
 	defer freeText(text)
 	o := C.struct_pvctl_template_make_opts{size: C.sizeof_struct_pvctl_template_make_opts, description: text, domid: C.uint32_t(opts.DomainID),
 		warm: flag(opts.Warm)}
-	return from.use(func(p *C.struct_pvctl_config) error {
+	return keyed(name, from.use(func(p *C.struct_pvctl_config) error {
 		return c.do(ctx, "template", func(n *C.struct_pvctl, e *C.struct_pvctl_error) C.int { return C.pvctl_template_make(n, k, p, &o, e) })
-	})
+	}))
 }
 
 // GetTemplate tells of one. ErrNotFound: there is none.
@@ -54,7 +54,7 @@ func GetTemplate(name string) (t Template, err error) {
 	if err = call("template", func(e *C.struct_pvctl_error) C.int { return C.pvctl_template_get(k, &r, e) }); err == nil {
 		t = template(&r)
 	}
-	return
+	return t, keyed(name, err)
 }
 
 // TemplateConfig is what its domains are.
@@ -63,7 +63,7 @@ func TemplateConfig(name string) (*Config, error) {
 	defer freeText(k)
 	var p *C.struct_pvctl_config
 	if err := call("template", func(e *C.struct_pvctl_error) C.int { return C.pvctl_template_config(k, &p, e) }); err != nil {
-		return nil, err
+		return nil, keyed(name, err)
 	}
 	return ownConfig(p), nil
 }
@@ -86,14 +86,14 @@ func Templates() ([]Template, error) {
 func (c *Conn) VerifyTemplate(ctx context.Context, name string) error {
 	k := C.CString(name)
 	defer freeText(k)
-	return c.do(ctx, "template", func(n *C.struct_pvctl, e *C.struct_pvctl_error) C.int { return C.pvctl_template_verify(n, k, e) })
+	return keyed(name, c.do(ctx, "template", func(n *C.struct_pvctl, e *C.struct_pvctl_error) C.int { return C.pvctl_template_verify(n, k, e) }))
 }
 
 // DeleteTemplate: ErrBusy where a domain's disks are based on it.
 func DeleteTemplate(name string) error {
 	k := C.CString(name)
 	defer freeText(k)
-	return call("template", func(e *C.struct_pvctl_error) C.int { return C.pvctl_template_delete(k, e) })
+	return keyed(name, call("template", func(e *C.struct_pvctl_error) C.int { return C.pvctl_template_delete(k, e) }))
 }
 
 // ExportTemplate copies it to dir/NAME.
@@ -101,7 +101,7 @@ func (c *Conn) ExportTemplate(ctx context.Context, name, dir string) error {
 	k, to := C.CString(name), C.CString(dir)
 	defer freeText(k)
 	defer freeText(to)
-	return c.do(ctx, "template", func(n *C.struct_pvctl, e *C.struct_pvctl_error) C.int { return C.pvctl_template_export(n, k, to, e) })
+	return keyed(name, c.do(ctx, "template", func(n *C.struct_pvctl, e *C.struct_pvctl_error) C.int { return C.pvctl_template_export(n, k, to, e) }))
 }
 
 // ImportTemplate copies one from dir, which is called name then.
@@ -109,7 +109,7 @@ func (c *Conn) ImportTemplate(ctx context.Context, dir, name string) error {
 	k, from := C.CString(name), C.CString(dir)
 	defer freeText(k)
 	defer freeText(from)
-	return c.do(ctx, "template", func(n *C.struct_pvctl, e *C.struct_pvctl_error) C.int { return C.pvctl_template_import(n, from, k, e) })
+	return keyed(name, c.do(ctx, "template", func(n *C.struct_pvctl, e *C.struct_pvctl_error) C.int { return C.pvctl_template_import(n, from, k, e) }))
 }
 
 // FromTemplateOptions of a domain of a template. Cold: it boots, also where the template is warm.
@@ -127,9 +127,9 @@ func (c *Conn) CreateFromTemplate(ctx context.Context, name string, over *Config
 		d, err = c.domainOf(ctx, "create", func(n *C.struct_pvctl, id *C.uint32_t, e *C.struct_pvctl_error) C.int {
 			return C.pvctl_template_create(n, k, p, &o, id, e)
 		})
-		return err
+		return ofConfig(p, err)
 	})
-	return
+	return d, keyed(name, err)
 }
 
 // Reinstall gives a domain, running or defined, the template's first disk anew; "": of the one it was made of. Domain.ID is 0 where it does not run.
@@ -137,14 +137,15 @@ func (c *Conn) Reinstall(ctx context.Context, domain, template string) (Domain, 
 	k, t := C.CString(domain), optional(template)
 	defer freeText(k)
 	defer freeText(t)
-	return c.domainOf(ctx, "reinstall", func(n *C.struct_pvctl, id *C.uint32_t, e *C.struct_pvctl_error) C.int {
+	d, err := c.domainOf(ctx, "reinstall", func(n *C.struct_pvctl, id *C.uint32_t, e *C.struct_pvctl_error) C.int {
 		return C.pvctl_domain_reinstall(n, k, t, id, e)
 	})
+	return d, named(domain, err)
 }
 
 // RemoveTemplateDisks of a domain that was made of a template and is gone.
 func RemoveTemplateDisks(domain string) error {
 	k := C.CString(domain)
 	defer freeText(k)
-	return call("template", func(e *C.struct_pvctl_error) C.int { return C.pvctl_template_disks_remove(k, e) })
+	return named(domain, call("template", func(e *C.struct_pvctl_error) C.int { return C.pvctl_template_disks_remove(k, e) }))
 }

@@ -144,7 +144,7 @@ PVCTL_API const char *pvctl_version(void);
 /*
  * Keys are those of pvctl.cfg(5): name uuid type memory maxmem (MiB) vcpus maxvcpus
  * kernel ramdisk cmdline root extra bootloader bootloader_args bootloader_restrict bootloader_user firmware
- * on_poweroff on_reboot on_crash on_watchdog restart_limit restart_window cpus cpus_soft cpu_weight cap disk vif p9 channel
+ * on_poweroff on_reboot on_crash on_watchdog restart_limit restart_window cpus cpus_soft cpuid cpu_weight cap disk vif p9 channel
  * max_event_channels max_grant_frames max_maptrack_frames max_grant_version xenstore_quota localtime rtc_timeoffset nomigrate. Setting checks the
  * value's form and range at once (-EINVAL with the key in the message; -ENOENT:
  * no such key; -ENOSYS: a key of xl's that is not supported yet).
@@ -511,6 +511,11 @@ struct pvctl_snapshot_stats {
  * then a whole snapshot or none, and the domain goes on. The context's progress function may end it (-ECANCELED).
  */
 PVCTL_API int pvctl_snapshot_create(struct pvctl *, uint32_t domid, const char *name, const struct pvctl_snapshot_opts *opts, struct pvctl_snapshot_stats *ret, struct pvctl_error *err) PVCTL_CHECK;
+/*
+ * The same of a domain that is defined and does not run: its disks alone, which nobody can use meanwhile. A revert does not start it.
+ * -ENOENT: it is not defined; -EBUSY: it runs, or somebody has its disk; -EINVAL: it has no disk that it writes.
+ */
+PVCTL_API int pvctl_snapshot_create_stopped(const char *node, const char *domain, const char *name, const struct pvctl_snapshot_opts *opts, struct pvctl_snapshot_stats *ret, struct pvctl_error *err) PVCTL_CHECK;
 /* These need no node that runs. -ENOENT: there is no such. domain NULL: of all domains; by domain and time. */
 PVCTL_API int pvctl_snapshot_list(const char *node, const char *domain, struct pvctl_snapshot_list **ret, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API size_t pvctl_snapshot_list_count(const struct pvctl_snapshot_list *);

@@ -28,13 +28,18 @@ ROOT = HERE.parent.parent
 AIMS = {"node_start": 500, "create_paused_128_warm": 100, "destroy_128": 100, "list_1": 20,
         "list_10": 20, "list_50": 20, "up_50_stubs": 10000, "overhead_50": 64,
         "list_flooded_50": 50, "read4k_slower_50": 2, "save_128": 150, "restore_128": 150, "migrate_256_pause": 100,
-        "snapshot_256_pause": 200}
+        "snapshot_256_pause": 200, "clone_128_total": 150, "clone_128_pause": 100, "warm_create_128": 100, "warm_first_line_128": 300}
 XEN_TOOL = {"create_paused_128_warm": "create_paused_128_bzImage_lz4",
             "create_to_first_line": "unpause_to_first_line_128_bzImage_lz4",
             "create_to_init": "unpause_to_init_128_bzImage_lz4",
             "destroy_128": "destroy_128_running", "list_1": "xl_list_1dom", "list_10": "xl_list_10dom_running",
             "list_50": "xl_list_50dom_running", "up_50_stubs": "scale_create_50_running_allup", "save_128": "save_128", "restore_128": "restore_128",
             "save_file_128": "save_file_128"}
+# What a log of a domain's writes makes slower: tables that change, and pages that are written.
+LOGGED = ("spin_1000", "syscall_getppid", "pipe_pingpong_1cpu", "fork_exit", "fork_exec", "page_fault_anon", "mmap_touch64_munmap",
+          "memset_8M")
+KINDS = {"icount": "instructions (as ns)", "disk": "disk beside virtio-blk", "net_host": "network to the host", "net_guest": "network to a guest",
+         "log": "log of writes, instructions", "log_rounds": "log of writes, in rounds, time"}
 
 
 class Bench:
@@ -44,7 +49,7 @@ class Bench:
         self.pvctl = str(self.out / "pvctl" / "pvctl")
         self.tmp = pathlib.Path(tempfile.mkdtemp(prefix="pvctl-bench."))
         self.env = dict(os.environ, PVCTL_RUN_DIR=str(self.tmp / "run"), PVCTL_STATE_DIR=str(self.tmp / "state"),
-                        XDG_CACHE_HOME=str(self.tmp / "cache"))
+                        XDG_CACHE_HOME=str(self.tmp / "cache"), PVCTL_DATA_DIR=str(self.tmp / "data"))
         for d in ("run", "state", "cache"):
             (self.tmp / d).mkdir(mode=0o700)
         self.kernel = str(self.out / "demo" / "vmlinuz")
@@ -375,6 +380,68 @@ class Bench:
         self.note("snapshot_256_pause", "ms", pause)
         self.note("snapshot_256_revert", "ms", back)
 
+    def clone(self):
+        """One that runs becomes two; and a domain of a template that has booted. Both have a disk."""
+        img = self.tmp / "cloned.img"
+        with open(img, "wb") as f:
+            f.truncate(64 << 20)
+        self.run("create", "-q", self.config("cloned", cmdline=self.pvb("says"), disk=[f"{img},raw,xvda,rw"]))
+        self.wait("cloned", "BENCH-SAYS")
+        total, pause, warm, line = [], [], [], []
+        for i in range(6):
+            t = time.monotonic()
+            r = json.loads(self.run("clone", "--json", "cloned", f"copy{i}"))
+            total.append((time.monotonic() - t) * 1000)
+            pause.append(r["pause_ns"] / 1e6)
+            self.wait(f"copy{i}", "BENCH-SAYS")
+            self.run("destroy", f"copy{i}")
+            time.sleep(1)
+        self.run("template", "create", "warm", "--from", "cloned", "--warm")
+        self.run("destroy", "cloned")
+        for i in range(6):
+            t = time.monotonic()
+            self.run("create", "-q", "--template", "warm", f"name=warm{i}")
+            warm.append((time.monotonic() - t) * 1000)
+            self.wait(f"warm{i}", r"BENCH-SAYS \d+\r?\n")
+            line.append((time.monotonic() - t) * 1000)
+            self.run("destroy", f"warm{i}")
+            time.sleep(1)
+        self.note("clone_128_total", "ms", total)
+        self.note("clone_128_pause", "ms", pause)
+        self.note("warm_create_128", "ms", warm)
+        self.note("warm_first_line_128", "ms", line)
+
+    def log_op(self, node, domid, op):
+        """A step of the log of its writes, as a migration makes them."""
+        r = subprocess.run([str(self.out / "tests" / "e2e" / "savestate"), "log", domid, op], env=dict(self.env, PVCTL_NODE=node), capture_output=True,
+                           text=True, stdin=subprocess.DEVNULL)
+        if r.returncode:
+            sys.exit(f"bench: log of writes, {op}: {r.stdout}{r.stderr}")
+
+    def logged(self, node, name, log, rounds):
+        """The rows of LOGGED, from before the first instruction of the guest's: the same work each time."""
+        ms, reps = (2, 3) if node == "icount" else (60, 5)
+        cmdline = f"console=hvc0 quiet loglevel=4 pvb=only:{','.join(LOGGED)} pvbms={ms} pvbreps={reps}"
+        self.run("--node", node, "create", "-q", "-p", self.config(name, memory=256, cmdline=cmdline, on_poweroff="destroy"))
+        domid = self.run("--node", node, "domid", name).strip()
+        if log:
+            self.log_op(node, domid, "enable")
+        self.run("--node", node, "unpause", name)
+        end, done = time.monotonic() + 900, "BENCH-DONE"
+        while rounds and done not in self.console(name, node) and time.monotonic() < end:
+            self.log_op(node, domid, "clean")
+            time.sleep(0.1)
+        self.wait(name, done, 900, node)
+        return self.parse(self.console(name, node))
+
+    def log(self):
+        """What a guest loses while the log of its writes is on, by itself and with ten rounds a second, as under a migration."""
+        print("  log of writes ...", file=sys.stderr, flush=True)
+        self.run("node", "start", "icount", "--icount", "--memory", "1024")
+        self.guest["log"] = {"native": self.logged("icount", "unlogged", False, False), "domain": self.logged("icount", "logged", True, False)}
+        self.run("node", "stop", "icount", "--force")
+        self.guest["log_rounds"] = {"native": self.logged("default", "unlogged", False, False), "domain": self.logged("default", "rounds", True, True)}
+
     def domain_mib(self, name):
         return next(d["memory_bytes"] / 2**20 for d in json.loads(self.run("list", "--json"))["domains"] if d["name"] == name)
 
@@ -436,10 +503,9 @@ class Bench:
             lines.append(f"{k:30s} {r['median']:10.1f} {r['min']:10.1f} {r['max']:10.1f}  {r['unit']:4s} {aim} "
                          f"{x if x is not None else '-':>10}{late}")
         for kind, both in self.guest.items():
-            what = {"icount": "instructions (as ns)", "disk": "disk beside virtio-blk", "net_host": "network to the host",
-                    "net_guest": "network to a guest"}.get(kind, "wall time")
-            ref = xen["guest_icount" if kind == "icount" else "guest_wall"]
-            lines += ["", f"{'guest, ' + what:30s} {'native':>10s} {'domain':>10s} {'xen 4.17':>10s}  {'unit':4s} {'ratio':>6s}"]
+            what, is_log = KINDS.get(kind, "wall time"), kind.startswith("log")
+            ref = {} if is_log else xen["guest_icount" if kind == "icount" else "guest_wall"]
+            lines += ["", f"{'guest, ' + what:30s} {'off' if is_log else 'native':>10s} {'on' if is_log else 'domain':>10s} {'xen 4.17':>10s}  {'unit':4s} {'ratio':>6s}"]
             for k, d in both["domain"].items():
                 n = both["native"].get(k, {}).get("value")
                 x = ref.get(k, [None])[0]
@@ -461,7 +527,7 @@ def main():
     p.add_argument("--json", default=None)
     p.add_argument("--history", default=None, help="a line of each run is added to it; tests/bench/draw.py draws them")
     p.add_argument("--quick", action="store_true", help="10 guests instead of 50")
-    p.add_argument("--only", choices=("tools", "flooded", "guests", "disk", "attach", "balloon", "move", "net"))
+    p.add_argument("--only", choices=("tools", "flooded", "guests", "disk", "attach", "balloon", "move", "clone", "log", "net"))
     a = p.parse_args()
     b = Bench(a.out, a.quick)
     xen = json.loads((HERE / "xen-4.17.json").read_text())
@@ -470,7 +536,7 @@ def main():
         if a.only in (None, "tools"):
             b.create()
             b.many()
-        for what, row in (("flooded", b.flooded), ("attach", b.attach), ("balloon", b.balloon), ("move", b.move),
+        for what, row in (("flooded", b.flooded), ("attach", b.attach), ("balloon", b.balloon), ("move", b.move), ("clone", b.clone), ("log", b.log),
                           ("guests", b.guests), ("disk", b.disks), ("net", b.network)):
             if a.only in (None, what):
                 row()

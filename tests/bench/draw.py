@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Pictures of what things cost, by gnuplot: of one run beside no hypervisor and stock Xen, and of the last runs over time.
+"""Pictures of what things cost, by gnuplot: of one run beside no hypervisor and stock Xen (with the log of writes: beside no log), and of the last runs over time.
 
   draw.py run FILE.json OUT.svg        what bench.py wrote
   draw.py history FILE.jsonl OUT.svg   one line of each row, as parts of its first figure
@@ -41,7 +41,8 @@ def cost(value, base, unit):
 def compared(run, xen):
     """(title, [(row, ours, Xen's)]): both as parts of the native figure."""
     for kind, both in run["guest"].items():
-        ref = xen["guest_icount" if kind == "icount" else "guest_wall"]
+        is_log = kind.startswith("log")
+        ref = {} if is_log else xen["guest_icount" if kind == "icount" else "guest_wall"]
         rows = []
         for name, d in both["domain"].items():
             native = both["native"].get(name, {}).get("value")
@@ -49,7 +50,9 @@ def compared(run, xen):
             if ours:
                 rows.append((name, ours, cost(ref.get(name, [None])[0], native, d["unit"])))
         if rows:
-            yield {"icount": "instructions", "wall": "time"}.get(kind, kind.replace("_", " ")), rows
+            title = {"icount": "instructions", "wall": "time", "log": "instructions, writes logged",
+                     "log_rounds": "time, writes logged in rounds"}.get(kind, kind.replace("_", " "))
+            yield f"{title}: times what it costs without {'the log' if is_log else 'a hypervisor'} (left is better)", rows
 
 
 def draw_run(source, target):
@@ -66,7 +69,7 @@ def draw_run(source, target):
     for (title, rows), height in zip(parts, heights):
         bottom -= height / total
         lines += [f"set origin 0,{bottom:.5f}", f"set size 1,{height / total:.5f}",
-                  f'set title "{title}: times what it costs without a hypervisor (left is better)"',
+                  f'set title "{title}"',
                   f"set yrange [{len(rows)}:-1]", f"set arrow 1 from 1,-1 to 1,{len(rows)} nohead lc rgb '#888888'",
                   "$rows << EOD"]
         lines += [f"{quoted(name)} {ours:.4f} {xen if xen else 'NaN'}" for name, ours, xen in rows]

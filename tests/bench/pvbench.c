@@ -5,7 +5,7 @@
  * (value = median over reps; times are per operation; lower is better for
  *  ns/us/ms, higher is better for iops, MB/s, 1/s).
  *
- *   pvbench [cpu] [block DEV] [net ADDR] [only NAME]   run groups, in the order given
+ *   pvbench [only NAME,...] [cpu] [block DEV] [net ADDR]   run groups, in the order given; of what follows only these rows
  *   pvbench netserver                       serve net tests (port 7777)
  *   pvbench true                            exit 0 (target of the exec test)
  * PVB_MS   = target length of one repetition (default 60)
@@ -43,6 +43,17 @@ static double now(void)
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return t.tv_sec * 1e9 + t.tv_nsec;
 }
+static int wanted(const char *name)
+{
+	size_t n = strlen(name);
+	const char *s = only;
+	if (!only) return 1;
+	while ((s = strstr(s, name))) {
+		if ((s == only || s[-1] == ',') && (!s[n] || s[n] == ',')) return 1;
+		s += n;
+	}
+	return 0;
+}
 static int cmpd(const void *a, const void *b)
 {
 	double x = *(double *)a, y = *(double *)b;
@@ -61,7 +72,7 @@ static double adj;	/* set-up and tear-down time that f wants left out */
 /* run f(n) with n grown until one repetition lasts TARGET_MS, then REPS times */
 static void bench(const char *name, const char *unit, double scale, fn f)
 {
-	if (only && strcmp(only, name)) return;
+	if (!wanted(name)) return;
 	long n = 1; double v[64], t;
 	for (;;) {
 		adj = 0; t = now(); f(n); t = now() - t - adj;
@@ -202,7 +213,7 @@ static char *mA, *mB; static const size_t MSZ = 8 << 20;
 static void bw(const char *name, int mode)
 {
 	double v[64];
-	if (only && strcmp(only, name)) return;
+	if (!wanted(name)) return;
 	for (int r = 0; r < REPS; r++) {
 		size_t done = 0; double t = now(), e;
 		do {
@@ -217,7 +228,7 @@ static void bw(const char *name, int mode)
 static void sleep1ms(void)
 {
 	int n = 200; double v[200], o[200];
-	if (only && strcmp(only, "sleep_1ms")) return;
+	if (!wanted("sleep_1ms")) return;
 	struct timespec q = { 0, 1000000 };
 	for (int i = 0; i < n; i++) { double t = now(); nanosleep(&q, 0); v[i] = (now() - t) / 1000; }
 	memcpy(o, v, sizeof v);
@@ -228,7 +239,7 @@ static void sleep1ms(void)
 static void tick_steal(void)	/* longest gap seen by a spinning reader: scheduling jitter */
 {
 	double v[9];
-	if (only && strcmp(only, "max_gap")) return;
+	if (!wanted("max_gap")) return;
 	for (int r = 0; r < 9; r++) {
 		double t0 = now(), p = t0, t, g = 0;
 		do { t = now(); if (t - p > g) g = t - p; p = t; } while (t - t0 < 200e6);
@@ -312,7 +323,7 @@ static void *b_worker(void *x)
 static void blk(const char *name, int wr, int bs, int qd, int seq)
 {
 	double v[64]; int reps = REPS > 5 ? 5 : REPS;
-	if (only && strcmp(only, name)) return;
+	if (!wanted(name)) return;
 	for (int r = 0; r < reps; r++) {
 		pthread_t t[32]; struct bw w[32]; memset(w, 0, sizeof w); bstop = 0;
 		double a = now(); uint64_t ops = 0;

@@ -54,13 +54,30 @@ if command -v qemu-img >/dev/null; then
 	t "to vhd" pvctl disk convert --format qcow2 --to vhd "$W/d/a.qcow2" "$W/d/a.vhd"
 	refused "vhd keeps its size" 1 'convert' pvctl disk resize --format vhd "$W/d/a.vhd" 64m
 	t "compressed" pvctl disk convert --to qcow2 --compress "$W/d/a.img" "$W/d/small.qcow2"
+	before=$(cksum "$W/d/a.qcow2")
+	refused "a qcow2 image is not taken for a raw one: resize" 1 'format qcow2: --format qcow2' pvctl disk resize --shrink "$W/d/a.qcow2" 64k
+	refused "clone" 1 'format qcow2: --format qcow2' pvctl disk clone "$W/d/a.qcow2" "$W/d/c.img"
+	refused "convert" 1 'format vhd: --format vhd' pvctl disk convert --to raw "$W/d/a.vhd" "$W/d/c.img"
+	refused "template create" 1 'format qcow2: --format qcow2' env PVCTL_DATA_DIR="$W/data" "$PVCTL" template create no --from "$W/d/a.qcow2"
+	t "it is as it was" is "$(cksum "$W/d/a.qcow2")" "$before"
+	t "but if somebody says that it is raw" eval "$PVCTL disk clone --format raw $W/d/a.qcow2 $W/d/c.img && cmp $W/d/a.qcow2 $W/d/c.img && rm $W/d/c.img"
 	t "grow a qcow2 image" pvctl disk resize --format qcow2 "$W/d/a.qcow2" 20m
 	t "it has grown" is "$(virtual "$W/d/a.qcow2")" $((20 << 20))
 	refused "smaller is refused" 1 '--shrink' pvctl disk resize --format qcow2 "$W/d/a.qcow2" 8m
 	t "overlay" pvctl disk clone --overlay --format qcow2 "$W/d/a.qcow2" "$W/d/over.qcow2"
 	t "it is small" sh -c "[ \$(stat -c %s $W/d/over.qcow2) -lt 1000000 ]"
 	t "a copy of an overlay is based on nothing" sh -c "$PVCTL disk clone --format qcow2 $W/d/over.qcow2 $W/d/whole.qcow2 && ! qemu-img info $W/d/whole.qcow2 | grep -q backing"
-	t "an overlay flattened" pvctl disk flatten "$W/d/over.qcow2"
+	if strace -o /dev/null true 2>/dev/null; then
+		t "an overlay flattened" strace -f -s 0 -e trace=pwrite64,pwritev,fdatasync -o "$W/flatten.out" "$PVCTL" disk flatten "$W/d/over.qcow2"
+		# Whatever ends it: the header, which says that there is no base, is written when all is on the disk that was copied of it.
+		t "first the copy, then the header" awk '
+			/pwrite/ && !/resumed/ { match($0, /, [0-9]+(\)| <)/); if (substr($0, RSTART + 2) + 0) { copied++; dirty = 1 } else { headers++; if (dirty) bad++ } }
+			/fdatasync/ && !/unfinished/ { dirty = 0 }
+			END { exit bad || !copied || !headers }' "$W/flatten.out"
+	else
+		t "an overlay flattened" pvctl disk flatten "$W/d/over.qcow2"
+		skip "first the copy, then the header" "strace is not installed or not permitted"
+	fi
 	t "it is based on nothing" eval "! qemu-img info '$W/d/over.qcow2' | grep -q backing"
 	t "and has what it had" qemu-img compare -q -f qcow2 -F qcow2 "$W/d/over.qcow2" "$W/d/whole.qcow2"
 	t "once more does nothing" pvctl disk flatten "$W/d/over.qcow2"

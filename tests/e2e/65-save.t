@@ -90,10 +90,10 @@ mkdir "$W/small"
 if mount -t tmpfs -o size=64k tmpfs "$W/small" 2>/dev/null; then
 	t "create one more" self 'asked rounds=2'
 	t "it waits" eventually 20 console_has self 'READY 1'
-	refused "a file system that fills up" 1 'No space left' pvctl save self "$W/small/s"
+	refused "a file system that fills up" 1 "$W/small/s: .*No space left" pvctl save self "$W/small/s"
 	t "it went on where it was" eventually 20 console_has self 'BACK 1 here'
 	t "it waits again" eventually 20 console_has self 'READY 2'
-	refused "one that fills up while it runs" 1 'No space left' pvctl save --live self "$W/small/s"
+	refused "one that fills up while it runs" 1 "$W/small/s: .*No space left" pvctl save --live self "$W/small/s"
 	t "nothing is left there" [ -z "$(ls -A "$W/small")" ]
 	t "it can still be saved" pvctl save -c self "$W/s5"
 	t "it ends well" eventually 20 gone self

@@ -125,7 +125,7 @@ t "no write failed, no clock, no connection" eval "! complaints"
 
 # ---- what is on the disk ----
 t "shutdown" on $at timeout 300 "$PVCTL" shutdown -w debian
-t "its file system is clean" eval "dumpe2fs -h '$img?offset=1048576' 2>/dev/null | grep -q '^Filesystem state: *clean$'"
+t "its file system is clean" eval "debugfs -R 'show_super_stats -h' '$img?offset=1048576' 2>/dev/null | grep -q '^Filesystem state: *clean$'"
 on_disk() { debugfs -R "cat /var/tmp/$1" "$img?offset=1048576" 2>/dev/null; }
 t "nor did it ever complain" [ -z "$(on_disk complaints)" ]
 altered=0

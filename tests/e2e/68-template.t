@@ -56,6 +56,12 @@ t "with the same UUID" is "$(pvctl list -v one | tail -n 1 | awk '{print $7}')" 
 
 refused "disks of what runs stay" 1 'it runs' pvctl undefine --disks one
 t "undefine --disks" sh -c "$PVCTL destroy one && $PVCTL undefine --disks one && ! [ -e $W/data/disks/one ]"
+t "a domain of it" eval "$PVCTL create -p --template base name=late && $PVCTL undefine late"
+refused "its disks stay while it runs" 1 'it runs' pvctl undefine --disks late
+t "destroy" pvctl destroy late
+refused "they keep the template, and that says how they go" 1 'undefine --disks late' pvctl template delete base
+t "undefine --disks of what is defined no more" sh -c "$PVCTL undefine --disks late && ! [ -e $W/data/disks/late ]"
+refused "not twice" 1 'no domain "late" is defined' pvctl undefine --disks late
 mkdir "$W/usb"
 t "export" pvctl template export base "$W/usb"
 t "import" pvctl template import "$W/usb/base" copy

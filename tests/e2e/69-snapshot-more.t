@@ -130,22 +130,26 @@ qemu-img create -q -f qcow2 "$W/k/disk.qcow2" 16M
 deaths die-qcow "$W/k/disk.qcow2,qcow2,xvda,w" 'saved released switched resumed' 'merged gone' 'placed'
 
 # ---- full disks ----
-mkdir "$W/full"
-trap 'pvctl node stop --force >/dev/null 2>&1; umount -l "$W/full" "$SNAPSHOTS" 2>/dev/null; cleanup' EXIT
+mkdir "$W/full" "$W/templates"
+trap 'pvctl node stop --force >/dev/null 2>&1; umount -l "$W/full" "$W/templates" "$SNAPSHOTS" 2>/dev/null; cleanup' EXIT
 if mount -t tmpfs -o size=24m none "$W/full" 2>/dev/null; then
 	dd if=/dev/zero of="$W/full/raw.img" bs=1M count=16 status=none
 	t "create" pvctl create -q "$(guest full "$W/full/raw.img,raw,xvda,w")"
 	eventually 120 console_has full 'BLOCK 3 '
 	dd if=/dev/zero of="$W/full/rest" bs=64k status=none 2>/dev/null
-	refused "no space for an overlay" 1 '[Nn]o space' pvctl snapshot --no-memory full one
-	refused "nor for a clone" 1 '[Nn]o space' pvctl clone full full-copy
+	refused "no space for an overlay: its file is named" 1 "$W/full/full-xvda-[0-9]+.qcow2.*: .*No space" pvctl snapshot --no-memory full one
+	refused "nor for a clone" 1 "$W/full/full-xvda-[0-9]+.qcow2.*: .*No space" pvctl clone full full-copy
 	t "it goes on" goes_on full
 	t "there is no copy" eval "! $PVCTL domid full-copy"
 	t "no file is left" is "$(find "$W/full" -type f | sort | tr '\n' ' ')" "$W/full/raw.img $W/full/rest "
 	rm "$W/full/rest"
+	t "a small file system for templates" mount -t tmpfs -o size=24m none "$W/templates"
+	refused "no space for a template with its memory" 1 "$W/templates/.*/[a-z.]+: .*No space" env PVCTL_DATA_DIR="$W/templates" "$PVCTL" template create big --from full --warm
+	t "it goes on" goes_on full
+	t "nothing is left of that" eval "! find '$W/templates' -type f | grep ."
 	mkdir -p "$SNAPSHOTS"
 	t "a small file system for snapshots" mount -t tmpfs -o size=4m,mode=700 none "$SNAPSHOTS"
-	refused "no space for its memory" 1 '[Nn]o space' pvctl snapshot full one
+	refused "no space for its memory" 1 "$SNAPSHOTS/full/one/memory.save: .*No space" pvctl snapshot full one
 	t "it goes on" goes_on full
 	t "there is none" is "$(snapshots full)" ""
 	t "its disks alone have room" pvctl snapshot --no-memory full one

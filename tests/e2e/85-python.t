@@ -29,7 +29,7 @@ case_ "each member and each number of the header is there" members
 
 t "node start" pvctl node start --memory 1024 --cpus 2
 t "another node" pvctl node start py-b --memory 512 --cpus 1
-for c in life devices resize console errors config defined templates images clone snapshots boot closed gil threads events save cancel migrate leaks; do
+for c in life devices resize console errors config defined templates images clone snapshots limits boot closed gil threads events save cancel migrate leaks; do
 	case_ "$c" $c
 done
 t "nothing of it is left" eval "[ \$(pvctl list --json | $PYTHON -c 'import json,sys; print(sum(d[\"domid\"] > 0 for d in json.load(sys.stdin)[\"domains\"]))') = 0 ]"

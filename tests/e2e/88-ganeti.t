@@ -188,6 +188,26 @@ t "nothing of it is left" eval "! on 1 xl list | grep -q one"
 gnt "and back" gnt-instance migrate -f -n node1.example.test one.example.test
 t "it works" works one
 t "that was live, too" eval "has one pnode,status node1.example.test:running && [ \"\$(boots one)\" = $n ]"
+failing() { # STEP
+	printf '%s\n' '#!/bin/sh' "[ \"\$1\" != $1 ] || { echo \"\$1\" >>/run/died; kill -9 \$PPID; }" >"$W/die"
+	printf '%s\n' '#!/bin/bash' "[ \"\$1\" != migrate-receive ] || export PVCTL_MIGRATE_HOOK=/run/die" "exec -a xl '$PVCTL' \"\$@\"" >"$W/dying-xl"
+	on 2 sh -c "cp '$W/die' /run/die; rm -f /run/died /usr/sbin/xl; cp '$W/dying-xl' /usr/sbin/xl; chmod 755 /run/die /usr/sbin/xl"
+	refused "the receiver dies at $1: gnt-instance migrate fails" '*' . on 1 timeout 200 gnt-instance migrate -f -n node2.example.test one.example.test
+	t "it did die there" on 2 test -s /run/died
+	on 2 sh -c "rm -f /run/die /usr/sbin/xl; ln -s '$PVCTL' /usr/sbin/xl"
+	t "Ganeti says that it is where it was" eventually 20 has one pnode,status,oper_ram node1.example.test:running:160
+	t "it works there" works one
+	t "and nothing began anew" [ "$(boots one)" = "$2" ]
+	t "nothing of it is on the other machine" eventually 20 eval "! on 2 xl list | grep one"
+}
+failing receiver-connected "$n"
+failing receiver-restored "$n"
+verified "gnt-cluster verify finds no fault"
+gnt "then it can be migrated" gnt-instance migrate -f -n node2.example.test one.example.test
+t "there" has one pnode,status node2.example.test:running
+t "it works" works one
+gnt "and back" gnt-instance migrate -f -n node1.example.test one.example.test
+t "that was live" eval "works one && [ \"\$(boots one)\" = $n ]"
 gnt "gnt-node migrate: all of a machine, to where hail says" gnt-node migrate -f -I hail node2.example.test
 t "two works" works two
 t "on the other machine" has two pnode,status node1.example.test:running

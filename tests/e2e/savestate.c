@@ -724,7 +724,7 @@ int main(int argc, char **argv)
 	struct pvctl_error err = { 0 };
 	int ret = 2;
 
-	if (transport_open_hosted(NULL, &t, &err)) {
+	if (transport_open_hosted(getenv("PVCTL_NODE"), &t, &err)) {
 		fprintf(stderr, "%s\n", err.msg);
 		return 2;
 	}

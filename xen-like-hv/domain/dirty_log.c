@@ -74,8 +74,14 @@ unsigned int dirty_log_each(struct domain *d, uint64_t chunk, bool clear, void (
 	for (; m < end; m++) {
 		struct page_info *pg = mfn_to_page(mfn(m));
 
-		if (!mfn_valid(mfn(m)) || !(READ_ONCE(pg->flags) & PGF_written) || !get_page(pg, d))
+		if (!mfn_valid(mfn(m)) || !(READ_ONCE(pg->flags) & PGF_written))
 			continue;
+		if (!get_page(pg, d)) {
+			/* Becoming d's just now, perhaps: marked before it can be referred to. The next round finds it. */
+			if (clear && READ_ONCE(pg->owner) == d->domid + 1)
+				__atomic_fetch_or(&l->chunk[chunk / 64], bit, __ATOMIC_SEQ_CST);
+			continue;
+		}
 		if (clear)
 			__atomic_fetch_and(&pg->flags, (uint8_t)~PGF_written, __ATOMIC_SEQ_CST);
 		/* What the frame is called is looked up after this: who calls it something else says so after that. */

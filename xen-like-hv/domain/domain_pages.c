@@ -177,6 +177,7 @@ int domain_page_publish(struct domain *d, struct page_info *pg, unsigned int ord
 	 */
 	for (i = 0; i < n; i++) {
 		page_written(d, &pg[i]);
+		hv_delay_point("page: counted as written, not yet the domain's");
 		__atomic_store_n(&pg[i].count_info, PGC_allocated | 1, __ATOMIC_RELEASE);
 	}
 	return 0;
@@ -292,6 +293,7 @@ int domain_page_assign(struct domain *d, struct page_info *pg)
 		pg->owner = (uint16_t)(d->domid + 1);
 		list_add(&d->page_list, pg);
 		page_written(d, pg);
+		hv_delay_point("page: counted as written, not yet the domain's");
 		__atomic_store_n(&pg->count_info, PGC_allocated | 1, __ATOMIC_RELEASE);
 	}
 	spin_unlock(&d->page_lock);

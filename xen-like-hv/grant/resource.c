@@ -23,6 +23,8 @@ long memory_acquire_resource(unsigned long arg)
 	if (r.type != XENMEM_resource_grant_table || r.nr_frames == 0)
 		return -EOPNOTSUPP;
 	rc = resolve_domain_arg(r.domid, &d);
+	if (rc)
+		return rc;
 	for (i = 0; !rc && i < r.nr_frames; i++) {
 		rc = grant_frame_mfn(d, (uint32_t)r.frame + i, r.id == XENMEM_resource_grant_table_id_status, &m);
 		if (rc)
@@ -30,7 +32,7 @@ long memory_acquire_resource(unsigned long arg)
 		frame = m.m;
 		rc = copy_to_guest(handle_at(r.frame_list, i), &frame, 1);
 	}
-	if (rc != -ESRCH)
-		release_domain_arg(d);
+	/* Whatever it is: a table that is closed answers -ESRCH, too. */
+	release_domain_arg(d);
 	return rc;
 }

@@ -102,7 +102,7 @@ int grant_frame_mfn(struct domain *d, uint32_t idx, bool status, mfn_t *ret_mfn)
 		else if (idx >= gt->nr_status)
 			ret = idx >= status_frames_for(gt->max_frames)
 				      ? -EINVAL
-				      : grant_grow(d, min((idx + 1) * 2, gt->max_frames));
+				      : grant_grow(d, idx * STATUS_PER_FRAME / V2_PER_FRAME + 1);
 	} else if (idx >= gt->nr_frames) {
 		ret = idx >= gt->max_frames ? -EINVAL : grant_grow(d, idx + 1);
 	}

@@ -23,6 +23,11 @@ static void watch_table(struct domain *d, struct page_info *pg, bool on)
 			__atomic_fetch_and(&pg->flags, (uint8_t)~PGF_written, __ATOMIC_SEQ_CST);
 		return;
 	}
+	/* Perhaps by somebody who saw the log before this one, after its end: a page that has the flag is not marked again. */
+	if ((READ_ONCE(pg->flags) & PGF_written) && get_page(pg, d)) {
+		page_written(d, pg);
+		put_page(pg);
+	}
 	/* Those validated from now on are marked by who validates them. */
 	while ((x & PGT_validated) && !(x & PGT_watched) && (unsigned int)type_level(x) - 1 < 4 &&
 	       !cmpxchg_u64(&pg->type_info, &x, x | PGT_watched))

@@ -19,8 +19,8 @@ from .config import Config, LogFunction, _Log, check_with
 from .console import Console
 from .errors import CanceledError, ClosedError, Error, callback, check, encoded, error_of, maybe_encoded, new_error, text
 from .events import Events
-from .info import (ChannelInfo, CloneStats, DiskInfo, DomainInfo, Ended, EventType, HostInfo, MigrateResult, Progress, Reason, RestoreStats,
-                   SaveLeave, SaveStats, Scheduling, VcpuInfo, VifInfo, mask_of, read, read_list, result)
+from .info import (ChannelInfo, CloneStats, DiskInfo, DomainInfo, DumpThen, Ended, EventType, HostInfo, MigrateResult, Progress, Reason,
+                   RestoreStats, SaveLeave, SaveStats, Scheduling, VcpuInfo, VifInfo, mask_of, read, read_list, result)
 
 ProgressFunction = Callable[[Progress], None]
 Source = Union[str, "os.PathLike[str]", int]
@@ -582,11 +582,11 @@ class Domain:
         """force: the guest is not asked. TimedOutError: it has not let go yet."""
         self._call(lib.pvctl_disk_detach, encoded(vdev), _detach("disk", force, timeout), key=vdev)
 
-    def dump_core(self, fd: int, *, live: bool = False, then: int = 0) -> None:
-        """Memory and registers, for a debugger, to a file from where it stands; it stands still meanwhile unless live. then: 1, it crashes; 2, it is reset."""
+    def dump_core(self, fd: int, *, live: bool = False, then: DumpThen = DumpThen.NOTHING, progress: ProgressFunction | None = None) -> None:
+        """Memory and registers, for a debugger, to a file from where it stands; it stands still meanwhile unless live."""
         opts = result("pvctl_dump_opts")
         opts.live, opts.then = live, then
-        self._call(lib.pvctl_domain_dump_core, fd, opts)
+        self._call(lib.pvctl_domain_dump_core, fd, opts, progress=progress)
 
     def store_quotas(self) -> dict[str, tuple[int, int, int | None]]:
         """What it may have in the store, by name: its limit, the default, and what it has (None: not counted)."""

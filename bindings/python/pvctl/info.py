@@ -81,6 +81,13 @@ class EventType(IntFlag):
     ALL = 2097151
 
 
+class DumpThen(_Open):
+    """What becomes of a domain whose core was dumped."""
+    NOTHING = 0
+    CRASH = 1
+    RESET = 2
+
+
 class SaveLeave(_Open):
     """What becomes of a domain that was saved."""
     DESTROY = 0

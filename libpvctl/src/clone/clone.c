@@ -68,7 +68,7 @@ static int plan(struct clone *c, uint32_t domid, const char *name, struct pvctl_
 	rc = rc ? rc : identity_check(c->config, err);
 	if (rc)
 		return rc;
-	c->fork = (struct fork){ .ctx = c->ctx, .domid = domid, .name = c->info.name, .dir = c->o.disks, .copy_name = c->name,
+	c->fork = (struct fork){ .ctx = c->ctx, .domid = domid, .node = c->ctx->node, .name = c->info.name, .dir = c->o.disks, .copy_name = c->name,
 	                         .copies = c->o.count, .say = c->o.say, .say_data = c->o.say_data };
 	return fork_plan(&c->fork, c->config, err);
 }

@@ -21,6 +21,21 @@ static bool is_it(const char *item, uint32_t vdev, const char *from)
 	return path && !strcmp(path, from);
 }
 
+bool definition_has(const char *node, const char *name, uint32_t vdev, const char *path)
+{
+	CLEANUP_FREE char *real = realpath(path, NULL);
+	struct pvctl_config *c;
+	const char *item;
+	bool has = false;
+
+	if (!real || pvctl_defined_get(node, name, &c, NULL))
+		return false;
+	for (size_t i = 0; !has && (item = pvctl_config_get_item(c, "disk", i)); i++)
+		has = is_it(item, vdev, real);
+	pvctl_config_free(c);
+	return has;
+}
+
 int definition_retarget(const char *node, const char *name, uint32_t vdev, const char *from, const char *spec, struct pvctl_error *err)
 {
 	const char *list[MAX_DISKS], *item;

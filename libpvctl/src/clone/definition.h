@@ -10,5 +10,7 @@
  * done to one that is not defined, or has another disk there.
  */
 int definition_retarget(const char *node, const char *name, uint32_t vdev, const char *from, const char *spec, struct pvctl_error *err);
+/* Is the disk vdev of the domain, which is defined, the file path? */
+bool definition_has(const char *node, const char *name, uint32_t vdev, const char *path);
 
 #endif

@@ -160,9 +160,10 @@ static int prepare_disk(struct fork *f, struct fork_disk *d, struct pvctl_error 
 	for (; !rc && !f->keep && d->copies_made < f->copies; d->copies_made += !rc)
 		rc = overlay(d, d->copy[d->copies_made], err);
 	spec_on(d, d->own, true, text);
-	rc = rc ? rc : transport_allow(f->ctx->t, "disk", text, err);
+	if (!rc && f->ctx)
+		rc = transport_allow(f->ctx->t, "disk", text, err);
 	if (!rc && d->how == FORK_RETARGET) {
-		rc = definition_retarget(f->ctx->node, f->name, d->spec.vdev, d->path, text, err);
+		rc = definition_retarget(f->node, f->name, d->spec.vdev, d->path, text, err);
 		d->defined = !rc;
 	}
 	return rc;
@@ -216,6 +217,9 @@ static int switch_disk(struct fork *f, struct fork_disk *d, struct pvctl_error *
 			return err_os(err, errno, "%s", d->path);
 		break;
 	case FORK_RETARGET:
+		/* Of one that does not run the definition is all that there is to tell. */
+		if (!f->ctx)
+			break;
 		spec_on(d, d->own, true, text);
 		rc = retarget(f, d, text, err);
 		d->doubtful = rc != 0;
@@ -253,7 +257,7 @@ static void undo_disk(struct fork *f, struct fork_disk *d)
 	if (d->switched || d->doubtful)
 		return;
 	disk_spec_format(&d->spec, text);
-	if (d->defined && definition_retarget(f->ctx->node, f->name, d->spec.vdev, d->own, text, NULL))
+	if (d->defined && definition_retarget(f->node, f->name, d->spec.vdev, d->own, text, NULL))
 		return;
 	d->defined = false;
 	if (d->own_made)

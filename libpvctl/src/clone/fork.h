@@ -34,9 +34,9 @@ struct fork_disk {
 	uint32_t copies_made;
 };
 struct fork {
-	struct pvctl *ctx;
+	struct pvctl *ctx;         /* NULL: its domain does not run, and nobody begins to: its images are locked */
 	uint32_t domid;
-	const char *name, *dir;    /* dir NULL: beside each image */
+	const char *node, *name, *dir; /* dir NULL: beside each image */
 	char *const *copy_name;
 	uint32_t copies;
 	bool keep;                 /* a copy is wanted only where the image does not stay as it is, as a base */

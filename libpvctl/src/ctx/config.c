@@ -169,12 +169,12 @@ static int check_list(const struct config_key *k, const char *const *values, siz
 	uint64_t mask;
 	int rc = 0;
 
-	if (k->type != CONFIG_CPUS && k->type != CONFIG_LIST)
+	if (k->type != CONFIG_CPUS && k->type != CONFIG_LIST && k->type != CONFIG_EITHER)
 		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s: one value is expected, not a list", k->name);
 	if (n < (k->type == CONFIG_CPUS) || n > (k->type == CONFIG_CPUS ? MAX_LIST : MAX_DEVICES))
 		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s: a list of %zu items; 1 to %d are allowed", k->name, n,
 		               k->type == CONFIG_CPUS ? MAX_LIST : MAX_DEVICES);
-	if (k->type == CONFIG_LIST)
+	if (k->type != CONFIG_CPUS)
 		return k->check_list(k->name, values, n, err);
 	for (size_t j = 0; j < n && !rc; j++)
 		rc = cpulist_parse(values[j], &mask, err);

@@ -42,21 +42,21 @@ const struct proto_domain_row *rows_by_name(const struct rows *r, const char *na
 void rows_free(struct rows *r);
 
 /* config.c */
-enum config_type { CONFIG_INT, CONFIG_STR, CONFIG_CPUS, CONFIG_LIST };
+enum config_type { CONFIG_INT, CONFIG_STR, CONFIG_CPUS, CONFIG_LIST, CONFIG_EITHER };
 struct config_key {
 	const char *name;
 	enum config_type type;
 	int64_t min, max;                                                  /* CONFIG_INT */
-	int (*check)(const char *key, const char *value, struct pvctl_error *err); /* CONFIG_STR and INT; may be NULL */
-	int (*check_list)(const char *key, const char *const *values, size_t n, struct pvctl_error *err); /* CONFIG_LIST */
+	int (*check)(const char *key, const char *value, struct pvctl_error *err); /* CONFIG_STR, INT and EITHER; may be NULL */
+	int (*check_list)(const char *key, const char *const *values, size_t n, struct pvctl_error *err); /* CONFIG_LIST and EITHER */
 	bool words;                                                        /* CONFIG_LIST: a text is split at its blanks */
 };
-#define CONFIG_KEYS 39
+#define CONFIG_KEYS 40
 struct config_value {
 	bool set;
 	int64_t num;
 	char *str;               /* owned */
-	char **list;             /* CONFIG_LIST, or CONFIG_CPUS given as a list; owned, with its strings */
+	char **list;             /* CONFIG_LIST, or CONFIG_CPUS and EITHER given as a list; owned, with its strings */
 	size_t n;
 };
 struct pvctl_config {

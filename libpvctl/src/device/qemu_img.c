@@ -237,6 +237,23 @@ static int start(const struct command *c, int ret_out[2], pid_t *ret_pid, struct
 	return err_os(err, EAGAIN, "fork");
 }
 
+/* A complaint about what we opened for it, by the name that people know. What about it came last is why. */
+static const char *by_name(const struct qemu_img *q, const char *about, char *said)
+{
+	char *p, *last = NULL;
+	const char *name = NULL;
+
+	for (unsigned int i = 0; i < q->n_files && !name; i++)
+		name = q->file[i].opened ? q->file[i].name : NULL;
+	for (p = said; (p = strstr(p, QEMU_IMG_OPENED ": ")); p += strlen(QEMU_IMG_OPENED))
+		last = p + strlen(QEMU_IMG_OPENED ": ");
+	if (!name || (!last && !strstr(said, "No space left")))
+		return about;
+	if (last)
+		memmove(said, last, strlen(last) + 1);
+	return name;
+}
+
 int qemu_img_run(const struct qemu_img *q, const char *about, char *text, size_t max, struct pvctl_error *err)
 {
 	char said[200] = "", *texts[2] = { text, said };
@@ -264,5 +281,6 @@ int qemu_img_run(const struct qemu_img *q, const char *about, char *text, size_t
 	if (rc || WIFSIGNALED(status))
 		return bad(about, err, "qemu-img did not come to an end with it within its limits");
 	clean(said);
+	about = by_name(q, about, said);
 	return WEXITSTATUS(status) ? bad(about, err, said[0] ? said : "qemu-img refused it") : 0;
 }

@@ -19,6 +19,7 @@ struct qemu_img_file {
 	bool image; /* to be read, with all the images that it is based on */
 	bool opened; /* fd is it, and stays the caller's; path is QEMU_IMG_OPENED, and it is the first that is no image */
 	int fd;
+	const char *name; /* of what is opened, for messages */
 };
 struct qemu_img {
 	const char *const *args;   /* behind "qemu-img"; ends with NULL */

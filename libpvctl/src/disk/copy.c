@@ -10,6 +10,7 @@
 #include "util/buf.h"
 #include "util/cleanup.h"
 #include "util/err.h"
+#include "util/fd.h"
 #include "util/paths.h"
 #include <fcntl.h>
 #include <inttypes.h>
@@ -100,7 +101,7 @@ static int give_name(struct copy *c, struct pvctl_error *err)
 static int run(struct copy *c, const char *const *args, const char *source, struct pvctl_error *err)
 {
 	const struct qemu_img_file file[] = {
-		{ .path = source, .image = true }, { .path = QEMU_IMG_OPENED, .write = true, .opened = true, .fd = c->out },
+		{ .path = source, .image = true }, { .path = QEMU_IMG_OPENED, .write = true, .opened = true, .fd = c->out, .name = c->to },
 	};
 	const struct qemu_img q = { .args = args, .file = file, .n_files = 2, .need = DISK_NEED,
 				    .tick = c->o.progress ? tick : NULL, .tick_data = c };
@@ -110,12 +111,12 @@ static int run(struct copy *c, const char *const *args, const char *source, stru
 }
 
 /* With -u the base is not opened: it may be in use, by the same domain. */
-static int overlay_on(int out, const char *base, enum disk_format format, uint64_t bytes, struct pvctl_error *err)
+static int overlay_on(int out, const char *to, const char *base, enum disk_format format, uint64_t bytes, struct pvctl_error *err)
 {
 	char size[24], says[1024];
 	const char *const args[] = { "create", "-q", "-u", "-f", "qcow2", "-F", disk_format_driver(format), "-b", base, "--",
 				     QEMU_IMG_OPENED, size, NULL };
-	const struct qemu_img_file file = { .path = QEMU_IMG_OPENED, .write = true, .opened = true, .fd = out };
+	const struct qemu_img_file file = { .path = QEMU_IMG_OPENED, .write = true, .opened = true, .fd = out, .name = to };
 	const struct qemu_img q = { .args = args, .file = &file, .n_files = 1, .need = DISK_NEED, .limit_ms = 20000 };
 
 	snprintf(size, sizeof(size), "%" PRIu64, bytes);
@@ -163,7 +164,7 @@ static int make(struct copy *c, struct pvctl_error *err)
 	if (rc)
 		return rc;
 	if (c->o.overlay)
-		return overlay_on(c->out, c->from, c->from_format, c->info.bytes, err);
+		return overlay_on(c->out, c->to, c->from, c->from_format, c->info.bytes, err);
 	return reflink(c) ? 0 : convert(c, err);
 }
 
@@ -207,8 +208,7 @@ int image_copy(const char *from, const char *to, bool in_use, const struct pvctl
 	rc = rc ? rc : give_name(&c, err);
 	if (c.temporary[0])
 		unlink(c.temporary);
-	if (c.in >= 0)
-		close(c.in);
+	fd_unlock_close(c.in);
 	if (c.out >= 0)
 		close(c.out);
 	free(name);

@@ -6,6 +6,7 @@
 #include "util/buf.h"
 #include "util/cleanup.h"
 #include "util/err.h"
+#include "util/fd.h"
 #include "util/grow.h"
 #include "util/json.h"
 #include <fcntl.h>
@@ -161,14 +162,11 @@ int image_may_resize(enum disk_format format, uint64_t now, uint64_t bytes, bool
 	return 0;
 }
 
-static int resize_raw(const char *path, uint64_t bytes, bool shrink, struct pvctl_error *err)
+static int resize_file(const char *path, int fd, uint64_t bytes, bool shrink, struct pvctl_error *err)
 {
-	CLEANUP_CLOSE int fd = -1;
-	int rc = image_open_locked(path, true, &fd, err);
 	struct stat st;
+	int rc;
 
-	if (rc)
-		return rc;
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
 		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "disk \"%.600s\" is a device: what it belongs to resizes it (lvextend, say)", path);
 	rc = image_may_resize(DISK_RAW, (uint64_t)st.st_size, bytes, shrink, err);
@@ -177,6 +175,15 @@ static int resize_raw(const char *path, uint64_t bytes, bool shrink, struct pvct
 	if (ftruncate(fd, (off_t)bytes) || fsync(fd))
 		return err_os(err, errno, "disk \"%.600s\"", path);
 	return 0;
+}
+
+static int resize_raw(const char *path, uint64_t bytes, bool shrink, struct pvctl_error *err)
+{
+	int fd = -1, rc = image_open_locked(path, true, &fd, err);
+
+	rc = rc ? rc : resize_file(path, fd, bytes, shrink, err);
+	fd_unlock_close(fd);
+	return rc;
 }
 
 static int resize_other(const char *path, enum disk_format f, uint64_t bytes, bool shrink, struct pvctl_error *err)

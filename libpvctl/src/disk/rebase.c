@@ -10,8 +10,10 @@
 int image_rebase(const char *path, const char *from, const char *onto, enum disk_format format, int (*tick)(void *data), void *data,
                  struct pvctl_error *err)
 {
-	const char *const based[] = { "rebase", "-q", "-f", "qcow2", "-F", disk_format_driver(format), "-b", onto, "--", path, NULL };
-	const char *const alone[] = { "rebase", "-q", "-f", "qcow2", "-b", "", "--", path, NULL };
+	/* Writethrough: qemu-img writes the header at once, but where its copies are only at its end, unless each is complete when it returns. */
+	const char *const based[] = { "rebase", "-q", "-t", "writethrough", "-f", "qcow2", "-F", disk_format_driver(format), "-b", onto, "--", path,
+		                      NULL };
+	const char *const alone[] = { "rebase", "-q", "-t", "writethrough", "-f", "qcow2", "-b", "", "--", path, NULL };
 	const struct qemu_img_file file[] = { { .path = from, .image = true }, { .path = path, .write = true } };
 	const struct qemu_img q = { .args = onto[0] ? based : alone, .file = file, .n_files = 2, .need = DISK_NEED, .tick = tick, .tick_data = data };
 	struct pvctl_error own;

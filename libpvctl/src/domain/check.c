@@ -222,6 +222,8 @@ static int plan(struct pvctl *ctx, const struct log *log, const struct pvctl_con
 		rc = plan_images(log, &p, boot_entry, err);
 	if (!rc && ctx)
 		rc = check_node(ctx, &p, err);
+	if (!rc && ctx)
+		rc = features_check(ctx, p.config, err);
 	if (rc)
 		plan_free(&p);
 	else

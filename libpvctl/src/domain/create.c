@@ -94,6 +94,8 @@ int create_set_limits(struct pvctl *ctx, uint32_t domid, const struct create_pla
 	if (!rc)
 		rc = set_clock(ctx, domid, p->config, err);
 	if (!rc)
+		rc = features_set(ctx, domid, p->config, err);
+	if (!rc)
 		rc = memory_check_host(ctx, domid, p->memory_mib << 20, err);
 	if (rc)
 		return rc;

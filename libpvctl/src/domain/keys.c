@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of configuration keys: one row each, with its form and range. */
+#include "cpuid/cpuid.h"
 #include "device/disk.h"
 #include "device/lists.h"
 #include "device/vif.h"
@@ -149,6 +150,7 @@ const struct config_key config_keys[CONFIG_KEYS + 1] = {
 	INT("restart_window", 1, 86400),
 	{ .name = "cpus", .type = CONFIG_CPUS },
 	{ .name = "cpus_soft", .type = CONFIG_CPUS },
+	{ .name = "cpuid", .type = CONFIG_EITHER, .check = cpuid_check_text, .check_list = cpuid_check_list },
 	{ .name = "disk", .type = CONFIG_LIST, .check_list = disk_check_list },
 	{ .name = "p9", .type = CONFIG_LIST, .check_list = p9_check_list },
 	{ .name = "channel", .type = CONFIG_LIST, .check_list = channel_check_list },
@@ -168,7 +170,7 @@ const struct config_key config_keys[CONFIG_KEYS + 1] = {
 /* A typo deserves another answer than a key that xl knows. */
 static const char *const xl_keys[] = {
 	"acpi", "altp2m", "arm_cpuid", "bios", "blkdev_start", "builder",
-	"claim_mode", "console", "coreid", "cpuid", "cpupool", "device_model_args",
+	"claim_mode", "console", "coreid", "cpupool", "device_model_args",
 	"device_model_override", "device_model_version", "device_tree", "disable_migrate", "dm_restrict",
 	"driver_domain", "dtdev", "e820_host", "exec_profile", "extratime", "firmware_override", "gfx_passthru",
 	"gic_version", "hap", "hdtype", "init_seclabel", "iomem", "ioports", "irqs", "keymap", "latency",

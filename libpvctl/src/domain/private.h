@@ -40,6 +40,10 @@ int create_was_named(struct pvctl *ctx, const struct pvctl_config *config, struc
 int create_commit(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, bool paused, struct pvctl_error *err);
 void create_undo(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, int why_rc);
 
+/* features.c: cpuid=, against the node's CPUs; and of a new domain, which has what the node gives */
+int features_check(struct pvctl *ctx, const struct pvctl_config *c, struct pvctl_error *err);
+int features_set(struct pvctl *ctx, uint32_t domid, const struct pvctl_config *c, struct pvctl_error *err);
+
 /* nodes.c: the domain's part of the store */
 int nodes_make(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, struct pvctl_error *err);
 int nodes_rings(struct pvctl *ctx, uint32_t domid, uint64_t store_mfn, uint32_t store_port,

@@ -38,6 +38,8 @@ struct hv_policy {
 	xen_msr_entry_t msr[HV_POLICY_MSRS];
 };
 int hv_policy_get(struct transport *t, uint32_t domid, struct hv_policy *ret, struct pvctl_error *err);
+/* Of the node: what a new domain gets. */
+int hv_policy_default(struct transport *t, struct hv_policy *ret, struct pvctl_error *err);
 int hv_policy_set(struct transport *t, uint32_t domid, const struct hv_policy *p, struct pvctl_error *err);
 
 /* Of the machine-to-physical table, the first frame of each 2 MiB of it; 0: a hole. Returns how many there are. */

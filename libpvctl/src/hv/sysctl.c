@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "hv/private.h"
+#include "hv/state.h"
 #include "util/err.h"
 #include <stdio.h>
 #include <string.h>
@@ -129,4 +130,24 @@ int hv_console_read(struct transport *t, bool clear, uint32_t *index, char *buf,
 	memcpy(buf, table, op.u.readconsole.count);
 	*index = op.u.readconsole.index;
 	return (int)op.u.readconsole.count;
+}
+
+int hv_policy_default(struct transport *t, struct hv_policy *ret, struct pvctl_error *err)
+{
+	struct xen_sysctl op = { .u.cpu_policy = { .index = XEN_SYSCTL_cpu_policy_pv_default, .nr_leaves = HV_POLICY_LEAVES } };
+	xen_cpuid_leaf_t *table = hv_arena(t, HV_TABLE_OFFSET, HV_POLICY_LEAVES, sizeof(*table));
+	int rc;
+
+	if (!table)
+		return err_nomem(err);
+	HV_SET_HANDLE(t, op.u.cpu_policy.leaves, table);
+	rc = sysctl(t, XEN_SYSCTL_get_cpu_policy, &op, HV_POLICY_LEAVES * sizeof(*table), "asking for the CPUs' features", err);
+	if (rc)
+		return rc;
+	if (op.u.cpu_policy.nr_leaves > HV_POLICY_LEAVES)
+		return err_set(err, -EPROTO, PVCTL_ORIGIN_HV, "asking for the CPUs' features: more than were asked for");
+	memset(ret, 0, sizeof(*ret));
+	ret->n_leaves = op.u.cpu_policy.nr_leaves;
+	memcpy(ret->leaf, table, sizeof(ret->leaf));
+	return 0;
 }

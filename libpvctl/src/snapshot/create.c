@@ -4,11 +4,13 @@
  * there is a snapshot. Whatever ends us before: the domain goes on, on disks that are whole, and recover.c sees what is left.
  */
 #include "clone/moment.h"
+#include "disk/image.h"
 #include "save/private.h"
 #include "snapshot/private.h"
 #include "template/private.h"
 #include "util/cleanup.h"
 #include "util/err.h"
+#include "util/fd.h"
 #include "util/grow.h"
 #include <fcntl.h>
 #include <stdio.h>
@@ -19,7 +21,8 @@
 #include <unistd.h>
 
 struct taker {
-	struct pvctl *ctx;
+	struct pvctl *ctx;         /* NULL: it does not run */
+	const char *node;
 	struct pvctl_snapshot_opts o;
 	struct pvctl_domain_info info;
 	struct snapshot s;
@@ -27,6 +30,8 @@ struct taker {
 	struct fork fork;
 	struct moment moment;
 	char *copy_name;
+	int lock[SNAPSHOT_MAX_DISKS];
+	size_t locks;
 	char parent[SNAPSHOT_PATH], dir[SNAPSHOT_PATH], fresh[SNAPSHOT_PATH];
 	bool made;
 };
@@ -45,7 +50,6 @@ static int choose_name(struct taker *t, const char *name, struct pvctl_error *er
 		snprintf(t->s.name, sizeof(t->s.name), "%s", name);
 	else
 		strftime(t->s.name, sizeof(t->s.name), "%Y%m%d-%H%M%S", localtime_r(&now.tv_sec, &tm));
-	snprintf(t->s.domain, sizeof(t->s.domain), "%s", t->info.name);
 	if (t->o.description && strlen(t->o.description) >= sizeof(t->s.description))
 		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "a description has at most %zu bytes", sizeof(t->s.description) - 1);
 	snprintf(t->s.description, sizeof(t->s.description), "%s", t->o.description ? t->o.description : "");
@@ -54,7 +58,7 @@ static int choose_name(struct taker *t, const char *name, struct pvctl_error *er
 
 static int plan_dirs(struct taker *t, struct pvctl_error *err)
 {
-	int rc = snapshot_domain_dir(t->ctx->node, t->s.domain, t->parent, err);
+	int rc = snapshot_domain_dir(t->node, t->s.domain, t->parent, err);
 
 	if (rc)
 		return rc;
@@ -75,7 +79,7 @@ static int plan_disks(struct taker *t, struct pvctl_error *err)
 		t->copy_name = NULL;
 		return err_nomem(err);
 	}
-	t->fork = (struct fork){ .ctx = t->ctx, .domid = t->info.domid, .name = t->s.domain, .dir = t->o.disks, .copy_name = &t->copy_name,
+	t->fork = (struct fork){ .ctx = t->ctx, .domid = t->info.domid, .node = t->node, .name = t->s.domain, .dir = t->o.disks, .copy_name = &t->copy_name,
 	                         .copies = 1, .keep = true, .say = t->o.say, .say_data = t->o.say_data };
 	rc = fork_plan(&t->fork, t->s.config, err);
 	if (!rc && t->fork.n > SNAPSHOT_MAX_DISKS)
@@ -110,8 +114,9 @@ static int plan(struct taker *t, uint32_t domid, const char *name, struct pvctl_
 	int rc = refuse_host(domid, "kept in a snapshot", err);
 
 	rc = rc ? rc : pvctl_domain_get(t->ctx, domid, &t->info, err);
+	snprintf(t->s.domain, sizeof(t->s.domain), "%s", t->info.name);
 	rc = rc ? rc : choose_name(t, name, err);
-	rc = rc ? rc : snapshot_hold(t->ctx->node, t->s.domain, false, &t->hold, err);
+	rc = rc ? rc : snapshot_hold(t->node, t->s.domain, false, &t->hold, err);
 	rc = rc ? rc : plan_dirs(t, err);
 	if (!rc && !t->o.no_memory)
 		rc = domain_may_move(t->ctx, domid, err);
@@ -177,6 +182,8 @@ static int finish(struct taker *t, struct pvctl_error *err)
 
 static void taker_free(struct taker *t)
 {
+	while (t->locks)
+		fd_unlock_close(t->lock[--t->locks]);
 	if (t->moment.fd >= 0)
 		close(t->moment.fd);
 	/* In doubt it says to recover.c what there is. */
@@ -188,36 +195,134 @@ static void taker_free(struct taker *t)
 	snapshot_release(&t->hold);
 }
 
-int pvctl_snapshot_create(struct pvctl *ctx, uint32_t domid, const char *name, const struct pvctl_snapshot_opts *opts,
-                          struct pvctl_snapshot_stats *ret, struct pvctl_error *err)
+static int take(struct taker *t, struct pvctl_snapshot_stats *ret, int (*moment)(struct taker *t, struct pvctl_error *err), uint64_t start,
+                struct pvctl_error *err)
 {
-	struct taker t = { .ctx = ctx, .info.size = sizeof(t.info), .hold = { .base = -1, .own = -1 }, .moment.fd = -1 };
 	struct pvctl_snapshot_stats stats = { 0 };
-	uint64_t start = ctx_now_ns();
-	int rc = opts_load(&t.o, sizeof(t.o), opts, err);
+	int rc = begin(t, err);
 
-	if (!rc && ret)
-		rc = grow_check(ret, err);
-	if (rc)
-		return rc;
-	t.moment.suspend_timeout_ms = t.o.suspend_timeout_ms;
-	t.moment.point = t.o.step;
-	t.moment.point_data = t.o.step_data;
-	rc = plan(&t, domid, name, err);
-	rc = rc ? rc : begin(&t, err);
 	if (!rc) {
-		moment_point(&t.moment, "begun");
-		rc = moment_take(&t.moment, &t.fork, err);
-		if (!rc && (rc = finish(&t, err)))
-			fork_drop_copies(&t.fork);
+		moment_point(&t->moment, "begun");
+		rc = moment(t, err);
+		if (!rc && (rc = finish(t, err)))
+			fork_drop_copies(&t->fork);
 	}
-	snprintf(stats.name, sizeof(stats.name), "%s", t.s.name);
-	stats.pause_ns = t.moment.pause_ns;
-	stats.bytes = t.moment.bytes;
-	stats.rounds = t.moment.rounds;
+	snprintf(stats.name, sizeof(stats.name), "%s", t->s.name);
+	stats.pause_ns = t->moment.pause_ns;
+	stats.bytes = t->moment.bytes;
+	stats.rounds = t->moment.rounds;
 	stats.total_ns = ctx_now_ns() - start;
 	if (!rc && ret)
 		grow_out(ret, &stats, sizeof(stats));
+	return rc;
+}
+
+static int taker_options(struct taker *t, const struct pvctl_snapshot_opts *opts, const struct pvctl_snapshot_stats *ret, struct pvctl_error *err)
+{
+	int rc = opts_load(&t->o, sizeof(t->o), opts, err);
+
+	t->moment.suspend_timeout_ms = t->o.suspend_timeout_ms;
+	t->moment.point = t->o.step;
+	t->moment.point_data = t->o.step_data;
+	return !rc && ret ? grow_check(ret, err) : rc;
+}
+
+static int take_running(struct taker *t, struct pvctl_error *err)
+{
+	char path[SNAPSHOT_FILE_PATH];
+	int rc = moment_take(&t->moment, &t->fork, err);
+
+	snapshot_path(t->dir, SNAPSHOT_MEMORY, path);
+	return t->moment.fd >= 0 && fd_write_failed(rc) ? err_wrap(err, rc, "%s", path) : rc;
+}
+
+int pvctl_snapshot_create(struct pvctl *ctx, uint32_t domid, const char *name, const struct pvctl_snapshot_opts *opts,
+                          struct pvctl_snapshot_stats *ret, struct pvctl_error *err)
+{
+	struct taker t = { .ctx = ctx, .node = ctx->node, .info.size = sizeof(t.info), .hold = { .base = -1, .own = -1 }, .moment.fd = -1 };
+	uint64_t start = ctx_now_ns();
+	int rc = taker_options(&t, opts, ret, err);
+
+	if (rc)
+		return rc;
+	rc = plan(&t, domid, name, err);
+	rc = rc ? rc : take(&t, ret, take_running, start, err);
+	taker_free(&t);
+	return rc;
+}
+
+/* ---- of one that does not run ---- */
+
+static int must_not_run(struct taker *t, struct pvctl_error *err)
+{
+	const struct pvctl_open_opts open = { .size = sizeof(open), .node = t->node };
+	struct pvctl *ctx = NULL;
+	uint32_t domid;
+	int rc = pvctl_open(&open, &ctx, err);
+
+	if (rc)
+		return rc == -ENOENT ? 0 : rc;
+	rc = pvctl_domain_lookup(ctx, t->s.domain, &domid, err);
+	pvctl_close(ctx);
+	if (rc)
+		return rc == -ESRCH ? 0 : rc;
+	return err_set(err, -EBUSY, PVCTL_ORIGIN_LIB, "domain \"%s\" runs", t->s.domain);
+}
+
+/* Who would start it meanwhile finds its disks in use. */
+static int lock_disks(struct taker *t, struct pvctl_error *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < t->fork.n && !rc; i++) {
+		if (t->fork.disk[i].how == FORK_SHARED)
+			continue;
+		rc = image_open_locked(t->fork.disk[i].path, true, &t->lock[t->locks], err);
+		t->locks += !rc;
+	}
+	return rc;
+}
+
+static int plan_stopped(struct taker *t, const char *domain, const char *name, struct pvctl_error *err)
+{
+	int rc = key_check_name("name", domain, err);
+
+	snprintf(t->s.domain, sizeof(t->s.domain), "%s", domain);
+	rc = rc ? rc : choose_name(t, name, err);
+	rc = rc ? rc : pvctl_defined_get(t->node, domain, &t->s.config, err);
+	rc = rc ? rc : snapshot_hold(t->node, domain, false, &t->hold, err);
+	rc = rc ? rc : plan_dirs(t, err);
+	rc = rc ? rc : must_not_run(t, err);
+	rc = rc ? rc : plan_disks(t, err);
+	if (!rc && !t->s.n_disks)
+		rc = err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "domain \"%s\" does not run and has no disk that it writes: there is nothing to keep", domain);
+	return rc ? rc : lock_disks(t, err);
+}
+
+static int take_stopped(struct taker *t, struct pvctl_error *err)
+{
+	int rc = fork_prepare(&t->fork, err);
+
+	moment_point(&t->moment, "prepared");
+	rc = rc ? rc : fork_switch(&t->fork, err);
+	moment_point(&t->moment, "switched");
+	if (rc)
+		fork_undo(&t->fork);
+	return rc;
+}
+
+int pvctl_snapshot_create_stopped(const char *node, const char *domain, const char *name, const struct pvctl_snapshot_opts *opts,
+                                  struct pvctl_snapshot_stats *ret, struct pvctl_error *err)
+{
+	struct taker t = { .node = node ? node : "default", .s.stopped = true, .hold = { .base = -1, .own = -1 }, .moment.fd = -1 };
+	uint64_t start = ctx_now_ns();
+	int rc = taker_options(&t, opts, ret, err);
+
+	if (rc)
+		return rc;
+	t.o.no_memory = 1;
+	rc = plan_stopped(&t, domain, name, err);
+	rc = rc ? rc : take(&t, ret, take_stopped, start, err);
 	taker_free(&t);
 	return rc;
 }

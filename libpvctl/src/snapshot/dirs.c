@@ -103,10 +103,9 @@ void snapshot_release(struct snapshot_hold *h)
 	if (h->own >= 0) {
 		/* With the last one it goes, also where there was none. */
 		(void)rmdir(h->dir);
-		close(h->own);
+		fd_unlock_close(h->own);
 	}
-	if (h->base >= 0)
-		close(h->base);
+	fd_unlock_close(h->base);
 	h->base = h->own = -1;
 }
 

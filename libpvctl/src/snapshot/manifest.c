@@ -55,6 +55,8 @@ int snapshot_format(const struct snapshot *s, char **ret, struct pvctl_error *er
 	put_str(&o, "name", s->name);
 	put_str(&o, "description", s->description);
 	put_int(&o, "created_unix_ns", s->created_unix_ns);
+	if (s->stopped)
+		put_int(&o, "stopped", 1);
 	put_str(&o, "config", config);
 	manifest_put_file(&o, "memory", &s->memory);
 	json_out_key(&o, "disks");
@@ -145,7 +147,7 @@ static int get_disks(yajl_val obj, struct snapshot *s, struct pvctl_error *err)
 static int get_all(yajl_val obj, struct snapshot *s, struct pvctl_error *err)
 {
 	const char *config = json_str(obj, "config");
-	long long n;
+	long long n, stopped = 0;
 	int rc;
 
 	if (json_int(obj, "schema", &n) || n != SNAPSHOT_SCHEMA)
@@ -154,6 +156,7 @@ static int get_all(yajl_val obj, struct snapshot *s, struct pvctl_error *err)
 	rc = rc ? rc : get_str(obj, "name", s->name, sizeof(s->name), false, err);
 	rc = rc ? rc : get_str(obj, "description", s->description, sizeof(s->description), false, err);
 	rc = rc ? rc : get_int(obj, "created_unix_ns", &s->created_unix_ns, err);
+	s->stopped = !json_int(obj, "stopped", &stopped) && stopped;
 	rc = rc ? rc : manifest_get_file(obj, "memory", &s->memory, err);
 	rc = rc ? rc : get_disks(obj, s, err);
 	if (rc)

@@ -23,6 +23,7 @@ struct snapshot_disk {
 struct snapshot {
 	char domain[128], name[64], description[200];
 	uint64_t created_unix_ns;
+	bool stopped;                   /* the domain was defined, and did not run */
 	struct pvctl_config *config;    /* of the domain then, but with the heads as its disks */
 	struct template_file memory;    /* name "": of disks alone */
 	struct snapshot_disk *disk;

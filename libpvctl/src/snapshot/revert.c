@@ -11,6 +11,7 @@
 #include "template/private.h"
 #include "util/cleanup.h"
 #include "util/err.h"
+#include "util/fd.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -261,8 +262,7 @@ static void reverter_free(struct reverter *r, int rc)
 	for (size_t k = 0; r->head && k < r->s.n_disks; k++) {
 		if (!rc && r->head[k].kept)
 			unlink(r->head[k].before);
-		if (r->head[k].lock >= 0)
-			close(r->head[k].lock);
+		fd_unlock_close(r->head[k].lock);
 		free(r->head[k].fresh);
 		free(r->head[k].before);
 	}

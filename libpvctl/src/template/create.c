@@ -3,6 +3,7 @@
 #include "device/disk_spec.h"
 #include "template/private.h"
 #include "util/err.h"
+#include "util/fd.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -180,8 +181,7 @@ static void end(struct instance *n, int rc)
 {
 	if (rc && n->made)
 		template_remove_dir(n->disks);
-	if (n->held >= 0)
-		close(n->held);
+	fd_unlock_close(n->held);
 	pvctl_config_free(n->config);
 	manifest_free(&n->m);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "template/private.h"
 #include "util/err.h"
+#include "util/fd.h"
 #include "util/grow.h"
 #include <dirent.h>
 #include <stdio.h>
@@ -152,8 +153,8 @@ static int in_use_by(const char *name, struct pvctl_error *err)
 	d = opendir(base);
 	while (!rc && d && (e = readdir(d)))
 		if (e->d_name[0] != '.' && !template_of_domain(e->d_name, of, NULL) && !strcmp(of, name))
-			rc = err_set(err, -EBUSY, PVCTL_ORIGIN_LIB, "template \"%s\": the disks of domain \"%s\" are based on it, in %s/%s", name,
-			             e->d_name, base, e->d_name);
+			rc = err_set(err, -EBUSY, PVCTL_ORIGIN_LIB, "template \"%s\": the disks of domain \"%s\" are based on it, in %s/%s "
+			             "(pvctl undefine --disks %s deletes them)", name, e->d_name, base, e->d_name, e->d_name);
 	if (d)
 		closedir(d);
 	return rc;
@@ -174,6 +175,6 @@ int pvctl_template_delete(const char *name, struct pvctl_error *err)
 	rc = rc ? rc : template_dir(name, dir, err);
 	if (!rc && (rc = template_remove_dir(dir)))
 		rc = err_os(err, -rc, "%s", dir);
-	close(held);
+	fd_unlock_close(held);
 	return rc;
 }

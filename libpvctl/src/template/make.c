@@ -111,7 +111,7 @@ static int add_memory(struct maker *k, struct pvctl_error *err)
 		return err_os(err, errno, "%s", path);
 	rc = pvctl_domain_save(k->ctx, k->o.domid, fd, &save, NULL, err);
 	close(fd);
-	return rc;
+	return fd_write_failed(rc) ? err_wrap(err, rc, "%s", path) : rc;
 }
 
 static int add_disks(struct maker *k, struct pvctl_error *err)

@@ -3,6 +3,7 @@
 #include "device/disk_image.h"
 #include "template/private.h"
 #include "util/err.h"
+#include "util/fd.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,7 +96,7 @@ int pvctl_template_export(struct pvctl *ctx, const char *name, const char *dir, 
 		manifest_free(&m);
 	rc = rc ? rc : template_dir(name, from, err);
 	rc = rc ? rc : copy_dir(ctx, from, dir, name, err);
-	close(held);
+	fd_unlock_close(held);
 	return rc;
 }
 

@@ -3,6 +3,7 @@
 #include "device/disk_spec.h"
 #include "template/private.h"
 #include "util/err.h"
+#include "util/fd.h"
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -116,7 +117,7 @@ int pvctl_domain_reinstall(struct pvctl *ctx, const char *domain, const char *na
 		pvctl_config_free(n.config);
 		manifest_free(&n.m);
 	}
-	close(held);
+	fd_unlock_close(held);
 	return rc;
 }
 

@@ -2,9 +2,11 @@
 #include "util/fd.h"
 #include "util/cleanup.h"
 #include "util/err.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -120,4 +122,20 @@ int fd_write_atomic(const char *dir, const char *name, const struct iovec *iov, 
 	if (rc)
 		unlink(tmp);
 	return rc;
+}
+
+bool fd_write_failed(int rc)
+{
+	return rc == -ENOSPC || rc == -EDQUOT || rc == -EFBIG;
+}
+
+void fd_unlock_close(int fd)
+{
+	struct flock l = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+
+	if (fd < 0)
+		return;
+	(void)flock(fd, LOCK_UN);
+	(void)fcntl(fd, F_OFD_SETLK, &l);
+	close(fd);
 }

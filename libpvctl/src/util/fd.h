@@ -4,6 +4,7 @@
 #define UTIL_FD_H
 
 #include "libpvctl.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,5 +19,12 @@ int fd_read_text(const char *path, size_t max, char **ret);
 /* Replaces dir/name atomically: a temporary file beside it, then rename. */
 struct iovec;
 int fd_write_atomic(const char *dir, const char *name, const struct iovec *iov, int n);
+/*
+ * For who holds a lock by fd, which may be -1. A child of another thread's that has not come to its exec yet has fd, too: with close
+ * alone the lock would be held until it has.
+ */
+void fd_unlock_close(int fd);
+/* -errno of a file that takes no more. */
+bool fd_write_failed(int rc);
 
 #endif

@@ -110,12 +110,52 @@ static void take_clock(struct xml_in *x, xmlNode *n)
 	xml_children(x, n, rules);
 }
 
+static const char not_model[] = "a PV guest sees the node's CPU, <cpu mode='host-passthrough'/>, less what a <feature> disables";
+
+/* As libvirt's driver for Xen has them. */
+static char feature_value(const char *policy)
+{
+	static const struct { const char *name; char value; } policies[] = {
+		{ "force", '1' }, { "require", 'k' }, { "optional", 'x' }, { "disable", '0' }, { "forbid", '0' } };
+
+	for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++)
+		if (!strcmp(policies[i].name, policy))
+			return policies[i].value;
+	return 0;
+}
+
+static void take_feature(struct xml_in *x, xmlNode *n)
+{
+	const char *name = xml_attr(x, n, "name"), *policy = xml_attr(x, n, "policy");
+	char value = feature_value(policy ? policy : "require");
+
+	if (!name || !value || strpbrk(name, ",= ")) {
+		xml_say(x, 0, n, "<feature>: a name, and a policy of force, require, optional, disable or forbid are expected");
+		return;
+	}
+	if ((!x->cpuid.len && buf_addf(&x->cpuid, "host")) || buf_addf(&x->cpuid, ",%.40s=%c", name, value))
+		xml_no_memory(x);
+}
+
 static void take_cpu(struct xml_in *x, xmlNode *n)
 {
+	static const struct xml_rule rules[] = {
+		{ .name = "feature", .take = take_feature }, { .name = "topology", .refused = "each virtual CPU is a package of its own" },
+		{ .name = "model", .refused = not_model }, { .name = "numa", .refused = "its memory is in one node" }, { 0 }
+	};
 	const char *mode = xml_attr(x, n, "mode");
 
-	if (!mode || strcmp(mode, "host-passthrough") || xmlFirstElementChild(n))
-		xml_say(x, 0, n, "<cpu>: a PV guest sees the node's CPU as it is, <cpu mode='host-passthrough'/>");
+	if (!mode || strcmp(mode, "host-passthrough")) {
+		xml_say(x, 0, n, "<cpu>: %s", not_model);
+		return;
+	}
+	xml_children(x, n, rules);
+	if (!x->cpuid.len)
+		return;
+	if (buf_add(&x->cpuid, "", 1))
+		xml_no_memory(x);
+	else
+		xml_set(x, n, "cpuid", (char *)x->cpuid.data);
 }
 
 static void take_shares(struct xml_in *x, xmlNode *n)
@@ -294,6 +334,7 @@ static void fini(struct xml_in *x)
 	while (x->n_owned)
 		xmlFree(x->owned[--x->n_owned]);
 	free(x->owned);
+	buf_free(&x->cpuid);
 	free_list(&x->disks);
 	free_list(&x->vifs);
 	free_list(&x->channels);

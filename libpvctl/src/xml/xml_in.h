@@ -4,6 +4,7 @@
 #define XML_IN_H
 
 #include "ctx/ctx.h"
+#include "util/buf.h"
 #include <libxml/tree.h>
 #include <stdbool.h>
 
@@ -20,6 +21,7 @@ struct xml_in {
 	int rc;                         /* of what was wrong first */
 	xmlChar **owned;                /* texts of the document */
 	size_t n_owned;
+	struct buf cpuid;               /* the text that its <feature>s make */
 	struct xml_list disks, vifs, channels;
 	uint64_t memory_mib, current_mib; /* 0: not there */
 	int64_t vcpus, current_vcpus;

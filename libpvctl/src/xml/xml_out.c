@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* libvirt's domain format, written, as it is documented for Xen's PV guests. */
+#include "cpuid/features.h"
 #include "ctx/ctx.h"
 #include "device/channel_spec.h"
 #include "device/disk_spec.h"
@@ -138,6 +139,44 @@ static void put_tuning(struct xml_out *o)
 		put(o, "/>\n");
 	}
 	put(o, "  </cputune>\n");
+}
+
+static const char *feature_policy(const char *value)
+{
+	return !strcmp(value, "1") ? "force" : !strcmp(value, "0") ? "disable" : !strcmp(value, "x") ? "optional" : "require";
+}
+
+/* A number, and the form that is a list, have no element. */
+static void put_cpu(struct xml_out *o)
+{
+	const char *text = str(o, "cpuid");
+	char *copy = text ? strdup(text) : NULL, *rest = copy, *word, *value;
+	struct cpuid_bit b;
+
+	if (pvctl_config_get_item(o->config, "cpuid", 0))
+		left_out(o, "cpuid");
+	if (!text)
+		return;
+	if (!copy)
+		o->rc = -ENOMEM;
+	put(o, "  <cpu mode='host-passthrough'>\n");
+	while ((word = strsep(&rest, ","))) {
+		value = strchr(word, '=');
+		if (!value)
+			continue;
+		*value++ = '\0';
+		word += strspn(word, " \t");
+		if (!strcmp(word, "clflush") || feature_find(word, &b)) {
+			left_out(o, "a number of cpuid");
+			continue;
+		}
+		put(o, "    <feature");
+		put_attr(o, "policy", feature_policy(value));
+		put_attr(o, "name", word);
+		put(o, "/>\n");
+	}
+	put(o, "  </cpu>\n");
+	free(copy);
 }
 
 static void put_boot(struct xml_out *o)
@@ -294,6 +333,7 @@ static void put_domain(struct xml_out *o)
 	put_sizes(o);
 	put_tuning(o);
 	put_boot(o);
+	put_cpu(o);
 	for (size_t i = 0; i < 3; i++)
 		put_element(o, "  ", ends[i], str(o, ends[i]));
 	put_devices(o);
@@ -304,7 +344,8 @@ static void look_for_others(struct xml_out *o)
 {
 	static const char *const known[] = { "name", "uuid", "type", "memory", "maxmem", "vcpus", "maxvcpus", "kernel", "ramdisk",
 		"cmdline", "root", "extra", "bootloader", "bootloader_args", "on_poweroff", "on_reboot", "on_crash", "cpus", "cpu_weight",
-		"disk", "vif", "channel", "max_grant_frames", "max_event_channels", "localtime" };
+		"disk", "vif", "channel", "max_grant_frames", "max_event_channels", "localtime",
+		"cpuid" };
 
 	for (size_t i = 0; config_keys[i].name; i++) {
 		bool is_known = !config_value(o->config, config_keys[i].name);

@@ -7,7 +7,9 @@ import gc
 import io
 import os
 import re
+import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -76,7 +78,7 @@ def case_members():
         assert there - taken <= {"size", "pad", "pad2"} and taken <= there, (cls, there ^ taken)
     enums = open(os.environ["HEADER"]).read()
     for cls, prefix in ((pvctl.EventType, "EVENT"), (pvctl.RunState, "STATE"), (pvctl.Reason, "REASON"), (pvctl.SaveLeave, "SAVE"),
-                        (pvctl.MigrateEnd, "MIGRATE"), (pvctl.Origin, "ORIGIN")):
+                        (pvctl.MigrateEnd, "MIGRATE"), (pvctl.DumpThen, "DUMP"), (pvctl.Origin, "ORIGIN")):
         in_c = {n: int(v) for n, v in re.findall(rf"\bPVCTL_{prefix}_(\w+) = (-?\d+)", enums)}
         ours = {m.name: int(m) for m in cls.__members__.values() if m.name != "ALL"}
         assert in_c == ours and in_c, (cls, in_c, ours)
@@ -308,6 +310,62 @@ def case_images():
     assert pvctl.images.get(f"{W}/py-image2.img").size_bytes == 2 * MIB
     refused(pvctl.ExistsError, pvctl.images.copy, disk, f"{W}/py-image2.img")
     refused(pvctl.NotFoundError, pvctl.images.get, f"{W}/py-none.img")
+    if shutil.which("qemu-img"):
+        flattened(f"{W}/py-base.qcow2")
+
+
+def flattened(base):
+    def qemu(*args):
+        subprocess.run(args, check=True, stdout=subprocess.DEVNULL)
+
+    def overlay(name):
+        pvctl.images.copy(base, f"{W}/{name}.qcow2", format="qcow2", overlay=True)
+        assert pvctl.images.get(f"{W}/{name}.qcow2", "qcow2").base == base
+        return f"{W}/{name}.qcow2"
+    whole = ("qemu-io", "-f", "qcow2", "-c", "read -P 5 0 1M")
+    qemu("qemu-img", "create", "-q", "-f", "qcow2", base, "4M")
+    qemu("qemu-io", "-f", "qcow2", "-c", "write -P 5 0 1M", base)
+    # It may have been all done when that was asked: nothing is lost either way.
+    stopped, stop = overlay("py-stopped"), pvctl.Cancel()
+    with stop:
+        refused(pvctl.CanceledError, pvctl.images.flatten, stopped, progress=lambda p: stop.cancel())
+    qemu(*whole, stopped)
+    flat, seen = overlay("py-flat"), []
+    pvctl.images.flatten(flat, progress=seen.append)
+    assert seen and pvctl.images.get(flat, "qcow2").base == ""
+    os.unlink(base)
+    qemu(*whole, flat)
+    assert refused(pvctl.NotFoundError, pvctl.images.flatten, base).key == base
+
+
+def case_limits():
+    """What an administrator sets, and a core for a debugger."""
+    with pvctl.connect() as node:
+        d = node.create(stub("py-limits", on_crash="preserve"), paused=True)
+        pages, most = d.grants()
+        assert 0 <= pages <= most and most
+        limit, own, used = d.store_quotas()["nodes"]
+        assert limit == own and used
+        d.set_store_quota("nodes", limit - 1)
+        assert d.store_quotas()["nodes"][:2] == (limit - 1, own)
+        d.set_store_quota("nodes", 0)
+        assert d.store_quotas()["nodes"][0] == own
+        e = refused(pvctl.InvalidError, d.set_store_quota, "noodles", 1)
+        assert (e.domain, e.key) == (d.domid, "noodles"), (e.domain, e.key)
+        node.set_parameter("guest_lines", 100)
+        assert refused(pvctl.NotFoundError, node.set_parameter, "nonsense", 1).key == "nonsense"
+        with open(f"{W}/py.core", "w+b") as core:
+            stop = pvctl.Cancel()
+            time.sleep(0.2)
+            with stop:
+                refused(pvctl.CanceledError, d.dump_core, core.fileno(), progress=lambda p: stop.cancel())
+            core.seek(0)
+            core.truncate()
+            d.dump_core(core.fileno(), then=pvctl.DumpThen.CRASH)
+            core.seek(0)
+            assert core.read(4) == b"\x7fELF" and core.seek(0, 2) > 3 * MIB
+        assert d.wait(PATIENCE) == pvctl.Reason.CRASH
+        d.destroy()
 
 
 def case_snapshots():
@@ -326,8 +384,29 @@ def case_snapshots():
         assert back is not None and back.domid != d.domid and back.info().state == pvctl.RunState.PAUSED
         back.destroy()
         pvctl.snapshots.delete("py-snap", "one")
-        refused(pvctl.NotFoundError, pvctl.snapshots.get, "py-snap", "one")
+        e = refused(pvctl.NotFoundError, pvctl.snapshots.get, "py-snap", "one")
+        assert (e.domain, e.key) == ("py-snap", "one"), (e.domain, e.key)
         assert pvctl.snapshots.all() == []
+    e = refused(pvctl.NotFoundError, pvctl.snapshots.create_stopped, "py-snap", "one")
+    assert (e.domain, e.key) == ("py-snap", "one"), (e.domain, e.key)
+    if shutil.which("qemu-img"):
+        stopped(f"{W}/py-stopped.qcow2")
+
+
+def stopped(disk):
+    subprocess.run(("qemu-img", "create", "-q", "-f", "qcow2", disk, "4M"), check=True)
+    node, said = pvctl.Node(), []
+    node.define(stub("py-stopped", disk=[f"{disk},qcow2,xvda,w"]))
+    assert pvctl.snapshots.create_stopped("py-stopped", "one", description="a test", say=said.append).name == "one" and disk in said[0]
+    refused(pvctl.ExistsError, pvctl.snapshots.create_stopped, "py-stopped", "one")
+    assert not pvctl.snapshots.get("py-stopped", "one").has_memory and pvctl.snapshots.disks("py-stopped", "one")[0].disk == disk
+    with pvctl.connect() as context:
+        assert pvctl.snapshots.revert(context, "py-stopped", "one") is None
+        d = context.create(node.definition("py-stopped"))
+        refused(pvctl.BusyError, pvctl.snapshots.create_stopped, "py-stopped", "two")
+        d.destroy()
+    pvctl.snapshots.delete("py-stopped", "one")
+    node.undefine("py-stopped")
 
 
 def case_clone():

@@ -13,6 +13,7 @@ void clock_set(uint64_t now);            /* of the TLB stamps */
 bool somebody_waits(void);               /* in smp_rendezvous, for a CPU with interrupts off or on */
 extern unsigned int flushes;             /* flush_tlb_mask and flush_tlb_va_mask calls so far */
 
+extern struct domain *known_domain;      /* for whoever looks for one by its number */
 void harness_init(void);
 extern unsigned int code_freed;          /* frames freed that were mapped executable */
 struct domain *new_domain(domid_t id, unsigned int vcpus);

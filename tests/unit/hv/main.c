@@ -8,6 +8,7 @@ Suite *suite_ro_emul(void);
 Suite *suite_races(void);
 Suite *suite_shadow(void);
 Suite *suite_domain_pages(void);
+Suite *suite_grant_table(void);
 
 int main(void)
 {
@@ -15,6 +16,7 @@ int main(void)
 	int failed;
 
 	srunner_add_suite(r, suite_domain_pages());
+	srunner_add_suite(r, suite_grant_table());
 	srunner_add_suite(r, suite_ro_emul());
 	srunner_add_suite(r, suite_races());
 	srunner_add_suite(r, suite_shadow());

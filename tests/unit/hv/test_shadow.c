@@ -347,6 +347,57 @@ START_TEST(a_table_that_is_none)
 }
 END_TEST
 
+static void look_meanwhile(const char *what)
+{
+	if (strcmp(what, "page: counted as written, not yet the domain's"))
+		return;
+	shim_hook = NULL;
+	round_of_log();
+}
+
+/* The reader comes by when the page has its mark, and cannot be referred to yet. */
+START_TEST(a_page_comes_during_a_round)
+{
+	struct page_info *pg;
+
+	log_on();
+	round_of_log();
+	shim_hook = look_meanwhile;
+	pg = new_page(d);
+	ck_assert_ptr_null(shim_hook);
+	ck_assert(!was_told(pg));
+	round_of_log();
+	ck_assert(was_told(pg));
+	ck_assert_int_eq(domain_page_steal(d, pg), 0);
+	shim_hook = look_meanwhile;
+	ck_assert_int_eq(domain_page_assign(d, pg), 0);
+	ck_assert_ptr_null(shim_hook);
+	round_of_log();
+	ck_assert(was_told(pg));
+	round_of_log();
+	ck_assert(!was_told(pg));
+}
+END_TEST
+
+/* Another domain's CPU saw the log, and marks the page that it had mapped when that log has ended. */
+START_TEST(a_mark_for_the_log_before)
+{
+	struct dirty_log *seen;
+
+	log_on();
+	seen = d->dirty_log;
+	log_off();
+	dirty_log_mark(seen, data[1]);
+	log_on();
+	round_of_log();
+	/* The read would open it for writing, too, if it counted as written. */
+	ck_assert(cpu_access(d->vcpu[0], VA(0, 1), false, 0));
+	ck_assert(cpu_access(d->vcpu[0], VA(0, 1), true, 1));
+	round_of_log();
+	ck_assert(was_told(data[1]));
+}
+END_TEST
+
 /* No memory for shadows: all counts as written, and the guest goes on. */
 START_TEST(without_memory)
 {
@@ -491,6 +542,8 @@ Suite *suite_shadow(void)
 	tcase_add_test(t, tables_change);
 	tcase_add_test(t, others_who_write);
 	tcase_add_test(t, a_table_that_is_none);
+	tcase_add_test(t, a_page_comes_during_a_round);
+	tcase_add_test(t, a_mark_for_the_log_before);
 	tcase_add_test(t, without_memory);
 	tcase_add_test(t, random_steps);
 	tcase_add_test(t, nothing_is_missed);

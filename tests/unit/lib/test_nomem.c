@@ -28,7 +28,7 @@ static void each_allocation(int (*one)(void), bool on)
 }
 
 static const char config_json[] = "{\"name\": \"web1\", \"memory\": 33, \"vcpus\": 2, \"cpus\": [\"0-1\", \"1\"], "
-	"\"bootloader_args\": [\"--entry=1\", \"--quiet\"], \"extra\": \"x=\\\"1\\\"\\u00e9\", \"kernel\": \"/k\"}";
+	"\"cpuid\": \"host,aes=0\", \"bootloader_args\": [\"--entry=1\", \"--quiet\"], \"extra\": \"x=\\\"1\\\"\\u00e9\", \"kernel\": \"/k\"}";
 
 static int json_in(void)
 {

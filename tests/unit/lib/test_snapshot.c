@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct pvctl_error err;
@@ -121,11 +122,13 @@ START_TEST(round_trip)
 	strcpy(s.memory.name, SNAPSHOT_MEMORY);
 	memset(s.memory.sha256, '0', 64);
 	s.memory.bytes = 7;
+	s.stopped = true;
 	ck_assert_int_eq(snapshot_format(&s, &text, &err), 0);
 	ck_assert_int_eq(snapshot_parse(text, &back, &err), 0);
 	ck_assert_int_eq(snapshot_format(&back, &again, &err), 0);
 	ck_assert_str_eq(text, again);
 	ck_assert_uint_eq(back.memory.bytes, 7);
+	ck_assert(back.stopped);
 	ck_assert_str_eq(back.disk[0].head, "/d/own");
 	free(text);
 	free(again);
@@ -299,6 +302,33 @@ START_TEST(one_at_a_time)
 }
 END_TEST
 
+/* Another thread's, that has not come to its exec yet: it has all descriptors. */
+START_TEST(a_child_holds_nothing)
+{
+	struct snapshot_hold h, again;
+	char keep[SNAPSHOT_FILE_PATH], c;
+	int until[2];
+	pid_t child;
+
+	ck_assert_int_eq(snapshot_hold(NULL, "web", false, &h, &err), 0);
+	snapshot_path(h.dir, "keep", keep);
+	ck_assert_int_eq(close(open(keep, O_CREAT | O_WRONLY | O_CLOEXEC, 0600)), 0);
+	ck_assert_int_eq(pipe(until), 0);
+	child = fork();
+	if (!child) {
+		close(until[1]);
+		_exit(read(until[0], &c, 1) < 0);
+	}
+	ck_assert_int_gt(child, 0);
+	snapshot_release(&h);
+	ck_assert_int_eq(snapshot_hold(NULL, "web", false, &again, &err), 0);
+	ck_assert_int_eq(unlink(keep), 0);
+	snapshot_release(&again);
+	close(until[1]);
+	ck_assert_int_eq(waitpid(child, NULL, 0), child);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("snapshot");
@@ -315,6 +345,7 @@ int main(void)
 	tcase_add_loop_test(u, killed_with_raw, 0, 2);
 	tcase_add_loop_test(u, killed_while_deleting, 0, 2);
 	tcase_add_test(u, one_at_a_time);
+	tcase_add_test(u, a_child_holds_nothing);
 	suite_add_tcase(s, t);
 	suite_add_tcase(s, u);
 	srunner_run_all(r, CK_NORMAL);

@@ -146,6 +146,13 @@ extern "C" {
         ret_cap_percent: *mut u32,
         err: *mut pvctl_error,
     ) -> c_int;
+    pub fn pvctl_domain_get_grants(
+        ctx: *mut pvctl,
+        domid: u32,
+        ret_pages: *mut u32,
+        ret_max_pages: *mut u32,
+        err: *mut pvctl_error,
+    ) -> c_int;
     pub fn pvctl_domain_set_sched(ctx: *mut pvctl, domid: u32, weight: i32, cap_percent: i32, err: *mut pvctl_error) -> c_int;
     pub fn pvctl_domain_sysrq(ctx: *mut pvctl, domid: u32, letter: c_char, err: *mut pvctl_error) -> c_int;
     pub fn pvctl_domain_save(
@@ -165,6 +172,13 @@ extern "C" {
         ret: *mut pvctl_restore_stats,
         err: *mut pvctl_error,
     ) -> c_int;
+    pub fn pvctl_domain_dump_core(
+        ctx: *mut pvctl,
+        domid: u32,
+        fd: c_int,
+        opts: *const pvctl_dump_opts,
+        err: *mut pvctl_error,
+    ) -> c_int;
     pub fn pvctl_domain_clone(
         ctx: *mut pvctl,
         domid: u32,
@@ -172,6 +186,69 @@ extern "C" {
         opts: *const pvctl_clone_opts,
         ret_domids: *mut u32,
         ret: *mut pvctl_clone_stats,
+        err: *mut pvctl_error,
+    ) -> c_int;
+    pub fn pvctl_snapshot_create(
+        ctx: *mut pvctl,
+        domid: u32,
+        name: *const c_char,
+        opts: *const pvctl_snapshot_opts,
+        ret: *mut pvctl_snapshot_stats,
+        err: *mut pvctl_error,
+    ) -> c_int;
+    pub fn pvctl_snapshot_create_stopped(
+        node: *const c_char,
+        domain: *const c_char,
+        name: *const c_char,
+        opts: *const pvctl_snapshot_opts,
+        ret: *mut pvctl_snapshot_stats,
+        err: *mut pvctl_error,
+    ) -> c_int;
+    pub fn pvctl_snapshot_list(
+        node: *const c_char,
+        domain: *const c_char,
+        ret: *mut *mut pvctl_snapshot_list,
+        err: *mut pvctl_error,
+    ) -> c_int;
+    pub fn pvctl_snapshot_list_count(list: *const pvctl_snapshot_list) -> usize;
+    pub fn pvctl_snapshot_list_at(list: *const pvctl_snapshot_list, i: usize) -> *const pvctl_snapshot_info;
+    pub fn pvctl_snapshot_list_free(list: *mut pvctl_snapshot_list);
+    pub fn pvctl_snapshot_get(
+        node: *const c_char,
+        domain: *const c_char,
+        name: *const c_char,
+        ret: *mut pvctl_snapshot_info,
+        err: *mut pvctl_error,
+    ) -> c_int;
+    pub fn pvctl_snapshot_get_disk(
+        node: *const c_char,
+        domain: *const c_char,
+        name: *const c_char,
+        i: usize,
+        ret: *mut pvctl_snapshot_disk_info,
+        err: *mut pvctl_error,
+    ) -> c_int;
+    pub fn pvctl_snapshot_config(
+        node: *const c_char,
+        domain: *const c_char,
+        name: *const c_char,
+        ret: *mut *mut pvctl_config,
+        err: *mut pvctl_error,
+    ) -> c_int;
+    pub fn pvctl_snapshot_verify(node: *const c_char, domain: *const c_char, name: *const c_char, err: *mut pvctl_error) -> c_int;
+    pub fn pvctl_snapshot_revert(
+        ctx: *mut pvctl,
+        domain: *const c_char,
+        name: *const c_char,
+        opts: *const pvctl_snapshot_revert_opts,
+        ret_domid: *mut u32,
+        err: *mut pvctl_error,
+    ) -> c_int;
+    pub fn pvctl_snapshot_delete(
+        node: *const c_char,
+        domain: *const c_char,
+        name: *const c_char,
+        opts: *const pvctl_snapshot_delete_opts,
         err: *mut pvctl_error,
     ) -> c_int;
     pub fn pvctl_template_make(
@@ -241,6 +318,7 @@ extern "C" {
         opts: *const pvctl_disk_copy_opts,
         err: *mut pvctl_error,
     ) -> c_int;
+    pub fn pvctl_disk_image_flatten(path: *const c_char, opts: *const pvctl_disk_flatten_opts, err: *mut pvctl_error) -> c_int;
     pub fn pvctl_disk_resize(
         ctx: *mut pvctl,
         domid: u32,
@@ -281,6 +359,7 @@ extern "C" {
     pub fn pvctl_events_close(events: *mut pvctl_events);
     pub fn pvctl_host_get(ctx: *mut pvctl, ret: *mut pvctl_host_info, err: *mut pvctl_error) -> c_int;
     pub fn pvctl_host_dmesg(ctx: *mut pvctl, clear: c_int, ret_text: *mut *mut c_char, err: *mut pvctl_error) -> c_int;
+    pub fn pvctl_host_set_parameter(ctx: *mut pvctl, name: *const c_char, value: u32, err: *mut pvctl_error) -> c_int;
     pub fn pvctl_host_debug_keys(ctx: *mut pvctl, keys: *const c_char, err: *mut pvctl_error) -> c_int;
     pub fn pvctl_store_read(
         ctx: *mut pvctl,
@@ -297,6 +376,8 @@ extern "C" {
         err: *mut pvctl_error,
     ) -> c_int;
     pub fn pvctl_store_rm(ctx: *mut pvctl, path: *const c_char, err: *mut pvctl_error) -> c_int;
+    pub fn pvctl_store_quota_get(ctx: *mut pvctl, domid: u32, i: u32, ret: *mut pvctl_store_quota, err: *mut pvctl_error) -> c_int;
+    pub fn pvctl_store_quota_set(ctx: *mut pvctl, domid: u32, name: *const c_char, value: u32, err: *mut pvctl_error) -> c_int;
     pub fn pvctl_boot_open(
         disk: *const c_char,
         opts: *const pvctl_boot_opts,

@@ -29,6 +29,9 @@ pub const PVCTL_SAVE_DESTROY: u32 = 0;
 pub const PVCTL_SAVE_PAUSED: u32 = 1;
 pub const PVCTL_SAVE_RUNNING: u32 = 2;
 pub const PVCTL_SAVE_SUSPENDED: u32 = 3;
+pub const PVCTL_DUMP_NOTHING: u32 = 0;
+pub const PVCTL_DUMP_CRASH: u32 = 1;
+pub const PVCTL_DUMP_RESET: u32 = 2;
 pub const PVCTL_EVENT_CREATED: u32 = 1;
 pub const PVCTL_EVENT_SHUTDOWN: u32 = 2;
 pub const PVCTL_EVENT_DESTROYED: u32 = 4;
@@ -78,6 +81,10 @@ pub struct pvctl_events {
 }
 #[repr(C)]
 pub struct pvctl_defined_list {
+    _opaque: [u8; 0],
+}
+#[repr(C)]
+pub struct pvctl_snapshot_list {
     _opaque: [u8; 0],
 }
 #[repr(C)]
@@ -345,6 +352,14 @@ pub struct pvctl_restore_stats {
 
 #[repr(C)]
 #[derive(Clone, Copy)]
+pub struct pvctl_dump_opts {
+    pub size: usize,
+    pub live: u32,
+    pub then: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
 pub struct pvctl_clone_opts {
     pub size: usize,
     pub count: u32,
@@ -366,6 +381,80 @@ pub struct pvctl_clone_stats {
     pub restore_ns: u64,
     pub rounds: u32,
     pub pad: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct pvctl_snapshot_info {
+    pub size: usize,
+    pub domain: [c_char; 128],
+    pub name: [c_char; 64],
+    pub description: [c_char; 200],
+    pub created_unix_ns: u64,
+    pub memory_bytes: u64,
+    pub disk_bytes: u64,
+    pub disks: u32,
+    pub has_memory: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct pvctl_snapshot_disk_info {
+    pub size: usize,
+    pub vdev: [c_char; 24],
+    pub format: [c_char; 16],
+    pub bytes: u64,
+    pub allocated_bytes: u64,
+    pub overlay: u32,
+    pub pad: u32,
+    pub file: [c_char; 3008],
+    pub disk: [c_char; 3008],
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct pvctl_snapshot_opts {
+    pub size: usize,
+    pub description: *const c_char,
+    pub disks: *const c_char,
+    pub no_memory: u32,
+    pub suspend_timeout_ms: u32,
+    pub say: Option<unsafe extern "C" fn(data: *mut c_void, line: *const c_char)>,
+    pub say_data: *mut c_void,
+    pub step: Option<unsafe extern "C" fn(data: *mut c_void, name: *const c_char)>,
+    pub step_data: *mut c_void,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct pvctl_snapshot_stats {
+    pub size: usize,
+    pub name: [c_char; 64],
+    pub total_ns: u64,
+    pub pause_ns: u64,
+    pub bytes: u64,
+    pub rounds: u32,
+    pub pad: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct pvctl_snapshot_revert_opts {
+    pub size: usize,
+    pub paused: u32,
+    pub pad: u32,
+    pub step: Option<unsafe extern "C" fn(data: *mut c_void, name: *const c_char)>,
+    pub step_data: *mut c_void,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct pvctl_snapshot_delete_opts {
+    pub size: usize,
+    pub progress: Option<unsafe extern "C" fn(data: *mut c_void, what: *const c_char, done: u64, total: u64) -> c_int>,
+    pub progress_data: *mut c_void,
+    pub step: Option<unsafe extern "C" fn(data: *mut c_void, name: *const c_char)>,
+    pub step_data: *mut c_void,
 }
 
 #[repr(C)]
@@ -483,6 +572,14 @@ pub struct pvctl_disk_copy_opts {
     pub to_format: *const c_char,
     pub overlay: u32,
     pub compress: u32,
+    pub progress: Option<unsafe extern "C" fn(data: *mut c_void, what: *const c_char, done: u64, total: u64) -> c_int>,
+    pub progress_data: *mut c_void,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct pvctl_disk_flatten_opts {
+    pub size: usize,
     pub progress: Option<unsafe extern "C" fn(data: *mut c_void, what: *const c_char, done: u64, total: u64) -> c_int>,
     pub progress_data: *mut c_void,
 }
@@ -614,6 +711,16 @@ pub struct pvctl_host_info {
     pub free_cpu_ns: [u64; 64],
     pub scheduler: [c_char; 32],
     pub reclaimable_bytes: u64,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct pvctl_store_quota {
+    pub size: usize,
+    pub name: [c_char; 24],
+    pub limit: u32,
+    pub own: u32,
+    pub used: i64,
 }
 
 #[repr(C)]

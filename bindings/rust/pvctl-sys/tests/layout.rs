@@ -113,6 +113,9 @@ fn rows(c: &mut String) -> Vec<Row> {
         pvctl_restore_stats {
             size size, bytes bytes, pages pages, total_ns total_ns
         }
+        pvctl_dump_opts {
+            size size, live live, then then
+        }
         pvctl_clone_opts {
             size size, count count, paused paused, suspend_timeout_ms suspend_timeout_ms, pad pad,
             disks disks, say say, say_data say_data
@@ -120,6 +123,27 @@ fn rows(c: &mut String) -> Vec<Row> {
         pvctl_clone_stats {
             size size, total_ns total_ns, pause_ns pause_ns, bytes bytes, restore_ns restore_ns,
             rounds rounds, pad pad
+        }
+        pvctl_snapshot_info {
+            size size, domain domain, name name, description description, created_unix_ns created_unix_ns,
+            memory_bytes memory_bytes, disk_bytes disk_bytes, disks disks, has_memory has_memory
+        }
+        pvctl_snapshot_disk_info {
+            size size, vdev vdev, format format, bytes bytes, allocated_bytes allocated_bytes, overlay overlay,
+            pad pad, file file, disk disk
+        }
+        pvctl_snapshot_opts {
+            size size, description description, disks disks, no_memory no_memory,
+            suspend_timeout_ms suspend_timeout_ms, say say, say_data say_data, step step, step_data step_data
+        }
+        pvctl_snapshot_stats {
+            size size, name name, total_ns total_ns, pause_ns pause_ns, bytes bytes, rounds rounds, pad pad
+        }
+        pvctl_snapshot_revert_opts {
+            size size, paused paused, pad pad, step step, step_data step_data
+        }
+        pvctl_snapshot_delete_opts {
+            size size, progress progress, progress_data progress_data, step step, step_data step_data
         }
         pvctl_template_info {
             size size, name name, description description, dir dir, created_unix_ns created_unix_ns,
@@ -157,6 +181,9 @@ fn rows(c: &mut String) -> Vec<Row> {
             size size, format format, to_format to_format, overlay overlay, compress compress,
             progress progress, progress_data progress_data
         }
+        pvctl_disk_flatten_opts {
+            size size, progress progress, progress_data progress_data
+        }
         pvctl_channel_info {
             size size, domid domid, devid devid, state state, event_channel event_channel,
             ring_ref ring_ref, connection connection, name name, path path
@@ -193,6 +220,9 @@ fn rows(c: &mut String) -> Vec<Row> {
             free_bytes free_bytes, outstanding_bytes outstanding_bytes, scrub_bytes scrub_bytes,
             hw_cap hw_cap, free_cpu_ns free_cpu_ns, scheduler scheduler, reclaimable_bytes reclaimable_bytes
         }
+        pvctl_store_quota {
+            size size, name name, limit limit, own own, used used
+        }
         pvctl_boot_opts {
             size size, entry entry, timeout_ms timeout_ms, list_only list_only, kernel kernel,
             ramdisk ramdisk, offset_bytes offset_bytes, user user, format format
@@ -211,7 +241,8 @@ fn rows(c: &mut String) -> Vec<Row> {
         PVCTL_STATE_DYING PVCTL_REASON_NONE PVCTL_REASON_POWEROFF PVCTL_REASON_REBOOT PVCTL_REASON_SUSPEND
         PVCTL_REASON_CRASH PVCTL_REASON_WATCHDOG PVCTL_REASON_SOFT_RESET PVCTL_MIGRATE_THERE
         PVCTL_MIGRATE_HERE PVCTL_MIGRATE_STUCK PVCTL_MIGRATE_UNKNOWN PVCTL_SAVE_DESTROY PVCTL_SAVE_PAUSED
-        PVCTL_SAVE_RUNNING PVCTL_SAVE_SUSPENDED PVCTL_EVENT_CREATED PVCTL_EVENT_SHUTDOWN
+        PVCTL_SAVE_RUNNING PVCTL_SAVE_SUSPENDED PVCTL_DUMP_NOTHING PVCTL_DUMP_CRASH PVCTL_DUMP_RESET
+        PVCTL_EVENT_CREATED PVCTL_EVENT_SHUTDOWN
         PVCTL_EVENT_DESTROYED PVCTL_EVENT_PAUSED PVCTL_EVENT_UNPAUSED PVCTL_EVENT_NODE_DOWN PVCTL_EVENT_KEPT
         PVCTL_EVENT_NODE_SLOW PVCTL_EVENT_NODE_BACK PVCTL_EVENT_RENAMED PVCTL_EVENT_MEMORY PVCTL_EVENT_VCPUS
         PVCTL_EVENT_DEVICE_ATTACHED PVCTL_EVENT_DEVICE_DETACHED PVCTL_EVENT_DEVICE_FAILED

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 use crate::connection::{on_log, Hooks, LogFn};
+use crate::error::About;
 use crate::util::{borrowed, c_text, call, sized, Optional};
 use crate::{Connection, Error, LogLevel, Message, MessageLevel, Result};
 use pvctl_sys as sys;
@@ -75,9 +76,24 @@ impl ParseOptions<'_> {
         o.data = (&mut messages as *mut Vec<Message>).cast();
         match call("config", |e| f(&o, e)) {
             Ok(_) => Ok(messages),
-            Err(source) => Err(Error::Parse { messages, source: Box::new(source) }),
+            Err(source) => {
+                let first = messages.iter().find(|m| m.level == MessageLevel::Error);
+                let source = match first.and_then(|m| key_in(&m.source_line)) {
+                    Some(key) => Err::<(), _>(source).keyed(key).unwrap_err(),
+                    None => source,
+                };
+                Err(Error::Parse { messages, source: Box::new(source) })
+            }
         }
     }
+}
+
+/// The key that a line of a configuration's text sets.
+fn key_in(line: &str) -> Option<&str> {
+    let line = line.trim_start();
+    let end = line.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(line.len());
+    let sets = line[end..].trim_start();
+    (end > 0 && (sets.starts_with('=') || sets.starts_with("+="))).then(|| &line[..end])
 }
 
 /// What a domain should be, by the keys of pvctl.cfg(5).
@@ -197,11 +213,23 @@ impl Config {
         }
     }
 
-    /// The value is checked at once; the key is in the error's message.
+    /// Says which domain a failure is about.
+    pub(crate) fn of_this<T>(&self, r: Result<T>) -> Result<T> {
+        match self.text("name") {
+            Some(name) if r.is_err() => r.named(name.as_str()),
+            _ => r,
+        }
+    }
+
+    /// The value is checked at once.
     pub fn set(&mut self, key: &str, value: impl Into<Value>) -> Result<()> {
+        self.set_value(key, value.into()).keyed(key)
+    }
+
+    fn set_value(&mut self, key: &str, value: Value) -> Result<()> {
         let key = c_text("config", key)?;
         // SAFETY: all texts live long enough.
-        match value.into() {
+        match value {
             Value::Text(v) => {
                 let v = c_text("config", &v)?;
                 call("config", |e| unsafe { sys::pvctl_config_set_str(self.raw, key.as_ptr(), v.as_ptr(), e) })?;
@@ -252,7 +280,7 @@ impl Config {
         if let Some(panic) = hooks.panic.take() {
             resume_unwind(panic);
         }
-        r.map(drop)
+        self.of_this(r.map(drop))
     }
 }
 
@@ -260,7 +288,7 @@ impl Connection {
     /// [`Config::check`] for this node.
     pub fn check(&self, config: &Config) -> Result<()> {
         // SAFETY: both are there.
-        self.do_("check", |n, e| unsafe { sys::pvctl_config_check(n, config.raw, e) }).map(drop)
+        config.of_this(self.do_("check", |n, e| unsafe { sys::pvctl_config_check(n, config.raw, e) }).map(drop))
     }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 
+use crate::error::About;
 use crate::util::{c_text, call, collect, millis, sized, text, Optional};
 use crate::{Domain, Result};
 use pvctl_sys as sys;
@@ -65,7 +66,7 @@ pub fn parse_disk(spec: &str) -> Result<DiskSpec> {
     let spec = c_text("disk", spec)?;
     let mut s = sized!(sys::pvctl_disk_spec);
     // SAFETY: s is ours.
-    call("disk", |e| unsafe { sys::pvctl_disk_parse(spec.as_ptr(), &mut s, e) })?;
+    call("disk", |e| unsafe { sys::pvctl_disk_parse(spec.as_ptr(), &mut s, e) }).keyed("disk")?;
     Ok(DiskSpec {
         vdev: s.vdev,
         sector_size_bytes: s.sector_size,
@@ -162,7 +163,7 @@ pub fn parse_vif(spec: &str) -> Result<VifSpec> {
     let spec = c_text("vif", spec)?;
     let mut s = sized!(sys::pvctl_vif_spec);
     // SAFETY: s is ours.
-    call("vif", |e| unsafe { sys::pvctl_vif_parse(spec.as_ptr(), &mut s, e) })?;
+    call("vif", |e| unsafe { sys::pvctl_vif_parse(spec.as_ptr(), &mut s, e) }).keyed("vif")?;
     Ok(VifSpec {
         devid: known(s.devid),
         mtu_bytes: s.mtu,
@@ -184,26 +185,28 @@ impl<'a> Domain<'a> {
     pub fn attach_disk(&self, spec: &str) -> Result<()> {
         let spec = c_text("attach disk", spec)?;
         // SAFETY: what is passed here and below lives until the call returns.
-        self.do_("attach disk", |n, id, e| unsafe { sys::pvctl_disk_attach(n, id, spec.as_ptr(), e) })
+        self.do_("attach disk", |n, id, e| unsafe { sys::pvctl_disk_attach(n, id, spec.as_ptr(), e) }).keyed(&spec)
     }
 
     /// Another medium for a drive; None: without.
     pub fn change_disk(&self, vdev: &str, target: Option<&str>, opts: &DetachOptions) -> Result<()> {
         let (vdev, target, o) = (c_text("change disk", vdev)?, Optional::new("change disk", target)?, opts.disk());
         self.do_("change disk", |n, id, e| unsafe { sys::pvctl_disk_change(n, id, vdev.as_ptr(), target.ptr(), &o, e) })
+            .keyed(&vdev)
     }
 
     /// Waits until the guest has let go.
     pub fn detach_disk(&self, vdev: &str, opts: &DetachOptions) -> Result<()> {
         let (vdev, o) = (c_text("detach disk", vdev)?, opts.disk());
-        self.do_("detach disk", |n, id, e| unsafe { sys::pvctl_disk_detach(n, id, vdev.as_ptr(), &o, e) })
+        self.do_("detach disk", |n, id, e| unsafe { sys::pvctl_disk_detach(n, id, vdev.as_ptr(), &o, e) }).keyed(&vdev)
     }
 
     /// It grows; 0: it is as large as what it is of has become.
     pub fn resize_disk(&self, vdev: &str, bytes: u64) -> Result<u64> {
         let vdev = c_text("resize disk", vdev)?;
         let mut got = 0;
-        self.do_("resize disk", |n, id, e| unsafe { sys::pvctl_disk_resize(n, id, vdev.as_ptr(), bytes, &mut got, e) })?;
+        self.do_("resize disk", |n, id, e| unsafe { sys::pvctl_disk_resize(n, id, vdev.as_ptr(), bytes, &mut got, e) })
+            .keyed(&vdev)?;
         Ok(got)
     }
 
@@ -254,7 +257,7 @@ impl<'a> Domain<'a> {
     /// By a text of the key vif.
     pub fn attach_vif(&self, spec: &str) -> Result<()> {
         let spec = c_text("attach vif", spec)?;
-        self.do_("attach vif", |n, id, e| unsafe { sys::pvctl_vif_attach(n, id, spec.as_ptr(), e) })
+        self.do_("attach vif", |n, id, e| unsafe { sys::pvctl_vif_attach(n, id, spec.as_ptr(), e) }).keyed(&spec)
     }
 
     /// By a number or a MAC; waits until the guest has let go.
@@ -263,7 +266,7 @@ impl<'a> Domain<'a> {
         let mut o = sized!(sys::pvctl_vif_detach_opts);
         o.force = opts.force.into();
         o.timeout_ms = millis(opts.timeout);
-        self.do_("detach vif", |n, id, e| unsafe { sys::pvctl_vif_detach(n, id, which.as_ptr(), &o, e) })
+        self.do_("detach vif", |n, id, e| unsafe { sys::pvctl_vif_detach(n, id, which.as_ptr(), &o, e) }).keyed(&which)
     }
 
     pub fn vifs(&self) -> Result<Vec<Vif>> {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 
+use crate::error::About;
 use crate::util::{c_text, call, collect, millis, sized, text, unix, Optional};
 use crate::{Config, Connection, Error, ErrorKind, Result};
 use pvctl_sys as sys;
@@ -141,7 +142,7 @@ impl Connection {
     pub fn lookup(&self, name: &str) -> Result<Domain<'_>> {
         let name = c_text("lookup", name)?;
         // SAFETY: the text lives long enough.
-        self.domain_of("lookup", |n, id, e| unsafe { sys::pvctl_domain_lookup(n, name.as_ptr(), id, e) })
+        self.domain_of("lookup", |n, id, e| unsafe { sys::pvctl_domain_lookup(n, name.as_ptr(), id, e) }).named(&name)
     }
 
     pub(crate) fn domain_of(
@@ -161,7 +162,7 @@ impl Connection {
         o.paused = opts.paused.into();
         o.boot_entry = entry.ptr();
         // SAFETY: all live long enough.
-        self.domain_of("create", |n, id, e| unsafe { sys::pvctl_domain_create(n, config.raw, &o, id, e) })
+        config.of_this(self.domain_of("create", |n, id, e| unsafe { sys::pvctl_domain_create(n, config.raw, &o, id, e) }))
     }
 
     /// All, domain 0 first.
@@ -174,12 +175,12 @@ impl Connection {
 
     /// The last one with this name.
     pub fn ended(&self, name: &str) -> Result<Ended> {
-        self.ended_by(Some(name), 0)
+        self.ended_by(Some(name), 0).named(name)
     }
 
     /// The last one with this number.
     pub fn ended_id(&self, id: u32) -> Result<Ended> {
-        self.ended_by(None, id)
+        self.ended_by(None, id).named(id)
     }
 
     fn ended_by(&self, name: Option<&str>, id: u32) -> Result<Ended> {
@@ -213,12 +214,19 @@ pub struct Sched {
     pub cap_percent: u32,
 }
 
+/// The pages that a grant table has grown to, and the most that it may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grants {
+    pub pages: u32,
+    pub max_pages: u32,
+}
+
 /// "all", "0-3,^1", "node:0" as a mask.
 pub fn parse_cpus(list: &str) -> Result<u64> {
     let list = c_text("cpus", list)?;
     let mut mask = 0;
     // SAFETY: mask is ours.
-    call("cpus", |e| unsafe { sys::pvctl_cpus_parse(list.as_ptr(), &mut mask, e) })?;
+    call("cpus", |e| unsafe { sys::pvctl_cpus_parse(list.as_ptr(), &mut mask, e) }).keyed("cpus")?;
     Ok(mask)
 }
 
@@ -231,7 +239,7 @@ impl<'a> Domain<'a> {
     }
 
     pub(crate) fn do_(&self, op: &'static str, f: impl FnOnce(*mut sys::pvctl, u32, *mut sys::pvctl_error) -> c_int) -> Result<()> {
-        self.node.do_(op, |n, e| f(n, self.id, e)).map(drop)
+        self.node.do_(op, |n, e| f(n, self.id, e)).map(drop).named(self.id)
     }
 
     /// At once, whichever has the number.
@@ -278,7 +286,7 @@ impl<'a> Domain<'a> {
     /// Asks the guest: "poweroff", "reboot", "halt", "suspend". Returns when it was asked.
     pub fn request(&self, what: &str) -> Result<()> {
         let what = c_text("request", what)?;
-        self.do_("request", |n, id, e| unsafe { sys::pvctl_domain_request(n, id, what.as_ptr(), e) })
+        self.do_("request", |n, id, e| unsafe { sys::pvctl_domain_request(n, id, what.as_ptr(), e) }).keyed(&what)
     }
 
     /// Until it has shut down, or is gone ([`Reason::None`]). None: for ever.
@@ -295,7 +303,7 @@ impl<'a> Domain<'a> {
     }
 
     pub fn config(&self) -> Result<Config> {
-        Config::own(|ret| self.node.do_("config", |n, e| unsafe { sys::pvctl_domain_config(n, self.id, ret, e) }))
+        Config::own(|ret| self.node.do_("config", |n, e| unsafe { sys::pvctl_domain_config(n, self.id, ret, e) })).named(self.id)
     }
 
     /// What it will be from its next restart on.
@@ -326,7 +334,7 @@ impl<'a> Domain<'a> {
 
     /// Asks the guest to have so much memory and limits it to that.
     pub fn set_memory_target(&self, bytes: u64) -> Result<()> {
-        self.do_("memory target", |n, id, e| unsafe { sys::pvctl_domain_set_memory_target(n, id, bytes, e) })
+        self.do_("memory target", |n, id, e| unsafe { sys::pvctl_domain_set_memory_target(n, id, bytes, e) }).keyed("memory")
     }
 
     /// Until it has come to that, to within 1 MiB.
@@ -335,11 +343,14 @@ impl<'a> Domain<'a> {
         loop {
             let left = timeout.saturating_sub(begun.elapsed());
             let ms = left.min(STEP).as_millis() as u32;
-            let r = self.do_("memory", |n, id, e| unsafe { sys::pvctl_domain_wait_memory(n, id, bytes, ms, e) });
+            let r = self.do_("memory", |n, id, e| unsafe { sys::pvctl_domain_wait_memory(n, id, bytes, ms, e) }).keyed("memory");
             match r {
                 Err(Error::Library { kind: ErrorKind::TimedOut, .. }) if left > STEP && !self.node.is_cancelled() => (),
-                Err(Error::Library { kind: ErrorKind::TimedOut, op, origin, hv_rc, .. }) if self.node.is_cancelled() => {
-                    return Err(Error::Library { kind: ErrorKind::Canceled, op, origin, hv_rc, message: "canceled".into() })
+                Err(Error::Library { kind: ErrorKind::TimedOut, op, origin, hv_rc, domain, key, .. })
+                    if self.node.is_cancelled() =>
+                {
+                    let (kind, message) = (ErrorKind::Canceled, "canceled".into());
+                    return Err(Error::Library { kind, op, origin, hv_rc, message, domain, key });
                 }
                 r => return r,
             }
@@ -348,18 +359,19 @@ impl<'a> Domain<'a> {
 
     /// The limit alone.
     pub fn set_memory_max(&self, bytes: u64) -> Result<()> {
-        self.do_("memory max", |n, id, e| unsafe { sys::pvctl_domain_set_memory_max(n, id, bytes, e) })
+        self.do_("memory max", |n, id, e| unsafe { sys::pvctl_domain_set_memory_max(n, id, bytes, e) }).keyed("maxmem")
     }
 
     /// Asks the guest to use vCPUs 0 to count - 1.
     pub fn set_vcpus(&self, count: u32) -> Result<()> {
-        self.do_("vcpus", |n, id, e| unsafe { sys::pvctl_domain_set_vcpus(n, id, count, e) })
+        self.do_("vcpus", |n, id, e| unsafe { sys::pvctl_domain_set_vcpus(n, id, count, e) }).keyed("vcpus")
     }
 
     /// Where a vCPU may run (hard) and should run (soft); None: as it is.
     pub fn set_affinity(&self, vcpu: u32, hard: Option<u64>, soft: Option<u64>) -> Result<()> {
         let ptr = |m: &Option<u64>| m.as_ref().map_or(ptr::null(), |m| m as *const u64);
         self.do_("affinity", |n, id, e| unsafe { sys::pvctl_vcpu_set_affinity(n, id, vcpu, ptr(&hard), ptr(&soft), e) })
+            .keyed("cpus")
     }
 
     pub fn sched(&self) -> Result<Sched> {
@@ -368,14 +380,22 @@ impl<'a> Domain<'a> {
         Ok(s)
     }
 
+    pub fn grants(&self) -> Result<Grants> {
+        let mut g = Grants { pages: 0, max_pages: 0 };
+        self.do_("grants", |n, id, e| unsafe { sys::pvctl_domain_get_grants(n, id, &mut g.pages, &mut g.max_pages, e) })?;
+        Ok(g)
+    }
+
     /// None: as it is.
     pub fn set_sched(&self, weight: Option<u16>, cap_percent: Option<u16>) -> Result<()> {
         let or = |v: Option<u16>| v.map_or(-1, i32::from);
         self.do_("sched", |n, id, e| unsafe { sys::pvctl_domain_set_sched(n, id, or(weight), or(cap_percent), e) })
+            .keyed("cpu_weight")
     }
 
     /// A magic letter for the guest's kernel.
     pub fn sysrq(&self, letter: u8) -> Result<()> {
         self.do_("sysrq", |n, id, e| unsafe { sys::pvctl_domain_sysrq(n, id, letter as c_char, e) })
+            .keyed(char::from(letter).to_string().as_str())
     }
 }

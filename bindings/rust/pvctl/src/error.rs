@@ -2,6 +2,7 @@
 
 use crate::util::text;
 use pvctl_sys as sys;
+use std::ffi::CString;
 use std::{error, fmt, io};
 
 /// What the library's functions return.
@@ -105,6 +106,10 @@ pub enum Error {
         hv_rc: i64,
         /// A sentence for a person.
         message: String,
+        /// As [`Error::domain`] has it.
+        domain: Option<String>,
+        /// As [`Error::key`] has it.
+        key: Option<String>,
     },
     /// A text is no configuration: its errors, warnings and notes.
     Parse { messages: Vec<Message>, source: Box<Error> },
@@ -127,6 +132,29 @@ impl Error {
         }
     }
 
+    /// The name or number of the domain that it is about.
+    pub fn domain(&self) -> Option<&str> {
+        match self {
+            Error::Library { domain, .. } => domain.as_deref(),
+            Error::Parse { source, .. } => source.domain(),
+            _ => None,
+        }
+    }
+
+    /// The configuration's key, the store's path, the device, the image, the template, the snapshot that it is about:
+    ///
+    /// ```
+    /// let e = pvctl::Config::builder().set("memory", 0).unwrap_err();
+    /// assert_eq!((e.kind(), e.key()), (pvctl::ErrorKind::Invalid, Some("memory")));
+    /// ```
+    pub fn key(&self) -> Option<&str> {
+        match self {
+            Error::Library { key, .. } => key.as_deref(),
+            Error::Parse { source, .. } => source.key(),
+            _ => None,
+        }
+    }
+
     pub(crate) fn of(op: &'static str, rc: i32, e: &sys::pvctl_error) -> Error {
         let origin = match e.origin {
             sys::PVCTL_ORIGIN_OS => Origin::Os,
@@ -136,7 +164,52 @@ impl Error {
             sys::PVCTL_ORIGIN_DAEMON => Origin::Daemon,
             _ => Origin::Library,
         };
-        Error::Library { op, kind: ErrorKind::of(-rc), origin, hv_rc: e.hv_rc, message: text(&e.msg) }
+        Error::Library { op, kind: ErrorKind::of(-rc), origin, hv_rc: e.hv_rc, message: text(&e.msg), domain: None, key: None }
+    }
+}
+
+/// The name of something.
+pub(crate) trait Name {
+    fn name(self) -> String;
+}
+
+impl Name for &str {
+    fn name(self) -> String {
+        self.to_owned()
+    }
+}
+
+impl Name for &CString {
+    fn name(self) -> String {
+        self.to_string_lossy().into_owned()
+    }
+}
+
+impl Name for u32 {
+    fn name(self) -> String {
+        self.to_string()
+    }
+}
+
+/// Says what a failure is about, where that is not known yet: the library's own error has it in its sentence alone.
+pub(crate) trait About: Sized {
+    fn named(self, domain: impl Name) -> Self;
+    fn keyed(self, key: impl Name) -> Self;
+}
+
+impl<T> About for Result<T> {
+    fn named(mut self, name: impl Name) -> Self {
+        if let Err(Error::Library { domain, .. }) = &mut self {
+            domain.get_or_insert_with(|| name.name());
+        }
+        self
+    }
+
+    fn keyed(mut self, what: impl Name) -> Self {
+        if let Err(Error::Library { key, .. }) = &mut self {
+            key.get_or_insert_with(|| what.name());
+        }
+        self
     }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 
+use crate::error::About;
 use crate::util::{c_text, call, sized, text, Optional};
 use crate::{CancelToken, Progress, Result};
 use pvctl_sys as sys;
@@ -28,7 +29,7 @@ pub fn image(path: &str, format: Option<&str>) -> Result<Image> {
     let (path, format) = (c_text("image", path)?, Optional::new("image", format)?);
     let mut r = sized!(sys::pvctl_disk_image_info);
     // SAFETY: what is passed here and below lives until the call returns.
-    call("image", |e| unsafe { sys::pvctl_disk_image_get(path.as_ptr(), format.ptr(), &mut r, e) })?;
+    call("image", |e| unsafe { sys::pvctl_disk_image_get(path.as_ptr(), format.ptr(), &mut r, e) }).keyed(&path)?;
     Ok(Image {
         size_bytes: r.bytes,
         allocated_bytes: r.allocated_bytes,
@@ -45,7 +46,7 @@ pub fn resize_image(path: &str, format: Option<&str>, bytes: u64, shrink: bool) 
     o.format = format.ptr();
     o.bytes = bytes;
     o.shrink = shrink.into();
-    call("image", |e| unsafe { sys::pvctl_disk_image_resize(path.as_ptr(), &o, e) }).map(drop)
+    call("image", |e| unsafe { sys::pvctl_disk_image_resize(path.as_ptr(), &o, e) }).map(drop).keyed(&path)
 }
 
 /// Of an image's copy.
@@ -66,38 +67,73 @@ impl fmt::Debug for CopyOptions<'_> {
     }
 }
 
+/// Of a long operation that has no connection.
+#[derive(Default)]
+pub struct LongOptions<'a> {
+    pub progress: Option<&'a mut dyn FnMut(Progress<'_>)>,
+    pub cancel: Option<CancelToken>,
+}
+
+impl fmt::Debug for LongOptions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LongOptions").field("cancel", &self.cancel).finish_non_exhaustive()
+    }
+}
+
 struct Hook<'a> {
-    progress: Option<&'a mut dyn FnMut(Progress<'_>)>,
-    cancel: Option<CancelToken>,
+    opts: LongOptions<'a>,
     panic: Option<Box<dyn Any + Send>>,
+}
+
+type ProgressHook = unsafe extern "C" fn(*mut c_void, *const c_char, u64, u64) -> c_int;
+
+/// Gives C a progress function, and its data.
+pub(crate) fn alone<T>(opts: LongOptions<'_>, f: impl FnOnce(Option<ProgressHook>, *mut c_void) -> T) -> T {
+    let mut hook = Hook { opts, panic: None };
+    let r = f(Some(on_progress), (&mut hook as *mut Hook<'_>).cast());
+    if let Some(panic) = hook.panic.take() {
+        resume_unwind(panic);
+    }
+    r
 }
 
 unsafe extern "C" fn on_progress(data: *mut c_void, what: *const c_char, done: u64, total: u64) -> c_int {
     let h = &mut *data.cast::<Hook<'_>>();
-    if let Some(f) = &mut h.progress {
+    if let Some(f) = &mut h.opts.progress {
         let what = CStr::from_ptr(what).to_string_lossy();
         if let Err(p) = catch_unwind(AssertUnwindSafe(|| f(Progress { what: &what, done, total }))) {
             h.panic.get_or_insert(p);
         }
     }
-    (h.panic.is_some() || h.cancel.as_ref().map_or(false, CancelToken::is_cancelled)).into()
+    (h.panic.is_some() || h.opts.cancel.as_ref().map_or(false, CancelToken::is_cancelled)).into()
 }
 
 /// A new image, of which nothing is left after a failure.
 pub fn copy_image(from: &str, to: &str, opts: CopyOptions<'_>) -> Result<()> {
     let (from, to) = (c_text("image", from)?, c_text("image", to)?);
     let (format, to_format) = (Optional::new("image", opts.format)?, Optional::new("image", opts.to_format)?);
-    let mut hook = Hook { progress: opts.progress, cancel: opts.cancel, panic: None };
     let mut o = sized!(sys::pvctl_disk_copy_opts);
     o.format = format.ptr();
     o.to_format = to_format.ptr();
     o.overlay = opts.overlay.into();
     o.compress = opts.compress.into();
-    o.progress = Some(on_progress);
-    o.progress_data = (&mut hook as *mut Hook<'_>).cast();
-    let r = call("image", |e| unsafe { sys::pvctl_disk_image_copy(from.as_ptr(), to.as_ptr(), &o, e) });
-    if let Some(panic) = hook.panic.take() {
-        resume_unwind(panic);
-    }
-    r.map(drop)
+    let r = alone(LongOptions { progress: opts.progress, cancel: opts.cancel }, |progress, data| {
+        o.progress = progress;
+        o.progress_data = data;
+        call("image", |e| unsafe { sys::pvctl_disk_image_copy(from.as_ptr(), to.as_ptr(), &o, e) })
+    });
+    r.map(drop).keyed(&from)
+}
+
+/// What a qcow2 image has of its bases is copied into it, in place: it is based on nothing then. Nothing is lost when that is cancelled.
+/// [`crate::ErrorKind::Busy`]: somebody uses it.
+pub fn flatten_image(path: &str, opts: LongOptions<'_>) -> Result<()> {
+    let path = c_text("image", path)?;
+    let mut o = sized!(sys::pvctl_disk_flatten_opts);
+    let r = alone(opts, |progress, data| {
+        o.progress = progress;
+        o.progress_data = data;
+        call("image", |e| unsafe { sys::pvctl_disk_image_flatten(path.as_ptr(), &o, e) })
+    });
+    r.map(drop).keyed(&path)
 }

@@ -25,12 +25,15 @@ mod config;
 mod connection;
 mod device;
 mod domain;
+mod dump;
 mod error;
 mod event;
 mod image;
 mod migrate;
 mod node;
 mod save;
+mod snapshot;
+mod store;
 #[cfg(feature = "stream")]
 mod stream;
 mod template;
@@ -41,16 +44,22 @@ pub use clone::{CloneOptions, CloneStats};
 pub use config::{Builder, Config, ParseOptions, Value};
 pub use connection::{CancelToken, Connection, LogLevel, OpenOptions, Progress, ProgressFn};
 pub use device::{parse_disk, parse_vif, Channel, DetachOptions, Disk, DiskSpec, Vif, VifSpec};
-pub use domain::{parse_cpus, CreateOptions, Domain, DomainInfo, Ended, Reason, RunState, Sched, Vcpu};
+pub use domain::{parse_cpus, CreateOptions, Domain, DomainInfo, Ended, Grants, Reason, RunState, Sched, Vcpu};
+pub use dump::{DumpOptions, DumpThen};
 pub use error::{Error, ErrorKind, Message, MessageLevel, Origin, Result};
 pub use event::{Console, Event, EventMask, Events};
-pub use image::{copy_image, image, resize_image, CopyOptions, Image};
+pub use image::{copy_image, flatten_image, image, resize_image, CopyOptions, Image, LongOptions};
 pub use migrate::{MigrateEnd, MigrateOptions, MigrateResult};
 pub use node::{
     autostart, define, defined, defined_config, node, nodes, paths, restart_daemon, start_node, stop_node, undefine, Defined, Host,
     NodeInfo, NodeOptions, Paths,
 };
 pub use save::{Leave, RestoreOptions, RestoreStats, SaveOptions, SaveStats};
+pub use snapshot::{
+    delete_snapshot, snapshot, snapshot_config, snapshot_disks, snapshot_stopped, snapshots, verify_snapshot, RevertOptions,
+    Snapshot, SnapshotDisk, SnapshotOptions, SnapshotStats,
+};
+pub use store::StoreQuota;
 #[cfg(feature = "stream")]
 pub use stream::EventStream;
 pub use template::{

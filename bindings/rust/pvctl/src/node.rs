@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 
+use crate::error::About;
 use crate::util::{borrowed, c_text, call, collect, millis, sized, text, unix, Optional};
 use crate::{Config, Connection, Result};
 use pvctl_sys as sys;
@@ -185,21 +186,21 @@ pub struct Defined {
 pub fn define(node: Option<&str>, config: &Config) -> Result<()> {
     let name = Optional::new("define", node)?;
     // SAFETY: both live long enough.
-    call("define", |e| unsafe { sys::pvctl_defined_set(name.ptr(), config.raw, e) }).map(drop)
+    config.of_this(call("define", |e| unsafe { sys::pvctl_defined_set(name.ptr(), config.raw, e) }).map(drop))
 }
 
 /// [`crate::ErrorKind::NotFound`]: it is not defined.
 pub fn undefine(node: Option<&str>, domain: &str) -> Result<()> {
     let (name, domain) = (Optional::new("undefine", node)?, c_text("undefine", domain)?);
     // SAFETY: both live long enough.
-    call("undefine", |e| unsafe { sys::pvctl_defined_remove(name.ptr(), domain.as_ptr(), e) }).map(drop)
+    call("undefine", |e| unsafe { sys::pvctl_defined_remove(name.ptr(), domain.as_ptr(), e) }).map(drop).named(&domain)
 }
 
 /// What was defined.
 pub fn defined_config(node: Option<&str>, domain: &str) -> Result<Config> {
     let (name, domain) = (Optional::new("defined", node)?, c_text("defined", domain)?);
     // SAFETY: both live long enough.
-    Config::own(|ret| call("defined", |e| unsafe { sys::pvctl_defined_get(name.ptr(), domain.as_ptr(), ret, e) }))
+    Config::own(|ret| call("defined", |e| unsafe { sys::pvctl_defined_get(name.ptr(), domain.as_ptr(), ret, e) })).named(&domain)
 }
 
 /// Whether it starts with its node, and when; None: as it is.
@@ -210,7 +211,7 @@ pub fn autostart(node: Option<&str>, domain: &str, on: bool, order: Option<u16>,
     o.order = order.map_or(-1, i32::from);
     o.delay_ms = delay.map_or(-1, |d| d.as_millis().min(i32::MAX as u128) as i32);
     // SAFETY: all live long enough.
-    call("autostart", |e| unsafe { sys::pvctl_defined_autostart(name.ptr(), domain.as_ptr(), &o, e) }).map(drop)
+    call("autostart", |e| unsafe { sys::pvctl_defined_autostart(name.ptr(), domain.as_ptr(), &o, e) }).map(drop).named(&domain)
 }
 
 /// In the order in which they start.
@@ -310,7 +311,15 @@ impl Connection {
     pub fn debug_keys(&self, keys: &str) -> Result<()> {
         let keys = c_text("debug-keys", keys)?;
         // SAFETY: the text lives long enough, as those below.
-        self.do_("debug-keys", |n, e| unsafe { sys::pvctl_host_debug_keys(n, keys.as_ptr(), e) }).map(drop)
+        self.do_("debug-keys", |n, e| unsafe { sys::pvctl_host_debug_keys(n, keys.as_ptr(), e) }).map(drop).keyed(&keys)
+    }
+
+    /// One of the hypervisor's parameters, while the node runs: "serial", "guest_lines". [`crate::ErrorKind::NotFound`]: no such.
+    pub fn set_parameter(&self, name: &str, value: u32) -> Result<()> {
+        let name = c_text("set-parameters", name)?;
+        // SAFETY: as above.
+        let f = |n, e| unsafe { sys::pvctl_host_set_parameter(n, name.as_ptr(), value, e) };
+        self.do_("set-parameters", f).map(drop).keyed(&name)
     }
 
     pub fn store_read(&self, path: &str) -> Result<Vec<u8>> {
@@ -318,7 +327,7 @@ impl Connection {
         let (mut s, mut len): (*mut c_char, usize) = (ptr::null_mut(), 0);
         // SAFETY: the value, of that length, is ours then.
         unsafe {
-            self.do_("store read", |n, e| sys::pvctl_store_read(n, path.as_ptr(), &mut s, &mut len, e))?;
+            self.do_("store read", |n, e| sys::pvctl_store_read(n, path.as_ptr(), &mut s, &mut len, e)).keyed(&path)?;
             let value = std::slice::from_raw_parts(s.cast(), len).to_vec();
             sys::pvctl_free(s.cast());
             Ok(value)
@@ -329,13 +338,13 @@ impl Connection {
         let (path, value) = (c_text("store write", path)?, value.as_ref());
         // SAFETY: both live long enough.
         let f = |n, e| unsafe { sys::pvctl_store_write(n, path.as_ptr(), value.as_ptr().cast(), value.len(), e) };
-        self.do_("store write", f).map(drop)
+        self.do_("store write", f).map(drop).keyed(&path)
     }
 
     /// A path and what is below it.
     pub fn store_remove(&self, path: &str) -> Result<()> {
         let path = c_text("store rm", path)?;
         // SAFETY: as above.
-        self.do_("store rm", |n, e| unsafe { sys::pvctl_store_rm(n, path.as_ptr(), e) }).map(drop)
+        self.do_("store rm", |n, e| unsafe { sys::pvctl_store_rm(n, path.as_ptr(), e) }).map(drop).keyed(&path)
     }
 }

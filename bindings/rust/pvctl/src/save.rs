@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 
+use crate::error::About;
 use crate::util::{fill, millis, sized, Optional};
 use crate::{Config, Connection, Domain, Result};
 use pvctl_sys as sys;
@@ -161,9 +162,12 @@ impl Connection {
         let mut r = sized!(sys::pvctl_restore_stats);
         let (fd, config) = (from.as_fd().as_raw_fd(), raw_of(opts.config));
         // SAFETY: as above.
-        let done = self.domain_of("restore", |n, id, e| unsafe { sys::pvctl_domain_restore(n, fd, config, &o, id, &mut r, e) });
+        let mut done = self.domain_of("restore", |n, id, e| unsafe { sys::pvctl_domain_restore(n, fd, config, &o, id, &mut r, e) });
         if let Some(panic) = hook.1.take() {
             resume_unwind(panic);
+        }
+        if let Some(name) = opts.name {
+            done = done.named(name);
         }
         Ok((done?, RestoreStats { bytes: r.bytes, pages: r.pages, total: Duration::from_nanos(r.total_ns) }))
     }

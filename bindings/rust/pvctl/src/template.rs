@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 
+use crate::error::About;
 use crate::util::{c_text, call, collect, sized, text, unix, Optional};
 use crate::{Config, Connection, Domain, Result};
 use pvctl_sys as sys;
@@ -55,14 +56,14 @@ pub fn template(name: &str) -> Result<Template> {
     let name = c_text(OP, name)?;
     let mut r = sized!(sys::pvctl_template_info);
     // SAFETY: what is passed here and below lives until the call returns.
-    call(OP, |e| unsafe { sys::pvctl_template_get(name.as_ptr(), &mut r, e) })?;
+    call(OP, |e| unsafe { sys::pvctl_template_get(name.as_ptr(), &mut r, e) }).keyed(&name)?;
     Ok(Template::of(&r))
 }
 
 /// What its domains are.
 pub fn template_config(name: &str) -> Result<Config> {
     let name = c_text(OP, name)?;
-    Config::own(|ret| call(OP, |e| unsafe { sys::pvctl_template_config(name.as_ptr(), ret, e) }))
+    Config::own(|ret| call(OP, |e| unsafe { sys::pvctl_template_config(name.as_ptr(), ret, e) })).keyed(&name)
 }
 
 /// By name.
@@ -75,13 +76,13 @@ pub fn templates() -> Result<Vec<Template>> {
 /// [`crate::ErrorKind::Busy`]: a domain's disks are based on it.
 pub fn delete_template(name: &str) -> Result<()> {
     let name = c_text(OP, name)?;
-    call(OP, |e| unsafe { sys::pvctl_template_delete(name.as_ptr(), e) }).map(drop)
+    call(OP, |e| unsafe { sys::pvctl_template_delete(name.as_ptr(), e) }).map(drop).keyed(&name)
 }
 
 /// Of a domain that was made of a template and is gone.
 pub fn remove_template_disks(domain: &str) -> Result<()> {
     let domain = c_text(OP, domain)?;
-    call(OP, |e| unsafe { sys::pvctl_template_disks_remove(domain.as_ptr(), e) }).map(drop)
+    call(OP, |e| unsafe { sys::pvctl_template_disks_remove(domain.as_ptr(), e) }).map(drop).named(&domain)
 }
 
 impl Connection {
@@ -91,25 +92,25 @@ impl Connection {
         o.description = description.ptr();
         o.domid = opts.domain_id.unwrap_or(0);
         o.warm = opts.warm.into();
-        self.do_(OP, |n, e| unsafe { sys::pvctl_template_make(n, name.as_ptr(), from.raw, &o, e) }).map(drop)
+        self.do_(OP, |n, e| unsafe { sys::pvctl_template_make(n, name.as_ptr(), from.raw, &o, e) }).map(drop).keyed(&name)
     }
 
     /// Compares its files with their checksums.
     pub fn verify_template(&self, name: &str) -> Result<()> {
         let name = c_text(OP, name)?;
-        self.do_(OP, |n, e| unsafe { sys::pvctl_template_verify(n, name.as_ptr(), e) }).map(drop)
+        self.do_(OP, |n, e| unsafe { sys::pvctl_template_verify(n, name.as_ptr(), e) }).map(drop).keyed(&name)
     }
 
     /// To dir/NAME.
     pub fn export_template(&self, name: &str, dir: &str) -> Result<()> {
         let (name, dir) = (c_text(OP, name)?, c_text(OP, dir)?);
-        self.do_(OP, |n, e| unsafe { sys::pvctl_template_export(n, name.as_ptr(), dir.as_ptr(), e) }).map(drop)
+        self.do_(OP, |n, e| unsafe { sys::pvctl_template_export(n, name.as_ptr(), dir.as_ptr(), e) }).map(drop).keyed(&name)
     }
 
     /// From a directory, as `name`.
     pub fn import_template(&self, dir: &str, name: &str) -> Result<()> {
         let (name, dir) = (c_text(OP, name)?, c_text(OP, dir)?);
-        self.do_(OP, |n, e| unsafe { sys::pvctl_template_import(n, dir.as_ptr(), name.as_ptr(), e) }).map(drop)
+        self.do_(OP, |n, e| unsafe { sys::pvctl_template_import(n, dir.as_ptr(), name.as_ptr(), e) }).map(drop).keyed(&name)
     }
 
     /// `over` has the domain's name, and what is to be other than in the template.
@@ -118,13 +119,15 @@ impl Connection {
         let mut o = sized!(sys::pvctl_template_create_opts);
         o.paused = opts.paused.into();
         o.cold = opts.cold.into();
-        self.domain_of(OP, |n, id, e| unsafe { sys::pvctl_template_create(n, name.as_ptr(), over.raw, &o, id, e) })
+        let r = self.domain_of(OP, |n, id, e| unsafe { sys::pvctl_template_create(n, name.as_ptr(), over.raw, &o, id, e) });
+        over.of_this(r).keyed(&name)
     }
 
     /// The first disk of a domain, running or defined, anew; None: of the template that it was made of. None returned: it does not run.
     pub fn reinstall(&self, domain: &str, template: Option<&str>) -> Result<Option<Domain<'_>>> {
         let (domain, template) = (c_text(OP, domain)?, Optional::new(OP, template)?);
-        let d = self.domain_of(OP, |n, id, e| unsafe { sys::pvctl_domain_reinstall(n, domain.as_ptr(), template.ptr(), id, e) })?;
+        let r = self.domain_of(OP, |n, id, e| unsafe { sys::pvctl_domain_reinstall(n, domain.as_ptr(), template.ptr(), id, e) });
+        let d = r.named(&domain)?;
         Ok((d.id() != 0).then_some(d))
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //! A process of its own, whose descriptors and memory nobody else uses.
 
-use pvctl::{Config, Connection, EventMask, OpenOptions, ParseOptions};
+use pvctl::{snapshot, snapshots, Config, Connection, EventMask, OpenOptions, ParseOptions};
 use std::{env, fs};
 
 fn fds() -> usize {
@@ -21,6 +21,9 @@ fn round(id: u32) {
     let _console = d.console(0).unwrap();
     let _config = d.config().unwrap();
     node.domains().unwrap();
+    d.store_quotas().unwrap();
+    snapshots(None, None).unwrap();
+    snapshot(None, "leaks", "none").unwrap_err();
     Config::parse("memory = 'much'", &ParseOptions::default()).unwrap_err();
 }
 

@@ -1,31 +1,17 @@
 // SPDX-License-Identifier: MIT
 //! On two real nodes, which tests/e2e/87-rust.t starts: the default one and "other".
 
+mod common;
+
+use common::*;
 use pvctl::*;
 use std::env;
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::Write;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
-
-const LONG: Duration = Duration::from_secs(120);
-
-fn open() -> Connection {
-    Connection::open(None).unwrap()
-}
-
-fn guest(name: &str) -> String {
-    format!("{}/guests/{name}.elf", env::var("O").unwrap())
-}
-
-/// A kernel of a few pages.
-fn small(name: &str, kernel: &str, cmdline: &str) -> Config {
-    let b = Config::builder().set("name", name).unwrap().set("kernel", guest(kernel)).unwrap();
-    b.set("memory", 8).unwrap().set("cmdline", cmdline).unwrap().build()
-}
 
 fn paused(node: &Connection, name: &str) -> u32 {
     node.create(&small(name, "version", ""), &CreateOptions { paused: true, ..CreateOptions::default() }).unwrap().id()
@@ -44,42 +30,6 @@ fn until(events: &mut Events, what: &str, wanted: impl Fn(&Event) -> bool) -> Ev
                 return e;
             }
         }
-    }
-}
-
-fn kind<T: std::fmt::Debug>(r: Result<T>) -> ErrorKind {
-    let e = r.unwrap_err();
-    assert!(!e.to_string().is_empty());
-    e.kind()
-}
-
-/// Of its own, gone at the end.
-struct Dir(PathBuf);
-
-impl Dir {
-    fn new(name: &str) -> Dir {
-        let dir = env::temp_dir().join(format!("pvctl-rust.{name}.{}", std::process::id()));
-        fs::create_dir(&dir).unwrap();
-        Dir(dir)
-    }
-    fn file(&self, name: &str) -> String {
-        self.0.join(name).to_str().unwrap().to_owned()
-    }
-}
-
-impl Drop for Dir {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-/// Until the console has said so.
-fn says(console: &mut Console, what: &str) {
-    console.set_read_timeout(Some(LONG)).unwrap();
-    let (mut all, mut b) = (Vec::new(), [0]);
-    while !String::from_utf8_lossy(&all).ends_with(what) {
-        assert_eq!(console.read(&mut b).unwrap(), 1, "no {what:?} in {:?}", String::from_utf8_lossy(&all));
-        all.push(b[0]);
     }
 }
 
@@ -299,29 +249,6 @@ fn linux() {
     d.request("poweroff").unwrap();
     assert_eq!(d.wait(Some(LONG)).unwrap(), Reason::Poweroff);
     std::io::copy(&mut console, &mut std::io::sink()).unwrap();
-}
-
-/// Waits to be suspended.
-fn ready(node: &Connection, name: &str) -> u32 {
-    let d = node.create(&small(name, "save-self", "linear asked rounds=9"), &CreateOptions::default()).unwrap();
-    says(&mut d.console(u64::MAX).unwrap(), "READY 1");
-    d.id()
-}
-
-/// Counts, and cancels at once where there is a token.
-fn told(node: &Connection, token: Option<CancelToken>) -> Arc<Mutex<u32>> {
-    let count = Arc::new(Mutex::new(0));
-    let (n, t) = (count.clone(), token.clone());
-    node.set_progress(Some(Box::new(move |_| {
-        *n.lock().unwrap() += 1;
-        if let Some(t) = &t {
-            t.cancel();
-        }
-    })));
-    node.set_cancel(token);
-    // What was told less than a tenth of a second before is not told again.
-    thread::sleep(Duration::from_millis(150));
-    count
 }
 
 #[test]
