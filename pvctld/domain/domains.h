@@ -31,6 +31,12 @@ struct dom_grant {
 	void *page;
 };
 
+/*
+ * What the next daemon has to know of a pause for a client. During a call it cannot know whether that was done: if nobody else
+ * had the domain paused, what it is now tells; else it may be one count too many, and is left to who paused it.
+ */
+enum dom_still { DOM_STILL_NOT, DOM_STILL_HELD, DOM_STILL_CALL, DOM_STILL_CALL_SHARED };
+
 /* As they were when they were looked at last: see sizes.c. */
 struct dom_sizes { bool known, reached; uint32_t vcpus; uint64_t target; };
 
@@ -75,7 +81,8 @@ struct dom {
 	struct mbox_call log_off;
 	uint8_t log_off_arg[HVC_DOMCTL_BYTES];
 	struct ctl_conn *pauser, *still_for; /* has it paused for a while; wants that, or its end: see still.h */
-	bool still_on, still_last;
+	bool still_on, still_last, still_shared;
+	enum dom_still still;
 	void (*still_done)(void *conn, int rc, const char *why);
 	struct mbox_call still_call;
 	uint8_t still_arg[HVC_DOMCTL_BYTES];

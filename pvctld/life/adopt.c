@@ -13,6 +13,7 @@
 #include "pvctld/life/history.h"
 #include "pvctld/life/logger.h"
 #include "pvctld/life/policy.h"
+#include "pvctld/life/still.h"
 #include "pvctld/life/suspend.h"
 #include "pvctld/state/die.h"
 #include <errno.h>
@@ -29,7 +30,7 @@ struct kept_dom {
 	uint8_t uuid[16];
 	char name[128];
 	uint8_t kept, dying, restarts, forgotten, unpausing, next, has_ended, saved;
-	uint8_t held, spare[7];
+	uint8_t held, still, spare[6];
 	int32_t reason;
 	/* and its configuration */
 };
@@ -67,6 +68,7 @@ void dom_keep(struct dom *dom)
 	k.has_ended = dom->ended && (dom->kept || dom->saved || k.pause_until_ns);
 	k.saved = dom->saved;
 	k.held = dom->suspender != NULL;
+	k.still = (uint8_t)dom->still;
 	k.reason = dom->console ? dom->console->reason : PVCTL_REASON_NONE;
 	all = malloc(sizeof(k) + len);
 	if (!all) {
@@ -170,6 +172,7 @@ static void what_was_begun(struct dom *dom, const struct kept_dom *k)
 	}
 	if (k->saved || k->held)
 		suspend_adopt(dom, k->saved, k->held);
+	still_adopt(dom, (enum dom_still)k->still);
 	if (k->unpausing && hvc_unpause(dom->d, dom->domid))
 		log_line("domain %u (%s) cannot be unpaused", dom->domid, dom->name);
 	if (k->pause_until_ns)

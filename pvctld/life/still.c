@@ -2,8 +2,9 @@
 #include "pvctld/life/still.h"
 #include "pvctld/base/log.h"
 #include "pvctld/core/daemon.h"
-#include "pvctld/domain/domains.h"
 #include "pvctld/domain/events.h"
+#include "pvctld/hv/hvcall.h"
+#include "pvctld/state/die.h"
 #include <errno.h>
 #include <xen/domctl.h>
 
@@ -21,12 +22,20 @@ static void answer(struct dom *dom, int rc, const char *why)
 		done(dom->still_for, rc, why);
 }
 
+static void note(struct dom *dom, enum dom_still still)
+{
+	dom->still = still;
+	dom_keep(dom);
+}
+
 static void finished(struct mbox_call *call, int64_t ret, bool down)
 {
 	struct dom *dom = call->data;
 	bool on = dom->still_on;
 
+	die_point("still-called");
 	dom->still_last = false;
+	note(dom, (down || ret) == on ? DOM_STILL_NOT : DOM_STILL_HELD);
 	if (down || ret) {
 		answer(dom, down ? -EIO : (int)ret, on ? "the hypervisor does not pause it" : "the hypervisor does not let it go on");
 		return;
@@ -42,7 +51,15 @@ static void call(struct dom *dom, bool on)
 	const struct xen_domctl op = { .cmd = on ? XEN_DOMCTL_pausedomain : XEN_DOMCTL_unpausedomain, .domain = (domid_t)dom->domid };
 
 	dom->still_on = on;
+	note(dom, dom->still_shared ? DOM_STILL_CALL_SHARED : DOM_STILL_CALL);
 	hvc_queue_domctl(dom->d, &dom->still_call, dom->still_arg, &op, finished, dom);
+}
+
+static bool is_paused(struct dom *dom)
+{
+	struct xen_domctl_getdomaininfo info;
+
+	return !hvc_get(dom->d, dom->domid, &info) && info.flags & XEN_DOMINF_paused;
 }
 
 void still_set(struct dom *dom, struct ctl_conn *conn, bool on, void (*done)(void *conn, int rc, const char *why))
@@ -57,6 +74,8 @@ void still_set(struct dom *dom, struct ctl_conn *conn, bool on, void (*done)(voi
 	else {
 		dom->still_for = conn;
 		dom->still_done = done;
+		if (on)
+			dom->still_shared = is_paused(dom);
 		call(dom, on);
 	}
 }
@@ -79,6 +98,25 @@ void still_gone(struct daemon *d, const struct ctl_conn *conn)
 		dom->still_last = true;
 		call(dom, false);
 	}
+}
+
+void still_adopt(struct dom *dom, enum dom_still kept)
+{
+	if (kept == DOM_STILL_NOT || dom->dying)
+		return;
+	note(dom, DOM_STILL_NOT);
+	if (kept == DOM_STILL_CALL_SHARED) {
+		log_line("domain %u (%s): who had it paused for a while has left; another has it paused, too, and is to let it go on",
+			 dom->domid, dom->name);
+		return;
+	}
+	if (kept == DOM_STILL_CALL && !is_paused(dom))
+		return;
+	log_line("domain %u (%s): who had it paused for a while has left: it goes on", dom->domid, dom->name);
+	if (hvc_unpause(dom->d, dom->domid))
+		log_line("domain %u (%s) cannot be unpaused", dom->domid, dom->name);
+	else
+		events_emit(dom->d, PVCTL_EVENT_UNPAUSED, dom->domid, PVCTL_REASON_NONE, dom->name);
 }
 
 void still_fini(struct dom *dom)

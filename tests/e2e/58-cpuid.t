@@ -39,16 +39,17 @@ t "aes in leaf 1" bit all 1.0 ecx 25
 t "avx2 in leaf 7" bit all 7.0 ebx 5
 t "it goes" pvctl destroy all
 
-less() { # less NAME: what must be so wherever it has been
-	t "$1: it looks" look less
-	for f in aes avx2 sse4_2 avx; do t "$1: no $f" eval "! flag less $f"; done
-	t "$1: sse2 is there" flag less sse2
-	t "$1: no aes in leaf 1" no_bit less 1.0 ecx 25
-	t "$1: no sse4.2 in leaf 1" no_bit less 1.0 ecx 20
-	t "$1: no avx2 in leaf 7" no_bit less 7.0 ebx 5
-	t "$1: nor avx, which needs sse4.2" no_bit less 1.0 ecx 28
-	t "$1: nor its part of XSAVE's state" no_bit less d.0 eax 2
-	t "$1: family 6, model 0x2a" eval '[ $((0x$(reg less 1.0 eax) & 0xfff0ff0)) -eq $((0x206a0 & 0xfff0ff0)) ]'
+less() { # less WHAT [DOMAIN]: what must be so wherever it has been
+	local d=${2:-less}
+	t "$1: it looks" look "$d"
+	for f in aes avx2 sse4_2 avx; do t "$1: no $f" eval "! flag $d $f"; done
+	t "$1: sse2 is there" flag "$d" sse2
+	t "$1: no aes in leaf 1" no_bit "$d" 1.0 ecx 25
+	t "$1: no sse4.2 in leaf 1" no_bit "$d" 1.0 ecx 20
+	t "$1: no avx2 in leaf 7" no_bit "$d" 7.0 ebx 5
+	t "$1: nor avx, which needs sse4.2" no_bit "$d" 1.0 ecx 28
+	t "$1: nor its part of XSAVE's state" no_bit "$d" d.0 eax 2
+	t "$1: family 6, model 0x2a" eval "[ \$((0x\$(reg $d 1.0 eax) & 0xfff0ff0)) -eq $((0x206a0 & 0xfff0ff0)) ]"
 }
 KEY='cpuid="host,aes=0,sse4_2=0,avx2=0,family=6,model=0x2a,xsave=k"'
 t "a domain with it" pvctl create -q "$(config less "$RUN" "$KEY")"
@@ -61,6 +62,9 @@ less "rebooted"
 t "save" pvctl save less "$W/less.save"
 t "restore" pvctl restore "$W/less.save"
 less "restored"
+t "clone" pvctl clone less copy
+less "copied" copy
+t "it goes" pvctl destroy copy
 t "it goes" pvctl destroy less
 
 say "the form that is a list"

@@ -79,7 +79,7 @@ t "unpause" eval "pvctl unpause web && is_running web"
 mkfifo "$W/pipe"
 dump_into_pipe() {
 	exec 7<>"$W/pipe"
-	"$PVCTL" dump-core web "$W/pipe" 2>"$W/err" &
+	"$PVCTL" dump-core web "$W/pipe" 2>"$W/err" 7>&- &
 	writer=$!
 	eventually 60 eval "! is_running web"
 }
@@ -99,6 +99,47 @@ exec 7>&-
 t "nothing is left of what failed" [ ! -e "$W/second.core" ]
 refused "no room" 1 'No space left' pvctl dump-core web /dev/full
 t "it goes on" is_running web
+
+# The daemon dies meanwhile: the next one lets it go on.
+info() { python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$PVCTL_RUN_DIR/default/node.json" "$1"; }
+is_another() { [ "$(info pid)" != "$1" ] && kill -0 "$(info pid)" && pvctl list >/dev/null; }
+daemon_dies() { # WHERE: by a signal, or restarted on purpose
+	local pid
+	pid=$(info pid)
+	if [ "$1" = killed ]; then kill -9 "$pid"; else pvctl node restart-daemon; fi
+	eventually 30 is_another "$pid"
+}
+for how in killed restarted; do
+	dump_into_pipe
+	t "it stands still" eval "! is_running web"
+	t "the daemon is $how" daemon_dies $how
+	t "the domain goes on" eventually 60 is_running web
+	exec 7>&-
+	wait $writer
+	t "the dump has failed" [ $? -ne 0 ]
+	t "another one works" eval "pvctl dump-core web '$W/after.core' && core '$W/after.core' linux && is_running web"
+done
+t "one that somebody else has paused, too" pvctl pause web
+exec 7<>"$W/pipe"
+"$PVCTL" dump-core web "$W/pipe" 2>"$W/err" 7>&- &
+writer=$!
+# The writer has written what the pipe holds, so the pause is done.
+t "is being dumped" eventually 60 eval '[ "$(timeout 5 head -c 4096 <&7 | wc -c)" -eq 4096 ]'
+t "the daemon is killed" daemon_dies killed
+t "it is paused still" eval "! is_running web"
+exec 7>&-
+wait $writer
+t "unpaused once it goes on" eval "pvctl unpause web && is_running web"
+# Between the pause and the word of it, and between the end of the pause and that: whatever was done, it goes on.
+for n in 1 2 3 4 5 6; do
+	echo "still-called $n" >"$PVCTL_STATE_DIR/default/die-at"
+	daemon_dies killed || { not_ok "another daemon"; break; }
+	armed=$(info pid)
+	for i in 1 2 3; do pvctl dump-core web "$W/die.core" 2>/dev/null; done
+	if ! eventually 30 is_another "$armed"; then not_ok "$n: nobody came there"; break; fi
+	if eventually 60 is_running web; then ok "killed at call $n: it goes on"; else not_ok "killed at call $n: it goes on"; break; fi
+	sleep 1
+done
 
 own=$(pvctl dump-core web)
 t "without a file it is where those of crashes are" eval "core '$own' linux && [ '$own' -ef '$PVCTL_STATE_DIR/default/dump/${own##*/}' ]"
