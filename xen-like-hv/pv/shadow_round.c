@@ -2,6 +2,7 @@
 /* Shadows come and go, and are closed for writing. Domain 0's calls alone: one at a time. */
 #include "domain/dirty_log.h"
 #include "mm/heap.h"
+#include "mm/memmap.h"
 #include "pv/shadow_private.h"
 #include "x86/processor.h"
 
@@ -34,6 +35,22 @@ static void watch_table(struct domain *d, struct page_info *pg, bool on)
 		;
 }
 
+/* All frames of the node are looked at, most of them others': what is done for each is what this costs. */
+static void watch_frames(struct domain *d, uint64_t from, uint64_t to, bool on)
+{
+	const uint16_t owner = (uint16_t)(d->domid + 1);
+
+	for (unsigned int i = 0; i < nr_ram_ranges; i++) {
+		uint64_t m = max(from, (ram_ranges[i].start + PAGE_SIZE - 1) >> PAGE_SHIFT);
+		uint64_t end = min(to, (ram_ranges[i].end + PAGE_SIZE - 1) >> PAGE_SHIFT);
+
+		/* One that becomes the domain's behind our back is as one that becomes it behind watch_table(). */
+		for (; m < end; m++)
+			if (READ_ONCE(mfn_to_page(mfn(m))->owner) == owner)
+				watch_table(d, mfn_to_page(mfn(m)), on);
+	}
+}
+
 /* From the cursor on; -ERESTART_HC: not yet all. */
 int shadow_watch(struct domain *d, bool on)
 {
@@ -42,9 +59,8 @@ int shadow_watch(struct domain *d, bool on)
 	while (s->control.cursor < max_page) {
 		uint64_t end = min(s->control.cursor + FRAMES_AT_ONCE, max_page);
 
-		for (; s->control.cursor < end; s->control.cursor++)
-			if (mfn_valid(mfn(s->control.cursor)))
-				watch_table(d, mfn_to_page(mfn(s->control.cursor)), on);
+		watch_frames(d, s->control.cursor, end, on);
+		s->control.cursor = end;
 		if (preempt_wanted() && s->control.cursor < max_page)
 			return -ERESTART_HC;
 	}
