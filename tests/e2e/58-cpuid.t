@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# cpuid=: a Linux guest has not what the key takes away, after a reboot, a save and as a copy neither; what cannot be had is refused by name.
+# cpuid=: a Linux guest has not what the key takes away, after a reboot, a save, a move and as a copy neither; what cannot be had is refused by name.
 . "$(dirname "$0")/lib.sh"
 mkdir -p "$W/root/bin"
 cp "$O/tests/linux/cpuidprobe" "$W/root/bin/"
@@ -65,7 +65,13 @@ less "restored"
 t "clone" pvctl clone less copy
 less "copied" copy
 t "it goes" pvctl destroy copy
-t "it goes" pvctl destroy less
+mkdir -p "$W/b" "$W/bs"
+on_b() { PVCTL_RUN_DIR=$W/b PVCTL_STATE_DIR=$W/bs "$@"; }
+trap 'on_b pvctl node stop --force >/dev/null 2>&1; cleanup' EXIT
+t "another node" on_b pvctl node start --memory 256
+t "migrate" pvctl migrate -s '' less "PVCTL_RUN_DIR=$W/b PVCTL_STATE_DIR=$W/bs $PVCTL migrate-receive"
+on_b less "moved"
+t "it goes" on_b pvctl destroy less
 
 say "the form that is a list"
 t "a domain with it" pvctl create -q "$(config list "$RUN" 'cpuid=["1:ecx=xxxxxx0xxxxxxxxxxxxxxxxxxxxxxxxx,eax=xxxxxxxxxxxxxxxxxxxxxxxxxxxx0101","7,0:ebx=xxxxxxxxxxxxxxxxxxxxxxxxxx0xxxxx"]')"

@@ -77,12 +77,13 @@ static bool same(const char *a, const char *b)
 	return !*a && !*b;
 }
 
-static int by_value(unsigned int value, struct cpuid_bit *ret)
+/* A word that a newer header has is in no leaf that we know. */
+static struct cpuid_bit by_value(unsigned int value)
 {
-	if (value / 32 >= WORDS)
-		return -ENOENT;
-	*ret = (struct cpuid_bit){ words[value / 32].leaf, words[value / 32].sub, words[value / 32].reg, value % 32 };
-	return 0;
+	size_t w = value / 32;
+
+	return w < WORDS ? (struct cpuid_bit){ words[w].leaf, words[w].sub, words[w].reg, value % 32 } :
+	       (struct cpuid_bit){ NO_LEAF, (uint32_t)w, CPUID_EAX, value % 32 };
 }
 
 int feature_find(const char *name, struct cpuid_bit *ret)
@@ -97,9 +98,12 @@ int feature_find(const char *name, struct cpuid_bit *ret)
 		*ret = aliases[i].bit;
 		return 0;
 	}
-	for (size_t i = 0; i < FEATURES; i++)
-		if (same(features[i].name, name))
-			return by_value(features[i].value, ret);
+	for (size_t i = 0; i < FEATURES; i++) {
+		if (!same(features[i].name, name))
+			continue;
+		*ret = by_value(features[i].value);
+		return 0;
+	}
 	return -ENOENT;
 }
 
@@ -117,7 +121,8 @@ int feature_name(const struct cpuid_bit *b, char ret[FEATURE_NAME_MAX])
 	struct cpuid_bit f;
 
 	for (size_t i = 0; i < FEATURES; i++) {
-		if (by_value(features[i].value, &f) || f.leaf != b->leaf || f.sub != b->sub || f.reg != b->reg || f.bit != b->bit)
+		f = by_value(features[i].value);
+		if (f.leaf != b->leaf || f.sub != b->sub || f.reg != b->reg || f.bit != b->bit)
 			continue;
 		fold(features[i].name, ret);
 		return 0;
