@@ -22,6 +22,17 @@ func stopping(ctx context.Context) context.Context {
 	return pvctl.WithProgress(soon, func(pvctl.Progress) { cancel() })
 }
 
+// deleted waits until the qemu-nbd of a domain that is gone has let go of the disk.
+func deleted(ctx context.Context, t *testing.T, domain, name string) {
+	t.Helper()
+	err := pvctl.DeleteSnapshot(ctx, "", domain, name)
+	for errors.Is(err, pvctl.ErrBusy) && ctx.Err() == nil {
+		time.Sleep(20 * time.Millisecond)
+		err = pvctl.DeleteSnapshot(ctx, "", domain, name)
+	}
+	must(t, err)
+}
+
 func needsImages(t *testing.T) {
 	if _, err := exec.LookPath("qemu-img"); err != nil {
 		t.Skip("qemu-utils is not installed")
@@ -80,7 +91,7 @@ func TestSnapshot(t *testing.T) {
 	must(t, pvctl.VerifySnapshot("", "snapped", "one"))
 	about(t, pvctl.VerifySnapshot("", "snapped", "two"), pvctl.ErrNotFound, "snapped", "two")
 	snapshotReverted(ctx, t, c, d.ID)
-	must(t, pvctl.DeleteSnapshot(ctx, "", "snapped", byTime.Name))
+	deleted(ctx, t, "snapped", byTime.Name)
 	if list, err := pvctl.Snapshots("", "snapped"); err != nil || len(list) != 0 {
 		t.Errorf("%+v, %v", list, err)
 	}
@@ -116,7 +127,7 @@ func TestSnapshotStopped(t *testing.T) {
 	_, err = pvctl.SnapshotStopped("", "stopped", "two", nil)
 	about(t, err, pvctl.ErrBusy, "stopped", "two")
 	must(t, d.Destroy(ctx))
-	must(t, pvctl.DeleteSnapshot(ctx, "", "stopped", "one"))
+	deleted(ctx, t, "stopped", "one")
 	must(t, pvctl.Undefine("", "stopped"))
 }
 
@@ -142,7 +153,7 @@ func snapshotReverted(ctx context.Context, t *testing.T, c *pvctl.Conn, was uint
 	if err := pvctl.DeleteSnapshot(cancelled, "", "snapped", "one"); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
-	must(t, pvctl.DeleteSnapshot(ctx, "", "snapped", "one"))
+	deleted(ctx, t, "snapped", "one")
 	_, err = pvctl.GetSnapshot("", "snapped", "one")
 	about(t, err, pvctl.ErrNotFound, "snapped", "one")
 }
