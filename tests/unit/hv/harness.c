@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "harness.h"
 #include "control/hypercall.h"
+#include "mm/memmap.h"
 #include "mm/hv_pagetable.h"
 #include "pv/shadow.h"
 #include "x86/desc.h"
@@ -33,6 +34,8 @@ static uint64_t clock_now = 1, cpu_flushed[NR_CPUS];
 static unsigned int rendezvous_waits;
 
 bool mfn_valid(mfn_t m) { return m.m >= 1 && m.m < SHIM_FRAMES && m.m != 8; }
+struct mem_range ram_ranges[MEMMAP_MAX] = { { PAGE_SIZE, 8 * PAGE_SIZE }, { 9 * PAGE_SIZE, SHIM_FRAMES * PAGE_SIZE } };
+unsigned int nr_ram_ranges = 2;
 
 uint32_t tlb_clock_now(void)
 {
