@@ -20,19 +20,20 @@ migrate() { # FROM NAME
 	[ "$to" = a ] || run=$W/b/run state=$W/b/state
 	on "$1" timeout 100 "$PVCTL" migrate -s '' "$2" "exec env PVCTL_RUN_DIR='$run' PVCTL_STATE_DIR='$state' '$PVCTL' migrate-receive"
 }
-both() { cat "$PVCTL_STATE_DIR/default/console/$1.log" "$W/b/state/default/console/$1.log" 2>/dev/null | tr -d '\r'; }
+# Under the names that it has on the way, too.
+logs() { ls "$PVCTL_STATE_DIR/default/console/$1"{,--*}.log "$W/b/state/default/console/$1"{,--*}.log 2>/dev/null; }
 count() { on "$1" cat "$([ "$1" = a ] && echo "$PVCTL_STATE_DIR" || echo "$W/b/state")/default/console/$2.log" 2>/dev/null | grep -ac '^BLOCK '; }
 more() { [ "$(count "$1" "$2")" -gt "$3" ]; }
 goes_on_at() { local n; n=$(count "$1" "$2"); eventually 60 more "$1" "$2" $((${n:-0} + 5)); } # NODE NAME
 alone_at() { eventually 20 eval "on $1 pvctl domid $2 && ! on $(other "$1") pvctl domid $2"; }
-failed() { both "$1" | grep -aq 'WRITE [0-9]* FAILS'; }
-# Each block that it told of without a failure.
+failed() { grep -aq 'WRITE [0-9]* FAILS' $(logs "$1"); }
+# Each block that it told of without a failure. What stands before the first line of a log may be at the end of another.
 flushed() { # NAME IMAGE FORMAT
-	contents "$2" "$3" "$W/flushed.img" && both "$1" >"$W/told" && python3 - "$W/flushed.img" "$W/told" <<'END'
+	contents "$2" "$3" "$W/flushed.img" && python3 - "$W/flushed.img" $(logs "$1") <<'END'
 import re, sys
-d, told = open(sys.argv[1], 'rb').read(), open(sys.argv[2], errors='replace').read()
-bad = set(re.findall(r'WRITE (\d+) FAILS', told))
-good = [int(i) for i in re.findall(r'^BLOCK (\d+) ', told, re.M) if i not in bad]
+d, logs = open(sys.argv[1], 'rb').read(), [open(f, errors='replace').read() for f in sys.argv[2:]]
+bad = {i for l in logs for i in re.findall(r'WRITE (\d+) FAILS', l)}
+good = [int(i) for l in logs for i in re.findall(r'^BLOCK (\d+) ', l, re.M)[1:] if i not in bad]
 assert good and bad, (len(good), len(bad))
 for i in good:
     assert d[i * 4096:(i + 1) * 4096] == (b'block %d\n' % i * 4096)[:4096], i
