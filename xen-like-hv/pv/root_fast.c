@@ -142,10 +142,7 @@ void pv_mmu_switch_from(struct vcpu *v)
 /* The list's entries can be newer than what the root shows. Closed, it is to show the user's. */
 void root_fast_off(struct vcpu *v)
 {
-	unsigned int i;
-
-	for (i = 0; i < v->pv.fast_nr; i++)
-		WRITE_ONCE(v->pv.root_user[v->pv.fast_slot[i]], v->pv.fast_user[i]);
+	restore_user(v);
 	v->pv.fast_root = v->pv.fast_list_ok = 0;
 	v->pv.fast_nr = 0;
 }
