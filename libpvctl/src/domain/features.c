@@ -11,31 +11,15 @@ static int edits(const struct config_value *v, struct cpuid_edits *ret, struct p
 	       cpuid_parse_list("cpuid", (const char *const *)v->list, v->n, ret, err);
 }
 
-int features_check(struct pvctl *ctx, const struct pvctl_config *c, struct pvctl_error *err)
+/* The policy with what c says done to it; ret NULL: c says nothing. domid NULL: of the node. */
+static int edited(struct pvctl *ctx, const uint32_t *domid, const struct pvctl_config *c, struct hv_policy **ret, struct pvctl_error *err)
 {
 	const struct config_value *v = config_value(c, "cpuid");
 	CLEANUP_FREE struct hv_policy *p = NULL;
 	struct cpuid_edits e;
 	int rc;
 
-	if (!v)
-		return 0;
-	p = malloc(sizeof(*p));
-	if (!p)
-		return err_nomem(err);
-	rc = edits(v, &e, err);
-	if (!rc && e.n)
-		rc = hv_policy_default(ctx->t, p, err);
-	return !rc && e.n ? cpuid_apply("cpuid", &e, p, err) : rc;
-}
-
-int features_set(struct pvctl *ctx, uint32_t domid, const struct pvctl_config *c, struct pvctl_error *err)
-{
-	const struct config_value *v = config_value(c, "cpuid");
-	CLEANUP_FREE struct hv_policy *p = NULL;
-	struct cpuid_edits e;
-	int rc;
-
+	*ret = NULL;
 	if (!v)
 		return 0;
 	p = malloc(sizeof(*p));
@@ -44,8 +28,26 @@ int features_set(struct pvctl *ctx, uint32_t domid, const struct pvctl_config *c
 	rc = edits(v, &e, err);
 	if (rc || !e.n)
 		return rc;
-	rc = hv_policy_get(ctx->t, domid, p, err);
-	if (!rc)
-		rc = cpuid_apply("cpuid", &e, p, err);
-	return rc ? rc : hv_policy_set(ctx->t, domid, p, err);
+	rc = domid ? hv_policy_get(ctx->t, *domid, p, err) : hv_policy_default(ctx->t, p, err);
+	rc = rc ? rc : cpuid_apply("cpuid", &e, p, err);
+	if (!rc) {
+		*ret = p;
+		p = NULL;
+	}
+	return rc;
+}
+
+int features_check(struct pvctl *ctx, const struct pvctl_config *c, struct pvctl_error *err)
+{
+	CLEANUP_FREE struct hv_policy *p = NULL;
+
+	return edited(ctx, NULL, c, &p, err);
+}
+
+int features_set(struct pvctl *ctx, uint32_t domid, const struct pvctl_config *c, struct pvctl_error *err)
+{
+	CLEANUP_FREE struct hv_policy *p = NULL;
+	int rc = edited(ctx, &domid, c, &p, err);
+
+	return !rc && p ? hv_policy_set(ctx->t, domid, p, err) : rc;
 }
