@@ -256,17 +256,6 @@ static uint64_t option(const char *name, uint64_t otherwise)
 	return v;
 }
 
-static void find_self(void)
-{
-	struct evtchn_alloc_unbound au = { .dom = DOMID_SELF, .remote_dom = DOMID_SELF };
-	struct evtchn_status st = { .dom = DOMID_SELF };
-
-	EXPECT(hc_event_channel_op(EVTCHNOP_alloc_unbound, &au), 0);
-	st.port = au.port;
-	EXPECT(hc_event_channel_op(EVTCHNOP_status, &st), 0);
-	self_id = st.u.unbound.dom;
-}
-
 static void start(void)
 {
 	static struct vcpu_guest_context c;
@@ -297,7 +286,7 @@ static void start(void)
 void test_main(void)
 {
 	my_vcpu_info()->evtchn_upcall_mask = 1;
-	find_self();
+	self_id = own_domid();
 	/* Domains are numbered one after the other. */
 	peer_id = (uint16_t)(option("neighbour=", 0) ? self_id + 1 : option("alone=", 0) ? 0 : self_id - 1);
 	start_ns = now_ns();

@@ -142,6 +142,7 @@ uint64_t mfn_to_pfn(uint64_t mfn); /* by the machine-to-physical table */
 uint64_t *pte_of(const void *va, int level);
 uint64_t l4_mfn(void);
 long map_page(void *va, uint64_t pte);      /* update_va_mapping, with INVLPG */
+domid_t own_domid(void);                    /* a port of its own says whose it is; it stays allocated */
 long set_pte(uint64_t *entry, uint64_t val); /* one mmu_update */
 
 /* Hypercalls, made with the instruction itself. */

@@ -88,6 +88,17 @@ uint64_t *pte_of(const void *va, int level)
 	}
 }
 
+domid_t own_domid(void)
+{
+	struct evtchn_alloc_unbound a = { .dom = DOMID_SELF, .remote_dom = DOMID_SELF };
+	struct evtchn_status s = { .dom = DOMID_SELF };
+
+	EXPECT(hc_event_channel_op(EVTCHNOP_alloc_unbound, &a), 0);
+	s.port = a.port;
+	EXPECT(hc_event_channel_op(EVTCHNOP_status, &s), 0);
+	return s.u.unbound.dom;
+}
+
 long map_page(void *va, uint64_t pte)
 {
 	return hc_update_va_mapping(va, pte, UVMF_INVLPG);

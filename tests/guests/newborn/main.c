@@ -8,17 +8,6 @@ const char test_name[] = "newborn";
 
 static uint64_t data[512] page_aligned;
 
-static domid_t own_domid(void)
-{
-	struct evtchn_alloc_unbound a = { .dom = DOMID_SELF, .remote_dom = DOMID_SELF };
-	struct evtchn_status s = { .dom = DOMID_SELF };
-
-	EXPECT(hc_event_channel_op(EVTCHNOP_alloc_unbound, &a), 0);
-	s.port = a.port;
-	EXPECT(hc_event_channel_op(EVTCHNOP_status, &s), 0);
-	return s.u.unbound.dom;
-}
-
 /* It grants us nothing: whatever comes of it but an error is a hole. */
 static bool is_there(domid_t id)
 {

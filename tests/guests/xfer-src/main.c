@@ -36,18 +36,6 @@ static bool unmap_pages(void)
 	return true;
 }
 
-/* A port says whose it is. */
-static domid_t own_domid(void)
-{
-	struct evtchn_alloc_unbound a = { .dom = DOMID_SELF, .remote_dom = DOMID_SELF };
-	struct evtchn_status s = { .dom = DOMID_SELF };
-
-	EXPECT(hc_event_channel_op(EVTCHNOP_alloc_unbound, &a), 0);
-	s.port = a.port;
-	EXPECT(hc_event_channel_op(EVTCHNOP_status, &s), 0);
-	return s.u.unbound.dom;
-}
-
 void test_main(void)
 {
 	unsigned int i, ref = FIRST_REF, missing = 0;
