@@ -67,23 +67,31 @@ fn a_stream() {
     their_threads_end_with_them(&maker.join().unwrap());
 }
 
-fn threads() -> usize {
-    std::fs::read_dir("/proc/self/task").unwrap().count()
+/// Those of streams: another one that was joined may be listed for a moment still.
+fn looking() -> usize {
+    let named =
+        |task: &std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm")).map_or(false, |c| c == "pvctl-events\n");
+    std::fs::read_dir("/proc/self/task").unwrap().flatten().filter(named).count()
+}
+
+/// A new thread names itself, and one that ends does so when it likes.
+fn until_looking(n: usize) {
+    let begun = Instant::now();
+    while looking() != n {
+        assert!(begun.elapsed() < LONG, "{} threads look for events instead of {n}", looking());
+        thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// Two that are waited for, and two that never were.
 fn their_threads_end_with_them(node: &Connection) {
-    let before = threads();
+    until_looking(0);
     let mut streams: Vec<_> = (0..4).map(|_| node.events(EventMask::KEPT).unwrap().into_stream().unwrap()).collect();
     let waker = Arc::new(Woken(Mutex::new(channel().0))).into();
     for stream in &mut streams[..2] {
         assert!(Pin::new(stream).poll_next(&mut Context::from_waker(&waker)).is_pending());
     }
-    assert_eq!(threads(), before + 4);
+    until_looking(4);
     drop(streams);
-    let begun = Instant::now();
-    while threads() > before {
-        assert!(begun.elapsed() < LONG, "a thread is left");
-        thread::sleep(Duration::from_millis(10));
-    }
+    until_looking(0);
 }
