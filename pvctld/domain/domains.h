@@ -53,6 +53,7 @@ struct dom {
 	uint32_t restart_limit, restart_window; /* restarts within so many seconds */
 	bool ended;               /* a shutdown was seen and acted upon */
 	bool kept;                /* it ended too often: stopped, and not restarted */
+	bool over;                /* nothing more is to be done about its end: it is left to be looked at */
 	enum dom_action next;     /* when the pause before a restart is over */
 	struct loop_timer pause;
 	struct mbox_call pause_ask;

@@ -298,6 +298,8 @@ static void forget_in(struct store *s, struct node *n, uint32_t domid)
 	n->nperms = keep;
 	s->live[n->perms[0].domid] += node_bytes(n);
 	node_charge_to(s, n);
+	/* A transaction that had looked at it would give it back to the domain: it is in conflict. */
+	n->gen = s->gen;
 }
 
 /* n as it is without the domain: itself where no snapshot has it, or nothing is to be changed. */
@@ -329,8 +331,10 @@ static struct node *without(struct store *s, struct node *n, uint32_t domid, boo
 /* A later domain with the same number must not inherit anything. */
 void store_release_ownership(struct store *s, uint32_t domid)
 {
-	struct node *root = without(s, s->root, domid, false);
+	struct node *root;
 
+	s->gen++;
+	root = without(s, s->root, domid, false);
 	if (root != s->root) {
 		node_unref(s->root);
 		s->root = root;
