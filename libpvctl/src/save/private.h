@@ -23,6 +23,7 @@ struct saver {
 	uint64_t n_frames, *frame; /* the frames that the guest's own table is in */
 	bool final;                /* it does not run any more */
 	bool was_suspended;        /* before: then it stays so */
+	bool ours;                 /* suspended for us: what others have suspended is not ours to let go on */
 
 	struct stream_writer w;
 	uint64_t *list;            /* of a batch */

@@ -155,9 +155,11 @@ static int write_stopped(struct saver *s, bool live, struct pvctl_error *err)
 static int suspend(struct saver *s, uint32_t timeout_ms, struct pvctl_error *err)
 {
 	const struct proto_quiesce q = { .domid = s->domid };
+	int rc = s->was_suspended ? ctx_request(s->ctx, PROTO_QUIESCE, &q, sizeof(q), err) :
+	         domain_suspend(s->ctx, s->domid, true, timeout_ms, err);
 
-	return s->was_suspended ? ctx_request(s->ctx, PROTO_QUIESCE, &q, sizeof(q), err) :
-	       domain_suspend(s->ctx, s->domid, true, timeout_ms, err);
+	s->ours = !rc;
+	return rc;
 }
 
 static int stream_out(struct saver *s, int fd, const struct pvctl_save_opts *o, struct pvctl_error *err)
@@ -238,9 +240,9 @@ int pvctl_domain_save(struct pvctl *ctx, uint32_t domid, int fd, const struct pv
 	rc = stream_out(&s, fd, &o, err);
 	if (o.leave != PVCTL_SAVE_DESTROY || rc)
 		save_live_end(&s);
-	if (rc)
+	if (rc && s.ours)
 		go_on(&s);
-	else
+	else if (!rc)
 		rc = after(&s, o.leave, err);
 	s.stats.total_ns = ctx_now_ns() - start;
 	saver_free(&s);
