@@ -62,6 +62,7 @@ struct dom {
 	bool suspend_unwanted;    /* who asked is gone: it goes on when it comes to that */
 	bool rest_release, rest_resume; /* what is to come after the step that is under way */
 	struct ctl_conn *suspender; /* it goes on when that connection ends */
+	struct ctl_conn *reader;  /* reads its memory, which was suspended before, and stays so */
 	void (*rest_done)(void *data, int rc, const char *why); /* somebody waits */
 	void *rest_data;
 	struct loop_task rest_task;

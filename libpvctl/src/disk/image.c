@@ -192,14 +192,19 @@ static int resize_other(const char *path, enum disk_format f, uint64_t bytes, bo
 	char size[24], text[1024];
 	const char *const args[] = { "resize", "-q", "-f", disk_format_driver(f), shrink ? "--shrink" : "--", shrink ? "--" : path,
 				     shrink ? path : size, shrink ? size : NULL, NULL };
-	const struct qemu_img_file file = { .path = path, .write = true };
+	struct qemu_img_file file[] = { { .path = path, .write = true }, { .image = true } };
 	/* It must not be stopped half way. */
-	const struct qemu_img q = { .args = args, .file = &file, .n_files = 1, .need = DISK_NEED };
+	struct qemu_img q = { .args = args, .file = file, .n_files = 1, .need = DISK_NEED };
 	int rc = pvctl_disk_image_get(path, disk_format_name(f), &i, err);
 
 	rc = rc ? rc : image_may_resize(f, i.bytes, bytes, shrink, err);
+	/* What it is based on is opened with it. */
+	if (!rc && i.base[0])
+		rc = disk_image_check(path, f, err);
 	if (rc)
 		return rc;
+	file[1].path = i.base;
+	q.n_files += i.base[0] != '\0';
 	snprintf(size, sizeof(size), "%" PRIu64, bytes);
 	return image_busy(qemu_img_run(&q, path, text, sizeof(text) - 1, err), path, err);
 }
