@@ -174,6 +174,14 @@ void json_u64(struct json *j, const char *key, uint64_t value)
 	check(j, yajl_gen_number(j->gen, digits, (size_t)n));
 }
 
+void json_i32(struct json *j, const char *key, int32_t value)
+{
+	if (value < 0)
+		json_str(j, key, NULL);
+	else
+		json_u64(j, key, (uint64_t)value);
+}
+
 void json_bool(struct json *j, const char *key, bool value)
 {
 	key_text(j, key);
