@@ -165,6 +165,12 @@ void json_str(struct json *j, const char *key, const char *value)
 		check(j, yajl_gen_null(j->gen));
 }
 
+void json_bytes(struct json *j, const char *key, const char *value, size_t len)
+{
+	key_text(j, key);
+	text_of(j, value, len);
+}
+
 void json_u64(struct json *j, const char *key, uint64_t value)
 {
 	char digits[24];
