@@ -111,6 +111,19 @@ t "none can be started" eventually 20 has_said 'cannot be started again'
 prlimit --pid "$spawner" --nofile=4096:
 t "one can be later" eventually 20 is_another "$old"
 t "and the domain is as it was" [ "$(unique)" = "$was" ]
+# Nor that there is no room for the file that tells who it is.
+json=$PVCTL_RUN_DIR/default/node.json
+daemon() { pgrep -P "$spawner" pvctld | head -n 1; }
+serves() { local pid; pid=$(daemon); [ -n "$pid" ] && [ "$pid" != "$1" ] && pvctl list >/dev/null; }
+rm "$json" && mkdir -p "$json/in-the-way"
+old=$(daemon)
+kill -9 "$old"
+t "one serves without" eventually 20 serves "$old"
+rm -r "$json"
+old=$(daemon)
+kill -9 "$old"
+t "and the next one has it" eventually 20 eval "serves $old && [ -f '$json' ]"
+t "the domain is there still" [ "$(unique)" = "$was" ]
 t "a stop that was begun is finished" eval "pvctl node stop --force & sleep 0.05; kill -9 $(info pid); eventually 20 eval '! [ -e $PVCTL_RUN_DIR/default/node.json ]'; wait; true"
 t "nothing is left" eval "[ -z \"\$(ls -A '$PVCTL_RUN_DIR')\" ]"
 done_testing
