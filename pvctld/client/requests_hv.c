@@ -9,6 +9,7 @@
 #include "pvctld/core/daemon.h"
 #include "pvctld/domain/domains.h"
 #include "pvctld/domain/events.h"
+#include "pvctld/life/history.h"
 #include "pvctld/life/logger.h"
 #include "pvctld/life/policy.h"
 #include "pvctld/life/still.h"
@@ -96,9 +97,11 @@ static void watch_after(struct ctl_conn *c)
 	dom = dom_find(c->d, op.domain);
 	if (!dom)
 		return;
-	if (op.cmd == XEN_DOMCTL_destroydomain)
+	if (op.cmd == XEN_DOMCTL_destroydomain) {
+		/* How often it was restarted is nobody's business any more. */
+		history_drop(c->d, dom->uuid);
 		zombie_or_gone(dom);
-	else if (op.cmd == XEN_DOMCTL_resumedomain)
+	} else if (op.cmd == XEN_DOMCTL_resumedomain)
 		dom_resumed(dom);
 	else if (op.cmd == XEN_DOMCTL_pausedomain && dom->name[0])
 		events_emit(c->d, PVCTL_EVENT_PAUSED, dom->domid, PVCTL_REASON_NONE, dom->name);

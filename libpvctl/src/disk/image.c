@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "disk/image.h"
 #include "device/disk_image.h"
+#include "device/qcow2.h"
 #include "device/qemu_img.h"
 #include "ctx/ctx.h"
 #include "util/buf.h"
@@ -113,6 +114,20 @@ static int raw_info(const char *path, struct pvctl_disk_image_info *i, struct pv
 	return 0;
 }
 
+/* Without qemu-img, where that would have nothing more to say. */
+static bool plain_info(const char *path, const struct stat *st, struct pvctl_disk_image_info *i)
+{
+	CLEANUP_FREE struct qcow2_plain *p = malloc(sizeof(*p));
+
+	if (!p || qcow2_plain(path, p))
+		return false;
+	i->bytes = p->bytes;
+	i->allocated_bytes = (uint64_t)st->st_blocks * 512;
+	i->is_device = S_ISBLK(st->st_mode);
+	snprintf(i->base, sizeof(i->base), "%s", p->base);
+	return true;
+}
+
 static int other_info(const char *path, enum disk_format f, struct pvctl_disk_image_info *i, struct pvctl_error *err)
 {
 	const char *const args[] = { "info", "--force-share", "--output=json", "--format", disk_format_driver(f), "--", path, NULL };
@@ -129,6 +144,8 @@ static int other_info(const char *path, enum disk_format f, struct pvctl_disk_im
 		return err_nomem(err);
 	if (stat(path, &st))
 		return err_os(err, errno, "disk \"%.600s\"", path);
+	if (f == DISK_QCOW2 && plain_info(path, &st, i))
+		return 0;
 	rc = qemu_img_run(&q, path, text, INFO_MAX, err);
 	rc = rc ? rc : disk_image_judge(path, text, base, format, err);
 	rc = rc ? rc : json_parse_object(text, &v, err);

@@ -38,10 +38,6 @@ int snapshot_each(const char *node, const char *domain, int (*one)(void *data, c
 /* recover.c: the domain is held */
 void snapshot_recover(const char *node, const char *dir);
 
-/* qcow2.c: what an image is based on, from its header. "": nothing. -errno: it is no such image. Pure code. */
-int qcow2_base_of(const void *head, size_t len, const char *path, char base[DISK_TARGET_MAX + 1], enum disk_format *ret_format);
-int qcow2_base(const char *path, char base[DISK_TARGET_MAX + 1], enum disk_format *ret_format);
-
 /* images.c: files that are disks of somebody's, and who is based on what */
 struct image {
 	char *path;
