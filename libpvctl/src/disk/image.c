@@ -16,10 +16,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define INFO_MAX (1u << 18)
 #define INFO_MS 20000u
+#define ENDED_NS 100000000
+#define ENDED_TRIES 100
 #define QEMU_LOCKS 100         /* QEMU's lie here, a byte each */
 
 int image_format(const char *name, enum disk_format *ret, struct pvctl_error *err)
@@ -63,6 +66,16 @@ int image_open_locked(const char *path, bool write, int *ret_fd, struct pvctl_er
 		return in_use(path, err);
 	*ret_fd = TAKE_FD(fd);
 	return 0;
+}
+
+int image_open_ended(const char *path, int *ret_fd, struct pvctl_error *err)
+{
+	const struct timespec pause = { .tv_nsec = ENDED_NS };
+	int rc;
+
+	for (int k = 0; (rc = image_open_locked(path, true, ret_fd, err)) == -EBUSY && k < ENDED_TRIES; k++)
+		nanosleep(&pause, NULL);
+	return rc;
 }
 
 int image_unlocked(const char *path, enum disk_format format, char **ret, struct pvctl_error *err)
