@@ -275,7 +275,10 @@ PVCTL_API int pvctl_domain_suspend(struct pvctl *, uint32_t domid, uint32_t time
 PVCTL_API int pvctl_domain_keep_suspended(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
 /* Its disks are on stable storage and closed: another node may open them. -ENOENT: it is not suspended; -EIO: what the guest wrote may be lost. */
 PVCTL_API int pvctl_domain_release_disks(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
-/* It goes on where it was. -ENOENT: it is not suspended; -EBUSY: a disk that was released is another's now; it stays suspended then. */
+/*
+ * It goes on where it was. -ENOENT: it is not suspended; -EBUSY: a disk that was released is another's now; it stays suspended then;
+ * -EPERM: another context has it suspended, or saves one that was: it is for that to say.
+ */
 PVCTL_API int pvctl_domain_resume(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
 /* ---- migration ---- */
 enum pvctl_migrate_end {
