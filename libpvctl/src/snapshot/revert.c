@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #define BUSY_NS 100000000
-#define BUSY_TRIES 100      /* a disk of a domain that has just ended may be closed a little later */
+#define BUSY_TRIES 3        /* of three seconds: a disk of a domain that has just ended may be closed a little later */
 
 struct head {
 	char *fresh, *before;      /* the new one, until it has its name; the old one's second name */
