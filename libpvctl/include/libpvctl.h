@@ -158,6 +158,16 @@ PVCTL_API const char *pvctl_config_get_str(const struct pvctl_config *, const ch
 PVCTL_API int pvctl_config_get_int(const struct pvctl_config *, const char *key, int64_t *ret) PVCTL_CHECK;
 /* The i-th text of a list; borrowed; NULL: there is none. */
 PVCTL_API const char *pvctl_config_get_item(const struct pvctl_config *, const char *key, size_t i);
+/* What the key cpuid changes of one register of what the node gives to a new domain. */
+struct pvctl_cpuid_edit {
+	size_t size;
+	uint32_t leaf, subleaf;  /* subleaf: 0 where the leaf has none */
+	uint32_t reg;            /* 0 eax, 1 ebx, 2 ecx, 3 edx */
+	uint32_t set, clear;     /* bits that are to be 1, and to be 0; the others are as the node has them */
+	uint32_t pad;
+};
+/* The i-th of them, each register once. No node is asked; any thread. -ENOENT: there are no more. */
+PVCTL_API int pvctl_config_get_cpuid(const struct pvctl_config *, size_t i, struct pvctl_cpuid_edit *ret, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_config_to_json(const struct pvctl_config *, char **ret_text, struct pvctl_error *err) PVCTL_CHECK; /* free with pvctl_free */
 PVCTL_API int pvctl_config_from_json(const char *text, struct pvctl_config **ret, struct pvctl_error *err) PVCTL_CHECK;
 /* What is said of a text; borrowed. */
@@ -265,7 +275,10 @@ PVCTL_API int pvctl_domain_suspend(struct pvctl *, uint32_t domid, uint32_t time
 PVCTL_API int pvctl_domain_keep_suspended(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
 /* Its disks are on stable storage and closed: another node may open them. -ENOENT: it is not suspended; -EIO: what the guest wrote may be lost. */
 PVCTL_API int pvctl_domain_release_disks(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
-/* It goes on where it was. -ENOENT: it is not suspended; -EBUSY: a disk that was released is another's now; it stays suspended then. */
+/*
+ * It goes on where it was. -ENOENT: it is not suspended; -EBUSY: a disk that was released is another's now; it stays suspended then;
+ * -EPERM: another context has it suspended, or saves one that was: it is for that to say.
+ */
 PVCTL_API int pvctl_domain_resume(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
 /* ---- migration ---- */
 enum pvctl_migrate_end {

@@ -7,6 +7,7 @@
 #include "pvctld/domain/domains.h"
 #include "pvctld/domain/events.h"
 #include "pvctld/hv/hvcall.h"
+#include "pvctld/life/history.h"
 #include "pvctld/life/logger.h"
 #include "pvctld/life/still.h"
 #include "pvctld/life/policy.h"
@@ -327,6 +328,8 @@ static void killed(struct mbox_call *call, int64_t ret, bool down)
 	}
 	if (dom->after_kill)
 		dom->after_kill(dom);
+	else
+		history_drop(dom->d, dom->uuid);
 	zombie_or_gone(dom);
 }
 

@@ -180,6 +180,17 @@ void spawner_do(struct spawner *s, struct spawn_msg *m, struct spawn_msg *a)
 	}
 }
 
+static void no_room(const struct spawn_msg *m, struct spawn_msg *a)
+{
+	struct pvctl_error e;
+
+	memset(a, 0, sizeof(*a));
+	a->u.h.type = m->u.h.type;
+	a->u.h.id = m->u.h.id;
+	log_line("the spawner has too many open files (see `ulimit -n')");
+	refuse(a, fail(&e, -ENOSPC, "too many open files in the spawner"), &e);
+}
+
 int spawner_serve(struct spawner *s)
 {
 	static struct spawn_msg m, a;
@@ -189,9 +200,13 @@ int spawner_serve(struct spawner *s)
 		log_line("the daemon sent the spawner what is no request");
 		return 0;
 	}
-	if (rc <= 0)
+	/* It waits for an answer. */
+	if (rc == -EMFILE)
+		no_room(&m, &a);
+	else if (rc <= 0)
 		return rc ? rc : -EPIPE;
-	spawner_do(s, &m, &a);
+	else
+		spawner_do(s, &m, &a);
 	spawn_msg_close_fds(&m);
 	/* One that does not take its answers must not hold the spawner up. */
 	rc = spawn_msg_send(s->sock, &a.u.h, a.fd, a.nr_fds, MSG_DONTWAIT);

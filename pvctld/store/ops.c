@@ -301,6 +301,8 @@ static void forget_in(struct store *s, struct node *n, uint32_t domid)
 	n->nperms = keep;
 	s->live[n->perms[0].domid] += node_bytes(n);
 	node_perms_end(n);
+	/* A transaction that had looked at it would give it back to the domain: it is in conflict. */
+	n->gen = s->gen;
 }
 
 /* n as it is without the domain: itself where no snapshot has it, or nothing is to be changed. */
@@ -332,9 +334,12 @@ static struct node *without(struct store *s, struct node *n, uint32_t domid, boo
 /* A later domain with the same number must not inherit anything. */
 void store_release_ownership(struct store *s, uint32_t domid)
 {
-	/* Mostly its own nodes were all, and are gone: with a thousand domains the walk costs a millisecond. */
-	struct node *root = s->mentions[domid] ? without(s, s->root, domid, false) : s->root;
+	struct node *root = s->root;
 
+	s->gen++;
+	/* Mostly its own nodes were all, and are gone: with a thousand domains the walk costs a millisecond. */
+	if (s->mentions[domid])
+		root = without(s, s->root, domid, false);
 	if (root != s->root) {
 		node_unref(s->root);
 		s->root = root;

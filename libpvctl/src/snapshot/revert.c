@@ -156,6 +156,7 @@ static int place_head(const struct reverter *r, const struct snapshot_disk *d, s
 	if (rename(h->fresh, d->head))
 		return err_os(err, errno, "%s", d->head);
 	h->placed = true;
+	(void)fd_sync_parent(d->head);
 	return 0;
 }
 

@@ -180,7 +180,7 @@ int template_of_domain(const char *domain, char ret[64], struct pvctl_error *err
 int template_note(const char *disks, const char *name, struct pvctl_error *err)
 {
 	const struct iovec v[] = { { (void *)(uintptr_t)name, strlen(name) }, { (void *)(uintptr_t)"\n", 1 } };
-	int rc = fd_write_atomic(disks, NOTE, v, 2);
+	int rc = fd_write_durable(disks, NOTE, v, 2);
 
 	return rc ? err_os(err, -rc, "%s/" NOTE, disks) : 0;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+#include "device/qcow2.h"
 #include "device/qemu_img.h"
 #include "template/private.h"
 #include "util/buf.h"
 #include "util/cleanup.h"
 #include "util/err.h"
+#include "util/paths.h"
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,12 +30,35 @@ static int make_with(const struct qemu_img *q, const char *path, struct pvctl_er
 	return rc;
 }
 
+/* -EINVAL: qemu-img has to look. */
+static int make_plain(const char *base, const char *path)
+{
+	CLEANUP_FREE struct qcow2_plain *p = malloc(sizeof(*p));
+	CLEANUP_CLOSE int fd = -1;
+	char program[400];
+	int rc;
+
+	if (!p || qcow2_plain(base, p) || paths_find_program("qemu-img", program, sizeof(program)))
+		return -EINVAL;
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	rc = qcow2_overlay(fd, base, DISK_QCOW2, p->bytes);
+	if (rc)
+		unlink(path);
+	return rc;
+}
+
 int template_overlay(const char *base, const char *path, struct pvctl_error *err)
 {
 	const char *const args[] = { "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", base, "--", path, NULL };
 	const struct qemu_img_file file[] = { { .path = base }, { .path = path, .write = true } };
 	const struct qemu_img q = { .args = args, .file = file, .n_files = 2, .need = "templates need it", .limit_ms = OVERLAY_MS };
 
+	int rc = make_plain(base, path);
+
+	if (rc != -EINVAL)
+		return rc ? err_os(err, -rc, "%s", path) : 0;
 	return make_with(&q, path, err);
 }
 

@@ -151,6 +151,26 @@ START_TEST(guest_store)
 }
 END_TEST
 
+/* A tool that introduces a domain once more is refused, and costs it nothing. */
+START_TEST(introduced_twice)
+{
+	struct proto_introduce in = { .store_port = 1 };
+	int fd = dial(d.control_path);
+	uint32_t id = build(fd, "a", "{\"name\":\"a\"}"), port = port_of(id, 2);
+	struct xencons_interface *con = fake_page(ram, id, 0);
+
+	in.domid = id;
+	ck_assert_int_ne(ask(fd, PROTO_INTRODUCE, &in, sizeof(in), NULL, 0, NULL), 0);
+	ck_assert_uint_eq(fake_state(ram)->mapped, 2);
+	ck_assert_uint_eq(port_of(id, 2), port);
+	memcpy(con->out, "hello", 5);
+	con->out_prod = 5;
+	guest_rings(id, 2);
+	usleep(50000);
+	ck_assert_uint_eq(con->out_cons, 5);
+}
+END_TEST
+
 /* The RAM file is 8 MiB. */
 START_TEST(memory_is_allocated_when_asked)
 {
@@ -280,6 +300,7 @@ int main(void)
 	tcase_add_test(all, committed_domains_run);
 	tcase_add_test(all, console);
 	tcase_add_test(all, guest_store);
+	tcase_add_test(all, introduced_twice);
 	tcase_add_test(all, memory_is_allocated_when_asked);
 	tcase_add_test(all, requests_in_one_piece);
 	tcase_add_test(all, rude_clients);

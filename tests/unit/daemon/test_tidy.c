@@ -142,10 +142,13 @@ START_TEST(rotation)
 {
 	struct logfile f = { .fd = -1, .max = 10000 };
 	char path[300], text[100];
+	struct stat is, is_named;
+	int fd;
 
 	snprintf(path, sizeof(path), "%s/daemon.log", d.state_dir);
 	log_limit(10000);
 	ck_assert_int_eq(log_open(path), 0);
+	fd = log_fd();
 	ck_assert_int_eq(logfile_open(&f, d.state_dir, "con"), 0);
 	memset(text, 'x', sizeof(text));
 	for (unsigned int i = 0; i < 1000; i++) {
@@ -153,6 +156,9 @@ START_TEST(rotation)
 		logfile_write(&f, text, sizeof(text));
 	}
 	logfile_close(&f);
+	/* Who noted the descriptor writes to the new file, and not to what has the number by now. */
+	ck_assert_int_eq(log_fd(), fd);
+	ck_assert(!fstat(fd, &is) && !stat(path, &is_named) && is.st_ino == is_named.st_ino);
 	ck_assert_int_le(size_of("daemon.log"), 10000);
 	ck_assert_int_gt(size_of("daemon.log.1"), 9000);
 	ck_assert_int_le(size_of("daemon.log.1"), 10000);
