@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The daemon's requests. What is wrong with one costs that request, and is not looked into further. */
 #include "pvctld/base/log.h"
+#include "pvctld/jail/clean.h"
 #include "pvctld/life/autostart.h"
 #include "pvctld/node/node.h"
 #include "pvctld/spawner/spawner.h"
@@ -99,6 +100,8 @@ static int is_up(struct spawner *s)
 	int status_fd, rc = rundir_write_info(s->d, s->daemon, &e);
 	pid_t pid = s->up ? 0 : autostart_spawn(s->d);
 
+	if (!s->up)
+		clean_unmap();
 	s->up = true;
 	if (rc)
 		log_line("%s", e.msg);
