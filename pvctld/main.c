@@ -9,6 +9,7 @@
 #include "pvctld/core/daemon.h"
 #include "pvctld/core/privileges.h"
 #include "pvctld/core/seal.h"
+#include "pvctld/jail/clean.h"
 #include "pvctld/life/autostart.h"
 #include "pvctld/node/node.h"
 #include "pvctld/spawn/ask.h"
@@ -328,6 +329,7 @@ static int run(struct daemon *d)
 		log_line("cannot start: %s", e.msg);
 	else
 		say_ready(d, NULL);
+	clean_unmap();
 	if (!rc)
 		loop_run(&d->loop);
 	daemon_finish(d);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The daemon's requests. What is wrong with one costs that request, and is not looked into further. */
 #include "pvctld/base/log.h"
+#include "pvctld/jail/clean.h"
 #include "pvctld/life/autostart.h"
 #include "pvctld/node/node.h"
 #include "pvctld/spawner/spawner.h"
@@ -100,6 +101,8 @@ static int is_up(struct spawner *s)
 	bool again = s->up;
 	pid_t pid = again ? 0 : autostart_spawn(s->d);
 
+	if (!s->up)
+		clean_unmap();
 	s->up = true;
 	if (rc)
 		log_line("%s", e.msg);
