@@ -46,7 +46,7 @@ static int suspend_saved(struct moment *m, struct fork *f, struct pvctl_error *e
 int moment_take(struct moment *m, struct fork *f, struct pvctl_error *err)
 {
 	uint64_t stopped;
-	int rc = fork_prepare(f, err);
+	int rc = f->prepared ? 0 : fork_prepare(f, err);
 
 	moment_point(m, "prepared");
 	rc = rc ? rc : suspend_saved(m, f, err);
