@@ -282,6 +282,8 @@ struct pvctl_migrate_opts {
 	void (*say)(void *data, const char *line);  /* what happens, for a person; NULL: silent */
 	void (*step)(void *data, const char *name); /* each step of the handshake, for tests; NULL: none */
 	void *data;
+	uint32_t keep_domid;               /* sender, 1: it has the same domain id there, or does not move (-EEXIST, at the receiver: another has it) */
+	uint32_t pad2;
 };
 struct pvctl_migrate_result {
 	size_t size;
@@ -379,6 +381,9 @@ struct pvctl_save_opts {
 	int (*written)(void *data, struct pvctl_error *err);
 	void *written_data;
 	uint32_t max_rounds;     /* live: at most so many before the suspend; 0: 30 */
+	uint32_t pad;
+	uint32_t keep_domid;     /* 1: its domain id is saved, too: without a configuration of its own a restore gives it that one, or fails */
+	uint32_t pad2;
 };
 struct pvctl_save_stats {
 	size_t size;

@@ -72,7 +72,8 @@ static void hang_up(void *data)
 static int save(void *data, int fd, struct pvctl_error *err)
 {
 	struct move *m = data;
-	const struct pvctl_save_opts o = { .size = sizeof(o), .live = 1, .leave = PVCTL_SAVE_SUSPENDED, .config = m->o.config };
+	const struct pvctl_save_opts o = { .size = sizeof(o), .live = 1, .leave = PVCTL_SAVE_SUSPENDED, .config = m->o.config,
+	                                   .keep_domid = m->o.keep_domid };
 	int rc;
 
 	m->stats.size = sizeof(m->stats);

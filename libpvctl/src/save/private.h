@@ -23,6 +23,7 @@ struct saver {
 	uint64_t n_frames, *frame; /* the frames that the guest's own table is in */
 	bool final;                /* it does not run any more */
 	bool was_suspended;        /* before: then it stays so */
+	bool keep_domid;
 
 	struct stream_writer w;
 	uint64_t *list;            /* of a batch */
@@ -70,7 +71,9 @@ int save_state_records(struct saver *s, struct pvctl_error *err);
 int save_wrote(struct saver *s, int rc, struct pvctl_error *err); /* a sink's result */
 
 /* libxl_json.c: xl's form of a configuration, malloc'd, and back */
-int libxl_json_make(const struct pvctl_config *c, char **ret, struct pvctl_error *err);
+int libxl_json_make(const struct pvctl_config *c, uint32_t domid, char **ret, struct pvctl_error *err); /* domid 0: any */
 int libxl_json_parse(const char *text, struct pvctl_config **ret, struct pvctl_error *err);
+/* The id that the domain is to have. 0: any. */
+uint32_t libxl_json_domid(const char *text);
 
 #endif

@@ -117,7 +117,7 @@ static int write_head(struct saver *s, const struct pvctl_config *override, stru
 	if (!rc)
 		rc = pvctl_config_to_json(c, &own, err);
 	if (!rc)
-		rc = libxl_json_make(c, &xl, err);
+		rc = libxl_json_make(c, s->keep_domid ? s->domid : 0, &xl, err);
 	if (!rc)
 		rc = hv_version(s->t, &major, &minor, err);
 	if (!rc)
@@ -235,6 +235,7 @@ int pvctl_domain_save(struct pvctl *ctx, uint32_t domid, int fd, const struct pv
 		rc = saver_init(&s, ctx, domid, err);
 	if (rc)
 		return rc;
+	s.keep_domid = o.keep_domid != 0;
 	rc = stream_out(&s, fd, &o, err);
 	if (o.leave != PVCTL_SAVE_DESTROY || rc)
 		save_live_end(&s);
