@@ -45,7 +45,14 @@ struct saver {
 	struct pvctl_save_stats stats;
 };
 
-/* save.c: its configuration, with memory and vCPUs as it has them now */
+/*
+ * save.c: pvctl_domain_save, after which the log of the domain's writes is on still where it is suspended, so that it need not
+ * wait for its end: save_log_end does that. Who forgets it, or dies, has the daemon end it with the connection.
+ */
+int save_keeping_log(struct pvctl *ctx, uint32_t domid, int fd, const struct pvctl_save_opts *opts, struct pvctl_save_stats *ret,
+                     struct pvctl_error *err);
+void save_log_end(struct pvctl *ctx, uint32_t domid);
+/* Its configuration, with memory and vCPUs as it has them now. */
 int save_config_now(struct pvctl *ctx, uint32_t domid, uint64_t tot_pages, struct pvctl_config **ret, struct pvctl_error *err);
 
 /* save_p2m.c: reads the guest's table, and the types of what is in it */

@@ -216,8 +216,8 @@ static void go_on(struct saver *s)
 		log_msg(&s->ctx->log, LOG_ERROR, "domain %u cannot go on: %s", s->domid, why.msg);
 }
 
-int pvctl_domain_save(struct pvctl *ctx, uint32_t domid, int fd, const struct pvctl_save_opts *opts, struct pvctl_save_stats *ret,
-                      struct pvctl_error *err)
+static int save_domain(struct pvctl *ctx, uint32_t domid, int fd, const struct pvctl_save_opts *opts, bool keep_log,
+                       struct pvctl_save_stats *ret, struct pvctl_error *err)
 {
 	uint64_t start = ctx_now_ns();
 	struct pvctl_save_opts o;
@@ -237,6 +237,8 @@ int pvctl_domain_save(struct pvctl *ctx, uint32_t domid, int fd, const struct pv
 		return rc;
 	s.keep_domid = o.keep_domid != 0;
 	rc = stream_out(&s, fd, &o, err);
+	if (!rc && keep_log && o.leave == PVCTL_SAVE_SUSPENDED)
+		s.logging = s.tied = false;
 	if (o.leave != PVCTL_SAVE_DESTROY || rc)
 		save_live_end(&s);
 	if (rc)
@@ -248,4 +250,16 @@ int pvctl_domain_save(struct pvctl *ctx, uint32_t domid, int fd, const struct pv
 	if (!rc && ret)
 		grow_out(ret, &s.stats, sizeof(s.stats));
 	return rc;
+}
+
+int pvctl_domain_save(struct pvctl *ctx, uint32_t domid, int fd, const struct pvctl_save_opts *opts, struct pvctl_save_stats *ret,
+                      struct pvctl_error *err)
+{
+	return save_domain(ctx, domid, fd, opts, false, ret, err);
+}
+
+int save_keeping_log(struct pvctl *ctx, uint32_t domid, int fd, const struct pvctl_save_opts *opts, struct pvctl_save_stats *ret,
+                     struct pvctl_error *err)
+{
+	return save_domain(ctx, domid, fd, opts, true, ret, err);
 }
