@@ -24,7 +24,8 @@
  * daemon because that is what it is for, and what looks at a guest's disk by a
  * process that is gone when the function returns: pvctl_boot_open*,
  * pvctl_domain_create with "bootloader", and qemu-img for a disk that is not raw
- * (pvctl_config_check, pvctl_domain_create, pvctl_disk_attach).
+ * (pvctl_config_check, pvctl_domain_create, pvctl_disk_attach). One thread, with
+ * all signals blocked, is there as long as pvctl_domain_clone makes one copy.
  */
 #ifndef LIBPVCTL_H
 #define LIBPVCTL_H
