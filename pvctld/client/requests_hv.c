@@ -63,6 +63,10 @@ static bool watch_before(struct ctl_conn *c)
 		ctl_refuse(c, -EBUSY, "the domain's disks were given back: it goes on by \"pvctl resume\" alone");
 		return false;
 	}
+	if (dom && suspend_is_anothers(dom, c)) {
+		ctl_refuse(c, -EPERM, "somebody else has the domain suspended, to save, copy or move it");
+		return false;
+	}
 	/* Our mappings would keep its pages from being freed. */
 	dom = op.cmd == XEN_DOMCTL_destroydomain ? dom_find(c->d, op.domain) : NULL;
 	if (dom)

@@ -76,7 +76,7 @@ void dom_add(struct dom *dom, uint32_t domid)
 	still_init(dom);
 	policy_init_dom(dom);
 	store_link_init(&dom->store, dom->d, domid);
-	list_add_tail(&dom->d->domains, &dom->link);
+	dom_enlist(dom);
 }
 
 void dom_created(struct dom *dom, uint32_t domid, struct ctl_conn *creator)
@@ -300,7 +300,7 @@ void dom_gone(struct dom *dom)
 	suspend_gone(dom);
 	loop_timer_cancel(&dom->pause);
 	mbox_cancel(&d->mbox, &dom->pause_ask);
-	list_del(&dom->link);
+	dom_delist(dom);
 	free(dom->config);
 	dom->config = NULL;
 	if (dom->nodes_left) {

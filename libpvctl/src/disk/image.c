@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "disk/image.h"
 #include "device/disk_image.h"
+#include "device/qcow2.h"
 #include "device/qemu_img.h"
 #include "ctx/ctx.h"
 #include "util/buf.h"
@@ -15,10 +16,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define INFO_MAX (1u << 18)
 #define INFO_MS 20000u
+#define ENDED_NS 100000000
+#define ENDED_TRIES 100
 #define QEMU_LOCKS 100         /* QEMU's lie here, a byte each */
 
 int image_format(const char *name, enum disk_format *ret, struct pvctl_error *err)
@@ -64,6 +68,16 @@ int image_open_locked(const char *path, bool write, int *ret_fd, struct pvctl_er
 	return 0;
 }
 
+int image_open_ended(const char *path, int *ret_fd, struct pvctl_error *err)
+{
+	const struct timespec pause = { .tv_nsec = ENDED_NS };
+	int rc;
+
+	for (int k = 0; (rc = image_open_locked(path, true, ret_fd, err)) == -EBUSY && k < ENDED_TRIES; k++)
+		nanosleep(&pause, NULL);
+	return rc;
+}
+
 int image_unlocked(const char *path, enum disk_format format, char **ret, struct pvctl_error *err)
 {
 	struct stat st;
@@ -100,6 +114,20 @@ static int raw_info(const char *path, struct pvctl_disk_image_info *i, struct pv
 	return 0;
 }
 
+/* Without qemu-img, where that would have nothing more to say. */
+static bool plain_info(const char *path, const struct stat *st, struct pvctl_disk_image_info *i)
+{
+	CLEANUP_FREE struct qcow2_plain *p = malloc(sizeof(*p));
+
+	if (!p || qcow2_plain(path, p))
+		return false;
+	i->bytes = p->bytes;
+	i->allocated_bytes = (uint64_t)st->st_blocks * 512;
+	i->is_device = S_ISBLK(st->st_mode);
+	snprintf(i->base, sizeof(i->base), "%s", p->base);
+	return true;
+}
+
 static int other_info(const char *path, enum disk_format f, struct pvctl_disk_image_info *i, struct pvctl_error *err)
 {
 	const char *const args[] = { "info", "--force-share", "--output=json", "--format", disk_format_driver(f), "--", path, NULL };
@@ -116,6 +144,8 @@ static int other_info(const char *path, enum disk_format f, struct pvctl_disk_im
 		return err_nomem(err);
 	if (stat(path, &st))
 		return err_os(err, errno, "disk \"%.600s\"", path);
+	if (f == DISK_QCOW2 && plain_info(path, &st, i))
+		return 0;
 	rc = qemu_img_run(&q, path, text, INFO_MAX, err);
 	rc = rc ? rc : disk_image_judge(path, text, base, format, err);
 	rc = rc ? rc : json_parse_object(text, &v, err);
@@ -192,14 +222,19 @@ static int resize_other(const char *path, enum disk_format f, uint64_t bytes, bo
 	char size[24], text[1024];
 	const char *const args[] = { "resize", "-q", "-f", disk_format_driver(f), shrink ? "--shrink" : "--", shrink ? "--" : path,
 				     shrink ? path : size, shrink ? size : NULL, NULL };
-	const struct qemu_img_file file = { .path = path, .write = true };
+	struct qemu_img_file file[] = { { .path = path, .write = true }, { .image = true } };
 	/* It must not be stopped half way. */
-	const struct qemu_img q = { .args = args, .file = &file, .n_files = 1, .need = DISK_NEED };
+	struct qemu_img q = { .args = args, .file = file, .n_files = 1, .need = DISK_NEED };
 	int rc = pvctl_disk_image_get(path, disk_format_name(f), &i, err);
 
 	rc = rc ? rc : image_may_resize(f, i.bytes, bytes, shrink, err);
+	/* What it is based on is opened with it. */
+	if (!rc && i.base[0])
+		rc = disk_image_check(path, f, err);
 	if (rc)
 		return rc;
+	file[1].path = i.base;
+	q.n_files += i.base[0] != '\0';
 	snprintf(size, sizeof(size), "%" PRIu64, bytes);
 	return image_busy(qemu_img_run(&q, path, text, sizeof(text) - 1, err), path, err);
 }

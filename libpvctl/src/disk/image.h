@@ -15,6 +15,8 @@ int image_format(const char *name, enum disk_format *ret, struct pvctl_error *er
  * descriptor. -EBUSY: somebody else has one that forbids it.
  */
 int image_open_locked(const char *path, bool write, int *ret_fd, struct pvctl_error *err);
+/* The same for writing, of a disk whose domain has just ended: it may be closed a little later. */
+int image_open_ended(const char *path, int *ret_fd, struct pvctl_error *err);
 /* The complaint of qemu-img's that another has the image: rc, or -EBUSY with a message that says so. */
 int image_busy(int rc, const char *path, struct pvctl_error *err);
 /* "driver=raw,file.driver=...": without locks, for what is locked by us already. malloc'd. */

@@ -205,6 +205,8 @@ static void restorer_free(struct restorer *s)
 	free(s->p2m);
 	free(s->type);
 	free(s->origin);
+	free(s->reserve);
+	free(s->taken);
 	free(s->frame);
 	free(s->piece);
 	free(s->policy);

@@ -94,9 +94,9 @@ END_TEST
 START_TEST(consoles)
 {
 	struct console con = { .log.fd = 1 };
-	struct dom dom = { .console = &con };
+	struct dom dom = { .d = &d, .console = &con };
 
-	list_add_tail(&d.domains, &dom.link);
+	dom_enlist(&dom);
 	snprintf(con.log.path, sizeof(con.log.path), "%s/console/live.log", d.state_dir);
 	d.opt.limits = (struct limits){ .console_days = 2, .console_files = 3 };
 	make("console/live.log", 4096, 5 * 86400);
@@ -115,7 +115,7 @@ START_TEST(consoles)
 	ck_assert_int_eq(size_of("console/b.log"), -1);
 	ck_assert_int_eq(size_of("console/c.log"), 4096);
 	ck_assert_int_eq(size_of("console/live.log"), 4096);
-	list_del(&dom.link);
+	dom_delist(&dom);
 }
 END_TEST
 
