@@ -302,8 +302,8 @@ static int start(struct daemon *d, struct pvctl_error *err)
 }
 
 /*
- * Where QEMU is there still, domains run, and nothing of what they need is lost: what is wanting, as memory or descriptors, may be there in a while.
- * The spawner starts the next one, a few times.
+ * Where QEMU is there still, domains run, and nothing of what they need is lost: what is wanting, as memory or
+ * descriptors, may be there in a while. The spawner starts the next one, a few times.
  */
 static void __attribute__((noreturn)) leave_to_another(const struct pvctl_error *e)
 {
