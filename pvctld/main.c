@@ -303,8 +303,8 @@ static int start(struct daemon *d, struct pvctl_error *err)
 }
 
 /*
- * Domains run, and nothing of what they need is lost: what is wanting, as memory or descriptors, may be there in a while.
- * The spawner starts the next one, a few times.
+ * Where QEMU is there still, domains run, and nothing of what they need is lost: what is wanting, as memory or
+ * descriptors, may be there in a while. The spawner starts the next one, a few times.
  */
 static void __attribute__((noreturn)) leave_to_another(const struct pvctl_error *e)
 {
@@ -322,7 +322,7 @@ static int run(struct daemon *d)
 
 	daemon_init(d);
 	rc = start(d, &e);
-	if (rc && d->opt.adopt)
+	if (rc && d->opt.adopt && !d->mbox.down)
 		leave_to_another(&e);
 	d->exit_status = rc ? 1 : 0;
 	if (rc)

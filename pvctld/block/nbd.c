@@ -30,6 +30,7 @@
 #define FINI_MS 10000
 #define RESTARTS 10u              /* in RESTART_WINDOW_NS */
 #define RESTART_WINDOW_NS 60000000000ull
+#define SAID_SHOWN 300u
 #define RESTART_NS 500000000u     /* where it did not help at once */
 
 static void drop_fd(struct blk_nbd *n, struct loop_fd *f)
@@ -92,10 +93,13 @@ static void read_log(struct blk_nbd *n)
 
 static void explain(struct blk_nbd *n, int status, char *why, size_t len)
 {
+	/* The reason is at the end. */
+	const char *said = n->said + (n->said_len > SAID_SHOWN ? n->said_len - SAID_SHOWN : 0);
+
 	if (WIFSIGNALED(status))
-		snprintf(why, len, "qemu-nbd was killed by signal %d%s%s", WTERMSIG(status), n->said[0] ? ": " : "", n->said);
+		snprintf(why, len, "qemu-nbd was killed by signal %d%s%.300s", WTERMSIG(status), said[0] ? ": " : "", said);
 	else
-		snprintf(why, len, "qemu-nbd ended with status %d%s%s", WEXITSTATUS(status), n->said[0] ? ": " : "", n->said);
+		snprintf(why, len, "qemu-nbd ended with status %d%s%.300s", WEXITSTATUS(status), said[0] ? ": " : "", said);
 }
 
 /* Those who wait for the image that is free now. */
@@ -145,14 +149,22 @@ static bool restart(struct blk_nbd *n)
 	return true;
 }
 
+/* QEMU's words: Failed to get "write" lock, or shared "write" lock. The image's name may have any in it. */
+static bool is_locked(const char *said)
+{
+	return strstr(said, "\" lock") != NULL;
+}
+
 static void ended(struct blk_nbd *n, int status)
 {
 	struct blk_nbd_user user = n->user;
 	bool closed = n->state == NBD_CLOSED, was_ready = n->was_ready, well = WIFEXITED(status) && !WEXITSTATUS(status);
 	struct daemon *d = n->d;
 	char why[400];
+	bool locked;
 
 	read_log(n);
+	locked = is_locked(n->said);
 	explain(n, status, why, sizeof(why));
 	n->pid = 0;
 	n->state = closed ? NBD_CLOSED : NBD_DEAD;
@@ -165,7 +177,7 @@ static void ended(struct blk_nbd *n, int status)
 		log_line("disk \"%.600s\": %s%s", n->spec.target, why, was_ready ? "; it is started again" : "");
 	if ((!closed || n->closing) && restart(n))
 		return;
-	if (!closed && !was_ready && strstr(why, "lock") && now_ns() < n->patience_ns) {
+	if (!closed && !was_ready && locked && now_ns() < n->patience_ns) {
 		n->state = NBD_WAITING;
 		n->said_len = 0;
 		n->said[0] = '\0';
@@ -178,7 +190,7 @@ static void ended(struct blk_nbd *n, int status)
 		give_up(n, why);
 	start_waiting(d);
 	if (!closed && !was_ready)
-		user.ready(user.data, strstr(why, "lock") ? -EBUSY : -EIO, why);
+		user.ready(user.data, locked ? -EBUSY : -EIO, why);
 }
 
 static void on_process(void *data, uint32_t events)

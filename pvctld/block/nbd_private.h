@@ -52,7 +52,7 @@ struct blk_nbd {
 	size_t kept_bytes;
 	unsigned int active;
 	size_t said_len;
-	char said[256];          /* the end of its stderr */
+	char said[3328];         /* the end of its stderr: an image's name is in it twice, perhaps */
 };
 
 /* nbd.c: the connection is up; it is over. */

@@ -115,14 +115,16 @@ static void take_devices(struct dom *dom)
 static int read_config(struct dom *dom, const char *json, struct pvctl_error *err)
 {
 	struct pvctl_config *c;
-	int rc = pvctl_config_from_json(json, &c, err);
+	int rc;
 
+	/* What this program does not understand is kept all the same: a restart of the domain says why it cannot be. */
+	dom->config = strdup(json);
+	rc = dom->config ? pvctl_config_from_json(json, &c, err) : fail(err, -ENOMEM, "no memory");
 	if (rc)
 		return rc;
 	rc = policy_read(dom, c, err);
 	pvctl_config_free(c);
-	dom->config = strdup(json);
-	return rc ? rc : dom->config ? 0 : fail(err, -ENOMEM, "no memory");
+	return rc;
 }
 
 static void fill(struct dom *dom, const struct kept_dom *k)
@@ -258,22 +260,6 @@ static void look_at_record(void *data, const char *key, const void *value, size_
 	dom_gone(dom);
 }
 
-static void look_at_device(void *data, const char *key, const void *value, size_t len)
-{
-	struct daemon *d = data;
-
-	if (!dom_find(d, (uint32_t)strtoul(key + 4, NULL, 10)))
-		state_drop(&d->state, key);
-}
-
-/* What is of a domain has its number second. */
-static bool is_of_nobody(void *data, const char *key)
-{
-	const char *id = strchr(key, '/');
-
-	return id && !dom_find(data, (uint32_t)strtoul(id + 1, NULL, 10));
-}
-
 static bool has_device(const struct daemon *d, const char *type, uint32_t domid, uint32_t devid)
 {
 	list_for(p, &d->devices) {
@@ -285,13 +271,35 @@ static bool has_device(const struct daemon *d, const char *type, uint32_t domid,
 	return false;
 }
 
+/* Of a domain that was being built or let go of, too. */
+static void look_at_device(void *data, const char *key, const void *value, size_t len)
+{
+	struct daemon *d = data;
+	uint32_t domid, devid;
+	char type[16];
+
+	if (sscanf(key, "dev/%u/%15[^/]/%u", &domid, type, &devid) != 3 || !has_device(d, type, domid, devid))
+		state_drop(&d->state, key);
+}
+
+/* What is of a domain has its number second. */
+static bool is_of_nobody(void *data, const char *key)
+{
+	const char *id = strchr(key, '/');
+
+	return id && !dom_find(data, (uint32_t)strtoul(id + 1, NULL, 10));
+}
+
 /* A descriptor that the spawner has, or what is known of it, whose user did not come. */
 static bool is_left_over(struct daemon *d, const char *name)
 {
 	char kind[16];
 	uint32_t domid, id;
 	const struct dom *dom;
+	size_t len;
 
+	if (!strncmp(name, "events/", 7))
+		return !state_get(&d->state, name, &len);
 	if (sscanf(name, "%15[^/]/%u/%u", kind, &domid, &id) != 3)
 		return false;
 	if (!strcmp(kind, "tap"))

@@ -156,7 +156,7 @@ void policy_rebuild(struct dom *dom)
 	struct pvctl_error e;
 	int config = -1;
 
-	if (!r || d->stop)
+	if (!r || d->stop || !dom->config)
 		goto out;
 	policy_note_rebuild(dom);
 	r->d = d;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "pvctld/state/log.h"
+#include "pvctld/base/log.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -96,6 +97,7 @@ void state_log_close(struct state_log *l)
 
 static void fail_it(struct state_log *l)
 {
+	log_line("there is no room for what a later daemon would have to know: if this one dies, the node ends");
 	l->failed = true;
 	__atomic_store_n(&l->head->failed, 1, __ATOMIC_RELEASE);
 }

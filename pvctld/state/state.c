@@ -93,7 +93,8 @@ void state_set(struct state *st, const char *key, const void *data, size_t len)
 	state_log_add(&st->records, R_SET, 0, key, data, len);
 	state_log_commit(&st->records);
 	/* Without memory for our copy it is never written anew: it grows. */
-	if (remember(st, key, data, len) && state_log_is_long(&st->records))
+	st->partial |= !remember(st, key, data, len);
+	if (!st->partial && state_log_is_long(&st->records))
 		rewrite(st);
 }
 
@@ -101,11 +102,12 @@ void state_drop(struct state *st, const char *key)
 {
 	struct state_entry **p = find(st, key);
 
-	if (!*p)
+	if (!*p && !st->partial)
 		return;
 	state_log_add(&st->records, R_DROP, 0, key, NULL, 0);
 	state_log_commit(&st->records);
-	forget(p);
+	if (*p)
+		forget(p);
 }
 
 const void *state_get(const struct state *st, const char *key, size_t *ret_len)

@@ -17,6 +17,7 @@ struct state {
 	struct state_log store;   /* the store's journal */
 	struct state_log records;
 	int slots_fd;
+	bool partial;             /* there was no memory for a record below: the log alone has all */
 	uint8_t *slots;           /* NULL: not kept */
 	uint64_t *slots_used;     /* a bit each */
 	struct state_entry *hash[STATE_HASH];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a daemon that is killed leaves to the next: records, and rings whose daemon dies between any two of its stores. */
+#include "../lib/fail_alloc.h"
 #include "pvctld/block/ring.h"
 #include "pvctld/net/ring.h"
 #include "pvctld/state/state.h"
@@ -42,6 +43,32 @@ START_TEST(records_and_slots)
 	ck_assert_str_eq(slot, "kept");
 	(void)state_slot(&next, "ring/2", &is_new);
 	ck_assert(is_new);
+	state_close(&next);
+	state_close(&st);
+}
+END_TEST
+
+/* There was no memory for one of the records: it is not written over by what was known of it before. */
+START_TEST(without_memory)
+{
+	struct state st, next;
+	char key[32];
+	size_t len;
+
+	ck_assert_int_eq(state_new(&st), 0);
+	state_set(&st, "a", "old", 4);
+	fail_alloc_from(1, true);
+	state_set(&st, "a", "new", 4);
+	state_set(&st, "b", "gone", 5);
+	ck_assert(fail_alloc_stop());
+	state_drop(&st, "b");
+	for (unsigned int i = 0; i < 100000; i++) {
+		snprintf(key, sizeof(key), "c/%u", i % 10);
+		state_set(&st, key, &i, sizeof(i));
+	}
+	ck_assert_int_eq(state_open(&next, dup(st.store.fd), dup(st.records.fd), dup(st.slots_fd)), 0);
+	ck_assert_str_eq(state_get(&next, "a", &len), "new");
+	ck_assert_ptr_null(state_get(&next, "b", &len));
 	state_close(&next);
 	state_close(&st);
 }
@@ -304,6 +331,7 @@ int main(void)
 
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, records_and_slots);
+	tcase_add_test(tc, without_memory);
 	tcase_add_test(tc, not_kept_it_works_the_same);
 	tcase_add_test(tc, each_request_is_answered_once);
 	tcase_add_test(tc, within_an_answer);

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* What a qemu-nbd says at its end: an image is in use, or not. */
+#include <check.h>
+#include <stdlib.h>
+#undef fail /* the daemon has its own */
+
+#include "pvctld/block/nbd.c"
+
+#define OPEN(path) "qemu-nbd: Failed to blk_new_open '" path "': "
+
+START_TEST(in_use)
+{
+	ck_assert(is_locked(OPEN("/srv/a.qcow2") "Failed to get \"write\" lock  Is another process using the image [/srv/a.qcow2]?"));
+	ck_assert(is_locked(OPEN("/srv/a.qcow2") "Failed to get shared \"write\" lock"));
+	ck_assert(!is_locked(OPEN("/srv/block/clock.qcow2") "Image is not in qcow2 format"));
+	ck_assert(!is_locked(OPEN("/srv/a.qcow2") "Could not read from the block device"));
+}
+END_TEST
+
+/* With a name as long as one may be, which is said twice. */
+START_TEST(long_names)
+{
+	struct blk_nbd n = { .log.fd = -1 };
+	struct daemon d = { 0 };
+	char name[1001], text[2200];
+	int p[2];
+
+	memset(name, 'a', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	snprintf(text, sizeof(text), OPEN("%s") "Failed to get \"write\" lock\nIs another process using the image [%s]?\n", name, name);
+	ck_assert_int_eq(loop_init(&d.loop), 0);
+	ck_assert_int_eq(pipe2(p, O_NONBLOCK), 0);
+	n.d = &d;
+	ck_assert_int_eq(loop_fd_add(&d.loop, &n.log, p[0], EPOLLIN, on_log, &n), 0);
+	ck_assert_int_eq(write(p[1], text, strlen(text)), (ssize_t)strlen(text));
+	read_log(&n);
+	ck_assert(is_locked(n.said));
+	drop_fd(&n, &n.log);
+	close(p[1]);
+	loop_fini(&d.loop);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("nbd");
+	TCase *t = tcase_create("all");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	tcase_add_test(t, in_use);
+	tcase_add_test(t, long_names);
+	suite_add_tcase(s, t);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
