@@ -28,14 +28,44 @@ static const struct option_def options[] = {
 
 /* ---- tests ---- */
 
+struct own {
+	bool debug;
+	const char *name;     /* of the domain; NULL: a receiver's */
+	bool autostart_off;   /* it was on */
+};
+
+static bool set_autostart(const char *name, bool on)
+{
+	const struct pvctl_autostart_opts o = { .size = sizeof(o), .autostart = on, .order = -1, .delay_ms = -1 };
+	const struct pvctl_defined_info *i;
+	struct pvctl_defined_list *list;
+	bool done = false;
+
+	if (pvctl_defined_list(globals.node, &list, NULL))
+		return false;
+	for (size_t n = 0; (i = pvctl_defined_list_at(list, n)); n++)
+		if (!strcmp(i->name, name) && (i->autostart != 0) != on)
+			done = !pvctl_defined_autostart(globals.node, name, &o, NULL);
+	pvctl_defined_list_free(list);
+	return done;
+}
+
 static void step(void *data, const char *name)
 {
+	struct own *o = data;
+
+	/*
+	 * The permission comes next. Whatever becomes of us or of this machine from then on: started here with its node it would be a
+	 * second one, on the same disks.
+	 */
+	if (o->name && !strcmp(name, "sender-renamed"))
+		o->autostart_off = set_autostart(o->name, false);
 	test_hook("PVCTL_MIGRATE_HOOK", name);
 }
 
 static void say(void *data, const char *line)
 {
-	if (globals.verbose || *(const bool *)data)
+	if (globals.verbose || ((const struct own *)data)->debug)
 		note("%s", line);
 }
 
@@ -122,25 +152,12 @@ static int print_result(const char *name, const struct pvctl_migrate_result *r)
 	return json_close(j);
 }
 
-/* Started here with its node it would be a second one, on the same disks. */
-static void stays_away(const char *name)
+static void explain(const struct pvctl_migrate_result *r, const char *name, bool autostart_off)
 {
-	const struct pvctl_autostart_opts off = { .size = sizeof(off), .order = -1, .delay_ms = -1 };
-	const struct pvctl_defined_info *i;
-	struct pvctl_defined_list *list;
-
-	if (pvctl_defined_list(globals.node, &list, NULL))
-		return;
-	for (size_t n = 0; (i = pvctl_defined_list_at(list, n)); n++)
-		if (!strcmp(i->name, name) && i->autostart && !pvctl_defined_autostart(globals.node, name, &off, NULL))
-			note("%s is still defined here, but does not start with this node any more.", name);
-	pvctl_defined_list_free(list);
-}
-
-static void explain(const struct pvctl_migrate_result *r, const char *name)
-{
-	if (r->end != PVCTL_MIGRATE_HERE && r->end != PVCTL_MIGRATE_STUCK)
-		stays_away(name);
+	if (autostart_off && (r->end == PVCTL_MIGRATE_HERE || r->end == PVCTL_MIGRATE_STUCK))
+		(void)set_autostart(name, true);
+	else if (autostart_off)
+		note("%s is still defined here, but does not start with this node any more.", name);
 	switch (r->end) {
 	case PVCTL_MIGRATE_HERE:
 		note("Migration failed, domain %s goes on here.", name);
@@ -162,8 +179,8 @@ static void explain(const struct pvctl_migrate_result *r, const char *name)
 
 static int send_domain(struct pvctl *ctx, uint32_t domid, const struct pvctl_config *config, const struct parsed *in)
 {
-	bool debug = in->count[OPT_DEBUG] != 0;
-	const struct pvctl_migrate_opts o = { .size = sizeof(o), .config = config, .say = say, .step = step, .data = &debug,
+	struct own own = { .debug = in->count[OPT_DEBUG] != 0 };
+	const struct pvctl_migrate_opts o = { .size = sizeof(o), .config = config, .say = say, .step = step, .data = &own,
 					      .keep_domid = in->count[OPT_PRESERVE] != 0 };
 	struct pvctl_migrate_result r = { .size = sizeof(r) };
 	struct pvctl_domain_info info = { .size = sizeof(info) };
@@ -173,6 +190,7 @@ static int send_domain(struct pvctl *ctx, uint32_t domid, const struct pvctl_con
 	int rc;
 
 	snprintf(name, sizeof(name), "%s", pvctl_domain_get(ctx, domid, &info, &err) ? in->argv[0] : info.name);
+	own.name = name;
 	rc = command ? peer_start(command, &p) : -ENOMEM;
 	free(command);
 	if (rc) {
@@ -188,7 +206,7 @@ static int send_domain(struct pvctl *ctx, uint32_t domid, const struct pvctl_con
 	peer_end(&p);
 	if (rc)
 		fail("migrate", name, &err);
-	explain(&r, name);
+	explain(&r, name, own.autostart_off);
 	if (in->count[OPT_JSON] && print_result(name, &r))
 		return EXIT_FAILED;
 	return rc ? EXIT_FAILED : EXIT_OK;
@@ -242,9 +260,9 @@ static int own_output(void)
 
 static int receive_run(const struct command *cmd, const struct parsed *in)
 {
-	bool debug = in->count[R_OPT_DEBUG] != 0;
+	struct own own = { .debug = in->count[R_OPT_DEBUG] != 0 };
 	const struct pvctl_migrate_opts o = { .size = sizeof(o), .paused = in->count[R_OPT_PAUSED] != 0, .say = say, .step = step,
-					      .data = &debug };
+					      .data = &own };
 	struct pvctl_error err = { 0 };
 	int in_fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3), out_fd = own_output(), rc;
 	struct pvctl *ctx;

@@ -125,6 +125,9 @@ int savefile_commit(struct savefile *f, struct pvctl_error *err)
 		return failed(err, f->path, rc);
 	f->temporary[0] = '\0';
 	rc = sync_directory(f->path);
+	/* The domain goes on: a file of it would be a second one. */
+	if (rc)
+		unlink(f->path);
 	return rc ? failed(err, f->path, rc) : 0;
 }
 

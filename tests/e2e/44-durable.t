@@ -108,5 +108,19 @@ wait $tracer 2>/dev/null
 t "what is there can be read" eventually 60 console_has failing '^READ'
 t "block-list knows" eval "pvctl block-list --json failing | grep -q '\"failed\": *true'"
 t "the log, too" grep -q 'takes no more writes until it is attached anew' "$PVCTL_STATE_DIR/default/daemon.log"
+
+# What is saved has been written as far as its memory knows: it is on the disk before there is a file of it and no domain.
+img=$W/saved.img
+truncate -s 8M "$img"
+t "a guest that writes without a flush" pvctl create -q "$(linux saved "insmod+/lib/modules/xen-blkfront.ko;sleep+1;dd+if=/dev/zero+of=/dev/xvda+bs=4096+count=64+conv=notrunc&&echo+WROTE;sleep+600" \
+	"disk=[\"$img,raw,xvda,rw\"]")"
+t "it has written" eventually 90 console_has saved '^WROTE'
+strace -f -qq -p "$pid" -e trace=fdatasync,fsync -o "$W/save.out" 2>/dev/null &
+tracer=$!
+eventually 20 grep -q '^TracerPid:	[1-9]' "/proc/$pid/status" || not_ok "it is traced"
+t "save" pvctl save saved "$W/saved.save"
+kill $tracer 2>/dev/null
+wait $tracer 2>/dev/null
+t "its disk was flushed" grep -qE 'f(data)?sync(\(| resumed).* = 0' "$W/save.out"
 t "node stop" pvctl node stop --force
 done_testing

@@ -77,6 +77,27 @@ first_disk() { pvctl list -l "$1" | python3 -c 'import json,sys; d=json.load(sys
 t "it is booted from that, and reinstalled" is "$(first_disk order)" xvda
 pvctl destroy order
 
+say "a template of one that has written and not flushed"
+cat >"$W/root/bin/load" <<'END'
+#!/bin/sh
+insmod /lib/modules/xen-blkfront.ko
+until [ -b /dev/xvda ]; do sleep 0.1; done
+yes lazy | head -c 1048576 >/tmp/b
+dd if=/tmp/b of=/dev/xvda bs=64k conv=notrunc 2>/dev/null
+while :; do echo "BLOCK 3 "; sleep 1; done
+END
+pack_guest
+export PVCTL_DATA_DIR=$W/data
+qemu-img create -q -f qcow2 "$W/d/lazy.qcow2" 16M
+t "create" pvctl create -q "$(guest lazy "$W/d/lazy.qcow2,qcow2,xvda,w")"
+eventually 120 console_has lazy 'BLOCK 3 ' || not_ok "it writes"
+t "template" pvctl template create --warm --from lazy lazy
+yes lazy | head -c 1048576 >"$W/lazy"
+has_all() { contents "$W/data/templates/lazy/xvda.qcow2" qcow2 "$W/lazy.img" && cmp -n 1048576 "$W/lazy.img" "$W/lazy"; }
+t "its disk has what its memory takes for written" has_all
+pvctl destroy lazy
+block_guest
+
 say "a device comes while memory is written"
 truncate -s 16M "$W/d/live.img"
 t "create" pvctl create -q "$(guest live "$W/d/live.img,raw,xvda,w")"

@@ -144,7 +144,9 @@ static int add_state(struct maker *k, struct pvctl_error *err)
 		rc = k->o.warm ? add_memory(k, err) : pvctl_domain_suspend(k->ctx, k->o.domid, 0, err);
 	if (rc)
 		return rc;
-	rc = add_disks(k, err);
+	/* Who serves an image that is not raw has a part of it in its own memory until it ends; the domain's memory knows it as written. */
+	rc = stopped ? pvctl_domain_release_disks(k->ctx, k->o.domid, err) : 0;
+	rc = rc ? rc : add_disks(k, err);
 	if (stopped && pvctl_domain_resume(k->ctx, k->o.domid, rc ? &ignored : err) && !rc)
 		rc = -EIO;
 	return rc;
