@@ -584,7 +584,7 @@ struct pvctl_template_make_opts {
 };
 /*
  * from: what domains of it are to be; its disks, kernel and ramdisk are copied, its name, uuid and MACs left out. ctx may be NULL
- * where no domid is given. -EEXIST: there is one of this name. Nothing is left after a failure.
+ * where no domid is given. -EEXIST: there is one of this name; -EBUSY: a disk is in use by another than domid. Nothing is left after a failure.
  */
 PVCTL_API int pvctl_template_make(struct pvctl *ctx, const char *name, const struct pvctl_config *from, const struct pvctl_template_make_opts *opts, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_template_get(const char *name, struct pvctl_template_info *ret, struct pvctl_error *err) PVCTL_CHECK; /* -ENOENT: there is none */
@@ -614,7 +614,7 @@ PVCTL_API int pvctl_template_create(struct pvctl *, const char *name, const stru
  * others, name, uuid and MACs stay. One that runs ends at once, and is started (ret_domid); else ret_domid is 0.
  */
 PVCTL_API int pvctl_domain_reinstall(struct pvctl *, const char *domain, const char *name, uint32_t *ret_domid, struct pvctl_error *err) PVCTL_CHECK;
-/* Of a domain that was made of a template and is gone. -ENOENT: it has none. */
+/* Of a domain that was made of a template and is gone. -ENOENT: it has none; -EBUSY: disks of copies or snapshots are there, too, or what they are based on. */
 PVCTL_API int pvctl_template_disks_remove(const char *domain, struct pvctl_error *err) PVCTL_CHECK;
 
 /* ---- disks ---- */

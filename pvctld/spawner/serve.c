@@ -97,14 +97,16 @@ static int is_up(struct spawner *s)
 {
 	struct pvctl_error e;
 	int status_fd, rc = rundir_write_info(s->d, s->daemon, &e);
-	pid_t pid = s->up ? 0 : autostart_spawn(s->d);
+	bool again = s->up;
+	pid_t pid = again ? 0 : autostart_spawn(s->d);
 
 	s->up = true;
 	if (rc)
 		log_line("%s", e.msg);
 	if (pid > 0 && !helper_add(pid, false, &status_fd))
 		close(status_fd);
-	return rc;
+	/* No domain ends because there is no room for a file. */
+	return again ? 0 : rc;
 }
 
 static int start(struct spawner *s, struct spawn_msg *m, struct spawn_msg *a, struct pvctl_error *err)

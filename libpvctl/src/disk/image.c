@@ -23,6 +23,8 @@
 #define INFO_MS 20000u
 #define PATIENCE_NS 3000000000ull
 #define PATIENCE_STEP_NS 50000000l
+#define ENDED_NS 100000000
+#define ENDED_TRIES 100
 #define QEMU_LOCKS 100         /* QEMU's lie here, a byte each */
 
 int image_format(const char *name, enum disk_format *ret, struct pvctl_error *err)
@@ -39,9 +41,9 @@ static int in_use(const char *path, struct pvctl_error *err)
 }
 
 /* QEMU's words, whose path may say anything: "Failed to get "write" lock". */
-static int image_busy(int rc, const char *path, struct pvctl_error *err)
+int image_busy(int rc, const char *path, struct pvctl_error *err)
 {
-	return rc && strstr(err->msg, "\" lock") ? in_use(path, err) : rc;
+	return rc && err && strstr(err->msg, "\" lock") ? in_use(path, err) : rc;
 }
 
 /* A domain is gone a moment before the qemu-nbd of its disk, which writes what it was told first: that is not what in use means. */
@@ -103,6 +105,16 @@ int image_open_locked(const char *path, bool write, int *ret_fd, struct pvctl_er
 	do
 		rc = open_locked(path, write, ret_fd, err);
 	while (patient(rc, &until));
+	return rc;
+}
+
+int image_open_ended(const char *path, int *ret_fd, struct pvctl_error *err)
+{
+	const struct timespec pause = { .tv_nsec = ENDED_NS };
+	int rc;
+
+	for (int k = 0; (rc = open_locked(path, true, ret_fd, err)) == -EBUSY && k < ENDED_TRIES; k++)
+		nanosleep(&pause, NULL);
 	return rc;
 }
 
