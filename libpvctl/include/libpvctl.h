@@ -671,7 +671,10 @@ PVCTL_API size_t pvctl_disk_list_count(const struct pvctl_disk_list *);
 PVCTL_API const struct pvctl_disk_info *pvctl_disk_list_at(const struct pvctl_disk_list *, size_t i);
 PVCTL_API void pvctl_disk_list_free(struct pvctl_disk_list *);
 
-/* ---- images of disks: files of the host, or devices. No context is needed; any thread. format NULL: "raw"; others need qemu-utils ---- */
+/*
+ * ---- images of disks: files of the host, or devices. No context is needed; any thread. format NULL: "raw"; others need qemu-utils ----
+ * Who uses an image is waited for three seconds before -EBUSY: the disk of a domain that ended just now is closed a little later.
+ */
 struct pvctl_disk_image_info {
 	size_t size;
 	uint64_t bytes;          /* of the disk, as a guest sees it */

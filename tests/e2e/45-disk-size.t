@@ -49,6 +49,16 @@ kill $locker; wait $locker 2>/dev/null
 t "it is as it was" is "$(sum "$W/d/a.img")" "$sum"
 
 if command -v qemu-img >/dev/null; then
+	# What takes longer than a second shows how far it is, here also without a terminal.
+	head -c 160M /dev/urandom >"$W/large.img"
+	begun=$(date +%s%N)
+	pvctl -t disk convert --compress --to qcow2 "$W/large.img" "$W/large.qcow2" 2>"$W/bar"
+	if [ $(($(date +%s%N) - begun)) -gt 2000000000 ]; then
+		t "a bar" eval "tr '\r' '\n' <'$W/bar' | grep -qE '^disk \.\.\. \[#* *\] [0-9]+% ' && tail -c 4 '$W/bar' | grep -q 'K\$'"
+	else
+		skip "a bar" "it took less than two seconds"
+	fi
+	rm -f "$W"/large.*
 	t "convert" sh -c "$PVCTL disk convert --to qcow2 --json $W/d/a.img $W/d/a.qcow2 | python3 -c 'import json,sys; d=json.load(sys.stdin); assert d[\"format\"]==\"qcow2\" and d[\"bytes\"]==8<<20 and d[\"base\"] is None, d'"
 	t "and back" sh -c "$PVCTL disk convert --format qcow2 --to raw $W/d/a.qcow2 $W/d/back.img && cmp $W/d/a.img $W/d/back.img"
 	t "to vhd" pvctl disk convert --format qcow2 --to vhd "$W/d/a.qcow2" "$W/d/a.vhd"

@@ -185,6 +185,7 @@ says() { # OUT ERR COMMAND...: what it prints, exactly
 	err=$(cat "$W/err")
 	[ "$out" = "$want_out" ] && [ "$err" = "$want_err" ] || { printf 'stdout: %s\nstderr: %s\n' "$out" "$err"; return 1; }
 }
+t "shutdown -w counts as xl does" eval "xl shutdown -w --timeout 0.2 disks 2>&1 | grep -qx 'Waiting for 1 domains' && pvctl shutdown -w --timeout 0.2 disks 2>&1 | grep -qx 'Waiting for 1 domain'"
 f=$(config quiet 'memory=72')
 t "create says what it parses" says '' "Parsing config from $f" xl create -p "$f"
 quiet=$(pvctl domid quiet)

@@ -28,7 +28,7 @@ t "define" pvctl define "$(config kept)"
 t "commands" completes 'shutdown ' shut
 t "groups" completes 'node ' nod
 t "of a group" completes 'info list restart-daemon start stop ' node ''
-t "options" completes '--columns --cpupool ' list --c
+t "options" completes '--columns --context --cpupool ' list --c
 # Those that are taken for xl's sake alone are not offered.
 all_options() {
 	local c l missing=
@@ -106,7 +106,7 @@ fi
 if command -v fish >/dev/null; then
 	t "fish: commands" fish_completes 'shutdown ' 'pvctl shut'
 	t "fish: of a group" fish_completes 'info list restart-daemon start stop ' 'pvctl node '
-	t "fish: options" fish_completes '--columns --cpupool ' 'pvctl list --c'
+	t "fish: options" fish_completes '--columns --context --cpupool ' 'pvctl list --c'
 	t "fish: domains" fish_completes 'web1 web2 ' 'pvctl shutdown we'
 	t "fish: disks" fish_completes 'xvdb ' 'pvctl block-detach web1 '
 	t "fish: values of options" fish_completes 'csv json table ' 'pvctl list --format '

@@ -81,12 +81,12 @@ each() { # WHAT BEFORE AFTER KIND COMMAND...
 		$after $rc || { echo "$kind:$n of $total: exit $rc"; cat "$W/stderr"; return 1; }
 		[ -z "$(ls -A "$W/out")" ] || { echo "$kind:$n of $total: left: $(ls -A "$W/out")"; return 1; }
 	done
-	echo "$kind: $done_ of $total"
+	echo "$done_ of $total places" >"$W/covered"
 }
 inject() { # WHAT BEFORE AFTER COMMAND...: with each kind
 	local what=$1 kind d
 	for kind in memory memory-on call ${HYPERCALLS:-hypercall}; do
-		t "$what: $kind" each "$what" "$2" "$3" "$kind" "${@:4}" && continue
+		t "$what: $kind" each "$what" "$2" "$3" "$kind" "${@:4}" && say "$(cat "$W/covered")" && continue
 		for d in $(names); do pvctl destroy "$d"; done
 	done
 }

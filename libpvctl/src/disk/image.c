@@ -23,7 +23,8 @@
 #define INFO_MS 20000u
 #define PATIENCE_NS 3000000000ull
 #define PATIENCE_STEP_NS 50000000l
-#define ENDED_TRIES 3
+#define ENDED_NS 100000000
+#define ENDED_TRIES 100
 #define QEMU_LOCKS 100         /* QEMU's lie here, a byte each */
 
 int image_format(const char *name, enum disk_format *ret, struct pvctl_error *err)
@@ -109,10 +110,11 @@ int image_open_locked(const char *path, bool write, int *ret_fd, struct pvctl_er
 
 int image_open_ended(const char *path, int *ret_fd, struct pvctl_error *err)
 {
-	int rc = -EBUSY;
+	const struct timespec pause = { .tv_nsec = ENDED_NS };
+	int rc;
 
-	for (int k = 0; rc == -EBUSY && k < ENDED_TRIES; k++)
-		rc = image_open_locked(path, true, ret_fd, err);
+	for (int k = 0; (rc = open_locked(path, true, ret_fd, err)) == -EBUSY && k < ENDED_TRIES; k++)
+		nanosleep(&pause, NULL);
 	return rc;
 }
 

@@ -15,7 +15,7 @@ int image_format(const char *name, enum disk_format *ret, struct pvctl_error *er
  * descriptor. -EBUSY: somebody else has one that forbids it, and has had it for three seconds.
  */
 int image_open_locked(const char *path, bool write, int *ret_fd, struct pvctl_error *err);
-/* The same for writing, of a disk whose domain has just ended: it may be closed later still. */
+/* The same for writing, of a disk whose domain has just ended: ten seconds. */
 int image_open_ended(const char *path, int *ret_fd, struct pvctl_error *err);
 /* The complaint of qemu-img's that another has the image: rc, or -EBUSY with a message that says so. */
 int image_busy(int rc, const char *path, struct pvctl_error *err);
