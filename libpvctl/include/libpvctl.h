@@ -24,7 +24,8 @@
  * daemon because that is what it is for, and what looks at a guest's disk by a
  * process that is gone when the function returns: pvctl_boot_open*,
  * pvctl_domain_create with "bootloader", and qemu-img for a disk that is not raw
- * (pvctl_config_check, pvctl_domain_create, pvctl_disk_attach).
+ * (pvctl_config_check, pvctl_domain_create, pvctl_disk_attach). One thread, with
+ * all signals blocked, is there as long as pvctl_domain_clone makes one copy.
  */
 #ifndef LIBPVCTL_H
 #define LIBPVCTL_H
@@ -158,6 +159,16 @@ PVCTL_API const char *pvctl_config_get_str(const struct pvctl_config *, const ch
 PVCTL_API int pvctl_config_get_int(const struct pvctl_config *, const char *key, int64_t *ret) PVCTL_CHECK;
 /* The i-th text of a list; borrowed; NULL: there is none. */
 PVCTL_API const char *pvctl_config_get_item(const struct pvctl_config *, const char *key, size_t i);
+/* What the key cpuid changes of one register of what the node gives to a new domain. */
+struct pvctl_cpuid_edit {
+	size_t size;
+	uint32_t leaf, subleaf;  /* subleaf: 0 where the leaf has none */
+	uint32_t reg;            /* 0 eax, 1 ebx, 2 ecx, 3 edx */
+	uint32_t set, clear;     /* bits that are to be 1, and to be 0; the others are as the node has them */
+	uint32_t pad;
+};
+/* The i-th of them, each register once. No node is asked; any thread. -ENOENT: there are no more. */
+PVCTL_API int pvctl_config_get_cpuid(const struct pvctl_config *, size_t i, struct pvctl_cpuid_edit *ret, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_config_to_json(const struct pvctl_config *, char **ret_text, struct pvctl_error *err) PVCTL_CHECK; /* free with pvctl_free */
 PVCTL_API int pvctl_config_from_json(const char *text, struct pvctl_config **ret, struct pvctl_error *err) PVCTL_CHECK;
 /* What is said of a text; borrowed. */
@@ -265,7 +276,10 @@ PVCTL_API int pvctl_domain_suspend(struct pvctl *, uint32_t domid, uint32_t time
 PVCTL_API int pvctl_domain_keep_suspended(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
 /* Its disks are on stable storage and closed: another node may open them. -ENOENT: it is not suspended; -EIO: what the guest wrote may be lost. */
 PVCTL_API int pvctl_domain_release_disks(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
-/* It goes on where it was. -ENOENT: it is not suspended; -EBUSY: a disk that was released is another's now; it stays suspended then. */
+/*
+ * It goes on where it was. -ENOENT: it is not suspended; -EBUSY: a disk that was released is another's now; it stays suspended then;
+ * -EPERM: another context has it suspended, or saves one that was: it is for that to say.
+ */
 PVCTL_API int pvctl_domain_resume(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
 /* ---- migration ---- */
 enum pvctl_migrate_end {
@@ -577,7 +591,7 @@ struct pvctl_template_make_opts {
 };
 /*
  * from: what domains of it are to be; its disks, kernel and ramdisk are copied, its name, uuid and MACs left out. ctx may be NULL
- * where no domid is given. -EEXIST: there is one of this name. Nothing is left after a failure.
+ * where no domid is given. -EEXIST: there is one of this name; -EBUSY: a disk is in use by another than domid. Nothing is left after a failure.
  */
 PVCTL_API int pvctl_template_make(struct pvctl *ctx, const char *name, const struct pvctl_config *from, const struct pvctl_template_make_opts *opts, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_template_get(const char *name, struct pvctl_template_info *ret, struct pvctl_error *err) PVCTL_CHECK; /* -ENOENT: there is none */
@@ -607,7 +621,7 @@ PVCTL_API int pvctl_template_create(struct pvctl *, const char *name, const stru
  * others, name, uuid and MACs stay. One that runs ends at once, and is started (ret_domid); else ret_domid is 0.
  */
 PVCTL_API int pvctl_domain_reinstall(struct pvctl *, const char *domain, const char *name, uint32_t *ret_domid, struct pvctl_error *err) PVCTL_CHECK;
-/* Of a domain that was made of a template and is gone. -ENOENT: it has none. */
+/* Of a domain that was made of a template and is gone. -ENOENT: it has none; -EBUSY: disks of copies or snapshots are there, too, or what they are based on. */
 PVCTL_API int pvctl_template_disks_remove(const char *domain, struct pvctl_error *err) PVCTL_CHECK;
 
 /* ---- disks ---- */

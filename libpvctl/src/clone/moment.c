@@ -16,6 +16,7 @@ static int split(struct moment *m, struct fork *f, struct pvctl_error *err)
 	int rc = pvctl_domain_release_disks(f->ctx, f->domid, err);
 
 	moment_point(m, "released");
+	rc = rc ? rc : fork_check(f, err);
 	rc = rc ? rc : fork_switch(f, err);
 	moment_point(m, "switched");
 	rc = rc ? rc : pvctl_domain_resume(f->ctx, f->domid, err);

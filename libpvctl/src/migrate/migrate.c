@@ -160,8 +160,8 @@ static int resume(void *data, struct pvctl_error *err)
 		nanosleep(&(struct timespec){ .tv_nsec = RETAKE_STEP_NS }, NULL);
 	}
 	pvctl_close(again);
-	/* It was not suspended, or saving it has let it go on already. */
-	return rc == -ENOENT ? 0 : rc;
+	/* It was not suspended, or saving it has let it go on already; or another has it suspended, who sees to it. */
+	return rc == -ENOENT || rc == -EPERM ? 0 : rc;
 }
 
 static int destroy(void *data, struct pvctl_error *err)

@@ -21,8 +21,10 @@ struct saver {
 	uint32_t *pfn_of;          /* of each frame up to max_mfn: its pfn and 1; 0: none */
 	uint64_t max_mfn;
 	uint64_t n_frames, *frame; /* the frames that the guest's own table is in */
+	struct pvctl_config *begun; /* its configuration when all this began */
 	bool final;                /* it does not run any more */
 	bool was_suspended;        /* before: then it stays so */
+	bool ours;                 /* suspended for us: what others have suspended is not ours to let go on */
 	bool keep_domid;
 
 	struct stream_writer w;

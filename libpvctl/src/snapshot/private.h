@@ -31,8 +31,6 @@ void snapshot_release(struct snapshot_hold *h);
 int snapshot_load_dir(const char *dir, struct snapshot *ret, struct pvctl_error *err);
 int snapshot_load(const char *node, const char *domain, const char *name, struct snapshot *ret, struct pvctl_error *err);
 int snapshot_write(const struct snapshot *s, const char *dir, struct pvctl_error *err);
-/* A directory's entries, and a file's contents, are on disk. -errno. */
-int snapshot_sync(const char *path);
 /* Each snapshot of the node's; 0, or what one() gave. Those that cannot be read are passed over. */
 int snapshot_each(const char *node, const char *domain, int (*one)(void *data, const char *dir, struct snapshot *s), void *data,
                   struct pvctl_error *err);

@@ -523,6 +523,18 @@ pub struct pvctl_disk_info {
 
 #[repr(C)]
 #[derive(Clone, Copy)]
+pub struct pvctl_cpuid_edit {
+    pub size: usize,
+    pub leaf: u32,
+    pub subleaf: u32,
+    pub reg: u32,
+    pub set: u32,
+    pub clear: u32,
+    pub pad: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
 pub struct pvctl_disk_spec {
     pub size: usize,
     pub vdev: u32,

@@ -164,6 +164,9 @@ fn rows(c: &mut String) -> Vec<Row> {
             reads reads, writes writes, flushes flushes, discards discards, errors errors,
             read_sectors read_sectors, write_sectors write_sectors, discard_sectors discard_sectors
         }
+        pvctl_cpuid_edit {
+            size size, leaf leaf, subleaf subleaf, reg reg, set set, clear clear, pad pad
+        }
         pvctl_disk_spec {
             size size, vdev vdev, sector_size sector_size, readonly readonly, cdrom cdrom,
             no_discard no_discard, direct_io_safe direct_io_safe, untrusted untrusted, name name,
