@@ -50,7 +50,11 @@ t "destroy" pvctl destroy self
 
 say "its number"
 has_number() { [ "$(pvctl domid "$1")" = "$2" ]; }
-t "create" self "asked rounds=4"
+# numbered FILE OLD NEW: the same stream for another number, which must be no longer
+numbered() { python3 -c 'import sys; f, a, b = sys.argv[1:]; a = b"\"domid\":" + a.encode(); d = open(f, "rb").read(); assert d.count(a) == 1
+sys.stdout.buffer.write(d.replace(a, (b"\"domid\":" + b.encode()).ljust(len(a))))' "$@"; }
+t "create" pvctl create -q -p "$(config before)"
+t "create" self "asked rounds=3"
 id=$(pvctl domid self)
 t "save -D" eval "eventually 20 console_has self 'READY 1' && pvctl save -D self '$W/d1'"
 t "the file is sound" sound "$W/d1"
@@ -59,15 +63,15 @@ t "it has the number that it had" has_number self "$id"
 t "save without" eval "eventually 20 console_has self 'READY 2' && pvctl save self '$W/d2'"
 t "restore" pvctl restore "$W/d2"
 t "it has another" eval "! has_number self $id"
-t "save -D -c" eval "eventually 20 console_has self 'READY 3' && pvctl save -D -c self '$W/d3'"
-id=$(pvctl domid self)
-t "by another name it is there still" pvctl rename self other
-refused "another has that number" '*' "saved with its domain id .* there is a domain $id here already" pvctl restore "$W/d3"
-t "that one is as it was" has_number other "$id"
+t "destroy" pvctl destroy self
+other=$(pvctl domid before)
+numbered "$W/d1" "$id" "$other" >"$W/d3"
+refused "another has that number" '*' "saved with its domain id .* there is a domain $other here already" pvctl restore "$W/d3"
+t "that one is as it was" has_number before "$other"
 t "nothing is left" gone self
-t "with a configuration of its own it gets any" pvctl restore "$W/self.cfg" "$W/d3"
-t "it has another" eval "! has_number self $id"
-t "both end" eval "pvctl destroy self && pvctl destroy other"
+t "with a configuration of its own it gets any" pvctl restore -p "$W/self.cfg" "$W/d3"
+t "it has another" eval "! has_number self $other"
+t "both end" eval "pvctl destroy self && pvctl destroy before"
 
 say "refusals before anything is done"
 refused "save of domain 0" 1 'domain 0 is the host' pvctl save 0 "$W/none"

@@ -133,6 +133,11 @@ for i in $(seq "${ROUNDS:-8}"); do
 done
 say "pauses in ms:$pauses"
 t "${ROUNDS:-8} times, back and forth" [ $failed = 0 ]
+id=$(on $at "$PVCTL" domid one)
+t "with its number" migrate $at one -D
+at=$(other $at)
+t "it has that" [ "$(on $at "$PVCTL" domid one)" = "$id" ]
+t "it goes on" goes_on one
 t "it goes on" goes_on one
 last=$(blocks one)
 t "all that it flushed is there" disk_has "$W/one.img" "$last"

@@ -53,12 +53,24 @@ static uint64_t carve(unsigned int zone, unsigned int order)
 			unsigned int o = (unsigned int)__builtin_ctzl(v->next);
 
 			buddy_insert(v->next, o, CHUNK_clean, 0);
-			v->next += 1UL << o;
+			WRITE_ONCE(v->next, v->next + (1UL << o));
 		}
-		v->next += size;
+		WRITE_ONCE(v->next, v->next + size);
 		return m;
 	}
 	return 0;
+}
+
+uint64_t page_skip_virgin(uint64_t m)
+{
+	for (unsigned int z = 0; z < NR_ZONES; z++)
+		for (unsigned int i = 0; i < zones[z].nr_virgin; i++) {
+			const struct virgin *v = &zones[z].virgin[i];
+
+			if (m >= READ_ONCE(v->next) && m < v->end)
+				return v->end;
+		}
+	return m;
 }
 
 /* What reads as zero first; among that, what was used before: the host may back that RAM already. */

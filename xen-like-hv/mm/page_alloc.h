@@ -32,6 +32,11 @@ void page_free_run(struct page_info *pg, uint64_t n, bool code);
  * merge. Takes no longer than a millisecond; false: there was nothing to gain.
  */
 bool page_gather(unsigned int order);
+/*
+ * m, or where it lies in RAM that nobody has had since boot, the end of that. Without a lock: what is handed out
+ * for the first time meanwhile may be left out.
+ */
+uint64_t page_skip_virgin(uint64_t m);
 void page_alloc_init(void);  /* boot: takes what memmap.h has left */
 uint64_t free_pages_total(void);
 uint64_t dirty_pages_total(void); /* of those: not scrubbed yet */

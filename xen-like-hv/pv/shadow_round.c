@@ -3,6 +3,7 @@
 #include "domain/dirty_log.h"
 #include "mm/heap.h"
 #include "mm/memmap.h"
+#include "mm/page_alloc.h"
 #include "pv/shadow_private.h"
 #include "x86/processor.h"
 
@@ -35,7 +36,7 @@ static void watch_table(struct domain *d, struct page_info *pg, bool on)
 		;
 }
 
-/* All frames of the node are looked at, most of them others': what is done for each is what this costs. */
+/* All frames that anybody ever had are looked at, most of them others': what is done for each is what this costs. */
 static void watch_frames(struct domain *d, uint64_t from, uint64_t to, bool on)
 {
 	const uint16_t owner = (uint16_t)(d->domid + 1);
@@ -57,9 +58,10 @@ int shadow_watch(struct domain *d, bool on)
 	struct shadow *s = d->pv.shadow;
 
 	while (s->control.cursor < max_page) {
-		uint64_t end = min(s->control.cursor + FRAMES_AT_ONCE, max_page);
+		/* Most of a node may never have been used; nor is it touched by a look. Left out is what comes behind our back. */
+		uint64_t from = page_skip_virgin(s->control.cursor), end = min(from + FRAMES_AT_ONCE, max_page);
 
-		watch_frames(d, s->control.cursor, end, on);
+		watch_frames(d, from, end, on);
 		s->control.cursor = end;
 		if (preempt_wanted() && s->control.cursor < max_page)
 			return -ERESTART_HC;

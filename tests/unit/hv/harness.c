@@ -120,6 +120,11 @@ void hv_root_fill(uint64_t *root)
 		root[i] = 0xabcde00000000fff;
 }
 
+uint64_t page_skip_virgin(uint64_t m)
+{
+	return m;
+}
+
 struct page_info *page_alloc(unsigned int order, unsigned int flags)
 {
 	uint64_t n = 1ULL << order, i, j;

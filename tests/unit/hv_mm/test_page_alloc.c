@@ -413,6 +413,33 @@ START_TEST(a_dropped_claim_is_free_again)
 }
 END_TEST
 
+/* A walk over all frames needs to look at those alone that somebody has had. */
+START_TEST(what_was_never_used_is_passed_over)
+{
+	struct page_info *pg;
+	uint64_t m;
+
+	ck_assert_uint_eq(page_skip_virgin(FIRST), SHIM_FRAMES);
+	ck_assert_uint_eq(page_skip_virgin(FIRST + 100), SHIM_FRAMES);
+	ck_assert_uint_eq(page_skip_virgin(SHIM_FRAMES - 1), SHIM_FRAMES);
+	ck_assert_uint_eq(page_skip_virgin(SHIM_FRAMES), SHIM_FRAMES);
+	ck_assert_uint_eq(page_skip_virgin(FIRST - 1), FIRST - 1);
+	/* Each that is handed out is there, and stays so when it is given back. */
+	for (int i = 0; i < 20; i++) {
+		pg = page_alloc(i % 4, 0);
+		m = page_to_mfn(pg).m;
+		for (uint64_t n = FIRST; n < m + (1u << i % 4); n++)
+			ck_assert_uint_eq(page_skip_virgin(n), n);
+		if (i % 3 == 0)
+			free_used(pg, 1ull << i % 4, false);
+		ck_assert_uint_eq(page_skip_virgin(m), m);
+	}
+	while ((pg = page_alloc(0, 0)))
+		ck_assert_uint_eq(page_skip_virgin(page_to_mfn(pg).m), page_to_mfn(pg).m);
+	ck_assert_uint_eq(page_skip_virgin(SHIM_FRAMES - 1), SHIM_FRAMES - 1);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("page_alloc");
@@ -434,6 +461,7 @@ int main(void)
 	tcase_add_test(t, claims_count_dirty_memory);
 	tcase_add_test(t, a_claim_holds_against_all_others);
 	tcase_add_test(t, a_dropped_claim_is_free_again);
+	tcase_add_test(t, what_was_never_used_is_passed_over);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);
