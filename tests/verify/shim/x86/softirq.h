@@ -3,7 +3,7 @@
 #ifndef X86_SOFTIRQ_H
 #define X86_SOFTIRQ_H
 #include "x86/cpu_info.h"
-enum { TIMER_SOFTIRQ, SCHEDULE_SOFTIRQ, EVENT_SEND_SOFTIRQ, HOST_SOFTIRQ, RCU_SOFTIRQ, KICK_SOFTIRQ, LOG_SOFTIRQ, NR_SOFTIRQS };
+enum { TIMER_SOFTIRQ, EVENT_SEND_SOFTIRQ, SCHEDULE_SOFTIRQ, HOST_SOFTIRQ, RCU_SOFTIRQ, KICK_SOFTIRQ, LOG_SOFTIRQ, NR_SOFTIRQS };
 bool preempt_wanted(void);
 void softirq_raise_cpu(unsigned int cpu, unsigned int nr);
 #endif
