@@ -91,7 +91,9 @@ static const struct cfg_key keys[] = {
 	WITHOUT("vnc", BOOL, "no virtual screen yet: the guest runs without one, its console is pvctl console"),
 	WITHOUT("sdl", BOOL, "no virtual screen yet: the guest runs without one, its console is pvctl console"),
 	WITHOUT("vkb", LIST, "no virtual keyboards yet"),
-	WITHOUT("tsc_mode", STRING, "the time stamp counter is native"),
+	/* xl takes the number of a mode, too. */
+	{ .name = "tsc_mode", .kind = CFG_KIND_STRING, .status = CFG_STATUS_IGNORED, .as_is = "default native 0 2",
+	  .help = "the time stamp counter is native" },
 	WITHOUT("e820_host", BOOL, "no PCI devices yet"),
 	WITHOUT("nestedhvm", BOOL, "for HVM guests only"),
 	IGNORED("vncautopass", "no virtual screen yet"),

@@ -74,6 +74,18 @@ static bool asks_for_nothing(const struct cfg_key *key, const struct cfg_value *
 	return key->kind != CFG_KIND_STRING && !cfg_value_number(v, &n) && n == 0;
 }
 
+static bool is_as_it_is(const struct cfg_key *key, const struct cfg_value *v)
+{
+	size_t len;
+
+	for (const char *p = key->as_is; p && v->type != CFG_LIST && *p; p += len + (p[len] == ' ')) {
+		len = strcspn(p, " ");
+		if (strlen(v->text) == len && !strncmp(p, v->text, len))
+			return true;
+	}
+	return false;
+}
+
 static void check_number(const struct check *c, const struct cfg_key *key, const struct cfg_value *v)
 {
 	int64_t n;
@@ -199,7 +211,7 @@ static void check_setting(const struct check *c, const struct cfg_setting *s)
 			report(c, CFG_ERROR, s->pos, NULL, "%s: not supported yet (%s)", s->key, key->help);
 		break;
 	case CFG_STATUS_IGNORED:
-		if (key->kind != CFG_KIND_ANY && asks_for_nothing(key, &s->value))
+		if ((key->kind != CFG_KIND_ANY && asks_for_nothing(key, &s->value)) || is_as_it_is(key, &s->value))
 			break;
 		report(c, c->flags & CFG_STRICT ? CFG_ERROR : CFG_WARNING, s->pos, NULL, "%s: %s (%s)", s->key,
 		       c->flags & CFG_STRICT ? "not used" : "ignored", key->help);

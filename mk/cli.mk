@@ -26,10 +26,12 @@ cli: $(O)/pvctl/pvctl
 CFG_TEST_SRC := $(sort $(wildcard tests/unit/config/*.c))
 $(O)/tests/cfgdump: tests/config/cfgdump.c $(O)/libpvcfg.a
 	$(call say,CC,$<)mkdir -p $(@D) && $(CC) $(CLI_CFLAGS) $(EXTRA_LDFLAGS) -o $@ $^
+$(O)/tests/specdump: tests/config/specdump.c $(O)/libpvcfg.a $(O)/libpvctl.a
+	$(call say,CC,$<)mkdir -p $(@D) && $(CC) $(CLI_CFLAGS) $(EXTRA_LDFLAGS) -o $@ $^ $(LIB_LIBS)
 $(O)/tests/unit_config: $(CFG_TEST_SRC) $(O)/libpvcfg.a
 	$(call say,CC,$@)mkdir -p $(@D) && $(CC) $(CLI_CFLAGS) $(EXTRA_LDFLAGS) -o $@ $^ $(shell pkg-config --libs check)
-check-config: $(O)/tests/cfgdump $(O)/tests/unit_config
-	$(Q)$(O)/tests/unit_config && tests/config/run.sh $(O)/tests/cfgdump
+check-config: $(O)/tests/cfgdump $(O)/tests/specdump $(O)/tests/unit_config
+	$(Q)$(O)/tests/unit_config && tests/config/run.sh $(O)/tests/cfgdump $(O)/tests/specdump
 
 # Needs clang. FUZZ_SECONDS=60 make fuzz-config
 FUZZ_SECONDS ?= 30

@@ -31,7 +31,7 @@ e2e-tools: $(O)/tests/e2e/domctl $(O)/tests/e2e/savestate $(O)/tests/e2e/jailed
 $(O)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(O)/tests/pvctld.a $(O)/libpvcfg.a $(O)/libpvctl.a
 	$(call say,FUZZ,$<)mkdir -p $(@D) && $(CC) $(T_CFLAGS) $(EXTRA_LDFLAGS) -o $@ $^ $(T_LIBS)
 
-unit: $(UNIT_BIN) $(FUZZ_BIN) $(O)/tests/cfgdump
+unit: $(UNIT_BIN) $(FUZZ_BIN) $(O)/tests/cfgdump $(O)/tests/specdump
 
 # The same, sanitized.
 unit-san:

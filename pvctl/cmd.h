@@ -98,6 +98,9 @@ int on_domain(const struct command *cmd, const struct parsed *in,
 int attach_device(const struct command *cmd, const struct parsed *in,
 		  int (*attach)(struct pvctl *, uint32_t, const char *, struct pvctl_error *));
 struct json;
+/* Its dry run, as xl has it: "what: JSON" of a good specification, which "put" writes. An exit code. */
+int attach_device_dry(const struct command *cmd, const struct parsed *in, const char *what,
+		      int (*put)(struct json *, const char *, struct pvctl_error *));
 /*
  * What block-list, network-list and channel-list are: for each argument, "one" prints the devices of that domain as
  * lines, or into the JSON listing "key" where j is not NULL. Returns an exit code; JSON is whole or not printed at all.

@@ -3,17 +3,18 @@
 #include "pvctl/cmd.h"
 #include "pvctl/commands.h"
 #include "pvctl/json.h"
+#include "pvctl/libxl_json.h"
 #include "pvctl/term.h"
 
 static int run_attach(const struct command *cmd, const struct parsed *in)
 {
-	return attach_device(cmd, in, pvctl_disk_attach);
+	return globals.dry_run ? attach_device_dry(cmd, in, "disk", json_disk) : attach_device(cmd, in, pvctl_disk_attach);
 }
 
 const struct command cmd_block_attach = {
 	.name = "block-attach", .args = "DOMAIN SPEC...", .summary = "Give a disk to a running domain",
 	.example = "  pvctl block-attach web1 /srv/data.img,raw,xvdb,rw",
-	.args_min = 2, .args_max = -1, .run = run_attach,
+	.args_min = 2, .args_max = -1, .can_dry_run = true, .run = run_attach,
 };
 
 enum { OPT_FORCE };
@@ -66,6 +67,8 @@ static void disk_json(struct json *j, const struct pvctl_disk_info *d)
 	json_u64(j, "vdev", d->vdev);
 	json_str(j, "name", d->name);
 	json_u64(j, "state", d->state);
+	json_i32(j, "event_channel", d->event_channel);
+	json_i32(j, "ring_ref", d->ring_ref);
 	json_bool(j, "readonly", d->readonly);
 	json_bool(j, "cdrom", d->cdrom);
 	json_u64(j, "bytes", d->bytes);

@@ -18,6 +18,8 @@ static void channel_json(struct json *j, const struct pvctl_channel_info *c)
 	json_u64(j, "devid", c->devid);
 	json_str(j, "name", c->name);
 	json_u64(j, "state", c->state);
+	json_i32(j, "event_channel", c->event_channel);
+	json_i32(j, "ring_ref", c->ring_ref);
 	json_str(j, "connection", c->connection);
 	json_str(j, "path", c->path);
 	json_end_map(j);

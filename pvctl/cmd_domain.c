@@ -4,6 +4,7 @@
 
 #include "pvctl/cmd.h"
 #include "pvctl/commands.h"
+#include "pvctl/json.h"
 #include "pvctl/term.h"
 
 int on_domain(const struct command *cmd, const struct parsed *in,
@@ -11,6 +12,7 @@ int on_domain(const struct command *cmd, const struct parsed *in,
 {
 	struct pvctl_error err = { 0 };
 	struct pvctl *ctx = node_open();
+	char what[80];
 	uint32_t domid;
 	int rc;
 
@@ -18,7 +20,10 @@ int on_domain(const struct command *cmd, const struct parsed *in,
 		return EXIT_FAILED;
 	rc = domain_resolve(ctx, in->argv[0], &domid);
 	if (!rc) {
+		snprintf(what, sizeof(what), "%s %.60s", cmd->name, in->argv[0]);
+		progress_begin(what);
 		rc = call(ctx, domid, in->argc > 1 ? in->argv[1] : NULL, &err);
+		progress_end();
 		if (rc == -ESRCH) {
 			fprintf(stderr, "Error: Domain '%s' does not exist.\n", in->argv[0]);
 			rc = EXIT_FAILED;
@@ -83,8 +88,27 @@ static int rename_run(const struct command *cmd, const struct parsed *in)
 	return on_domain(cmd, in, call_rename);
 }
 
+enum { NAMED_JSON };
+static const struct option_def named_options[] = {
+	[NAMED_JSON] = { 0, "json", NULL, "number and name as JSON" },
+	{ 0 }
+};
+
+static int put_named(const struct pvctl_domain_info *info)
+{
+	struct json *j = json_document();
+
+	if (!j)
+		return EXIT_FAILED;
+	json_u64(j, "domid", info->domid);
+	json_str(j, "name", info->name[0] ? info->name : NULL);
+	json_end_map(j);
+	return json_close(j);
+}
+
 static int domid_run(const struct command *cmd, const struct parsed *in)
 {
+	struct pvctl_domain_info info = { .size = sizeof(info) };
 	struct pvctl_error err = { 0 };
 	struct pvctl *ctx = node_open();
 	uint32_t domid;
@@ -93,7 +117,11 @@ static int domid_run(const struct command *cmd, const struct parsed *in)
 	if (!ctx)
 		return EXIT_FAILED;
 	rc = pvctl_domain_lookup(ctx, in->argv[0], &domid, &err);
-	if (!rc) {
+	if (!rc && in->count[NAMED_JSON])
+		rc = pvctl_domain_get(ctx, domid, &info, &err);
+	if (!rc && in->count[NAMED_JSON]) {
+		rc = put_named(&info);
+	} else if (!rc) {
 		printf("%u\n", domid);
 	} else if (rc == -ESRCH || rc == -ENOENT) {
 		fprintf(stderr, "Can't get domid of domain name '%s', maybe this domain does not exist.\n", in->argv[0]);
@@ -121,7 +149,9 @@ static int domname_run(const struct command *cmd, const struct parsed *in)
 	if (!ctx)
 		return EXIT_FAILED;
 	rc = pvctl_domain_get(ctx, domid, &info, &err);
-	if (!rc && info.name[0]) {
+	if (!rc && info.name[0] && in->count[NAMED_JSON]) {
+		rc = put_named(&info);
+	} else if (!rc && info.name[0]) {
 		print_clean(stdout, info.name);
 		putchar('\n');
 	} else if (!rc || rc == -ESRCH) {
@@ -158,9 +188,9 @@ const struct command cmd_rename = {
 };
 const struct command cmd_domid = {
 	.name = "domid", .args = "DOMAIN", .summary = "Print the number of the domain with this name",
-	.example = "  pvctl domid web1", .args_min = 1, .args_max = 1, .run = domid_run,
+	.example = "  pvctl domid web1", .options = named_options, .args_min = 1, .args_max = 1, .run = domid_run,
 };
 const struct command cmd_domname = {
 	.name = "domname", .args = "DOMID", .summary = "Print the name of the domain with this number",
-	.example = "  pvctl domname 3", .args_min = 1, .args_max = 1, .run = domname_run,
+	.example = "  pvctl domname 3", .options = named_options, .args_min = 1, .args_max = 1, .run = domname_run,
 };

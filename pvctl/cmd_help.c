@@ -3,6 +3,7 @@
 
 #include "pvctl/cmd.h"
 #include "pvctl/commands.h"
+#include "pvctl/json.h"
 
 /* For completion and the check of the man page: COMMAND TAB -x TAB --name TAB ARGUMENT. */
 static void dump(const char *command, const struct option_def *o)
@@ -72,8 +73,25 @@ static int help_run(const struct command *cmd, const struct parsed *in)
 	return EXIT_OK;
 }
 
+enum { VERSION_JSON };
+static const struct option_def version_options[] = {
+	[VERSION_JSON] = { 0, "json", NULL, "as JSON" },
+	{ 0 }
+};
+
 static int version_run(const struct command *cmd, const struct parsed *in)
 {
+	struct json *j;
+
+	if (in->count[VERSION_JSON]) {
+		j = json_document();
+		if (!j)
+			return EXIT_FAILED;
+		json_str(j, "pvctl", PVCTL_VERSION);
+		json_str(j, "libpvctl", pvctl_version());
+		json_end_map(j);
+		return json_close(j);
+	}
 	printf("pvctl %s\nlibpvctl %s\n", PVCTL_VERSION, pvctl_version());
 	return EXIT_OK;
 }
@@ -84,5 +102,5 @@ const struct command cmd_help = {
 };
 const struct command cmd_version = {
 	.name = "version", .args = "", .summary = "Print the version of the command and of the library",
-	.example = "  pvctl version", .args_max = 0, .run = version_run,
+	.example = "  pvctl version", .options = version_options, .args_max = 0, .run = version_run,
 };

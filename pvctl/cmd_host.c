@@ -172,11 +172,28 @@ static int info_run(const struct command *cmd, const struct parsed *in)
 	return rc;
 }
 
-enum { DMESG_CLEAR };
+enum { DMESG_CLEAR, DMESG_JSON };
 static const struct option_def dmesg_options[] = {
 	[DMESG_CLEAR] = { 'c', "clear", NULL, "forget what was printed" },
+	[DMESG_JSON] = { 0, "json", NULL, "its lines as JSON" },
 	{ 0 }
 };
+
+static int dmesg_json(char *text)
+{
+	struct json *j = json_document();
+	char *line, *rest = text;
+
+	if (!j)
+		return EXIT_FAILED;
+	json_array(j, "lines");
+	while ((line = strsep(&rest, "\n")))
+		if (rest || line[0])
+			json_str(j, NULL, line);
+	json_end_array(j);
+	json_end_map(j);
+	return json_close(j);
+}
 
 static int dmesg_run(const struct command *cmd, const struct parsed *in)
 {
@@ -189,6 +206,9 @@ static int dmesg_run(const struct command *cmd, const struct parsed *in)
 		return EXIT_FAILED;
 	if (pvctl_host_dmesg(ctx, in->count[DMESG_CLEAR], &text, &err)) {
 		rc = fail("dmesg", NULL, &err);
+	} else if (in->count[DMESG_JSON]) {
+		rc = dmesg_json(text);
+		pvctl_free(text);
 	} else {
 		/* Guests can cause lines in it. */
 		if (isatty(STDOUT_FILENO))

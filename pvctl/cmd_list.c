@@ -16,11 +16,11 @@ static const struct option_def options[] = {
 	[OPT_LONG] = { 'l', "long", NULL, "configuration and state as a JSON array" },
 	[OPT_VERBOSE] = { 'v', "verbose", NULL, "also UUID and why it shut down" },
 	[OPT_JSON] = { 0, "json", NULL, "the table as JSON" },
-	[OPT_CONTEXT] = { 'Z', "context", NULL, NULL },
-	[OPT_CPUPOOL] = { 'c', "cpupool", NULL, "also the pool of CPUs" },
+	[OPT_CONTEXT] = { 'Z', "context", NULL, "also the security label: none here, as with an xl that has no security module" },
+	[OPT_CPUPOOL] = { 'c', "cpupool", NULL, "also the pool of CPUs; before names with commas between them: --columns" },
 	[OPT_NUMA] = { 'n', "numa", NULL, "also the NUMA nodes" },
 	[OPT_FORMAT] = { 0, "format", "FORMAT", "table, json or csv" },
-	[OPT_COLUMNS] = { 'o', "columns", "NAMES", "these columns, such as name,state,mem (xl's -c is the pool)" },
+	[OPT_COLUMNS] = { 'o', "columns", "NAMES", "these columns, such as name,state,mem" },
 	{ 0 }
 };
 
@@ -101,7 +101,7 @@ static void state_letters(const struct pvctl_domain_info *info, char ret[7])
 
 /* What is shown beside the usual columns. */
 struct columns {
-	bool verbose, claims, cpupool, numa;
+	bool verbose, claims, context, cpupool, numa;
 };
 
 static void print_table(const struct selection *s, struct columns show)
@@ -109,6 +109,8 @@ static void print_table(const struct selection *s, struct columns show)
 	printf("Name                                        ID   Mem VCPUs\tState\tTime(s)");
 	if (show.verbose)
 		printf("   UUID                            Reason-Code\tSecurity Label");
+	if (show.context && !show.verbose)
+		printf("   Security Label");
 	if (show.claims)
 		printf("  Claimed");
 	if (show.cpupool)
@@ -131,10 +133,11 @@ static void print_table(const struct selection *s, struct columns show)
 				printf(" %8x", (unsigned int)info->reason);
 			else
 				printf(" %8s", "-");
-			printf(" %16s", "-");
 		}
 		if (show.claims)
 			printf(" %5lu", (unsigned long)(info->outstanding_bytes / MIB));
+		if (show.verbose || show.context)
+			printf(" %16s", "-");
 		/* A node has one of each. */
 		if (show.cpupool)
 			printf("%16s", "Pool-0");
@@ -243,8 +246,23 @@ static int chosen_form(const struct command *cmd, const struct parsed *in, const
 	return command_usage(cmd, "--columns: `%.*s' is none of %s", (int)strcspn(bad, ","), bad, names) + 1;
 }
 
-static int list_run(const struct command *cmd, const struct parsed *in)
+/* -c is xl's letter for the pool, and what others take for columns; no domain's name has a comma. */
+static void take_columns(struct parsed *in)
 {
+	for (int i = 0; in->count[OPT_CPUPOOL] && !in->count[OPT_COLUMNS] && i < in->argc; i++) {
+		if (!strchr(in->argv[i], ','))
+			continue;
+		in->count[OPT_COLUMNS] = 1;
+		in->value[OPT_COLUMNS] = in->argv[i];
+		in->argc--;
+		memmove(&in->argv[i], &in->argv[i + 1], (size_t)(in->argc - i) * sizeof(in->argv[0]));
+	}
+}
+
+static int list_run(const struct command *cmd, const struct parsed *given)
+{
+	struct parsed with_columns = *given;
+	const struct parsed *in = &with_columns;
 	const struct list_column *columns[LIST_COLUMNS_MAX];
 	int n_columns = 0, form;
 	bool csv, as_json;
@@ -252,6 +270,7 @@ static int list_run(const struct command *cmd, const struct parsed *in)
 	struct selection s;
 	int rc;
 
+	take_columns(&with_columns);
 	form = chosen_form(cmd, in, columns, &n_columns, &csv, &as_json);
 	if (form > 1)
 		return form - 1;
@@ -267,8 +286,8 @@ static int list_run(const struct command *cmd, const struct parsed *in)
 	else if (!rc && form)
 		list_columns_print(s.info, s.n, columns, n_columns, csv);
 	else if (!rc)
-		print_table(&s, (struct columns){ .verbose = in->count[OPT_VERBOSE], .cpupool = in->count[OPT_CPUPOOL],
-						  .numa = in->count[OPT_NUMA] });
+		print_table(&s, (struct columns){ .verbose = in->count[OPT_VERBOSE], .context = in->count[OPT_CONTEXT],
+						  .cpupool = in->count[OPT_CPUPOOL], .numa = in->count[OPT_NUMA] });
 	if (!rc && !in->count[OPT_LONG] && !as_json && !form)
 		tell_kept(&s);
 	selection_fini(&s);

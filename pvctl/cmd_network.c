@@ -3,17 +3,23 @@
 #include "pvctl/cmd.h"
 #include "pvctl/commands.h"
 #include "pvctl/json.h"
+#include "pvctl/libxl_json.h"
 #include "pvctl/term.h"
+
+static int put_dry(struct json *j, const char *text, struct pvctl_error *err)
+{
+	return json_nic(j, text, -1, err);
+}
 
 static int run_attach(const struct command *cmd, const struct parsed *in)
 {
-	return attach_device(cmd, in, pvctl_vif_attach);
+	return globals.dry_run ? attach_device_dry(cmd, in, "vif", put_dry) : attach_device(cmd, in, pvctl_vif_attach);
 }
 
 const struct command cmd_network_attach = {
 	.name = "network-attach", .args = "DOMAIN [SPEC...]", .summary = "Give a network interface to a running domain",
 	.example = "  pvctl network-attach web1\n  pvctl network-attach web1 bridge=lan mac=00:16:3e:01:02:03",
-	.args_min = 1, .args_max = -1, .run = run_attach,
+	.args_min = 1, .args_max = -1, .can_dry_run = true, .run = run_attach,
 };
 
 enum { OPT_FORCE };
@@ -74,6 +80,9 @@ static void vif_json(struct json *j, const struct pvctl_vif_info *v)
 	json_u64(j, "devid", v->devid);
 	json_str(j, "mac", mac);
 	json_u64(j, "state", v->state);
+	json_i32(j, "tx_event_channel", v->tx_event_channel);
+	json_i32(j, "tx_ring_ref", v->tx_ring_ref);
+	json_i32(j, "rx_ring_ref", v->rx_ring_ref);
 	json_str(j, "link", v->link);
 	json_str(j, "bridge", v->bridge);
 	json_u64(j, "mtu", v->mtu);

@@ -138,7 +138,9 @@ static int restart_run(const struct command *cmd, const struct parsed *in)
 
 	if (in->count[RESTART_TIMEOUT] && parse_seconds(in->value[RESTART_TIMEOUT], &timeout_ms))
 		return command_usage(cmd, "`%s' is no time in seconds", in->value[RESTART_TIMEOUT]);
+	progress_begin("waiting for the new daemon");
 	rc = pvctl_node_restart_daemon(name, timeout_ms, &err);
+	progress_end();
 	if (rc == -ENOENT) {
 		say_error("the node `%s' does not run", name ? name : "default");
 		return EXIT_FAILED;

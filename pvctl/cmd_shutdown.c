@@ -145,7 +145,7 @@ static int wait_all(struct pvctl *ctx, const struct targets *t, bool gone, uint3
 	uint64_t deadline = timeout_ms ? now_ns() + (uint64_t)timeout_ms * 1000000 : 0;
 	int code = EXIT_OK;
 
-	note("Waiting for %zu domain%s", t->n, t->n == 1 ? "" : "s");
+	note("Waiting for %zu domain%s", t->n, t->n == 1 && !globals.as_xl ? "" : "s");
 	for (size_t i = 0; i < t->n; i++) {
 		char what[64];
 		int rc;

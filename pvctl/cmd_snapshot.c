@@ -85,11 +85,15 @@ static int create_stopped(const struct parsed *in, const struct pvctl_snapshot_o
 {
 	struct pvctl_snapshot_stats s = { .size = sizeof(s) };
 	struct pvctl_error err = { 0 };
+	int rc;
 
 	if (!o->no_memory)
 		note("Domain %s does not run: its disks alone are kept.", in->argv[0]);
 	interrupts_catch();
-	if (pvctl_snapshot_create_stopped(globals.node, in->argv[0], in->argc > 1 ? in->argv[1] : NULL, o, &s, &err))
+	progress_begin("making the snapshot");
+	rc = pvctl_snapshot_create_stopped(globals.node, in->argv[0], in->argc > 1 ? in->argv[1] : NULL, o, &s, &err);
+	progress_end();
+	if (rc)
 		return fail("snapshot", in->argv[0], &err);
 	return report(in->argv[0], &s, in->count[CREATE_JSON] > 0);
 }

@@ -5,6 +5,7 @@
 
 #include "pvctl/cmd.h"
 #include "pvctl/commands.h"
+#include "pvctl/json.h"
 
 static int done(const struct command *cmd, const char *path, int rc, const struct pvctl_error *err)
 {
@@ -14,6 +15,24 @@ static int done(const struct command *cmd, const char *path, int rc, const struc
 		return EXIT_OK;
 	command_full_name(cmd, what, sizeof(what));
 	return fail(what, path, err);
+}
+
+enum { READ_JSON };
+static const struct option_def read_options[] = {
+	[READ_JSON] = { 0, "json", NULL, "as JSON; what is not UTF-8 is a question mark" },
+	{ 0 }
+};
+
+static int put_json(const char *path, const char *value, size_t len)
+{
+	struct json *j = json_document();
+
+	if (!j)
+		return EXIT_FAILED;
+	json_str(j, "path", path);
+	json_bytes(j, "value", value, len);
+	json_end_map(j);
+	return json_close(j);
 }
 
 static int read_run(const struct command *cmd, const struct parsed *in)
@@ -27,6 +46,12 @@ static int read_run(const struct command *cmd, const struct parsed *in)
 	if (!ctx)
 		return EXIT_FAILED;
 	rc = pvctl_store_read(ctx, in->argv[0], &value, &len, &err);
+	if (!rc && in->count[READ_JSON]) {
+		rc = put_json(in->argv[0], value, len);
+		pvctl_free(value);
+		pvctl_close(ctx);
+		return rc;
+	}
 	if (!rc) {
 		/* Guests write there: a terminal gets no control characters, a file every byte. */
 		if (isatty(STDOUT_FILENO))
@@ -68,7 +93,7 @@ static int rm_run(const struct command *cmd, const struct parsed *in)
 
 const struct command cmd_store_read = {
 	.group = "store", .name = "read", .args = "PATH", .summary = "Print a value of the store",
-	.example = "  pvctl store read /local/domain/1/name", .args_min = 1, .args_max = 1, .run = read_run,
+	.example = "  pvctl store read /local/domain/1/name", .options = read_options, .args_min = 1, .args_max = 1, .run = read_run,
 };
 const struct command cmd_store_write = {
 	.group = "store", .name = "write", .args = "PATH VALUE", .summary = "Write a value of the store",

@@ -194,6 +194,12 @@ const struct command cmd_template_list = {
 	.example = "  pvctl template list", .options = list_options, .args_min = 0, .args_max = 0, .run = list_run,
 };
 
+enum { SHOW_JSON };
+static const struct option_def show_options[] = {
+	[SHOW_JSON] = { 0, "json", NULL, "as it is shown anyway" },
+	{ 0 }
+};
+
 static int show_run(const struct command *cmd, const struct parsed *in)
 {
 	struct pvctl_template_info info = { .size = sizeof(info) };
@@ -223,7 +229,7 @@ static int show_run(const struct command *cmd, const struct parsed *in)
 
 const struct command cmd_template_show = {
 	.group = "template", .name = "show", .args = "NAME", .summary = "Show a template and its config of defaults, as JSON",
-	.example = "  pvctl template show debian", .args_min = 1, .args_max = 1, .run = show_run,
+	.example = "  pvctl template show debian", .options = show_options, .args_min = 1, .args_max = 1, .run = show_run,
 };
 
 /* ---- delete, verify, export, import ---- */
@@ -244,7 +250,12 @@ static int verify_run(const struct command *cmd, const struct parsed *in)
 {
 	struct pvctl_error err = { 0 };
 
-	return pvctl_template_verify(NULL, in->argv[0], &err) ? fail("template verify", in->argv[0], &err) : EXIT_OK;
+	int rc;
+
+	progress_begin("reading the template's files");
+	rc = pvctl_template_verify(NULL, in->argv[0], &err);
+	progress_end();
+	return rc ? fail("template verify", in->argv[0], &err) : EXIT_OK;
 }
 
 const struct command cmd_template_verify = {
@@ -256,8 +267,12 @@ static int export_run(const struct command *cmd, const struct parsed *in)
 {
 	const char *dir = in->argc > 1 ? in->argv[1] : ".";
 	struct pvctl_error err = { 0 };
+	int rc;
 
-	if (pvctl_template_export(NULL, in->argv[0], dir, &err))
+	progress_begin("copying the template");
+	rc = pvctl_template_export(NULL, in->argv[0], dir, &err);
+	progress_end();
+	if (rc)
 		return fail("template export", in->argv[0], &err);
 	note("Template %s is in %s/%s.", in->argv[0], dir, in->argv[0]);
 	return EXIT_OK;
@@ -274,6 +289,7 @@ static int import_run(const struct command *cmd, const struct parsed *in)
 	const char *name;
 	struct pvctl_error err = { 0 };
 	size_t n = strlen(in->argv[0]);
+	int rc;
 
 	while (n > 1 && in->argv[0][n - 1] == '/')
 		n--;
@@ -283,7 +299,10 @@ static int import_run(const struct command *cmd, const struct parsed *in)
 	name = strrchr(dir, '/') ? strrchr(dir, '/') + 1 : dir;
 	if (in->argc > 1)
 		name = in->argv[1];
-	return pvctl_template_import(NULL, dir, name, &err) ? fail("template import", in->argv[0], &err) : EXIT_OK;
+	progress_begin("copying the template");
+	rc = pvctl_template_import(NULL, dir, name, &err);
+	progress_end();
+	return rc ? fail("template import", in->argv[0], &err) : EXIT_OK;
 }
 
 const struct command cmd_template_import = {

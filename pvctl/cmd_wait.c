@@ -284,13 +284,16 @@ static int wait_for(struct wait *w, const struct condition *c, struct pvctl_even
 
 	for (;;) {
 		/* In this order: what ends between the two is seen by the second, and told by an event at the next turn. */
-		if (drain(w, events, &err) < 0 || look(w, &err))
+		if (drain(w, events, &err) < 0 || look(w, &err)) {
+			progress_end();
 			return fail("wait", w->arg, &err);
+		}
 		a = c->check(w);
 		if (a == NOT_YET && !interrupted() && (!end || now_ns() < end)) {
 			nap(w, events, end);
 			continue;
 		}
+		progress_end();
 		/* An end that was seen and not told yet has its reason on the way. */
 		if (c->check == is_shut_down && a == MET && !w->ended && drain(w, events, &err) < 0)
 			return fail("wait", w->arg, &err);
@@ -334,6 +337,7 @@ static int wait_run(const struct command *cmd, const struct parsed *in)
 		fail("wait", w->arg, &err);
 	} else if (w->ctx) {
 		interrupts_catch();
+		progress_begin("waiting");
 		rc = wait_for(w, c, events, timeout_ms ? now_ns() + timeout_ms * UINT64_C(1000000) : 0, in->count[OPT_JSON] > 0);
 		pvctl_events_close(events);
 	}

@@ -97,11 +97,11 @@ static int update_run(const struct command *cmd, const struct parsed *in)
 		return EXIT_FAILED;
 	rc = domain_resolve(ctx, in->argv[0], &domid);
 	rc = rc ? rc : config_load(&load, &config);
-	if (!rc && pvctl_domain_set_config(ctx, domid, config, &err))
+	if (!rc && !globals.dry_run && pvctl_domain_set_config(ctx, domid, config, &err))
 		rc = fail("config-update", in->argv[0], &err);
-	if (!rc && in->count[UPDATE_DEBUG] && (j = json_open(true))) {
+	if (!rc && (in->count[UPDATE_DEBUG] || globals.dry_run) && (j = json_open(true))) {
 		json_config(j, NULL, config, NULL);
-		rc = json_close_to(j, stderr);
+		rc = json_close_to(j, globals.dry_run ? stdout : stderr);
 	}
 	pvctl_config_free(config);
 	pvctl_close(ctx);
@@ -162,5 +162,6 @@ const struct command cmd_cpupool_list = {
 };
 const struct command cmd_config_update = {
 	.name = "config-update", .args = "DOMAIN [FILE] [KEY=VALUE ...]", .summary = "Change what a domain will be from its next restart on",
-	.example = "  pvctl config-update web1 web1.cfg memory=512", .options = update_options, .args_min = 1, .args_max = -1, .run = update_run,
+	.example = "  pvctl config-update web1 web1.cfg memory=512", .options = update_options, .args_min = 1, .args_max = -1,
+	.can_dry_run = true, .run = update_run,
 };

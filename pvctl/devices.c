@@ -49,6 +49,34 @@ out:
 	return rc;
 }
 
+int attach_device_dry(const struct command *cmd, const struct parsed *in, const char *what,
+		      int (*put)(struct json *, const char *, struct pvctl_error *))
+{
+	struct pvctl_error err = { 0 };
+	struct pvctl *ctx = node_open();
+	struct json *j = NULL;
+	char spec[4096];
+	uint32_t domid;
+	int rc;
+
+	if (!ctx)
+		return EXIT_FAILED;
+	rc = domain_resolve(ctx, in->argv[0], &domid);
+	pvctl_close(ctx);
+	rc = rc ? rc : join_spec(in, 1, spec, sizeof(spec));
+	if (rc)
+		return rc;
+	j = json_open(true);
+	if (!j)
+		return EXIT_FAILED;
+	if (put(j, spec, &err)) {
+		json_free(j);
+		return fail(cmd->name, in->argv[0], &err);
+	}
+	printf("%s: ", what);
+	return json_close(j);
+}
+
 int list_devices(const struct parsed *in, bool as_json, const char *key, void (*header)(void),
 		 int (*one)(struct pvctl *ctx, const char *arg, struct json *j))
 {

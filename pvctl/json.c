@@ -165,6 +165,12 @@ void json_str(struct json *j, const char *key, const char *value)
 		check(j, yajl_gen_null(j->gen));
 }
 
+void json_bytes(struct json *j, const char *key, const char *value, size_t len)
+{
+	key_text(j, key);
+	text_of(j, value, len);
+}
+
 void json_u64(struct json *j, const char *key, uint64_t value)
 {
 	char digits[24];
@@ -172,6 +178,14 @@ void json_u64(struct json *j, const char *key, uint64_t value)
 
 	key_text(j, key);
 	check(j, yajl_gen_number(j->gen, digits, (size_t)n));
+}
+
+void json_i32(struct json *j, const char *key, int32_t value)
+{
+	if (value < 0)
+		json_str(j, key, NULL);
+	else
+		json_u64(j, key, (uint64_t)value);
 }
 
 void json_bool(struct json *j, const char *key, bool value)

@@ -7,6 +7,7 @@
 #define PVCTL_JSON_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -30,7 +31,9 @@ void json_array(struct json *j, const char *key);
 void json_end_map(struct json *j);
 void json_end_array(struct json *j);
 void json_str(struct json *j, const char *key, const char *value); /* NULL: null */
+void json_bytes(struct json *j, const char *key, const char *value, size_t len); /* what is not UTF-8 is `?' */
 void json_u64(struct json *j, const char *key, uint64_t value);
+void json_i32(struct json *j, const char *key, int32_t value); /* negative: null, since there is none */
 void json_bool(struct json *j, const char *key, bool value);
 /* Another JSON text as a value; null when it is none. */
 void json_embed(struct json *j, const char *key, const char *text);

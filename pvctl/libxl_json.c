@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#define REGISTERS_MAX 128
+
 static int64_t number_or(const struct pvctl_config *c, const char *key, int64_t otherwise)
 {
 	int64_t n;
@@ -35,34 +37,176 @@ static void put_c_info(struct json *j, const struct pvctl_config *c, const struc
 	json_end_map(j);
 }
 
+/* One text, as libxl has it, of what may be two keys. */
+static void put_cmdline(struct json *j, const struct pvctl_config *c)
+{
+	const char *all = pvctl_config_get_str(c, "cmdline"), *root = pvctl_config_get_str(c, "root"), *extra = pvctl_config_get_str(c, "extra");
+	char text[2100];
+
+	if (all || root || extra)
+		snprintf(text, sizeof(text), "%s%s%s%s", all ? "" : root ? "root=" : "", all ? all : root ? root : "", !all && root && extra ? " " : "",
+			 !all && extra ? extra : "");
+	if (all || root || extra)
+		json_str(j, "cmdline", text);
+}
+
+/* For each vCPU the CPUs it may run on; a text is for all of them. */
+static void put_affinity(struct json *j, const char *name, const struct pvctl_config *c, const char *key, int64_t vcpus)
+{
+	const char *all = pvctl_config_get_str(c, key);
+	uint64_t mask;
+
+	if (!all && !pvctl_config_get_item(c, key, 0))
+		return;
+	json_array(j, name);
+	for (int64_t v = 0; v < vcpus; v++) {
+		const char *text = all ? all : pvctl_config_get_item(c, key, (size_t)v);
+
+		if (!text || pvctl_cpus_parse(text, &mask, NULL))
+			mask = ~UINT64_C(0);
+		json_array(j, NULL);
+		for (unsigned int cpu = 0; cpu < 64; cpu++)
+			if (mask >> cpu & 1)
+				json_u64(j, NULL, cpu);
+		json_end_array(j);
+	}
+	json_end_array(j);
+}
+
+static bool has_subleaves(uint32_t leaf)
+{
+	return leaf == 4 || leaf == 7 || (leaf >= 0xb && leaf <= 0x1f) || leaf == 0x8000001d;
+}
+
+static void put_register(struct json *j, const struct pvctl_cpuid_edit *e)
+{
+	static const char *const names[] = { "eax", "ebx", "ecx", "edx" };
+	char bits[33] = "";
+
+	for (unsigned int b = 0; b < 32; b++)
+		bits[31 - b] = e->set >> b & 1 ? '1' : e->clear >> b & 1 ? '0' : 'x';
+	json_str(j, names[e->reg & 3], bits);
+}
+
+/* A map for each leaf, with the bits of its registers, the highest first. */
+static void put_cpuid(struct json *j, const struct pvctl_config *c)
+{
+	struct pvctl_cpuid_edit e[REGISTERS_MAX];
+	size_t n = 0;
+
+	for (; n < REGISTERS_MAX; n++) {
+		e[n].size = sizeof(e[n]);
+		if (pvctl_config_get_cpuid(c, n, &e[n], NULL))
+			break;
+	}
+	if (!n)
+		return;
+	json_array(j, "cpuid");
+	for (size_t i = 0; i < n; i++) {
+		size_t k = 0;
+
+		while (e[k].leaf != e[i].leaf || e[k].subleaf != e[i].subleaf)
+			k++;
+		/* With the first of its leaf it was told. */
+		if (k < i)
+			continue;
+		json_map(j, NULL);
+		json_u64(j, "leaf", e[i].leaf);
+		if (e[i].subleaf || has_subleaves(e[i].leaf))
+			json_u64(j, "subleaf", e[i].subleaf);
+		for (; k < n; k++)
+			if (e[k].leaf == e[i].leaf && e[k].subleaf == e[i].subleaf)
+				put_register(j, &e[k]);
+		json_end_map(j);
+	}
+	json_end_array(j);
+}
+
+static void put_number(struct json *j, const char *name, const struct pvctl_config *c, const char *key)
+{
+	int64_t n;
+
+	if (!pvctl_config_get_int(c, key, &n))
+		json_u64(j, name, (uint64_t)n);
+}
+
+/* libxl's truth values are words. */
+static void put_truth(struct json *j, const char *name, const struct pvctl_config *c, const char *key)
+{
+	int64_t n;
+
+	if (!pvctl_config_get_int(c, key, &n))
+		json_str(j, name, n ? "True" : "False");
+}
+
+static void put_texts(struct json *j, const char *name, const struct pvctl_config *c, const char *key)
+{
+	const char *text = pvctl_config_get_str(c, key);
+
+	if (!text && !pvctl_config_get_item(c, key, 0))
+		return;
+	json_array(j, name);
+	if (text)
+		json_str(j, NULL, text);
+	for (size_t i = 0; !text && pvctl_config_get_item(c, key, i); i++)
+		json_str(j, NULL, pvctl_config_get_item(c, key, i));
+	json_end_array(j);
+}
+
+static void put_limits(struct json *j, const struct pvctl_config *c)
+{
+	int64_t n;
+
+	put_number(j, "event_channels", c, "max_event_channels");
+	put_number(j, "max_grant_frames", c, "max_grant_frames");
+	put_number(j, "max_maptrack_frames", c, "max_maptrack_frames");
+	put_number(j, "max_grant_version", c, "max_grant_version");
+	put_truth(j, "localtime", c, "localtime");
+	put_number(j, "rtc_timeoffset", c, "rtc_timeoffset");
+	put_truth(j, "disable_migrate", c, "nomigrate");
+	if (pvctl_config_get_int(c, "cpu_weight", &n) && pvctl_config_get_int(c, "cap", &n))
+		return;
+	json_map(j, "sched_params");
+	put_number(j, "weight", c, "cpu_weight");
+	put_number(j, "cap", c, "cap");
+	json_end_map(j);
+}
+
 static void put_b_info(struct json *j, const struct pvctl_config *c)
 {
 	int64_t memory = number_or(c, "memory", 0), vcpus = number_or(c, "vcpus", number_or(c, "maxvcpus", 1));
+	int64_t max = number_or(c, "maxvcpus", vcpus);
 
 	json_map(j, "b_info");
-	json_u64(j, "max_vcpus", (uint64_t)number_or(c, "maxvcpus", vcpus));
+	json_u64(j, "max_vcpus", (uint64_t)max);
 	json_array(j, "avail_vcpus");
 	for (int64_t i = 0; i < vcpus; i++)
 		json_u64(j, NULL, (uint64_t)i);
 	json_end_array(j);
+	put_affinity(j, "vcpu_hard_affinity", c, "cpus", max);
+	put_affinity(j, "vcpu_soft_affinity", c, "cpus_soft", max);
 	json_u64(j, "max_memkb", (uint64_t)number_or(c, "maxmem", memory) << 10);
 	json_u64(j, "target_memkb", (uint64_t)memory << 10);
+	put_cpuid(j, c);
 	put_text(j, "kernel", c, "kernel");
 	put_text(j, "ramdisk", c, "ramdisk");
-	put_text(j, "cmdline", c, "cmdline");
+	put_cmdline(j, c);
 	put_text(j, "bootloader", c, "bootloader");
+	put_texts(j, "bootloader_args", c, "bootloader_args");
+	put_limits(j, c);
 	json_map(j, "type.pv");
 	json_end_map(j);
 	json_end_map(j);
 }
 
 /* As libxl_disk's JSON; what has its default is left out there, too. */
-static void put_disk(struct json *j, const char *text)
+int json_disk(struct json *j, const char *text, struct pvctl_error *err)
 {
 	struct pvctl_disk_spec s = { .size = sizeof(s) };
+	int rc = pvctl_disk_parse(text, &s, err);
 
-	if (pvctl_disk_parse(text, &s, NULL))
-		return;
+	if (rc)
+		return rc;
 	json_map(j, NULL);
 	if (s.target[0])
 		json_str(j, "pdev_path", s.target);
@@ -83,6 +227,7 @@ static void put_disk(struct json *j, const char *text)
 	if (s.no_discard)
 		json_str(j, "discard_enable", "False");
 	json_end_map(j);
+	return 0;
 }
 
 static void put_if(struct json *j, const char *name, const char *value)
@@ -91,16 +236,17 @@ static void put_if(struct json *j, const char *name, const char *value)
 		json_str(j, name, value);
 }
 
-/* A place in the list is the number that the guest knows it by, where the text has none. */
-static void put_nic(struct json *j, const char *text, size_t i)
+int json_nic(struct json *j, const char *text, int64_t devid, struct pvctl_error *err)
 {
 	struct pvctl_vif_spec s = { .size = sizeof(s) };
 	char mac[18];
+	int rc = pvctl_vif_parse(text, &s, err);
 
-	if (pvctl_vif_parse(text, &s, NULL))
-		return;
+	if (rc)
+		return rc;
 	json_map(j, NULL);
-	json_u64(j, "devid", s.devid < 0 ? i : (uint64_t)s.devid);
+	if (s.devid >= 0 || devid >= 0)
+		json_u64(j, "devid", s.devid < 0 ? (uint64_t)devid : (uint64_t)s.devid);
 	json_u64(j, "mtu", s.mtu);
 	if (s.has_mac) {
 		snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", s.mac[0], s.mac[1], s.mac[2], s.mac[3], s.mac[4], s.mac[5]);
@@ -117,6 +263,7 @@ static void put_nic(struct json *j, const char *text, size_t i)
 	}
 	put_if(j, "gatewaydev", s.gatewaydev);
 	json_end_map(j);
+	return 0;
 }
 
 static void put_devices(struct json *j, const struct pvctl_config *c)
@@ -127,13 +274,13 @@ static void put_devices(struct json *j, const struct pvctl_config *c)
 	if (pvctl_config_get_item(c, "disk", 0)) {
 		json_array(j, "disks");
 		for (i = 0; (text = pvctl_config_get_item(c, "disk", i)); i++)
-			put_disk(j, text);
+			(void)json_disk(j, text, NULL);
 		json_end_array(j);
 	}
 	if (pvctl_config_get_item(c, "vif", 0)) {
 		json_array(j, "nics");
 		for (i = 0; (text = pvctl_config_get_item(c, "vif", i)); i++)
-			put_nic(j, text, i);
+			(void)json_nic(j, text, (int64_t)i, NULL);
 		json_end_array(j);
 	}
 }

@@ -17,6 +17,7 @@
 
 #define APPEARS_AFTER_NS UINT64_C(1000000000)
 #define REFRESH_MS 200
+#define BAR 20
 
 static volatile sig_atomic_t got_signal;
 
@@ -104,19 +105,25 @@ static int draw_rate(char *line, size_t size)
 			(double)left * (double)progress.unit / rate);
 }
 
+static int draw_bar(char *line, size_t size)
+{
+	double share = progress.done >= progress.total ? 1 : (double)progress.done / (double)progress.total;
+	int n = (int)(share * BAR);
+
+	return snprintf(line, size, "[%.*s%*s] %d%% ", n, "####################", BAR - n, "", (int)(100 * share));
+}
+
 static void draw(void)
 {
 	uint64_t elapsed = now_ns() - progress.since;
-	char line[160];
+	char line[256];
 	int n;
 
 	if (elapsed < APPEARS_AFTER_NS)
 		return;
 	n = snprintf(line, sizeof(line), "\r%s ... ", progress.what);
 	if (progress.total)
-		n += snprintf(line + n, sizeof(line) - (size_t)n, "%" PRIu64 "%% ",
-			      progress.done >= progress.total ? 100 :
-			      (uint64_t)(100.0 * (double)progress.done / (double)progress.total));
+		n += draw_bar(line + n, sizeof(line) - (size_t)n);
 	if (progress.total)
 		n += draw_rate(line + n, sizeof(line) - (size_t)n);
 	n += snprintf(line + n, sizeof(line) - (size_t)n, "%" PRIu64 " s\x1b[K", elapsed / UINT64_C(1000000000));

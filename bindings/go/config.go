@@ -7,6 +7,7 @@ import "C"
 
 import (
 	"context"
+	"errors"
 	"os"
 	"regexp"
 	"runtime"
@@ -283,6 +284,33 @@ func (c *Config) List(key string) (values []string, err error) {
 				return nil
 			}
 			values = append(values, C.GoString(s))
+		}
+	})
+	return
+}
+
+// CPUIDEdit is what the key cpuid changes of one register: bits that are to be 1, and to be 0.
+type CPUIDEdit struct {
+	Leaf, Subleaf uint32
+	Register      uint32 // 0 eax, 1 ebx, 2 ecx, 3 edx
+	Set, Clear    uint32
+}
+
+// CPUID is what the key cpuid changes of what the node gives to a new domain.
+func (c *Config) CPUID() (edits []CPUIDEdit, err error) {
+	err = c.use(func(p *C.struct_pvctl_config) error {
+		for {
+			s := C.struct_pvctl_cpuid_edit{size: C.sizeof_struct_pvctl_cpuid_edit}
+			err := call("config", func(e *C.struct_pvctl_error) C.int {
+				return C.pvctl_config_get_cpuid(p, C.size_t(len(edits)), &s, e)
+			})
+			if errors.Is(err, ErrNotFound) {
+				return nil
+			}
+			if err != nil {
+				return keyed("cpuid", err)
+			}
+			edits = append(edits, CPUIDEdit{uint32(s.leaf), uint32(s.subleaf), uint32(s.reg), uint32(s.set), uint32(s.clear)})
 		}
 	})
 	return

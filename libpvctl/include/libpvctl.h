@@ -158,6 +158,16 @@ PVCTL_API const char *pvctl_config_get_str(const struct pvctl_config *, const ch
 PVCTL_API int pvctl_config_get_int(const struct pvctl_config *, const char *key, int64_t *ret) PVCTL_CHECK;
 /* The i-th text of a list; borrowed; NULL: there is none. */
 PVCTL_API const char *pvctl_config_get_item(const struct pvctl_config *, const char *key, size_t i);
+/* What the key cpuid changes of one register of what the node gives to a new domain. */
+struct pvctl_cpuid_edit {
+	size_t size;
+	uint32_t leaf, subleaf;  /* subleaf: 0 where the leaf has none */
+	uint32_t reg;            /* 0 eax, 1 ebx, 2 ecx, 3 edx */
+	uint32_t set, clear;     /* bits that are to be 1, and to be 0; the others are as the node has them */
+	uint32_t pad;
+};
+/* The i-th of them, each register once. No node is asked; any thread. -ENOENT: there are no more. */
+PVCTL_API int pvctl_config_get_cpuid(const struct pvctl_config *, size_t i, struct pvctl_cpuid_edit *ret, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_config_to_json(const struct pvctl_config *, char **ret_text, struct pvctl_error *err) PVCTL_CHECK; /* free with pvctl_free */
 PVCTL_API int pvctl_config_from_json(const char *text, struct pvctl_config **ret, struct pvctl_error *err) PVCTL_CHECK;
 /* What is said of a text; borrowed. */
@@ -265,7 +275,10 @@ PVCTL_API int pvctl_domain_suspend(struct pvctl *, uint32_t domid, uint32_t time
 PVCTL_API int pvctl_domain_keep_suspended(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
 /* Its disks are on stable storage and closed: another node may open them. -ENOENT: it is not suspended; -EIO: what the guest wrote may be lost. */
 PVCTL_API int pvctl_domain_release_disks(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
-/* It goes on where it was. -ENOENT: it is not suspended; -EBUSY: a disk that was released is another's now; it stays suspended then. */
+/*
+ * It goes on where it was. -ENOENT: it is not suspended; -EBUSY: a disk that was released is another's now; it stays suspended then;
+ * -EPERM: another context has it suspended, or saves one that was: it is for that to say.
+ */
 PVCTL_API int pvctl_domain_resume(struct pvctl *, uint32_t domid, struct pvctl_error *err) PVCTL_CHECK;
 /* ---- migration ---- */
 enum pvctl_migrate_end {
@@ -282,6 +295,8 @@ struct pvctl_migrate_opts {
 	void (*say)(void *data, const char *line);  /* what happens, for a person; NULL: silent */
 	void (*step)(void *data, const char *name); /* each step of the handshake, for tests; NULL: none */
 	void *data;
+	uint32_t keep_domid;               /* sender, 1: it has the same domain id there, or does not move (-EEXIST, at the receiver: another has it) */
+	uint32_t pad2;
 };
 struct pvctl_migrate_result {
 	size_t size;
@@ -379,6 +394,9 @@ struct pvctl_save_opts {
 	int (*written)(void *data, struct pvctl_error *err);
 	void *written_data;
 	uint32_t max_rounds;     /* live: at most so many before the suspend; 0: 30 */
+	uint32_t pad;
+	uint32_t keep_domid;     /* 1: its domain id is saved, too: without a configuration of its own a restore gives it that one, or fails */
+	uint32_t pad2;
 };
 struct pvctl_save_stats {
 	size_t size;
@@ -453,7 +471,7 @@ struct pvctl_clone_stats {
 	uint64_t total_ns;
 	uint64_t pause_ns;       /* that the domain did not run */
 	uint64_t bytes;          /* of its state, which is held in memory for as long */
-	uint64_t restore_ns;     /* all of the copies', one after the other */
+	uint64_t restore_ns;     /* from when the domain goes on to when all copies do */
 	uint32_t rounds, pad;
 };
 /*
@@ -461,6 +479,7 @@ struct pvctl_clone_stats {
  * vm-generation-id (docs/architecture.md). ret_domids: room for count of them. -EEXIST: a name is taken; -EBUSY, -EINVAL, -ENOSYS: a
  * device cannot be had twice, found before anything is done; else as pvctl_domain_save and pvctl_domain_restore. After a failure
  * there is no copy, and the domain goes on. Its writable disks become overlays where the file system cannot share blocks: see pvctl(1).
+ * One copy is built while the domain is saved, by a thread and a connection that end with the call; the caller's functions are called by his.
  */
 PVCTL_API int pvctl_domain_clone(struct pvctl *, uint32_t domid, const char *name, const struct pvctl_clone_opts *opts, uint32_t *ret_domids, struct pvctl_clone_stats *ret, struct pvctl_error *err) PVCTL_CHECK;
 
@@ -571,7 +590,7 @@ struct pvctl_template_make_opts {
 };
 /*
  * from: what domains of it are to be; its disks, kernel and ramdisk are copied, its name, uuid and MACs left out. ctx may be NULL
- * where no domid is given. -EEXIST: there is one of this name. Nothing is left after a failure.
+ * where no domid is given. -EEXIST: there is one of this name; -EBUSY: a disk is in use by another than domid. Nothing is left after a failure.
  */
 PVCTL_API int pvctl_template_make(struct pvctl *ctx, const char *name, const struct pvctl_config *from, const struct pvctl_template_make_opts *opts, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_template_get(const char *name, struct pvctl_template_info *ret, struct pvctl_error *err) PVCTL_CHECK; /* -ENOENT: there is none */
@@ -601,7 +620,7 @@ PVCTL_API int pvctl_template_create(struct pvctl *, const char *name, const stru
  * others, name, uuid and MACs stay. One that runs ends at once, and is started (ret_domid); else ret_domid is 0.
  */
 PVCTL_API int pvctl_domain_reinstall(struct pvctl *, const char *domain, const char *name, uint32_t *ret_domid, struct pvctl_error *err) PVCTL_CHECK;
-/* Of a domain that was made of a template and is gone. -ENOENT: it has none. */
+/* Of a domain that was made of a template and is gone. -ENOENT: it has none; -EBUSY: disks of copies or snapshots are there, too, or what they are based on. */
 PVCTL_API int pvctl_template_disks_remove(const char *domain, struct pvctl_error *err) PVCTL_CHECK;
 
 /* ---- disks ---- */

@@ -65,8 +65,9 @@ static void rotate(void)
 	log_size = 0;
 	if (fd < 0)
 		return;
-	close(log_file);
-	log_file = fd;
+	/* The number stays: others have noted it, and it must not come to be a disk's. */
+	(void)dup3(fd, log_file, O_CLOEXEC);
+	close(fd);
 }
 
 int log_fd(void)

@@ -63,6 +63,13 @@ static int keep(struct vbd *v, struct vbd_ring *r)
 	return 0;
 }
 
+static void stop_ring(struct vbd *v, struct vbd_ring *r)
+{
+	gnt_window_unmap(v->x.d, &r->window);
+	state_slot_free(&v->x.d->state, r->kept);
+	r->kept = NULL;
+}
+
 static int start_ring(struct vbd *v, struct vbd_ring *r, const char *dir, unsigned int order)
 {
 	uint32_t refs[BLK_MAX_PAGES], remote;
@@ -85,7 +92,7 @@ static int start_ring(struct vbd *v, struct vbd_ring *r, const char *dir, unsign
 	rc = keep(v, r);
 	rc = rc ? rc : evtchn_bind_interdomain(v->x.d, v->x.domid, remote, on_event, r, &r->port);
 	if (rc)
-		gnt_window_unmap(v->x.d, &r->window);
+		stop_ring(v, r);
 	/* It may wait for an answer that was made before. */
 	if (!rc && v->x.resuming) {
 		(void)blk_ring_push(&r->ring);
@@ -158,11 +165,8 @@ int vbd_connect(struct xenbus_dev *x)
 
 void vbd_let_go(struct vbd *v)
 {
-	for (unsigned int i = 0; i < v->nr_rings; i++) {
-		gnt_window_unmap(v->x.d, &v->ring[i].window);
-		state_slot_free(&v->x.d->state, v->ring[i].kept);
-		v->ring[i].kept = NULL;
-	}
+	for (unsigned int i = 0; i < v->nr_rings; i++)
+		stop_ring(v, &v->ring[i]);
 	v->nr_rings = 0;
 	gnt_table_clear(&v->table);
 }

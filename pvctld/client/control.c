@@ -15,6 +15,9 @@
 
 #define MAX_CONNS 512u
 #define FEW_CONNS 16u
+#define ROUND 16u           /* requests of one connection before others are looked at, */
+#define ROUND_NS 100000u    /* or so much time, */
+#define ROUND_BYTES 65536u  /* or answers */
 #define SMALL_ANSWER 1024u /* is never wanting for memory: what was done can be told */
 #define NO_MEMORY "pvctld is out of memory"
 
@@ -102,11 +105,14 @@ static int send_out(struct ctl_conn *c)
 	union { struct cmsghdr h; char space[CMSG_SPACE(sizeof(int))]; } control;
 
 	while (c->out.len) {
-		struct iovec iov = { (void *)(uintptr_t)fifo_data(&c->out), c->out.len };
+		/* Answers before the one that a descriptor goes with are sent alone. */
+		size_t before = c->out_fd >= 0 ? c->out_fd_at : 0;
+		bool with_fd = c->out_fd >= 0 && !before;
+		struct iovec iov = { (void *)(uintptr_t)fifo_data(&c->out), before ? before : c->out.len };
 		struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 		ssize_t n;
 
-		if (c->out_fd >= 0) {
+		if (with_fd) {
 			memset(&control, 0, sizeof(control));
 			msg.msg_control = &control;
 			msg.msg_controllen = sizeof(control);
@@ -120,9 +126,12 @@ static int send_out(struct ctl_conn *c)
 			continue;
 		if (n < 0)
 			return -errno;
-		if (c->out_fd >= 0)
+		if (with_fd) {
 			close(c->out_fd);
-		c->out_fd = -1;
+			c->out_fd = -1;
+		} else if (before) {
+			c->out_fd_at -= (size_t)n;
+		}
 		fifo_consume(&c->out, (size_t)n);
 	}
 	return 0;
@@ -209,6 +218,7 @@ static void reply(struct ctl_conn *c, int code, const void *body, size_t len, in
 		h.len = (uint32_t)strlen(NO_MEMORY);
 		body = NO_MEMORY;
 	}
+	c->out_fd_at = c->out.len;
 	if (c->gone || !fifo_append(&c->out, &h, sizeof(h)) || !fifo_append(&c->out, body, h.len))
 		c->gone = true; /* half an answer is none */
 	else if (!h.code)
@@ -362,31 +372,46 @@ static void handle(struct ctl_conn *c)
 		request_handle(c);
 }
 
+/*
+ * What is there, within bounds: clients send what belongs together in one piece, and each turn of the loop costs system calls.
+ * While a request is carried out its client mostly waits: that no more is wanted of it is told to epoll when more comes. False: the
+ * connection is over.
+ */
+static bool serve(struct ctl_conn *c)
+{
+	uint64_t until = now_ns() + ROUND_NS;
+
+	for (unsigned int i = 0; i < ROUND; i++) {
+		int rc = read_request(c);
+
+		if (rc < 0)
+			return false;
+		if (!rc)
+			return true;
+		handle(c);
+		/* No task will run that does it. */
+		if (c->d->mbox.waiting)
+			ctl_flush(c);
+		if (c->busy || c->gone || c->out_fd >= 0 || c->out.len > ROUND_BYTES || now_ns() > until)
+			return true;
+	}
+	return true;
+}
+
 static void on_event(void *data, uint32_t events)
 {
 	struct ctl_conn *c = data;
-	int rc;
 
 	if (events & EPOLLIN && !c->busy && !c->out.len) {
-		rc = read_request(c);
-		if (rc < 0) {
+		if (!serve(c))
 			conn_end(c);
-			return;
-		}
-		if (rc) {
-			handle(c);
-			/* No task will run that does it. */
-			if (c->d->mbox.waiting)
-				ctl_flush(c);
-		}
 	} else if (events & (EPOLLHUP | EPOLLERR)) {
 		conn_end(c);
-		return;
 	} else if (events & EPOLLOUT) {
 		resume(c);
-		return;
+	} else {
+		conn_want(c);
 	}
-	conn_want(c);
 }
 
 static void accepted(void *data, int fd)

@@ -30,7 +30,8 @@ struct ctl_conn {
 	_Alignas(16) uint8_t small[1024]; /* what ends a domain must not need memory */
 	bool starved;                 /* there was no memory for the body: it is read all the same, and refused */
 	struct fifo out;
-	int out_fd;                   /* goes with the next byte; -1: none */
+	int out_fd;                   /* -1: none; goes with the byte */
+	size_t out_fd_at;             /* of out that is so far off */
 	bool busy;                    /* a request is being worked on: none is read */
 	bool gone;                    /* the client left while busy */
 	bool served;                  /* a request of it was answered */

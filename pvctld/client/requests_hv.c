@@ -9,6 +9,7 @@
 #include "pvctld/core/daemon.h"
 #include "pvctld/domain/domains.h"
 #include "pvctld/domain/events.h"
+#include "pvctld/life/history.h"
 #include "pvctld/life/logger.h"
 #include "pvctld/life/policy.h"
 #include "pvctld/life/still.h"
@@ -62,6 +63,10 @@ static bool watch_before(struct ctl_conn *c)
 		ctl_refuse(c, -EBUSY, "the domain's disks were given back: it goes on by \"pvctl resume\" alone");
 		return false;
 	}
+	if (dom && suspend_is_anothers(dom, c)) {
+		ctl_refuse(c, -EPERM, "somebody else has the domain suspended, to save, copy or move it");
+		return false;
+	}
 	/* Our mappings would keep its pages from being freed. */
 	dom = op.cmd == XEN_DOMCTL_destroydomain ? dom_find(c->d, op.domain) : NULL;
 	if (dom)
@@ -92,9 +97,11 @@ static void watch_after(struct ctl_conn *c)
 	dom = dom_find(c->d, op.domain);
 	if (!dom)
 		return;
-	if (op.cmd == XEN_DOMCTL_destroydomain)
+	if (op.cmd == XEN_DOMCTL_destroydomain) {
+		/* How often it was restarted is nobody's business any more. */
+		history_drop(c->d, dom->uuid);
 		zombie_or_gone(dom);
-	else if (op.cmd == XEN_DOMCTL_resumedomain)
+	} else if (op.cmd == XEN_DOMCTL_resumedomain)
 		dom_resumed(dom);
 	else if (op.cmd == XEN_DOMCTL_pausedomain && dom->name[0])
 		events_emit(c->d, PVCTL_EVENT_PAUSED, dom->domid, PVCTL_REASON_NONE, dom->name);

@@ -39,23 +39,35 @@ void request_suspend(struct ctl_conn *c)
 	ctl_answer(c, rc, rc ? e.msg : NULL);
 }
 
+/* Refused. */
+static bool is_anothers(const struct dom *dom, struct ctl_conn *c)
+{
+	bool is = suspend_is_anothers(dom, c);
+
+	if (is)
+		ctl_refuse(c, -EPERM, "somebody else has it suspended, to save, copy or move it: when that has ended, or its process, it goes on");
+	return is;
+}
+
 void request_quiesce(struct ctl_conn *c)
 {
 	const struct proto_quiesce *b = (const void *)c->body;
 	struct dom *dom = domain_of(c, sizeof(*b));
 
-	if (!dom)
+	if (!dom || is_anothers(dom, c))
 		return;
 	if (b->flags & PROTO_QUIESCE_KEEP)
 		suspend_keep(dom);
 	suspend_wait(dom, b->flags & PROTO_QUIESCE_RELEASE, ctl_answer, c);
+	if (!(b->flags & PROTO_QUIESCE_KEEP))
+		suspend_read(dom, c);
 }
 
 void request_resume(struct ctl_conn *c)
 {
 	struct dom *dom = domain_of(c, sizeof(struct proto_domid));
 
-	if (dom)
+	if (dom && !is_anothers(dom, c))
 		suspend_end(dom, ctl_answer, c);
 }
 

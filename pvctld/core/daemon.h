@@ -35,6 +35,10 @@ struct daemon_opts {
 
 /* How much of something there was since then. */
 struct window { uint64_t start_ns, used; };
+/* When the hypervisor was told the time, and what the host's monotonic clock's 0 was then. */
+struct hv_time { uint64_t set_ns, epoch_ns; };
+
+#define DOM_HASH 1024u
 
 struct daemon {
 	struct daemon_opts opt;
@@ -56,6 +60,7 @@ struct daemon {
 	struct node node;
 	struct mailbox mbox;
 	struct evtchn evtchn;
+	struct hv_time hv_time;
 	struct store *store;
 	struct loop_task store_work;  /* it is busy: some more of what it has to do */
 	struct window store_window;   /* units of guests' requests */
@@ -66,6 +71,8 @@ struct daemon {
 	struct list disk_servers; /* struct blk_nbd */
 
 	struct list domains;      /* struct dom */
+	struct dom *dom_hash[DOM_HASH]; /* the same, by number */
+	unsigned int nr_domains;
 	struct list leftovers;    /* struct dom, too: gone, but for their store nodes */
 	struct list zombies;      /* see zombie.c */
 	struct list dead_consoles;

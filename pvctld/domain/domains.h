@@ -42,6 +42,7 @@ struct dom_sizes { bool known, reached; uint32_t vcpus; uint64_t target; };
 
 struct dom {
 	struct list link;
+	struct dom *hash_next;
 	struct daemon *d;
 	uint32_t domid;
 	uint64_t unique_id, created_unix_ns, started_ns;
@@ -53,6 +54,7 @@ struct dom {
 	uint32_t restart_limit, restart_window; /* restarts within so many seconds */
 	bool ended;               /* a shutdown was seen and acted upon */
 	bool kept;                /* it ended too often: stopped, and not restarted */
+	bool over;                /* nothing more is to be done about its end: it is left to be looked at */
 	enum dom_action next;     /* when the pause before a restart is over */
 	struct loop_timer pause;
 	struct mbox_call pause_ask;
@@ -61,6 +63,7 @@ struct dom {
 	bool suspend_unwanted;    /* who asked is gone: it goes on when it comes to that */
 	bool rest_release, rest_resume; /* what is to come after the step that is under way */
 	struct ctl_conn *suspender; /* it goes on when that connection ends */
+	struct ctl_conn *reader;  /* reads its memory, which was suspended before, and stays so */
 	void (*rest_done)(void *data, int rc, const char *why); /* somebody waits */
 	void *rest_data;
 	struct loop_task rest_task;
@@ -92,6 +95,9 @@ struct dom {
 };
 
 struct dom *dom_find(struct daemon *d, uint32_t domid);
+/* Onto the daemon's list, where dom_find finds it, and off it. */
+void dom_enlist(struct dom *dom);
+void dom_delist(struct dom *dom);
 struct dom *dom_by_name(struct daemon *d, const char *name);
 /* For a domain that is to be: a hypercall that creates one must not find that there is no memory for it. NULL: so. */
 struct dom *dom_new(struct daemon *d);

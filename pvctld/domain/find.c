@@ -3,12 +3,39 @@
 #include "pvctld/domain/domains.h"
 #include <string.h>
 
+static struct dom **chain(struct daemon *d, uint32_t domid)
+{
+	return &d->dom_hash[domid % DOM_HASH];
+}
+
+void dom_enlist(struct dom *dom)
+{
+	struct dom **p = chain(dom->d, dom->domid);
+
+	dom->hash_next = *p;
+	*p = dom;
+	list_add_tail(&dom->d->domains, &dom->link);
+	dom->d->nr_domains++;
+}
+
+void dom_delist(struct dom *dom)
+{
+	struct dom **p = chain(dom->d, dom->domid);
+
+	while (*p != dom)
+		p = &(*p)->hash_next;
+	*p = dom->hash_next;
+	list_del(&dom->link);
+	dom->d->nr_domains--;
+}
+
 struct dom *dom_find(struct daemon *d, uint32_t domid)
 {
-	list_for(p, &d->domains)
-		if (list_entry(p, struct dom, link)->domid == domid)
-			return list_entry(p, struct dom, link);
-	return NULL;
+	struct dom *dom = *chain(d, domid);
+
+	while (dom && dom->domid != domid)
+		dom = dom->hash_next;
+	return dom;
 }
 
 struct dom *dom_by_name(struct daemon *d, const char *name)
@@ -21,11 +48,7 @@ struct dom *dom_by_name(struct daemon *d, const char *name)
 
 unsigned int dom_count(struct daemon *d)
 {
-	unsigned int n = 0;
-
-	list_for(p, &d->domains)
-		n++;
-	return n;
+	return d->nr_domains;
 }
 
 unsigned int dom_count_live(struct daemon *d)

@@ -11,6 +11,8 @@
 #include <xen/memory.h>
 
 #define LIST_BATCH 128u
+#define SET_TIME_NS 1000000000u   /* clocks part by less than 1 ms meanwhile */
+#define CLOCK_STEP_NS 1000000u
 #define DATA_OFFSET 4096u /* buffers in our end of the arena, behind the structure that names them */
 
 static int domctl(struct daemon *d, struct xen_domctl *op, uint32_t cmd, uint32_t domid)
@@ -198,7 +200,13 @@ int hvc_m2p_frames(struct daemon *d, uint64_t *frames, unsigned int max)
 
 void hvc_set_time(struct daemon *d)
 {
-	uint64_t args[6] = { now_unix_ns() };
+	uint64_t now = now_ns(), unix_ns = now_unix_ns(), epoch = unix_ns - now;
+	uint64_t args[6] = { unix_ns };
+	struct hv_time *t = &d->hv_time;
 
+	/* It goes through all domains: not for each of many that are made at once, unless the host's clock was set. */
+	if (t->set_ns && now - t->set_ns < SET_TIME_NS && epoch - t->epoch_ns + CLOCK_STEP_NS < 2 * CLOCK_STEP_NS)
+		return;
+	*t = (struct hv_time){ now, epoch };
 	(void)mbox_call_raw(&d->mbox, NODE_OP_SET_TIME, args);
 }

@@ -15,6 +15,8 @@
 #include "pvctld/life/policy.h"
 #include "pvctld/life/still.h"
 #include "pvctld/life/suspend.h"
+#include "pvctld/spawn/keep.h"
+#include "pvctld/spawn/wire.h"
 #include "pvctld/state/die.h"
 #include <errno.h>
 #include <stdio.h>
@@ -30,7 +32,7 @@ struct kept_dom {
 	uint8_t uuid[16];
 	char name[128];
 	uint8_t kept, dying, restarts, forgotten, unpausing, next, has_ended, saved;
-	uint8_t held, still, spare[6];
+	uint8_t held, still, over, spare[5];
 	int32_t reason;
 	/* and its configuration */
 };
@@ -65,7 +67,8 @@ void dom_keep(struct dom *dom)
 	k.forgotten = dom->forgotten;
 	k.unpausing = dom->unpausing;
 	k.next = (uint8_t)dom->next;
-	k.has_ended = dom->ended && (dom->kept || dom->saved || k.pause_until_ns);
+	k.has_ended = dom->ended && (dom->kept || dom->saved || dom->over || k.pause_until_ns);
+	k.over = dom->over;
 	k.saved = dom->saved;
 	k.held = dom->suspender != NULL;
 	k.still = (uint8_t)dom->still;
@@ -133,6 +136,7 @@ static void fill(struct dom *dom, const struct kept_dom *k)
 	dom->forgotten = k->forgotten;
 	dom->ended = k->has_ended;
 	dom->saved = k->saved;
+	dom->over = k->over;
 	dom->next = (enum dom_action)k->next;
 	if (dom->d->next_unique <= k->unique_id)
 		dom->d->next_unique = k->unique_id + 1;
@@ -270,6 +274,72 @@ static bool is_of_nobody(void *data, const char *key)
 	return id && !dom_find(data, (uint32_t)strtoul(id + 1, NULL, 10));
 }
 
+static bool has_device(const struct daemon *d, const char *type, uint32_t domid, uint32_t devid)
+{
+	list_for(p, &d->devices) {
+		const struct xenbus_dev *x = list_entry(p, struct xenbus_dev, link);
+
+		if (x->domid == domid && x->devid == devid && !strcmp(x->ops->type, type))
+			return true;
+	}
+	return false;
+}
+
+/* A descriptor that the spawner has, or what is known of it, whose user did not come. */
+static bool is_left_over(struct daemon *d, const char *name)
+{
+	char kind[16];
+	uint32_t domid, id;
+	const struct dom *dom;
+
+	if (sscanf(name, "%15[^/]/%u/%u", kind, &domid, &id) != 3)
+		return false;
+	if (!strcmp(kind, "tap"))
+		return !has_device(d, "vif", domid, id);
+	if (!strcmp(kind, "vbd-witness"))
+		return !has_device(d, "vbd", domid, id);
+	if (!strcmp(kind, "channel"))
+		return !has_device(d, "console", domid, id);
+	dom = dom_find(d, domid);
+	return !strcmp(kind, "viewer") && (!dom || !dom->console);
+}
+
+struct left_overs { struct daemon *d; char (*name)[SPAWN_NAME]; unsigned int n; };
+
+static void note_left_over(void *data, const char *name)
+{
+	struct left_overs *l = data;
+
+	if (l->n < KEEP_MAX && is_left_over(l->d, name))
+		snprintf(l->name[l->n++], SPAWN_NAME, "%s", name);
+}
+
+static void drop_left_over(void *data, const char *key, const void *value, size_t len)
+{
+	struct daemon *d = data;
+
+	if (is_left_over(d, key))
+		state_drop(&d->state, key);
+}
+
+/*
+ * What a domain or a device had that went while the daemon died: who looks at a console is to see its end, interfaces
+ * and disks' files are to be free.
+ */
+static void drop_left_overs(struct daemon *d)
+{
+	struct left_overs l = { d, calloc(KEEP_MAX, SPAWN_NAME), 0 };
+
+	if (!l.name)
+		return;
+	(void)keep_list(note_left_over, &l);
+	while (l.n)
+		(void)keep_drop(l.name[--l.n]);
+	free(l.name);
+	state_each(&d->state, "tap/", drop_left_over, d);
+	state_each(&d->state, "channel/", drop_left_over, d);
+}
+
 void doms_adopt(struct daemon *d)
 {
 	history_adopt(d);
@@ -277,6 +347,7 @@ void doms_adopt(struct daemon *d)
 	state_each(&d->state, "dom/", look_at_record, d);
 	state_each(&d->state, "dev/", look_at_device, d);
 	state_slots_sweep(&d->state, is_of_nobody, d);
+	drop_left_overs(d);
 	store_drop_orphans(d->store);
 	policy_adopt(d);
 }

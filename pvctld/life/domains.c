@@ -7,6 +7,7 @@
 #include "pvctld/domain/domains.h"
 #include "pvctld/domain/events.h"
 #include "pvctld/hv/hvcall.h"
+#include "pvctld/life/history.h"
 #include "pvctld/life/logger.h"
 #include "pvctld/life/still.h"
 #include "pvctld/life/policy.h"
@@ -75,7 +76,7 @@ void dom_add(struct dom *dom, uint32_t domid)
 	still_init(dom);
 	policy_init_dom(dom);
 	store_link_init(&dom->store, dom->d, domid);
-	list_add_tail(&dom->d->domains, &dom->link);
+	dom_enlist(dom);
 }
 
 void dom_created(struct dom *dom, uint32_t domid, struct ctl_conn *creator)
@@ -299,7 +300,7 @@ void dom_gone(struct dom *dom)
 	suspend_gone(dom);
 	loop_timer_cancel(&dom->pause);
 	mbox_cancel(&d->mbox, &dom->pause_ask);
-	list_del(&dom->link);
+	dom_delist(dom);
 	free(dom->config);
 	dom->config = NULL;
 	if (dom->nodes_left) {
@@ -327,6 +328,8 @@ static void killed(struct mbox_call *call, int64_t ret, bool down)
 	}
 	if (dom->after_kill)
 		dom->after_kill(dom);
+	else
+		history_drop(dom->d, dom->uuid);
 	zombie_or_gone(dom);
 }
 

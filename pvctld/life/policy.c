@@ -12,6 +12,7 @@
 #include "pvctld/life/history.h"
 #include "pvctld/life/suspend.h"
 #include "pvctld/life/zombie.h"
+#include "pvctld/state/die.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -79,13 +80,18 @@ static void rebuild_key(const uint8_t uuid[16], char buf[48])
 	snprintf(buf, 48, "rebuild/%s", text);
 }
 
-void policy_committed(struct dom *dom)
+static void forget_rebuild(struct daemon *d, const uint8_t uuid[16])
 {
 	char key[48];
 
+	rebuild_key(uuid, key);
+	state_drop(&d->state, key);
+}
+
+void policy_committed(struct dom *dom)
+{
 	/* It may end, and be rebuilt once more, before the process that built it is seen to have ended. */
-	rebuild_key(dom->uuid, key);
-	state_drop(&dom->d->state, key);
+	forget_rebuild(dom->d, dom->uuid);
 	if (history_has(dom->d, dom->uuid))
 		log_line("domain \"%s\" was restarted as domain %u", dom->name, dom->domid);
 }
@@ -93,11 +99,9 @@ void policy_committed(struct dom *dom)
 static void rebuilt(void *data, int status)
 {
 	struct rebuild *r = data;
-	char key[48];
 
 	if (status) {
-		rebuild_key(r->uuid, key);
-		state_drop(&r->d->state, key);
+		forget_rebuild(r->d, r->uuid);
 		log_line("domain \"%s\" could not be restarted (its reason is above)", r->name);
 		history_drop(r->d, r->uuid);
 	}
@@ -170,6 +174,8 @@ void policy_rebuild(struct dom *dom)
 	}
 	log_line("domain \"%s\" cannot be restarted: %s", dom->name, e.msg);
 out:
+	/* Nobody is to begin with it at some later time. */
+	forget_rebuild(d, dom->uuid);
 	if (config >= 0)
 		close(config);
 	free(r);
@@ -196,14 +202,20 @@ static void rename_restart(struct dom *dom)
 	(void)hvc_pause(d, dom->domid);
 	uuid_generate(dom->uuid);
 	(void)hvc_set_handle(d, dom->domid, dom->uuid);
-	if (dom_rename(dom, name, &e)) {
-		log_line("domain \"%s\" cannot be renamed: %s", old, e.msg);
-		free(config);
-		return;
-	}
 	ghost = (struct dom){ .d = d, .unique_id = dom->unique_id, .config = config };
 	memcpy(ghost.name, old, sizeof(old));
 	memcpy(ghost.uuid, old_uuid, 16);
+	/* A daemon that comes after this one finds either that nothing was done yet, or all that is to be done. */
+	policy_note_rebuild(&ghost);
+	dom->over = true;
+	if (dom_rename(dom, name, &e)) {
+		log_line("domain \"%s\" cannot be renamed: %s", old, e.msg);
+		dom->over = false;
+		forget_rebuild(d, ghost.uuid);
+		free(config);
+		return;
+	}
+	die_point("renamed");
 	policy_rebuild(&ghost);
 	free(config);
 }
@@ -251,6 +263,8 @@ static void act_now(struct dom *dom, enum dom_action action)
 		break;
 	case ACTION_PRESERVE:
 		log_line("domain \"%s\" is preserved", dom->name);
+		dom->over = true;
+		dom_keep(dom);
 		break;
 	case ACTION_DUMP_DESTROY:
 		dump_start(dom, dumped_destroy);
@@ -379,7 +393,7 @@ static void look(void *data)
 
 void dom_resumed(struct dom *dom)
 {
-	dom->ended = dom->kept = dom->saved = false;
+	dom->ended = dom->kept = dom->saved = dom->over = false;
 	loop_timer_cancel(&dom->pause);
 	mbox_cancel(&dom->d->mbox, &dom->pause_ask);
 	suspend_over(dom);

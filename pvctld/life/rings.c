@@ -68,6 +68,7 @@ static int map(struct dom *dom, struct dom_grant *g, uint32_t ref, uint32_t remo
 
 static int introduce(struct dom *dom, uint32_t store_port, uint32_t console_port, bool again, struct pvctl_error *err)
 {
+	const bool had_console = dom->console_ring.mapped;
 	int rc;
 
 	if (dom->forgotten || dom->dying)
@@ -85,7 +86,9 @@ static int introduce(struct dom *dom, uint32_t store_port, uint32_t console_port
 		}
 	}
 	if (rc) {
-		unmap(dom, &dom->console_ring);
+		/* One that it had before is in use. */
+		if (!had_console)
+			unmap(dom, &dom->console_ring);
 		return rc;
 	}
 	if (console_port && !dom->console) {

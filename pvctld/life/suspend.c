@@ -238,12 +238,23 @@ void suspend_wait(struct dom *dom, bool release, void (*done)(void *data, int rc
 	loop_task_post(&dom->d->loop, &dom->rest_task);
 }
 
+bool suspend_is_anothers(const struct dom *dom, const struct ctl_conn *conn)
+{
+	return (dom->suspender && dom->suspender != conn) || (dom->reader && dom->reader != conn);
+}
+
+void suspend_read(struct dom *dom, struct ctl_conn *conn)
+{
+	if (dom->rest && !dom->suspender)
+		dom->reader = conn;
+}
+
 void suspend_keep(struct dom *dom)
 {
 	if (dom->suspender)
 		log_line("domain %u (%s) stays suspended, whatever becomes of who suspended it, until it is resumed or destroyed",
 			 dom->domid, dom->name);
-	dom->suspender = NULL;
+	dom->suspender = dom->reader = NULL;
 	dom_keep(dom);
 }
 
@@ -288,6 +299,8 @@ void suspend_holder_gone(struct daemon *d, const struct ctl_conn *holder)
 
 		if (dom->rest_data == holder)
 			dom->rest_done = NULL;
+		if (dom->reader == holder)
+			dom->reader = NULL;
 		if (dom->suspender != holder)
 			continue;
 		log_line("domain %u (%s): who suspended it has left: it goes on", dom->domid, dom->name);
@@ -324,7 +337,7 @@ void suspend_over(struct dom *dom)
 		return;
 	dom->rest = DOM_AWAKE;
 	dom->rest_release = dom->rest_resume = false;
-	dom->suspender = NULL;
+	dom->suspender = dom->reader = NULL;
 	loop_timer_cancel(&dom->rest_timer);
 	store_link_freeze(&dom->store, false);
 	if (dom->console && dom->console_ring.mapped)
@@ -339,6 +352,6 @@ void suspend_gone(struct dom *dom)
 	loop_task_cancel(&dom->rest_task);
 	loop_timer_cancel(&dom->rest_timer);
 	mbox_cancel(&dom->d->mbox, &dom->rest_ask);
-	dom->suspender = NULL;
+	dom->suspender = dom->reader = NULL;
 	answer(dom, -ESRCH, "the domain is gone");
 }

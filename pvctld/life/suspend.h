@@ -28,6 +28,13 @@ int suspend_ask(struct dom *dom, struct ctl_conn *holder, struct pvctl_error *er
 int suspend_check(struct dom *dom, bool move, struct pvctl_error *err);
 /* Answered when it is quiet, or released. -ENOENT: it is not suspended. done is called once, perhaps at once. */
 void suspend_wait(struct dom *dom, bool release, void (*done)(void *data, int rc, const char *why), void *data);
+/*
+ * Another connection has suspended it, or reads what somebody suspended: whoever would let it go on, or hand its disks on, takes both
+ * from under that one's hands.
+ */
+bool suspend_is_anothers(const struct dom *dom, const struct ctl_conn *conn);
+/* It is suspended for nobody; until conn keeps it or ends, it is conn's. */
+void suspend_read(struct dom *dom, struct ctl_conn *conn);
 /* It stays as it is when the holder's connection ends. */
 void suspend_keep(struct dom *dom);
 /* It goes on; or what was asked is taken back. done as above. */

@@ -8,38 +8,61 @@
 #include "pvctld/node/hvlog.h"
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define EVERY_NS 60000000000ull
 #define SOON_NS 1000000000u
 #define DAY_S 86400u
 
-/* That of a domain which is there; what is older of it may go. */
+/* Those of the domains that are there, sorted; what is older of them may go. */
+struct written { const char **name; size_t n; };
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 static bool is_written(const struct tidy *t, const char *name)
 {
-	const struct daemon *d = t->data;
+	const struct written *w = t->data;
 
+	return bsearch(&name, w->name, w->n, sizeof(*w->name), by_name);
+}
+
+static bool find_written(struct daemon *d, struct written *w)
+{
+	*w = (struct written){ .name = calloc(dom_count(d) + 1, sizeof(*w->name)) };
+	if (!w->name)
+		return false;
 	list_for(p, &d->domains) {
 		const struct dom *dom = list_entry(p, struct dom, link);
 		const char *path = dom->console && dom->console->log.fd >= 0 ? dom->console->log.path : NULL;
 		const char *slash = path ? strrchr(path, '/') : NULL;
 
-		if (slash && !strcmp(slash + 1, name))
-			return true;
+		if (slash)
+			w->name[w->n++] = slash + 1;
 	}
-	return false;
+	qsort(w->name, w->n, sizeof(*w->name), by_name);
+	return true;
 }
 
 void tidy_consoles(struct daemon *d)
 {
 	const struct limits *l = &d->opt.limits;
 	struct tidy t = { .bytes = l->consoles, .files = l->console_files, .seconds = l->console_days * DAY_S,
-			  .in_use = is_written, .data = d };
+			  .in_use = is_written };
+	struct written w;
 	char dir[300];
 	unsigned int n;
 
+	/* Without memory: the next time. */
+	if (!find_written(d, &w))
+		return;
+	t.data = &w;
 	snprintf(dir, sizeof(dir), "%s/console", d->state_dir);
 	n = tidy_dir(dir, &t);
+	free(w.name);
 	if (n)
 		log_line("%u old console logs were removed (see --limits)", n);
 }

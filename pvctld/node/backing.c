@@ -11,7 +11,6 @@
 #include "libpvctl/src/util/hostmem.h"
 #include "pvctld/base/log.h"
 #include "pvctld/core/daemon.h"
-#include "pvctld/hv/hvcall.h"
 #include "pvctld/spawn/ask.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -19,8 +18,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <xen/xen.h>
-#include <xen/domctl.h>
 
 #define MIB(bytes) ((unsigned long long)(bytes) >> 20)
 /* QEMU's translated code and the daemon's own come out of the same pocket. */
@@ -88,28 +85,13 @@ int backing_check_node(const struct daemon *d, struct pvctl_error *err)
 		    MIB(d->opt.memory_bytes), MIB(m.total_bytes));
 }
 
-struct promise { const struct daemon *d; uint32_t domid; uint64_t bytes, pages; };
-
-static void add_promise(void *data, const struct xen_domctl_getdomaininfo *info)
-{
-	struct promise *p = data;
-	uint64_t pages = info->max_pages > info->tot_pages ? info->max_pages : info->tot_pages;
-
-	/* Nor has one a limit yet that was made just now: its maker checks after setting it. */
-	if (info->flags & XEN_DOMINF_dying || info->max_pages >= UINT32_MAX)
-		pages = info->tot_pages;
-	if (info->domain == p->domid)
-		pages = pages > p->bytes >> 12 ? pages - (p->bytes >> 12) : 0;
-	p->pages += pages < p->d->node.ram_bytes >> 12 ? pages : p->d->node.ram_bytes >> 12;
-}
-
 /* Bytes that all domains may have, domid counted with at least so many. Negative errno: the hypervisor did not say. */
 static int64_t promised(struct daemon *d, uint32_t domid, uint64_t bytes)
 {
-	struct promise p = { d, domid, bytes, bytes >> 12 };
-	int rc = hvc_each_domain(d, add_promise, &p);
+	uint64_t args[6] = { domid, bytes >> 12 };
+	int64_t pages = mbox_call_raw(&d->mbox, NODE_OP_PROMISED, args);
 
-	return rc ? rc : (int64_t)(p.pages << 12);
+	return pages < 0 ? pages : pages << 12;
 }
 
 int backing_check(struct daemon *d, uint32_t domid, uint64_t bytes, struct pvctl_error *err)

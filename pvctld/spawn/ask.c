@@ -96,6 +96,8 @@ static int why(const struct spawn_msg *m, int rc, struct pvctl_error *err)
 {
 	const struct spawn_text *t = (const struct spawn_text *)(const void *)m->u.bytes;
 
+	if (rc == -EMFILE)
+		return fail(err, -ENOSPC, "too many open files in pvctld");
 	if (rc == -ENOTCONN || rc == -EPIPE || rc == -EPROTO || m->len != sizeof(*t))
 		return fail(err, rc, "the spawner: %s", strerror(-rc));
 	return fail(err, rc, "%.*s", (int)sizeof(t->text) - 1, t->text);

@@ -68,7 +68,8 @@ int spawn_msg_recv(int sock, struct spawn_msg *m)
 	if (m->len >= sizeof(m->u.h) && !(msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
 		return 1;
 	spawn_msg_close_fds(m);
-	return -EPROTO;
+	/* There was no room for its descriptors here; or it has more than any record has. */
+	return m->len >= sizeof(m->u.h) && !(msg.msg_flags & MSG_TRUNC) ? -EMFILE : -EPROTO;
 }
 
 int spawn_msg_take_fd(struct spawn_msg *m, unsigned int i)

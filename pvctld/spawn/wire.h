@@ -89,7 +89,10 @@ struct spawn_msg {
 
 /* head->len bytes. flags: of sendmsg. 0 or -errno. */
 int spawn_msg_send(int sock, const struct spawn_head *head, const int *fds, unsigned int nr_fds, int flags);
-/* 1; 0 when the other side has gone; -errno. Of what is malformed (-EPROTO) no descriptor is left open. */
+/*
+ * 1; 0 when the other side has gone; -errno. Of what is malformed (-EPROTO), or came with descriptors that there was no
+ * room for (-EMFILE: m is the record without them), no descriptor is left open.
+ */
 int spawn_msg_recv(int sock, struct spawn_msg *m);
 /* Those that nobody took (set to -1). */
 void spawn_msg_close_fds(struct spawn_msg *m);

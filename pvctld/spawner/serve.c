@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The daemon's requests. What is wrong with one costs that request, and is not looked into further. */
 #include "pvctld/base/log.h"
+#include "pvctld/jail/clean.h"
 #include "pvctld/life/autostart.h"
 #include "pvctld/node/node.h"
 #include "pvctld/spawner/spawner.h"
@@ -97,14 +98,18 @@ static int is_up(struct spawner *s)
 {
 	struct pvctl_error e;
 	int status_fd, rc = rundir_write_info(s->d, s->daemon, &e);
-	pid_t pid = s->up ? 0 : autostart_spawn(s->d);
+	bool again = s->up;
+	pid_t pid = again ? 0 : autostart_spawn(s->d);
 
+	if (!s->up)
+		clean_unmap();
 	s->up = true;
 	if (rc)
 		log_line("%s", e.msg);
 	if (pid > 0 && !helper_add(pid, false, &status_fd))
 		close(status_fd);
-	return rc;
+	/* No domain ends because there is no room for a file. */
+	return again ? 0 : rc;
 }
 
 static int start(struct spawner *s, struct spawn_msg *m, struct spawn_msg *a, struct pvctl_error *err)
@@ -180,6 +185,17 @@ void spawner_do(struct spawner *s, struct spawn_msg *m, struct spawn_msg *a)
 	}
 }
 
+static void no_room(const struct spawn_msg *m, struct spawn_msg *a)
+{
+	struct pvctl_error e;
+
+	memset(a, 0, sizeof(*a));
+	a->u.h.type = m->u.h.type;
+	a->u.h.id = m->u.h.id;
+	log_line("the spawner has too many open files (see `ulimit -n')");
+	refuse(a, fail(&e, -ENOSPC, "too many open files in the spawner"), &e);
+}
+
 int spawner_serve(struct spawner *s)
 {
 	static struct spawn_msg m, a;
@@ -189,9 +205,13 @@ int spawner_serve(struct spawner *s)
 		log_line("the daemon sent the spawner what is no request");
 		return 0;
 	}
-	if (rc <= 0)
+	/* It waits for an answer. */
+	if (rc == -EMFILE)
+		no_room(&m, &a);
+	else if (rc <= 0)
 		return rc ? rc : -EPIPE;
-	spawner_do(s, &m, &a);
+	else
+		spawner_do(s, &m, &a);
 	spawn_msg_close_fds(&m);
 	/* One that does not take its answers must not hold the spawner up. */
 	rc = spawn_msg_send(s->sock, &a.u.h, a.fd, a.nr_fds, MSG_DONTWAIT);

@@ -152,8 +152,13 @@ static void rewrite_conn(struct store_conn *c)
 {
 	struct store_position pos = c->pos;
 	size_t len = 0;
-	const void *unsent = c->ops->unsent ? c->ops->unsent(c->data, &len) : NULL;
+	const void *unsent = c->unsent.len ? fifo_data(&c->unsent) : NULL;
 
+	/* Read from the journal, and nobody's yet: its owner may come in another daemon. */
+	if (unsent)
+		len = c->unsent.len;
+	else if (c->ops->unsent)
+		unsent = c->ops->unsent(c->data, &len);
 	pos.out -= (uint32_t)len;
 	add(c->store, R_CONN, c->domid, NULL, &pos, sizeof(pos));
 	if (len)

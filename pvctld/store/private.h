@@ -41,13 +41,14 @@ struct perm { uint16_t domid; uint8_t bits; };
 struct node {
 	uint32_t refs;
 	uint32_t nperms, nchildren, room, vlen;
+	uint16_t charged_to;     /* whose account, in the store's bytes[] */
 	uint64_t gen;            /* of the last change to value, permissions or the list of children */
 	char *name;              /* last component */
 	unsigned char *value;
 	struct perm *perms;      /* perms[0]: the owner, and what everybody else may */
 	struct node **children;  /* sorted by name */
-	size_t *account;         /* its owner's, in the store's bytes[] */
-	size_t charged;          /* to that */
+	struct store *store;
+	size_t charged;
 };
 
 /* tree.c */
@@ -60,7 +61,9 @@ struct node *node_new(struct store *s, const char *name, size_t nlen, const void
 struct node *node_copy(const struct node *n);         /* with the same children */
 size_t node_bytes(const struct node *n);               /* what counts for QUOTA_BYTES */
 void node_charge(struct node *n);                      /* its size has changed */
-void node_charge_to(struct store *s, struct node *n);  /* its owner has */
+/* Around each change of its permissions: they are counted, and its owner is charged. */
+void node_perms_begin(struct node *n);
+void node_perms_end(struct node *n);
 struct node *node_find(struct node *root, const char *path); /* borrowed */
 /* The last node there is on the way to path, whose first bytes name it (0: the root). */
 struct node *node_nearest(struct node *root, const char *path, size_t *ret_len);
@@ -168,6 +171,7 @@ struct store {
 	uint32_t nodes[STORE_DOMIDS];     /* owned by each domain */
 	size_t live[STORE_DOMIDS];        /* bytes of those, and of its watches */
 	size_t bytes[STORE_DOMIDS];       /* of all its nodes there are, in snapshots as well, and of its transactions */
+	uint32_t mentions[STORE_DOMIDS];  /* in permissions of all nodes there are, in snapshots as well */
 	uint16_t told[STORE_DOMIDS];      /* quotas that were said to be reached */
 	struct quota_set *quotas[STORE_DOMIDS]; /* NULL: none was set for it */
 	uint8_t introduced[STORE_DOMIDS / 8 + 1];

@@ -37,15 +37,28 @@ void node_charge(struct node *n)
 {
 	size_t now = node_bytes(n) + n->room * sizeof(*n->children);
 
-	*n->account += now - n->charged;
+	n->store->bytes[n->charged_to] += now - n->charged;
 	n->charged = now;
 }
 
-void node_charge_to(struct store *s, struct node *n)
+static void mention(const struct node *n, uint32_t one)
 {
-	*n->account -= n->charged;
+	for (uint32_t i = 0; i < n->nperms; i++)
+		if (n->perms[i].domid < STORE_DOMIDS)
+			n->store->mentions[n->perms[i].domid] += one;
+}
+
+void node_perms_begin(struct node *n)
+{
+	mention(n, -1u);
+}
+
+void node_perms_end(struct node *n)
+{
+	mention(n, 1);
+	n->store->bytes[n->charged_to] -= n->charged;
 	n->charged = 0;
-	n->account = &s->bytes[n->perms[0].domid];
+	n->charged_to = n->perms[0].domid;
 	node_charge(n);
 }
 
@@ -56,8 +69,10 @@ void node_unref(struct node *n)
 	count_work(3);
 	for (uint32_t i = 0; i < n->nchildren; i++)
 		node_unref(n->children[i]);
-	if (n->account)
-		*n->account -= n->charged;
+	if (n->store) {
+		mention(n, -1u);
+		n->store->bytes[n->charged_to] -= n->charged;
+	}
 	free(n->children);
 	free(n->perms);
 	free(n->value);
@@ -106,7 +121,9 @@ struct node *node_new(struct store *s, const char *name, size_t nlen, const void
 	}
 	memcpy(n->perms, perms, nperms * sizeof(*perms));
 	n->nperms = nperms;
-	n->account = &s->bytes[perms[0].domid];
+	n->store = s;
+	n->charged_to = perms[0].domid;
+	mention(n, 1);
 	node_charge(n);
 	return n;
 }
@@ -186,7 +203,9 @@ struct node *node_copy(const struct node *n)
 	for (uint32_t i = 0; i < n->nchildren; i++)
 		c->children[c->nchildren++] = node_ref(n->children[i]);
 	c->gen = n->gen;
-	c->account = n->account;
+	c->store = n->store;
+	c->charged_to = n->charged_to;
+	mention(c, 1);
 	node_charge(c);
 	return c;
 }

@@ -47,7 +47,7 @@ int watch_add(struct store_conn *c, const char *path, const char *token, size_t 
 	for (w = c->watches; w; w = w->next_of_conn)
 		if (!strcmp(w->path, path) && !strcmp(w->token, token))
 			return -EEXIST;
-	if (c->domid != 0 && c->nwatches >= quota_limit(c->store, c->domid, Q_WATCHES))
+	if (c->domid != 0 && !c->store->replaying && c->nwatches >= quota_limit(c->store, c->domid, Q_WATCHES))
 		return quota_reached(c->store, c->domid, Q_WATCHES);
 	rc = quota_check(&ctx, 0, sizeof(*w) + strlen(path) + strlen(token));
 	if (rc)

@@ -40,7 +40,7 @@ def cost(value, base, unit):
 
 def compared(run, xen):
     """(title, [(row, ours, Xen's)]): both as parts of the native figure."""
-    for kind, both in run["guest"].items():
+    for kind, both in sorted(run["guest"].items(), key=lambda kind: kind[0].startswith("log")):
         is_log = kind.startswith("log")
         ref = {} if is_log else xen["guest_icount" if kind == "icount" else "guest_wall"]
         rows = []
@@ -82,22 +82,27 @@ def draw_history(source, target):
     runs = history.read(source)[-RUNS:]
     if len(runs) < 2:
         sys.exit(f"draw.py: {source} has {len(runs)} run: two are needed for a picture over time")
-    names = [n for n in runs[0]["rows"] if all(n in r["rows"] for r in runs)]
+    # A run of some rows alone (bench.py --only) leaves the others blank.
+    base = {}
+    for r in runs:
+        for name, (value, _) in r["rows"].items():
+            base.setdefault(name, (value, []))[1].append(r)
+    names = [n for n, (_, seen) in base.items() if len(seen) > 1]
     names = [n for n in names if not n.startswith("wall/")] or names
     lines = [f'set terminal svg size 900,{len(names) * ROW + 120} font "sans,11" background "white"',
              f'set output "{target}"', "set lmargin at screen 0.3", "set rmargin at screen 0.86", "set xtics rotate by -30",
              f"set xrange [-0.5:{len(runs) - 0.5}]", f"set yrange [{len(names) - 0.5}:-0.5]",
              "set palette defined (-1 '#2166ac', 0 '#f7f7f7', 1 '#b2182b')", "set cbrange [-1:1]",
-             "set cbtics ('half' -1, 'as before' 0, 'twice' 1)", "set title 'what each run cost, beside the first one shown'"]
+             "set cbtics ('half' -1, 'as before' 0, 'twice' 1)", "set title 'what each run cost, beside the first one that has the row'"]
     ticks = ", ".join(f"{quoted(n)} {i}" for i, n in enumerate(names))
     lines += [f"set ytics ({ticks})", "set xtics (" + ", ".join(f"{quoted(r['commit'])} {i}" for i, r in enumerate(runs)) + ")",
               "$rows << EOD"]
     for y, name in enumerate(names):
         for x, r in enumerate(runs):
-            value, unit = r["rows"][name]
-            c = cost(value, runs[0]["rows"][name][0], unit)
+            value, unit = r["rows"].get(name, (None, None))
+            c = cost(value, base[name][0], unit)
             lines.append(f"{x} {y} {c if c else 'NaN'}")
-    lines += ["EOD", "plot $rows using 1:2:(log($3)/log(2)) with image notitle"]
+    lines += ["EOD", "plot $rows using 1:2:(log($3)/log(2)) with image pixels notitle"]
     gnuplot("\n".join(lines) + "\n")
 
 

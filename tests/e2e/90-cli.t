@@ -48,6 +48,13 @@ t "domain 0's numbers make sense" has 'd["domains"][0]["domid"] == 0 and d["doma
 t "list -l is an array as xl's" has 'isinstance(d, list) and [x["config"]["name"] for x in d if x["domid"]] == ["web", "db"] and all("domid" in x and "state" in x for x in d)' pvctl list -l
 t "list -l has names where libxl has them" has '[x["config"]["c_info"]["name"] for x in d] == ["Domain-0", "web", "db"]' pvctl list -l
 t "create --dryrun, too" has 'd["c_info"]["name"] == "dry" and d["b_info"]["target_memkb"] == 99 << 10' pvctl create --quiet --dryrun --defconfig "$(config dry)" memory=99
+t "with what libxl has of CPUs, pinning, limits and clocks" has 'd["b_info"]["cpuid"] == [{"leaf": 1, "ecx": "x" * 6 + "0" + "x" * 4 + "0" + "x" * 20, "edx": "x" * 6 + "0" + "x" * 25},
+	{"leaf": 7, "subleaf": 0, "ebx": "x" * 26 + "0" + "x" * 5}] and d["b_info"]["vcpu_hard_affinity"] == [[0], [1, 2]] and d["b_info"]["vcpu_soft_affinity"] == [[3], [3]] and
+	d["b_info"]["sched_params"] == {"weight": 300, "cap": 50} and d["b_info"]["max_grant_frames"] == 32 and d["b_info"]["localtime"] == "True" and d["b_info"]["disable_migrate"] == "True" and
+	d["b_info"]["event_channels"] == 100 and d["b_info"]["bootloader_args"] == ["--entry=1"] and d["b_info"]["cmdline"] == "root=/dev/xvda1 ro"' \
+	pvctl create -q -n /dev/null 'name="x"; memory=64; vcpus=2; kernel="/k"; root="/dev/xvda1"; extra="ro"; cpuid="host,aes=0,avx2=0,sse=0,sse4_2=0"; cpus=["0","1-2"]; cpus_soft="3"; cpu_weight=300; cap=50' \
+	'localtime=1; nomigrate=1; max_grant_frames=32; max_event_channels=100; bootloader_args=["--entry=1"]'
+t "a list of leaves says the same" has 'd["b_info"]["cpuid"] == [{"leaf": 1, "ecx": "xxxxxx0" + "x" * 25}]' pvctl create -q -n /dev/null 'name="x"; cpuid=["1:ecx=xxxxxx0xxxxxxxxxxxxxxxxxxxxxxxxx"]'
 t "with its disks and nics" has '[(x["vdev"], x["pdev_path"], x["readwrite"]) for x in d["disks"]] == [("xvda", "/x", 1)] and d["nics"][0]["mac"] == "00:16:3e:00:00:01"' \
 	pvctl create --quiet --dryrun --defconfig "$(config dry)" 'disk=["/x,raw,xvda,w"]' 'vif=["mac=00:16:3e:00:00:01"]'
 t "list -c and -n have a column each" eval "pvctl list -c web | grep -q '         Cpupool\$' && pvctl list -cn web | grep -q '          Pool-0 all\$'"

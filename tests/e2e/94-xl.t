@@ -17,6 +17,8 @@ t "list --format table is list" eval "diff <(pvctl list --format table) <(pvctl 
 refused "no such format" 2 'none of table, json, csv' pvctl list --format xml
 refused "no such column" 2 'none of name, id' pvctl list -o name,colour
 t "list -c is xl's: the pool" eval "pvctl list -c web | grep -q 'Pool-0\$'"
+t "but before columns" eval "diff <(pvctl list -c id,name web) <(pvctl list -o id,name web) && diff <(pvctl list web -c name,state,mem) <(pvctl list -o name,state,mem web)"
+refused "which must be there" 2 'none of name, id' pvctl list -c name,colour
 
 t "cpupool-list" eval "xl cpupool-list | grep -qE '^Pool-0 {13} +[0-9]+ +credit2? +y +2\$'"
 t "cpupool-list -c" eval "xl cpupool-list -c | grep -qE '^Pool-0 {13}0(,[0-9]+)*\$'"
@@ -88,6 +90,22 @@ options() {
 }
 t "each option of these is taken, or refused with a reason" options
 t "sched-credit -s is the pool's line alone" eval "xl sched-credit -s | grep -qx 'Cpupool Pool-0: tslice=[0-9]*ms ratelimit=[0-9]*us migration-delay=[0-9]*us'"
+# xl's dry runs of attaching say what would be attached, as JSON behind a word.
+dry() { # WORD PYTHON-CONDITION COMMAND...
+	local word=$1 condition=$2 out
+	shift 2
+	out=$(xl -N "$@" 2>"$W/err") && [ ! -s "$W/err" ] || { cat "$W/err"; return 1; }
+	[ "${out%%"{"*}" = "$word" ] || { printf '%s\n' "$out"; return 1; }
+	printf '%s' "${out#"$word"}" | python3 -c "import json, sys
+d = json.load(sys.stdin)
+assert $condition, d"
+}
+t "-N block-attach" dry 'disk: ' '(d["pdev_path"], d["vdev"], d["format"], d.get("readwrite")) == ("/no/such", "xvdb", "raw", None)' block-attach web phy:/no/such xvdb r
+t "-N network-attach" dry 'vif: ' '(d["mac"], d["bridge"]) == ("00:16:3e:00:00:01", "lan")' network-attach web mac=00:16:3e:00:00:01 bridge=lan
+t "-N config-update" dry '' 'd["b_info"]["target_memkb"] == 96 << 10' config-update web "$(config later 'memory=96')"
+t "none of them did it" eval "xl block-list web | tail -n +2 | wc -l | grep -qx 0 && xl network-list web | tail -n +2 | wc -l | grep -qx 0 && ! pvctl list -l web | grep -q '\"memory\": 96'"
+refused "-N of a device that cannot be" 1 'no vdev' xl -N block-attach web /no/such
+refused "-N of no domain" 1 'none is an invalid domain identifier \(rc=-6\)' xl -N network-attach none
 t "-N of what cannot is an error" eval "! xl -N destroy web 2>'$W/err' && grep -qx 'command does not implement -N (dryrun) option' '$W/err'"
 
 # What others parse, character by character, from the numbers of --json.
@@ -127,12 +145,18 @@ def vcpu(x):
     return "%-32s %5d %5d %s %9.1f %s / %s" % (x["name"], x["domid"], x["vcpu"], w, x["cpu_ns"] / 1e9, x["hard_affinity"], x["soft_affinity"])
 same(run(xl, "vcpu-list", name(one)), "%-32s %5s %5s %5s %5s %9s %s\n" % ("Name", "ID", "VCPU", "CPU", "State", "Time(s)", "Affinity (Hard / Soft)") +
      "".join(vcpu(x) + "\n" for x in v), "vcpu-list")
-b = rows("block-list", name(one))["disks"]
-same(run(xl, "block-list", name(one)), "%-5s %-3s %-6s %-5s %-6s %-8s %-30s\n" % ("Vdev", "BE", "handle", "state", "evt-ch", "ring-ref", "BE-path") +
-     "".join("%-5d %-3d %-6d %-5d %-6d %-8d %-30s\n" % (x["vdev"], 0, x["domid"], x["state"], x["event_channel"] if x["event_channel"] is not None else -1,
-             x["ring_ref"] if x["ring_ref"] is not None else -1, x["backend_path"]) for x in b), "block-list")
-n = run(xl, "network-list", name(one)).split("\n")
-same(n[0], "Idx BE Mac Addr.         handle state evt-ch   tx-/rx-ring-ref BE-path                       ", "network-list")
+same(run(xl, "list", "-Z", name(one)), head + "   Security Label\n" + row(one) + " %16s\n" % "-", "list -Z")
+b = rows("block-list", "disks")["disks"]
+assert len(b) == 1 and b[0]["event_channel"] is None, b
+same(run(xl, "block-list", "disks"), "%-5s %-3s %-6s %-5s %-6s %-8s %-30s\n" % ("Vdev", "BE", "handle", "state", "evt-ch", "ring-ref", "BE-path") +
+     "".join("%-5d %-3d %-6d %-5d %-6d %-8d %-30s\n" % (x["vdev"], 0, x["domid"], x["state"], -1 if x["event_channel"] is None else x["event_channel"],
+             -1 if x["ring_ref"] is None else x["ring_ref"], x["backend_path"]) for x in b), "block-list")
+n = rows("network-list", "disks")["vifs"]
+def number(x): return -1 if x is None else x
+assert len(n) == 1 and n[0]["tx_ring_ref"] is None, n
+same(run(xl, "network-list", "disks"), "Idx BE Mac Addr.         handle state evt-ch   tx-/rx-ring-ref BE-path                       \n" +
+     "".join("%-3d %-2d %-17s %-6d %-5d %-6d %5d/%-11d %-30s\n" % (x["devid"], 0, x["mac"], x["devid"], x["state"], number(x["tx_event_channel"]),
+             number(x["tx_ring_ref"]), number(x["rx_ring_ref"]), x["backend_path"]) for x in n), "network-list")
 s = [x for x in rows("sched-credit2")["domains"]]
 text = run(xl, "sched-credit2").split("\n")
 assert text[0].startswith("Cpupool Pool-0: ") and text[1] == "%-33s %4s %6s %4s" % ("Name", "ID", "Weight", "Cap"), text

@@ -1,11 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* A disk's specification: what is accepted must come back the same. Also what qemu-img would tell of an image. */
+/* A disk's specification: what is accepted must come back the same. Also what qemu-img would tell of an image, and an image's header. */
 #include "device/disk_image.h"
 #include "device/disk_spec.h"
+#include "device/qcow2.h"
 #include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void header(const uint8_t *data, size_t size)
+{
+	static struct qcow2_plain p;
+
+	if (!qcow2_plain_of(data, size, size, "/i", &p) && (!p.bytes || p.bytes % 512 || (p.base[0] && p.base[0] != '/')))
+		abort();
+	(void)qcow2_plain_of(data, size, 0, "/i", &p);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -31,5 +41,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!disk_image_judge("/i", text, base, format, &err) && base[0] && (base[0] != '/' || !format[0]))
 		abort();
 	free(text);
+	header(data, size);
 	return 0;
 }

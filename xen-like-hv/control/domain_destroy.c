@@ -111,7 +111,7 @@ int domain_kill(struct domain *d)
 		BUG();
 	}
 	WRITE_ONCE(d->is_dying, DOMDYING_dead);
-	send_host_virq(VIRQ_DOM_EXC);
+	/* No VIRQ_DOM_EXC: domain 0 asked for this, and looks at all domains for each. */
 	put_domain(d); /* domain_create's */
 	return 0;
 }

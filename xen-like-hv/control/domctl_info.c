@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the tools may learn of a domain. */
 #include "control/private.h"
+#include "host/host.h"
 #include "mm/frametable.h"
 #include "sched/sched.h"
 #include <xen/sched.h>
@@ -56,6 +57,32 @@ void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
 	info->ssidref = d->ssidref;
 	memcpy(info->handle, d->handle, sizeof(info->handle));
 	info->gpaddr_bits = 52;
+}
+
+static uint64_t promised_to(const struct domain *d)
+{
+	uint64_t has = READ_ONCE(d->tot_pages), may = READ_ONCE(d->max_pages);
+
+	if (d->is_dying != DOMDYING_dead && may < UINT32_MAX)
+		has = max(has, may);
+	return min(has, node_shared->nr_pages);
+}
+
+uint64_t promised_pages(uint32_t id, uint64_t at_least)
+{
+	uint64_t sum = 0, its = 0;
+	struct domain *d;
+
+	spin_lock(&domlist_lock);
+	for (d = domain_first(); d != NULL; d = d->next) {
+		if (is_host_domain(d))
+			continue;
+		if (d->domid == id)
+			its = promised_to(d);
+		sum += promised_to(d);
+	}
+	spin_unlock(&domlist_lock);
+	return sum + (its < at_least ? at_least - its : 0);
 }
 
 int domctl_getdomaininfo(struct xen_domctl *op, struct domain *d)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Domain 0's hypercalls: one at a time, from the mailbox, in a CPU's idle context. */
 #include "control/mailbox.h"
-#include "control/hypercall.h"
+#include "control/private.h"
 #include "domain/continuation.h"
 #include "event/evtchn.h"
 #include "grant/grant.h"
@@ -65,6 +65,8 @@ static long run_call(uint32_t op, const unsigned long a[6])
 		wallclock_set(a[0], NOW());
 		return 0;
 	}
+	if (op == NODE_OP_PROMISED)
+		return (long)promised_pages((uint32_t)a[0], a[1]);
 	if (op >= NR_HYPERCALLS || !hypercall_table[op])
 		return -ENOSYS;
 	return hypercall_table[op](a[0], a[1], a[2], a[3], a[4]);

@@ -41,6 +41,7 @@ int domctl_getdomaininfo(struct xen_domctl *op, struct domain *d);
 int domctl_getvcpuinfo(struct xen_domctl *op, struct domain *d);
 int domctl_getpageframeinfo3(struct xen_domctl *op, struct domain *d);
 void domain_get_info(struct domain *d, struct xen_domctl_getdomaininfo *info);
+uint64_t promised_pages(uint32_t id, uint64_t at_least); /* NODE_OP_PROMISED */
 
 /* domctl_vcpu.c */
 int domctl_max_vcpus(struct xen_domctl *op, struct domain *d);

@@ -111,16 +111,21 @@ static int getdomaininfolist(struct xen_sysctl *op)
 {
 	struct xen_sysctl_getdomaininfolist *l = &op->u.getdomaininfolist;
 	struct xen_domctl_getdomaininfo info;
-	uint32_t id = l->first_domain, n = 0;
-	struct domain *d;
+	struct domain *d = l->max_domains ? get_domain_from(l->first_domain) : NULL;
+	uint32_t n = 0;
 
-	while (n < l->max_domains && (d = get_domain_from(id)) != NULL) {
-		id = d->domid + 1;
+	while (d != NULL) {
 		domain_get_info(d, &info);
-		put_domain(d);
-		if (copy_to_guest(handle_at(l->buffer, n), &info, 1))
+		if (copy_to_guest(handle_at(l->buffer, n), &info, 1)) {
+			put_domain(d);
 			return -EFAULT;
-		n++;
+		}
+		if (++n < l->max_domains) {
+			d = get_domain_after(d);
+			continue;
+		}
+		put_domain(d);
+		break;
 	}
 	l->num_domains = n;
 	return 0;

@@ -128,6 +128,18 @@ struct domain *get_domain_from(uint32_t id)
 	return d;
 }
 
+struct domain *get_domain_after(struct domain *prev)
+{
+	struct domain *d;
+
+	spin_lock(&domlist_lock);
+	for (d = prev->next; d != NULL && !get_domain(d); d = d->next)
+		;
+	spin_unlock(&domlist_lock);
+	put_domain(prev);
+	return d;
+}
+
 void domain_crash(struct domain *d, const char *fmt, ...)
 {
 	char why[160];

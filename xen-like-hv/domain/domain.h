@@ -136,6 +136,8 @@ static inline bool is_idle_vcpu(const struct vcpu *v) { return v->domain->is_idl
  * dead but still referenced: only its accounts may be read.
  */
 struct domain *get_domain_from(uint32_t id);
+/* The next one, referenced in the same way; prev's reference, which kept it in the list, is put. */
+struct domain *get_domain_after(struct domain *prev);
 /* A domain that a hypercall names for current: a reference is held (release_domain_arg), or -EPERM, -ESRCH. */
 int resolve_domain_arg(domid_t id, struct domain **ret);
 void release_domain_arg(struct domain *d);

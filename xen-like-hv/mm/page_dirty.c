@@ -20,6 +20,7 @@
 #define TAKE_ORDER 10u     /* 4 MiB: */
 #define TAKE_PAGES 1024u   /* little is ever missed by an allocation */
 #define CODE_TIME MICROSECS(500)
+#define CODE_ORDER 3u      /* 8 frames: lists and locks cost more than the zeroing of one */
 #define GATHER_ORDER 8u
 #define GATHER_PAGES 256u   /* 1 MiB: less than a millisecond */
 #define GATHER_MAX_ORDER 12u
@@ -62,22 +63,21 @@ static void out_del(uint64_t m)
 	out_pages -= 1UL << pg->order;
 }
 
-/* One frame: zeroed, and fit for the host then. False: there is none. */
-static bool scrub_code_frame(void)
+/* A few frames: zeroed, and fit for the host then. False: there is none. */
+static bool scrub_code_frames(void)
 {
 	unsigned long flags = spin_lock_irqsave(&heap_lock);
+	unsigned int order = CODE_ORDER;
 	uint32_t stamp = 0;
-	uint64_t m = buddy_take(ZONE_LOW, CHUNK_code, 0, &stamp);
+	uint64_t m = buddy_take_largest(CHUNK_code, &order, &stamp);
 
-	if (!m)
-		m = buddy_take(ZONE_HIGH, CHUNK_code, 0, &stamp);
 	spin_unlock_irqrestore(&heap_lock, flags);
 	if (!m)
 		return false;
 	flush_stale(stamp);
-	memset(page_to_virt(page_at(m)), 0, PAGE_SIZE);
+	memset(page_to_virt(page_at(m)), 0, PAGE_SIZE << order);
 	flags = spin_lock_irqsave(&heap_lock);
-	buddy_insert(m, 0, CHUNK_dirty, 0);
+	buddy_insert(m, order, CHUNK_dirty, 0);
 	spin_unlock_irqrestore(&heap_lock, flags);
 	return true;
 }
@@ -112,7 +112,7 @@ unsigned int dirty_take(struct node_pages *to, unsigned int max)
 
 	if (READ_ONCE(buddy_pages[CHUNK_dirty]) == 0) {
 		until = NOW() + CODE_TIME;
-		while (scrub_code_frame() && NOW() < until && !preempt_wanted())
+		while (scrub_code_frames() && NOW() < until && !preempt_wanted())
 			;
 	}
 	return take_dirty(to, max);

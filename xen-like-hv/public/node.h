@@ -58,6 +58,12 @@
  * cannot know the hypervisor's system time. Running guests have read theirs.
  */
 #define NODE_OP_SET_TIME    0x1004u
+/*
+ * Pages that all domains may have together: of each its limit or what it has, whichever is more, but no more than
+ * there is RAM; of one that has no limit yet, or is dead, what it has. args[0]: a domain that is counted with at least
+ * args[1]; it need not be there.
+ */
+#define NODE_OP_PROMISED    0x1005u
 
 /*
  * One hypercall of domain 0. Guest handles (pointers) in args and inside

@@ -85,6 +85,7 @@ static bool emulate_store(struct vcpu *v, struct page_info *pg, uint64_t addr, s
 	unsigned long left;
 	int rc;
 
+	hv_delay_point("store: its own table, seen");
 	/* What a preempted update left goes first; the guest comes here again. */
 	if (pv_finish_partial(v))
 		return true;
@@ -97,6 +98,23 @@ static bool emulate_store(struct vcpu *v, struct page_info *pg, uint64_t addr, s
 	rc = store_word(v, pg, addr, &in, regs);
 	/* Preempted or outpaced: the instruction runs again. */
 	return rc == 0 || rc == -ERESTART_HC || rc == -EAGAIN;
+}
+
+/*
+ * With a reference: the instruction's operand comes from the page before the update
+ * looks whose it is, and one that changes nothing (lock xadd of 0, a cmpxchg that
+ * fails) is done with that. Given up meanwhile, it would be another domain's memory.
+ */
+static bool store_to_table(struct vcpu *v, struct page_info *pg, uint64_t addr, struct cpu_user_regs *regs)
+{
+	bool done;
+
+	/* Memory of others, and plain copy-on-write: the guest's business. */
+	if (!is_own_table(v, pg) || !get_page(pg, v->domain))
+		return false;
+	done = emulate_store(v, pg, addr, regs);
+	put_page(pg);
+	return done;
 }
 
 /*
@@ -180,8 +198,5 @@ bool pv_mmu_fault(struct cpu_user_regs *regs, uint64_t addr, uint32_t error_code
 		regs->error_code |= PFEC_present;
 	if (likely(!v->pv.kernel_mode || !(error_code & PFEC_write)))
 		return false;
-	/* Memory of others, and plain copy-on-write: the guest's business. */
-	if (!is_own_table(v, mfn_to_page(pte_mfn(w.e))))
-		return false;
-	return emulate_store(v, mfn_to_page(pte_mfn(w.e)), addr, regs);
+	return store_to_table(v, mfn_to_page(pte_mfn(w.e)), addr, regs);
 }

@@ -19,14 +19,14 @@ from .errors import (BusyError, CanceledError, ClosedError, ConfigTextError, Err
                      NoDomainError, NoMemoryError, NoSpaceError, NotFoundError, NotPermittedError, Origin, ProtocolError, TimedOutError,
                      TooBigError, UnsupportedError, version)
 from .events import Events
-from .info import (ChannelInfo, CloneStats, DefinedInfo, DiskImageInfo, DiskInfo, DiskSpec, DomainFlags, DomainInfo, DumpThen, Ended, Event, EventType, HostInfo, MigrateEnd,
+from .info import (ChannelInfo, CloneStats, CpuidEdit, DefinedInfo, DiskImageInfo, DiskInfo, DiskSpec, DomainFlags, DomainInfo, DumpThen, Ended, Event, EventType, HostInfo, MigrateEnd,
                    MigrateResult, NodeInfo, Paths, Progress, Reason, RestoreStats, RunState, SaveLeave, SaveStats, Scheduling,
                    SnapshotDisk, SnapshotInfo, SnapshotStats, TemplateInfo, VcpuInfo, VifInfo, VifSpec)
 from .node import Node, cpus_text, nodes, parse_cpus, parse_disk, parse_vif
 
 __all__ = [
     "Boot", "BootEntry", "BusyError", "Cancel", "CanceledError", "ChannelInfo", "CloneStats", "Cloned", "ClosedError", "Config", "ConfigTextError", "Console",
-    "Context", "DefinedInfo", "DiskImageInfo", "DiskInfo", "DiskSpec", "Domain", "DomainFlags", "DomainInfo", "DumpThen", "Ended", "Error", "Event", "EventType",
+    "Context", "CpuidEdit", "DefinedInfo", "DiskImageInfo", "DiskInfo", "DiskSpec", "Domain", "DomainFlags", "DomainInfo", "DumpThen", "Ended", "Error", "Event", "EventType",
     "Events", "ExistsError", "HostInfo", "InputOutputError", "InvalidError", "Message", "MigrateEnd", "MigrateResult", "Migrated",
     "NoDomainError", "NoMemoryError", "NoSpaceError", "Node", "NodeInfo", "NotFoundError", "NotPermittedError", "Origin", "Paths",
     "Progress", "ProtocolError", "Reason", "RestoreStats", "Restored", "RunState", "SaveLeave", "SaveStats", "Scheduling",

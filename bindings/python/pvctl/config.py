@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Union
 from ._pvctl import ffi, lib
 from .errors import (ClosedError, ConfigTextError, Error, InvalidError, Message, callback, check, encoded, error_of, maybe_text, new_error,
                      text)
+from .info import CpuidEdit, read, result
 
 if TYPE_CHECKING:
     from .context import Context
@@ -148,6 +149,21 @@ class Config(Mapping[str, Value]):
             return text(ret[0])
         finally:
             lib.pvctl_free(ret[0])
+
+    def cpuid(self) -> list[CpuidEdit]:
+        """What the key cpuid changes of what the node gives to a new domain, register by register.
+
+        >>> [(hex(e.leaf), e.reg, hex(e.clear_bits)) for e in Config(cpuid="host,aes=0").cpuid()]
+        [('0x1', 2, '0x2000000')]
+        """
+        edits: list[CpuidEdit] = []
+        err = new_error()
+        with self._lock:
+            while not (rc := lib.pvctl_config_get_cpuid(self._open(), len(edits), ret := result("pvctl_cpuid_edit"), err)):
+                edits.append(read(CpuidEdit, ret))
+        if rc != -errno.ENOENT:
+            check(rc, err, key="cpuid")
+        return edits
 
     def to_dict(self) -> dict[str, Value]:
         values: dict[str, Value] = json.loads(self.to_json())

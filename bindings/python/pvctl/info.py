@@ -343,6 +343,16 @@ class DiskInfo(Record, struct="pvctl_disk_info"):
     discard_sectors: int
 
 
+class CpuidEdit(Record, struct="pvctl_cpuid_edit"):
+    """What a configuration changes of one register: bits that are to be 1, and to be 0."""
+    __slots__ = ()
+    leaf: int
+    subleaf: int
+    reg: int  #: 0 eax, 1 ebx, 2 ecx, 3 edx
+    set_bits: int = _c("set")
+    clear_bits: int = _c("clear")
+
+
 class DiskSpec(Record, struct="pvctl_disk_spec"):
     __slots__ = ()
     vdev: int

@@ -6,6 +6,7 @@
 #include "util/buf.h"
 #include "util/cleanup.h"
 #include "util/err.h"
+#include "util/fd.h"
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <stdio.h>
@@ -88,7 +89,8 @@ static int plan_disk(struct fork *f, struct fork_disk *d, const char *text, stru
 	if (rc)
 		return rc;
 	d->copy = calloc(f->copies + 1, sizeof(*d->copy));
-	if (!d->copy)
+	d->item = strdup(text);
+	if (!d->copy || !d->item)
 		return err_nomem(err);
 	if (d->spec.readonly || !d->spec.target[0])
 		return 0;
@@ -101,7 +103,8 @@ static int plan_disk(struct fork *f, struct fork_disk *d, const char *text, stru
 	if (S_ISBLK(st.st_mode) && !f->dir)
 		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "disk %s is the device \"%.600s\": what is written from now on needs a directory to be "
 		               "in (--disks DIRECTORY)", d->spec.vdev_name, d->spec.target);
-	return name_files(f, d, S_ISBLK(st.st_mode), err);
+	rc = fork_note(d, err);
+	return rc ? rc : name_files(f, d, S_ISBLK(st.st_mode), err);
 }
 
 int fork_plan(struct fork *f, const struct pvctl_config *config, struct pvctl_error *err)
@@ -175,7 +178,16 @@ int fork_prepare(struct fork *f, struct pvctl_error *err)
 
 	for (size_t i = 0; i < f->n && !rc; i++)
 		rc = prepare_disk(f, &f->disk[i], err);
+	f->prepared = !rc;
 	return rc;
+}
+
+bool fork_has_copies(const struct fork *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (f->disk[i].how == FORK_REFLINK)
+			return false;
+	return true;
 }
 
 static int reflink(const char *from, const char *to, struct pvctl_error *err)
@@ -293,6 +305,9 @@ void fork_finish(struct fork *f)
 			unlink(d->path);
 		if (d->switched && d->base)
 			(void)chmod(d->base, 0444);
+		/* What the guest flushes from now on is found by these names. */
+		if (d->switched)
+			(void)fd_sync_parent(d->path);
 		tell(f, d);
 	}
 }
@@ -347,6 +362,7 @@ void fork_free(struct fork *f)
 		for (uint32_t k = 0; d->copy && k < f->copies; k++)
 			free(d->copy[k]);
 		free(d->copy);
+		free(d->item);
 		free(d->path);
 		free(d->base);
 		free(d->own);

@@ -26,7 +26,9 @@ enum fork_how { FORK_SHARED, FORK_REFLINK, FORK_SWAP, FORK_RETARGET };
 struct fork_disk {
 	struct disk_spec spec;     /* as it was */
 	enum fork_how how;
+	char *item;                /* the same, as the domain's configuration has it */
 	char *path;                /* of the image, without links */
+	uint64_t dev, ino, bytes;  /* which file that was, and how large its guest saw it: fork_check */
 	char *base, *own;          /* its name from now on; the domain's overlay */
 	bool linked, own_made, switched, doubtful;
 	bool defined;              /* the domain's definition has been told of the overlay */
@@ -42,6 +44,7 @@ struct fork {
 	bool keep;                 /* a copy is wanted only where the image does not stay as it is, as a base */
 	struct fork_disk *disk;
 	size_t n;
+	bool prepared;
 	char stamp[24];
 	void (*say)(void *data, const char *line);
 	void *say_data;
@@ -52,6 +55,14 @@ struct fork {
 /* Refuses what cannot be. config: the domain's own. */
 int fork_plan(struct fork *f, const struct pvctl_config *config, struct pvctl_error *err);
 int fork_prepare(struct fork *f, struct pvctl_error *err);
+/*
+ * fork_check.c. The domain ran until now, and others could give its disks another size or file, or take them away: what was prepared
+ * would be without what it wrote since. Its disks are released: from here on nobody can. -EBUSY.
+ */
+int fork_note(struct fork_disk *d, struct pvctl_error *err);
+int fork_check(const struct fork *f, struct pvctl_error *err);
+/* Prepared: all disks of the copies are there before the switch, though nobody may use them yet. */
+bool fork_has_copies(const struct fork *f);
 int fork_switch(struct fork *f, struct pvctl_error *err);
 /*
  * Instead of fork_finish, at any time. What is switched stays so: the domain has lost nothing, and may run already.

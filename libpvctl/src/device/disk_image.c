@@ -5,6 +5,7 @@
  * that is told, since a guest can write a header of any format into a raw one.
  */
 #include "device/disk_image.h"
+#include "device/qcow2.h"
 #include "device/qemu_img.h"
 #include "util/cleanup.h"
 #include "util/err.h"
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define MAX_CHAIN 32
 #define MAX_TEXT (1u << 18)
@@ -34,6 +36,21 @@ static int describe(const char *path, const char *driver, char *text, struct pvc
 
 	snprintf(need, sizeof(need), "disks of format %s need it", driver);
 	return qemu_img_run(&q, path, text, MAX_TEXT, err);
+}
+
+/* Without qemu-img, where that would have nothing more to say. */
+static bool plain(const char *path, const char *driver, const struct stat *st, char *ret_base, char *ret_format)
+{
+	CLEANUP_FREE struct qcow2_plain *p = malloc(sizeof(*p));
+
+	ret_base[0] = ret_format[0] = '\0';
+	if (!strcmp(driver, disk_format_driver(DISK_RAW)))
+		return S_ISREG(st->st_mode) && st->st_size > 0 && !access(path, R_OK);
+	if (!p || strcmp(driver, disk_format_driver(DISK_QCOW2)) || qcow2_plain(path, p))
+		return false;
+	strcpy(ret_base, p->base);
+	strcpy(ret_format, disk_format_driver(p->base_format));
+	return true;
 }
 
 static bool known_format(const char *name)
@@ -103,8 +120,11 @@ int disk_image_check(const char *image, enum disk_format format, struct pvctl_er
 			return err_os(err, errno, "disk \"%.600s\", on which \"%.80s\" is based", path, image);
 		if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
 			return bad(path, err, "it is neither a file nor a block device");
-		rc = describe(path, driver, text, err);
-		rc = rc ? rc : disk_image_judge(path, text, base, base_format, err);
+		rc = 0;
+		if (!plain(path, driver, &st, base, base_format)) {
+			rc = describe(path, driver, text, err);
+			rc = rc ? rc : disk_image_judge(path, text, base, base_format, err);
+		}
 		if (rc || !base[0])
 			return rc;
 		strcpy(path, base);

@@ -6,9 +6,9 @@
 #include "device/disk_spec.h"
 
 /*
- * Looks at an image whose format is not raw, and at the images it is based on,
- * with qemu-img under limits of time and memory. -ENOENT: one is missing, or
- * qemu-img is; -EINVAL: it is not of its format, or refers to what it must not.
+ * Looks at an image whose format is not raw, and at the images it is based on: by
+ * itself where they are plain, else with qemu-img under limits of time and memory. -ENOENT: one is
+ * missing, or qemu-img is; -EINVAL: it is not of its format, or refers to what it must not.
  */
 int disk_image_check(const char *image, enum disk_format format, struct pvctl_error *err);
 /* A qcow2 image that is based on nothing. */

@@ -169,7 +169,7 @@ static int set_specification(struct parse *p, const char *value)
 
 	if (rc || !strcmp(value, "xen"))
 		return rc;
-	return bad(p, !strcmp(value, "virtio") ? -ENOSYS : -EINVAL, "specification", value);
+	return !strcmp(value, "virtio") ? bad(p, -ENOSYS, "specification", value) : bad(p, -EINVAL, "specification must be xen, not", value);
 }
 
 /* It is run, so that its name must not lead anywhere by surprise. */
@@ -225,7 +225,7 @@ static int flag(struct parse *p, const char *item)
 	} else if (is_one_of(item, "trusted untrusted")) {
 		rc = once(p, GOT_TRUST, "trusted");
 		p->s->untrusted = item[0] == 'u';
-	} else if (!strncmp(item, "colo", 4))
+	} else if (is_one_of(item, "colo no-colo"))
 		rc = bad(p, -ENOSYS, "flag", item);
 	else
 		return 0;
@@ -245,7 +245,7 @@ static int key_value(struct parse *p, const char *item)
 			rc = keys[i].set(p, item + len + 1);
 			return rc ? rc : 1;
 		}
-	if (!strncmp(item, "grant_usage=", 12) || !strncmp(item, "colo", 4))
+	if (!strncmp(item, "grant_usage=", 12) || !strncmp(item, "colo-", 5))
 		return bad(p, -ENOSYS, "parameter", item);
 	return bad(p, -EINVAL, "unknown parameter", item);
 }

@@ -103,7 +103,7 @@ static int set_type(struct vif_parse *p, const char *value)
 	/* ioemu is for HVM guests: with a PV one, there is the frontend alone. */
 	if (!strcmp(value, "vif") || !strcmp(value, "netfront") || !strcmp(value, "ioemu"))
 		return 0;
-	return vif_bad(p, -EINVAL, "type", value);
+	return vif_bad(p, -EINVAL, "type must be vif or ioemu, not", value);
 }
 
 static int set_model(struct vif_parse *p, const char *value)
@@ -116,9 +116,10 @@ static int set_model(struct vif_parse *p, const char *value)
 
 static int set_devid(struct vif_parse *p, const char *value)
 {
+	const char *at = value;
 	uint64_t n;
 
-	if (!vif_number(&value, DEVID_MAX, &n) || *value)
+	if (!vif_number(&at, DEVID_MAX, &n) || *at)
 		return vif_bad(p, -EINVAL, "devid must be a number from 0 to 255, not", value);
 	p->s->devid = (uint32_t)n;
 	p->s->has_devid = true;

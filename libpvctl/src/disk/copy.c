@@ -5,6 +5,7 @@
  */
 #include "ctx/ctx.h"
 #include "device/disk_image.h"
+#include "device/qcow2.h"
 #include "device/qemu_img.h"
 #include "disk/image.h"
 #include "util/buf.h"
@@ -105,9 +106,8 @@ static int run(struct copy *c, const char *const *args, const char *source, stru
 	};
 	const struct qemu_img q = { .args = args, .file = file, .n_files = 2, .need = DISK_NEED,
 				    .tick = c->o.progress ? tick : NULL, .tick_data = c };
-	char says[1024];
 
-	return image_busy(qemu_img_run(&q, source, says, sizeof(says) - 1, err), source, err);
+	return image_run(&q, source, err);
 }
 
 /* With -u the base is not opened: it may be in use, by the same domain. */
@@ -118,7 +118,14 @@ static int overlay_on(int out, const char *to, const char *base, enum disk_forma
 				     QEMU_IMG_OPENED, size, NULL };
 	const struct qemu_img_file file = { .path = QEMU_IMG_OPENED, .write = true, .opened = true, .fd = out, .name = to };
 	const struct qemu_img q = { .args = args, .file = &file, .n_files = 1, .need = DISK_NEED, .limit_ms = 20000 };
+	int rc;
 
+	/* What will open it comes with it: one that nobody could use is not made. */
+	if (!paths_find_program("qemu-img", says, sizeof(says))) {
+		rc = qcow2_overlay(out, base, format, bytes);
+		if (rc != -EINVAL)
+			return rc ? err_os(err, -rc, "%s", to) : 0;
+	}
 	snprintf(size, sizeof(size), "%" PRIu64, bytes);
 	return qemu_img_run(&q, base, says, sizeof(says) - 1, err);
 }

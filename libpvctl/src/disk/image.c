@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "disk/image.h"
 #include "device/disk_image.h"
+#include "device/qcow2.h"
 #include "device/qemu_img.h"
 #include "ctx/ctx.h"
 #include "util/buf.h"
@@ -15,10 +16,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define INFO_MAX (1u << 18)
 #define INFO_MS 20000u
+#define PATIENCE_NS 3000000000ull
+#define PATIENCE_STEP_NS 50000000l
+#define ENDED_TRIES 3
 #define QEMU_LOCKS 100         /* QEMU's lie here, a byte each */
 
 int image_format(const char *name, enum disk_format *ret, struct pvctl_error *err)
@@ -34,9 +39,36 @@ static int in_use(const char *path, struct pvctl_error *err)
 	               "is named by the domain and its device, as in pvctl disk resize DOMAIN xvda)", path);
 }
 
+/* QEMU's words, whose path may say anything: "Failed to get "write" lock". */
 int image_busy(int rc, const char *path, struct pvctl_error *err)
 {
-	return rc && err && strstr(err->msg, "lock") ? in_use(path, err) : rc;
+	return rc && err && strstr(err->msg, "\" lock") ? in_use(path, err) : rc;
+}
+
+/* A domain is gone a moment before the qemu-nbd of its disk, which writes what it was told first: that is not what in use means. */
+static bool patient(int rc, uint64_t *until_ns)
+{
+	const struct timespec pause = { .tv_nsec = PATIENCE_STEP_NS };
+	uint64_t now = ctx_now_ns();
+
+	if (rc != -EBUSY || (*until_ns && now >= *until_ns))
+		return false;
+	if (!*until_ns)
+		*until_ns = now + PATIENCE_NS;
+	nanosleep(&pause, NULL);
+	return true;
+}
+
+int image_run(const struct qemu_img *q, const char *path, struct pvctl_error *err)
+{
+	char says[1024];
+	uint64_t until = 0;
+	int rc;
+
+	do
+		rc = image_busy(qemu_img_run(q, path, says, sizeof(says) - 1, err), path, err);
+	while (patient(rc, &until) && !(q->tick && q->tick(q->tick_data)));
+	return rc;
 }
 
 /* QEMU's writers hold read locks on single bytes. */
@@ -47,7 +79,7 @@ static bool qemu_writes(int fd)
 	return !fcntl(fd, F_OFD_GETLK, &l) && l.l_type != F_UNLCK && l.l_start >= QEMU_LOCKS;
 }
 
-int image_open_locked(const char *path, bool write, int *ret_fd, struct pvctl_error *err)
+static int open_locked(const char *path, bool write, int *ret_fd, struct pvctl_error *err)
 {
 	struct flock l = { .l_type = write ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET, .l_len = DISK_LOCK_BYTES };
 	CLEANUP_CLOSE int fd = open(path, (write ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -62,6 +94,26 @@ int image_open_locked(const char *path, bool write, int *ret_fd, struct pvctl_er
 		return in_use(path, err);
 	*ret_fd = TAKE_FD(fd);
 	return 0;
+}
+
+int image_open_locked(const char *path, bool write, int *ret_fd, struct pvctl_error *err)
+{
+	uint64_t until = 0;
+	int rc;
+
+	do
+		rc = open_locked(path, write, ret_fd, err);
+	while (patient(rc, &until));
+	return rc;
+}
+
+int image_open_ended(const char *path, int *ret_fd, struct pvctl_error *err)
+{
+	int rc = -EBUSY;
+
+	for (int k = 0; rc == -EBUSY && k < ENDED_TRIES; k++)
+		rc = image_open_locked(path, true, ret_fd, err);
+	return rc;
 }
 
 int image_unlocked(const char *path, enum disk_format format, char **ret, struct pvctl_error *err)
@@ -100,6 +152,20 @@ static int raw_info(const char *path, struct pvctl_disk_image_info *i, struct pv
 	return 0;
 }
 
+/* Without qemu-img, where that would have nothing more to say. */
+static bool plain_info(const char *path, const struct stat *st, struct pvctl_disk_image_info *i)
+{
+	CLEANUP_FREE struct qcow2_plain *p = malloc(sizeof(*p));
+
+	if (!p || qcow2_plain(path, p))
+		return false;
+	i->bytes = p->bytes;
+	i->allocated_bytes = (uint64_t)st->st_blocks * 512;
+	i->is_device = S_ISBLK(st->st_mode);
+	snprintf(i->base, sizeof(i->base), "%s", p->base);
+	return true;
+}
+
 static int other_info(const char *path, enum disk_format f, struct pvctl_disk_image_info *i, struct pvctl_error *err)
 {
 	const char *const args[] = { "info", "--force-share", "--output=json", "--format", disk_format_driver(f), "--", path, NULL };
@@ -116,6 +182,8 @@ static int other_info(const char *path, enum disk_format f, struct pvctl_disk_im
 		return err_nomem(err);
 	if (stat(path, &st))
 		return err_os(err, errno, "disk \"%.600s\"", path);
+	if (f == DISK_QCOW2 && plain_info(path, &st, i))
+		return 0;
 	rc = qemu_img_run(&q, path, text, INFO_MAX, err);
 	rc = rc ? rc : disk_image_judge(path, text, base, format, err);
 	rc = rc ? rc : json_parse_object(text, &v, err);
@@ -189,19 +257,24 @@ static int resize_raw(const char *path, uint64_t bytes, bool shrink, struct pvct
 static int resize_other(const char *path, enum disk_format f, uint64_t bytes, bool shrink, struct pvctl_error *err)
 {
 	struct pvctl_disk_image_info i = { .size = sizeof(i) };
-	char size[24], text[1024];
+	char size[24];
 	const char *const args[] = { "resize", "-q", "-f", disk_format_driver(f), shrink ? "--shrink" : "--", shrink ? "--" : path,
 				     shrink ? path : size, shrink ? size : NULL, NULL };
-	const struct qemu_img_file file = { .path = path, .write = true };
+	struct qemu_img_file file[] = { { .path = path, .write = true }, { .image = true } };
 	/* It must not be stopped half way. */
-	const struct qemu_img q = { .args = args, .file = &file, .n_files = 1, .need = DISK_NEED };
+	struct qemu_img q = { .args = args, .file = file, .n_files = 1, .need = DISK_NEED };
 	int rc = pvctl_disk_image_get(path, disk_format_name(f), &i, err);
 
 	rc = rc ? rc : image_may_resize(f, i.bytes, bytes, shrink, err);
+	/* What it is based on is opened with it. */
+	if (!rc && i.base[0])
+		rc = disk_image_check(path, f, err);
 	if (rc)
 		return rc;
+	file[1].path = i.base;
+	q.n_files += i.base[0] != '\0';
 	snprintf(size, sizeof(size), "%" PRIu64, bytes);
-	return image_busy(qemu_img_run(&q, path, text, sizeof(text) - 1, err), path, err);
+	return image_run(&q, path, err);
 }
 
 int pvctl_disk_image_resize(const char *path, const struct pvctl_disk_image_resize_opts *opts, struct pvctl_error *err)

@@ -2,11 +2,15 @@
 #include "hv/state.h"
 #include "hv/private.h"
 #include "util/err.h"
+#include <stddef.h>
 #include <string.h>
 #include <xen/memory.h>
 #include <xen/sched.h>
 
-int hv_frame_types(struct transport *t, uint32_t domid, uint64_t *frames, uint32_t n, struct pvctl_error *err)
+#define TYPES_EACH 1024u  /* as the interface has it */
+#define TYPES_CALLS 32u   /* in one piece: who asks waits for each answer */
+
+static int frame_types(struct transport *t, uint32_t domid, uint64_t *frames, uint32_t n, struct pvctl_error *err)
 {
 	struct xen_domctl op = { .u.getpageframeinfo3.num = n };
 	uint64_t *table = hv_arena(t, HV_TABLE_OFFSET, n, sizeof(*table));
@@ -20,6 +24,52 @@ int hv_frame_types(struct transport *t, uint32_t domid, uint64_t *frames, uint32
 	rc = hv_domctl_simple(t, XEN_DOMCTL_getpageframeinfo3, domid, &op, n * sizeof(*table), "asking for its page types", err);
 	for (i = 0; i < n && !rc; i++)
 		frames[i] = table[i] & XEN_DOMCTL_PFINFO_LTAB_MASK;
+	return rc;
+}
+
+struct types_calls { struct multicall_entry call[TYPES_CALLS]; struct xen_domctl op[TYPES_CALLS]; uint64_t frame[TYPES_CALLS * TYPES_EACH]; };
+
+static int frame_types_many(struct transport *t, uint32_t domid, uint64_t *frames, uint32_t n, struct pvctl_error *err)
+{
+	uint32_t calls = (n + TYPES_EACH - 1) / TYPES_EACH, i;
+	struct types_calls *c = hv_arena(t, 0, 1, sizeof(*c));
+	uint64_t args[6] = { arena_handle(t, t->arena), calls };
+	int64_t ret;
+	bool broken;
+
+	memset(c->call, 0, sizeof(c->call));
+	memset(c->op, 0, sizeof(c->op));
+	memcpy(c->frame, frames, n * sizeof(*frames));
+	for (i = 0; i < calls; i++) {
+		struct xen_domctl *op = &c->op[i];
+
+		*op = (struct xen_domctl){ .cmd = XEN_DOMCTL_getpageframeinfo3, .interface_version = XEN_DOMCTL_INTERFACE_VERSION,
+					   .domain = (domid_t)domid };
+		op->u.getpageframeinfo3.num = n - i * TYPES_EACH < TYPES_EACH ? n - i * TYPES_EACH : TYPES_EACH;
+		HV_SET_HANDLE(t, op->u.getpageframeinfo3.array, &c->frame[i * TYPES_EACH]);
+		c->call[i] = (struct multicall_entry){ .op = __HYPERVISOR_domctl, .args[0] = arena_handle(t, op) };
+	}
+	ret = hv_call(t, __HYPERVISOR_multicall, args, offsetof(struct types_calls, frame) + n * sizeof(*frames), &broken, err);
+	if (broken)
+		return err_fold(ret);
+	for (i = 0; i < calls && !ret; i++)
+		ret = (int64_t)c->call[i].result;
+	if (ret)
+		return err_hv(err, ret, "domain %u: asking for its page types", domid);
+	for (i = 0; i < n; i++)
+		frames[i] = c->frame[i] & XEN_DOMCTL_PFINFO_LTAB_MASK;
+	return 0;
+}
+
+int hv_frame_types(struct transport *t, uint32_t domid, uint64_t *frames, uint64_t n, struct pvctl_error *err)
+{
+	uint32_t most = hv_arena(t, 0, 1, sizeof(struct types_calls)) ? TYPES_CALLS * TYPES_EACH : TYPES_EACH, k;
+	int rc = 0;
+
+	for (; n && !rc; frames += k, n -= k) {
+		k = n < most ? (uint32_t)n : most;
+		rc = k > TYPES_EACH ? frame_types_many(t, domid, frames, k, err) : frame_types(t, domid, frames, k, err);
+	}
 	return rc;
 }
 
@@ -84,21 +134,25 @@ int hv_pin_tables(struct transport *t, uint32_t domid, const uint64_t *mfns, con
 	return ret < 0 ? err_hv(err, ret, "domain %u: validating its page tables", domid) : 0;
 }
 
-int hv_release(struct transport *t, uint32_t domid, uint64_t mfn, struct pvctl_error *err)
+int hv_release(struct transport *t, uint32_t domid, const uint64_t *mfns, uint32_t n, struct pvctl_error *err)
 {
-	struct xen_memory_reservation r = { .nr_extents = 1, .domid = (domid_t)domid };
+	struct xen_memory_reservation r = { .nr_extents = n, .domid = (domid_t)domid };
 	uint64_t args[6] = { XENMEM_decrease_reservation, arena_handle(t, t->arena) };
-	uint64_t *frame = hv_arena(t, HV_TABLE_OFFSET, 1, sizeof(*frame));
+	uint64_t *frame = hv_arena(t, HV_TABLE_OFFSET, n, sizeof(*frame));
 	bool broken;
 	int64_t ret;
 
-	*frame = mfn;
+	if (!frame)
+		return err_nomem(err);
+	memcpy(frame, mfns, n * sizeof(*frame));
 	HV_SET_HANDLE(t, r.extent_start, frame);
 	memcpy(t->arena, &r, sizeof(r));
-	ret = hv_call(t, __HYPERVISOR_memory_op, args, HV_TABLE_OFFSET + sizeof(*frame), &broken, err);
+	ret = hv_call(t, __HYPERVISOR_memory_op, args, HV_TABLE_OFFSET + n * sizeof(*frame), &broken, err);
 	if (broken)
 		return err_fold(ret);
-	return ret < 0 ? err_hv(err, ret, "domain %u: giving a page back", domid) : 0;
+	if (ret < 0)
+		return err_hv(err, ret, "domain %u: giving memory back", domid);
+	return (uint64_t)ret == n ? 0 : err_set(err, -EPROTO, PVCTL_ORIGIN_HV, "domain %u: not all memory was taken back", domid);
 }
 
 int hv_domain_resume(struct transport *t, uint32_t domid, struct pvctl_error *err)

@@ -5,15 +5,15 @@
 
 #include "hv/hv.h"
 
-/* In: frame numbers; out: XEN_DOMCTL_PFINFO_* alone, in the top 4 of 32 bits. n: at most 1024. XTAB: not the domain's. */
-#define HV_FRAME_TYPES_MAX 1024u
-int hv_frame_types(struct transport *t, uint32_t domid, uint64_t *frames, uint32_t n, struct pvctl_error *err);
+/* In: frame numbers; out: XEN_DOMCTL_PFINFO_* alone, in the top 4 of 32 bits. XTAB: not the domain's. */
+int hv_frame_types(struct transport *t, uint32_t domid, uint64_t *frames, uint64_t n, struct pvctl_error *err);
+#define HV_FRAME_TYPES_MAX 1024u /* for those who have no room for all */
 /* level 1 to 4; the error names the frame's level alone. n frames at once, at most HV_PIN_MAX. */
 #define HV_PIN_MAX 512u
 int hv_pin_tables(struct transport *t, uint32_t domid, const uint64_t *mfns, const uint8_t *levels, uint32_t n,
                   struct pvctl_error *err);
-/* A frame goes back to the hypervisor. */
-int hv_release(struct transport *t, uint32_t domid, uint64_t mfn, struct pvctl_error *err);
+/* Frames go back to the hypervisor. At most hv_populate_max. */
+int hv_release(struct transport *t, uint32_t domid, const uint64_t *mfns, uint32_t n, struct pvctl_error *err);
 int hv_domain_resume(struct transport *t, uint32_t domid, struct pvctl_error *err);
 
 /* 1: it has no context: it never ran. */

@@ -108,7 +108,8 @@ static int save(const char *node, const struct pvctl_defined_info *i, const char
 		return err_nomem(err);
 	snprintf(file, sizeof(file), "%s" SUFFIX, i->name);
 	v = (struct iovec){ text, strlen(text) };
-	rc = fd_write_atomic(dir, file, &v, 1);
+	/* By it a domain finds its disks: an overlay may have been told to it just now. */
+	rc = fd_write_durable(dir, file, &v, 1);
 	return rc ? err_os(err, -rc, "%s/%s", dir, file) : 0;
 }
 

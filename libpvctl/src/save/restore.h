@@ -32,6 +32,8 @@ struct restorer {
 	uint64_t *p2m;             /* NO_FRAME: none */
 	uint8_t *type;
 	uint64_t *origin;          /* offset of the record that a pfn came with last */
+	uint64_t n_reserve, *reserve; /* of each 2 MiB of pfns: the frames that wait for them, from this one on; NO_FRAME: none */
+	uint8_t *taken;            /* bit of a pfn: of those there, it has its frame, or had it */
 	uint64_t n_frames, *frame; /* pfns of the guest's own table */
 	uint64_t p2m_offset;
 	uint8_t *piece;            /* pages on their way */
@@ -47,6 +49,8 @@ struct restorer {
 /* restore_pages.c */
 int restore_p2m_record(struct restorer *s, struct pvctl_error *err);
 int restore_page_record(struct restorer *s, struct pvctl_error *err);
+/* There are no more of them: what was reserved for nothing goes back. */
+int restore_pages_end(struct restorer *s, struct pvctl_error *err);
 /* restore_finish.c: what the stream brought becomes a domain that could run */
 int restore_finish(struct restorer *s, struct pvctl_error *err);
 /* restore_vcpu.c */

@@ -195,6 +195,8 @@ int restore_finish(struct restorer *s, struct pvctl_error *err)
 	int rc = complete(s, err);
 
 	if (!rc)
+		rc = restore_pages_end(s, err);
+	if (!rc)
 		rc = localise_tables(s, err);
 	if (!rc)
 		rc = write_p2m(s, err);

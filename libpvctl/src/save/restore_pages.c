@@ -37,6 +37,82 @@ static int grow(struct restorer *s, uint64_t n, struct pvctl_error *err)
 	return 0;
 }
 
+static int allocate_reserve(struct restorer *s, uint32_t n, struct pvctl_error *err)
+{
+	uint32_t i, max = hv_populate_max(s->t);
+	int got;
+
+	s->reserve = malloc(n * sizeof(*s->reserve));
+	s->taken = calloc(n, PAGES_2M / 8);
+	if (!s->reserve || !s->taken)
+		return err_nomem(err);
+	for (i = 0; i < n; i++)
+		s->reserve[i] = (uint64_t)i << ORDER_2M;
+	/* A refusal is none: each page asks for itself then. */
+	got = hv_populate(s->t, s->domid, ORDER_2M, s->reserve, s->reserve, n < max ? n : max, NULL);
+	s->n_reserve = got > 0 ? (uint32_t)got : 0;
+	return 0;
+}
+
+/*
+ * Most domains have all their memory: it is allocated at once, and pages take theirs as they come, since each call costs a way
+ * there and back. One with holes, as a balloon leaves them, gets what it has alone.
+ */
+static int reserve(struct restorer *s, struct pvctl_error *err)
+{
+	struct dommem m = { .t = s->t, .domid = s->domid };
+	CLEANUP_FREE uint64_t *frame = NULL;
+	uint64_t i;
+	int rc;
+
+	if (s->reserve || s->n > s->plan.nr_pages || s->n < PAGES_2M)
+		return 0;
+	rc = allocate_reserve(s, (uint32_t)(s->n >> ORDER_2M), err);
+	if (rc || !s->n_reserve)
+		return rc;
+	m.nr_pages = s->n_reserve << ORDER_2M;
+	m.p2m = frame = malloc(m.nr_pages * sizeof(*frame));
+	if (!frame)
+		return err_nomem(err);
+	for (i = 0; i < m.nr_pages; i++)
+		frame[i] = s->reserve[i >> ORDER_2M] + i % PAGES_2M;
+	return dommem_back(&m, err);
+}
+
+/* NO_FRAME: none waits for it. Once: what was given back since is not the domain's any more. */
+static uint64_t take_reserved(struct restorer *s, uint64_t pfn)
+{
+	uint8_t bit = (uint8_t)(1u << (pfn & 7));
+
+	if (pfn >> ORDER_2M >= s->n_reserve || s->taken[pfn >> 3] & bit)
+		return NO_FRAME;
+	s->taken[pfn >> 3] |= bit;
+	s->populated++;
+	return s->reserve[pfn >> ORDER_2M] + pfn % PAGES_2M;
+}
+
+int restore_pages_end(struct restorer *s, struct pvctl_error *err)
+{
+	uint32_t max = hv_populate_max(s->t), n = 0;
+	CLEANUP_FREE uint64_t *list = malloc(max * sizeof(*list));
+	uint64_t pfn;
+	int rc = 0;
+
+	if (!list)
+		return err_nomem(err);
+	for (pfn = 0; pfn < s->n_reserve << ORDER_2M && !rc; pfn++) {
+		if (s->taken[pfn >> 3] >> (pfn & 7) & 1)
+			continue;
+		list[n++] = s->reserve[pfn >> ORDER_2M] + pfn % PAGES_2M;
+		if (n < max)
+			continue;
+		rc = hv_release(s->t, s->domid, list, n, err);
+		n = 0;
+	}
+	s->n_reserve = 0;
+	return rc || !n ? rc : hv_release(s->t, s->domid, list, n, err);
+}
+
 /* A live stream may have several: the list moved, or grew. */
 int restore_p2m_record(struct restorer *s, struct pvctl_error *err)
 {
@@ -66,7 +142,7 @@ int restore_p2m_record(struct restorer *s, struct pvctl_error *err)
 	s->n_frames = (n + 511) / 512;
 	s->p2m_offset = s->r.rec.offset;
 	memcpy(frame, p->pfn, s->n_frames * sizeof(*frame));
-	return 0;
+	return reserve(s, err);
 }
 
 static bool wants_frame(uint64_t entry)
@@ -133,6 +209,9 @@ static int populate(struct restorer *s, const struct rec_pages *p, struct pvctl_
 			return stream_fail(&s->r, err, -EPROTO, "pfn 0x%llx is beyond 0x%llx", (unsigned long long)pfn,
 			                   (unsigned long long)s->n - 1);
 		if (!wants_frame(p->pfn[i]) || s->p2m[pfn] != NO_FRAME)
+			continue;
+		s->p2m[pfn] = take_reserved(s, pfn);
+		if (s->p2m[pfn] != NO_FRAME)
 			continue;
 		if (populate_large(s, p->pfn + i, p->count - i)) {
 			for (k = 0; k < PAGES_2M; k++)
@@ -216,7 +295,7 @@ static int give_back(struct restorer *s, const struct rec_pages *p, struct pvctl
 
 		if (wants_frame(p->pfn[i]) || s->p2m[pfn] == NO_FRAME)
 			continue;
-		rc = hv_release(s->t, s->domid, s->p2m[pfn], err);
+		rc = hv_release(s->t, s->domid, &s->p2m[pfn], 1, err);
 		s->p2m[pfn] = NO_FRAME;
 		s->populated--;
 	}

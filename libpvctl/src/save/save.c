@@ -10,20 +10,57 @@
 
 #define COMPRESS_LEVEL 1
 
-static int may_be_saved(struct pvctl *ctx, uint32_t domid, struct pvctl_error *err)
+static int may_be_saved(struct pvctl *ctx, uint32_t domid, struct pvctl_config **ret, struct pvctl_error *err)
 {
-	struct pvctl_config *c = NULL;
+	struct pvctl_config *c;
 	int rc = pvctl_domain_config(ctx, domid, &c, err);
 
-	if (!rc && config_int_or(c, "nomigrate", 0))
-		rc = err_set(err, -EPERM, PVCTL_ORIGIN_LIB, "domain %u has nomigrate=1: it is not saved, moved or copied", domid);
+	if (rc)
+		return rc;
+	if (!config_int_or(c, "nomigrate", 0)) {
+		*ret = c;
+		return 0;
+	}
 	pvctl_config_free(c);
+	return err_set(err, -EPERM, PVCTL_ORIGIN_LIB, "domain %u has nomigrate=1: it is not saved, moved or copied", domid);
+}
+
+static bool same_list(const struct pvctl_config *a, const struct pvctl_config *b, const char *key)
+{
+	const char *x, *y;
+	size_t i = 0;
+
+	do {
+		x = pvctl_config_get_item(a, key, i);
+		y = pvctl_config_get_item(b, key, i++);
+	} while (x && y && !strcmp(x, y));
+	return !x && !y;
+}
+
+/*
+ * The stream began with what there was then. A device that came since would be missing in it, and its guest would wait for that for ever;
+ * one that went would be made anew, on a disk that may be another's by now.
+ */
+static int check_devices(const struct saver *s, struct pvctl_error *err)
+{
+	static const char *const lists[] = { "disk", "vif", "p9", "channel" };
+	struct pvctl_config *now;
+	int rc = pvctl_domain_config(s->ctx, s->domid, &now, err);
+
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]) && !rc; i++)
+		if (!same_list(s->begun, now, lists[i]))
+			rc = err_set(err, -EBUSY, PVCTL_ORIGIN_LIB, "domain %u: its list of devices (%s=) was changed meanwhile; it goes on: try again",
+			             s->domid, lists[i]);
+	pvctl_config_free(now);
 	return rc;
 }
 
 static int saver_init(struct saver *s, struct pvctl *ctx, uint32_t domid, struct pvctl_error *err)
 {
 	struct xen_domctl_getdomaininfo info;
+	struct pvctl_config *begun = NULL;
 	int rc = hv_domain_info(ctx->t, domid, &info, err);
 
 	if (rc)
@@ -32,10 +69,10 @@ static int saver_init(struct saver *s, struct pvctl *ctx, uint32_t domid, struct
 		return err_set(err, -ESRCH, PVCTL_ORIGIN_LIB, "domain %u is ending", domid);
 	if (info.flags & XEN_DOMINF_shutdown && domain_reason(&info) != PVCTL_REASON_SUSPEND)
 		return err_set(err, -ESRCH, PVCTL_ORIGIN_LIB, "domain %u has shut down", domid);
-	rc = may_be_saved(ctx, domid, err);
+	rc = may_be_saved(ctx, domid, &begun, err);
 	if (rc)
 		return rc;
-	*s = (struct saver){ .ctx = ctx, .t = ctx->t, .domid = domid, .max_vcpu = info.max_vcpu_id,
+	*s = (struct saver){ .ctx = ctx, .t = ctx->t, .domid = domid, .begun = begun, .max_vcpu = info.max_vcpu_id,
 	                     .shared_info_mfn = info.shared_info_frame, .tot_pages = info.tot_pages, .was_suspended = domain_reason(&info) == PVCTL_REASON_SUSPEND };
 	return 0;
 }
@@ -45,6 +82,7 @@ static void saver_free(struct saver *s)
 	save_live_end(s);
 	save_p2m_free(s);
 	save_pages_free(s);
+	pvctl_config_free(s->begun);
 }
 
 /* Where it is now in the store, as a number; -ENOENT. */
@@ -117,7 +155,7 @@ static int write_head(struct saver *s, const struct pvctl_config *override, stru
 	if (!rc)
 		rc = pvctl_config_to_json(c, &own, err);
 	if (!rc)
-		rc = libxl_json_make(c, &xl, err);
+		rc = libxl_json_make(c, s->keep_domid ? s->domid : 0, &xl, err);
 	if (!rc)
 		rc = hv_version(s->t, &major, &minor, err);
 	if (!rc)
@@ -155,9 +193,11 @@ static int write_stopped(struct saver *s, bool live, struct pvctl_error *err)
 static int suspend(struct saver *s, uint32_t timeout_ms, struct pvctl_error *err)
 {
 	const struct proto_quiesce q = { .domid = s->domid };
+	int rc = s->was_suspended ? ctx_request(s->ctx, PROTO_QUIESCE, &q, sizeof(q), err) :
+	         domain_suspend(s->ctx, s->domid, true, timeout_ms, err);
 
-	return s->was_suspended ? ctx_request(s->ctx, PROTO_QUIESCE, &q, sizeof(q), err) :
-	       domain_suspend(s->ctx, s->domid, true, timeout_ms, err);
+	s->ours = !rc;
+	return rc;
 }
 
 static int stream_out(struct saver *s, int fd, const struct pvctl_save_opts *o, struct pvctl_error *err)
@@ -175,10 +215,15 @@ static int stream_out(struct saver *s, int fd, const struct pvctl_save_opts *o, 
 	if (!rc)
 		rc = suspend(s, o->suspend_timeout_ms, err);
 	stopped = ctx_now_ns();
+	if (!rc)
+		rc = check_devices(s, err);
 	if (!rc) {
 		rc = write_stopped(s, live, err);
 		if (!rc)
 			rc = save_wrote(s, save_io_write_end(&io), err);
+		/* What the guest wrote is done as far as its memory knows, flushed or not: then it must be, when there is nothing else left of it. */
+		if (!rc && o->leave == PVCTL_SAVE_DESTROY)
+			rc = pvctl_domain_release_disks(s->ctx, s->domid, err);
 		if (!rc && o->written)
 			rc = o->written(o->written_data, err);
 		s->stats.bytes = io.bytes;
@@ -216,8 +261,8 @@ static void go_on(struct saver *s)
 		log_msg(&s->ctx->log, LOG_ERROR, "domain %u cannot go on: %s", s->domid, why.msg);
 }
 
-int pvctl_domain_save(struct pvctl *ctx, uint32_t domid, int fd, const struct pvctl_save_opts *opts, struct pvctl_save_stats *ret,
-                      struct pvctl_error *err)
+static int save_domain(struct pvctl *ctx, uint32_t domid, int fd, const struct pvctl_save_opts *opts, bool keep_log,
+                       struct pvctl_save_stats *ret, struct pvctl_error *err)
 {
 	uint64_t start = ctx_now_ns();
 	struct pvctl_save_opts o;
@@ -235,16 +280,31 @@ int pvctl_domain_save(struct pvctl *ctx, uint32_t domid, int fd, const struct pv
 		rc = saver_init(&s, ctx, domid, err);
 	if (rc)
 		return rc;
+	s.keep_domid = o.keep_domid != 0;
 	rc = stream_out(&s, fd, &o, err);
+	if (!rc && keep_log && o.leave == PVCTL_SAVE_SUSPENDED)
+		s.logging = s.tied = false;
 	if (o.leave != PVCTL_SAVE_DESTROY || rc)
 		save_live_end(&s);
-	if (rc)
+	if (rc && s.ours)
 		go_on(&s);
-	else
+	else if (!rc)
 		rc = after(&s, o.leave, err);
 	s.stats.total_ns = ctx_now_ns() - start;
 	saver_free(&s);
 	if (!rc && ret)
 		grow_out(ret, &s.stats, sizeof(s.stats));
 	return rc;
+}
+
+int pvctl_domain_save(struct pvctl *ctx, uint32_t domid, int fd, const struct pvctl_save_opts *opts, struct pvctl_save_stats *ret,
+                      struct pvctl_error *err)
+{
+	return save_domain(ctx, domid, fd, opts, false, ret, err);
+}
+
+int save_keeping_log(struct pvctl *ctx, uint32_t domid, int fd, const struct pvctl_save_opts *opts, struct pvctl_save_stats *ret,
+                     struct pvctl_error *err)
+{
+	return save_domain(ctx, domid, fd, opts, true, ret, err);
 }

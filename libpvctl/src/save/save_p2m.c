@@ -109,22 +109,30 @@ static int frames_list(struct saver *s, const struct place *p, struct pvctl_erro
 	return rc;
 }
 
+/* What the hypervisor knows of n frames: malloc'd; NULL: see err. */
+static uint64_t *types_of(struct saver *s, const uint64_t *frame, uint64_t n, int *ret_rc, struct pvctl_error *err)
+{
+	uint64_t *type = malloc(n * sizeof(*type));
+
+	*ret_rc = type ? 0 : err_nomem(err);
+	if (!type)
+		return NULL;
+	memcpy(type, frame, n * sizeof(*type));
+	*ret_rc = hv_frame_types(s->t, s->domid, type, n, err);
+	return type;
+}
+
 static int check_own(struct saver *s, struct pvctl_error *err)
 {
-	uint64_t type[HV_FRAME_TYPES_MAX], i, j, k;
+	CLEANUP_FREE uint64_t *type = NULL;
+	uint64_t i;
 	int rc;
 
-	for (i = 0; i < s->n_frames; i += k) {
-		k = s->n_frames - i < HV_FRAME_TYPES_MAX ? s->n_frames - i : HV_FRAME_TYPES_MAX;
-		memcpy(type, s->frame + i, k * sizeof(*type));
-		rc = hv_frame_types(s->t, s->domid, type, (uint32_t)k, err);
-		if (rc)
-			return rc;
-		for (j = 0; j < k; j++)
-			if (type[j] == XEN_DOMCTL_PFINFO_XTAB || !s->t->ops->map(s->t, s->frame[i + j], 1))
-				return bad(s, err, "it lies in memory that is not the domain's");
-	}
-	return 0;
+	type = types_of(s, s->frame, s->n_frames, &rc, err);
+	for (i = 0; i < s->n_frames && !rc; i++)
+		if (type[i] == XEN_DOMCTL_PFINFO_XTAB || !s->t->ops->map(s->t, s->frame[i], 1))
+			return bad(s, err, "it lies in memory that is not the domain's");
+	return rc;
 }
 
 static void copy_entries(struct saver *s)
@@ -140,27 +148,22 @@ static void copy_entries(struct saver *s)
 /* What is not the domain's own, a hole or a mapped grant, has no place in the stream. */
 static int read_types(struct saver *s, struct pvctl_error *err)
 {
-	uint64_t type[HV_FRAME_TYPES_MAX], i, j, k;
+	CLEANUP_FREE uint64_t *type = NULL;
+	uint64_t i;
 	int rc;
 
 	s->max_mfn = 0;
-	for (i = 0; i < s->n; i += k) {
-		k = s->n - i < HV_FRAME_TYPES_MAX ? s->n - i : HV_FRAME_TYPES_MAX;
-		memcpy(type, s->p2m + i, k * sizeof(*type));
-		rc = hv_frame_types(s->t, s->domid, type, (uint32_t)k, err);
-		if (rc)
-			return rc;
-		for (j = 0; j < k; j++) {
-			s->type[i + j] = (uint8_t)(type[j] >> XEN_DOMCTL_PFINFO_LTAB_SHIFT);
-			if (s->type[i + j] == PFN_XTAB || !s->t->ops->map(s->t, s->p2m[i + j], 1)) {
-				s->type[i + j] = PFN_XTAB;
-				s->p2m[i + j] = NO_FRAME;
-			} else if (s->p2m[i + j] > s->max_mfn) {
-				s->max_mfn = s->p2m[i + j];
-			}
+	type = types_of(s, s->p2m, s->n, &rc, err);
+	for (i = 0; i < s->n && !rc; i++) {
+		s->type[i] = (uint8_t)(type[i] >> XEN_DOMCTL_PFINFO_LTAB_SHIFT);
+		if (s->type[i] == PFN_XTAB || !s->t->ops->map(s->t, s->p2m[i], 1)) {
+			s->type[i] = PFN_XTAB;
+			s->p2m[i] = NO_FRAME;
+		} else if (s->p2m[i] > s->max_mfn) {
+			s->max_mfn = s->p2m[i];
 		}
 	}
-	return 0;
+	return rc;
 }
 
 /* While the guest runs, a frame may be on its way from one pfn to another: then it is sent later. */

@@ -163,7 +163,7 @@ static int finish(struct taker *t, struct pvctl_error *err)
 		(void)fchmod(t->moment.fd, 0400);
 	for (size_t i = 0; i < t->s.n_disks && !rc; i++) {
 		t->s.disk[i].fresh[0] = t->s.disk[i].was[0] = '\0';
-		if (!t->s.disk[i].overlay && (rc = snapshot_sync(t->s.disk[i].file)))
+		if (!t->s.disk[i].overlay && (rc = fd_sync_path(t->s.disk[i].file)))
 			rc = err_os(err, -rc, "%s", t->s.disk[i].file);
 		if (!t->s.disk[i].overlay)
 			(void)chmod(t->s.disk[i].file, 0400);
@@ -175,7 +175,7 @@ static int finish(struct taker *t, struct pvctl_error *err)
 	if (rc)
 		return rc;
 	t->made = false;
-	(void)snapshot_sync(t->parent);
+	(void)fd_sync_path(t->parent);
 	moment_point(&t->moment, "published");
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include "template/private.h"
 #include "util/cleanup.h"
 #include "util/err.h"
+#include "util/fd.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,12 +105,15 @@ static int merge_copy(struct deleter *d, const struct image *c, const struct ima
 	rc = stat(c->path, &st) ? err_os(err, errno, "%s", c->path) : template_copy(c->path, fresh, UINT64_MAX, err);
 	step(d, "copied");
 	rc = rc ? rc : rebase(d, fresh, from, err);
-	if (!rc && (rc = snapshot_sync(fresh)))
+	if (!rc && (rc = fd_sync_path(fresh)))
 		rc = err_os(err, -rc, "%s", fresh);
 	if (!rc && (chmod(fresh, st.st_mode & 07777) || rename(fresh, c->path)))
 		rc = err_os(err, errno, "%s", c->path);
 	if (rc)
 		unlink(fresh);
+	/* What it was based on goes, perhaps on another file system. */
+	else if ((rc = fd_sync_parent(c->path)))
+		rc = err_os(err, -rc, "%s", c->path);
 	return rc;
 }
 
@@ -117,7 +121,7 @@ static int merge_in_place(struct deleter *d, const struct image *c, const struct
 {
 	int rc = rebase(d, c->path, from, err);
 
-	if (!rc && (rc = snapshot_sync(c->path)))
+	if (!rc && (rc = fd_sync_path(c->path)))
 		rc = err_os(err, -rc, "%s", c->path);
 	return rc;
 }

@@ -138,15 +138,6 @@ int snapshot_load(const char *node, const char *domain, const char *name, struct
 	return snapshot_load_dir(full, ret, err);
 }
 
-int snapshot_sync(const char *path)
-{
-	CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	return fsync(fd) && errno != EINVAL ? -errno : 0;
-}
-
 int snapshot_write(const struct snapshot *s, const char *dir, struct pvctl_error *err)
 {
 	CLEANUP_FREE char *text = NULL;
@@ -158,8 +149,7 @@ int snapshot_write(const struct snapshot *s, const char *dir, struct pvctl_error
 		return rc;
 	v = (struct iovec){ text, strlen(text) };
 	snapshot_path(dir, SNAPSHOT_MANIFEST, path);
-	rc = fd_write_atomic(dir, SNAPSHOT_MANIFEST, &v, 1);
-	rc = rc ? rc : snapshot_sync(path);
+	rc = fd_write_durable(dir, SNAPSHOT_MANIFEST, &v, 1);
 	return rc ? err_os(err, -rc, "%s", path) : 0;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Which files are disks of the node's domains, and which of them are based on which: before one of them goes. */
+#include "device/qcow2.h"
 #include "snapshot/private.h"
 #include "util/cleanup.h"
 #include "util/err.h"

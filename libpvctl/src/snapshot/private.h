@@ -31,18 +31,12 @@ void snapshot_release(struct snapshot_hold *h);
 int snapshot_load_dir(const char *dir, struct snapshot *ret, struct pvctl_error *err);
 int snapshot_load(const char *node, const char *domain, const char *name, struct snapshot *ret, struct pvctl_error *err);
 int snapshot_write(const struct snapshot *s, const char *dir, struct pvctl_error *err);
-/* A directory's entries, and a file's contents, are on disk. -errno. */
-int snapshot_sync(const char *path);
 /* Each snapshot of the node's; 0, or what one() gave. Those that cannot be read are passed over. */
 int snapshot_each(const char *node, const char *domain, int (*one)(void *data, const char *dir, struct snapshot *s), void *data,
                   struct pvctl_error *err);
 
 /* recover.c: the domain is held */
 void snapshot_recover(const char *node, const char *dir);
-
-/* qcow2.c: what an image is based on, from its header. "": nothing. -errno: it is no such image. Pure code. */
-int qcow2_base_of(const void *head, size_t len, const char *path, char base[DISK_TARGET_MAX + 1], enum disk_format *ret_format);
-int qcow2_base(const char *path, char base[DISK_TARGET_MAX + 1], enum disk_format *ret_format);
 
 /* images.c: files that are disks of somebody's, and who is based on what */
 struct image {

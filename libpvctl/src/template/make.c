@@ -95,7 +95,7 @@ static int add_disk(struct maker *k, const char *text, struct pvctl_error *err)
 	template_path(k->dir, d->file.name, to);
 	if (s.format != DISK_RAW)
 		rc = disk_image_check(s.target, s.format, err);
-	return rc ? rc : template_flatten(k->ctx, s.target, disk_format_driver(s.format), to, err);
+	return rc ? rc : template_flatten(k->ctx, s.target, s.format, k->o.domid != 0, to, err);
 }
 
 static int add_memory(struct maker *k, struct pvctl_error *err)
@@ -163,12 +163,15 @@ static int finish(struct maker *k, struct pvctl_error *err)
 		rc = template_hash(k->ctx, path, f, err);
 		if (!rc && chmod(path, 0400))
 			rc = err_os(err, errno, "%s", path);
+		/* What guests flush to disks that are based on it is worth nothing without it. */
+		if (!rc && (rc = fd_sync_path(path)))
+			rc = err_os(err, -rc, "%s", path);
 	}
 	rc = rc ? rc : manifest_format(&k->m, &text, err);
 	if (rc)
 		return rc;
 	v = (struct iovec){ text, strlen(text) };
-	rc = fd_write_atomic(k->dir, TEMPLATE_MANIFEST, &v, 1);
+	rc = fd_write_durable(k->dir, TEMPLATE_MANIFEST, &v, 1);
 	return rc ? err_os(err, -rc, "%s/" TEMPLATE_MANIFEST, k->dir) : 0;
 }
 
@@ -217,6 +220,8 @@ int pvctl_template_make(struct pvctl *ctx, const char *name, const struct pvctl_
 		rc = err_os(err, errno, "%s", dir);
 	if (rc)
 		template_remove_dir(k.dir);
+	else
+		(void)fd_sync_path(base);
 	manifest_free(&k.m);
 	return rc;
 }

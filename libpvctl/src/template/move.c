@@ -35,6 +35,8 @@ static int copy_file(struct pvctl *ctx, const char *from, const char *to, const 
 		rc = err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s is not what the manifest says: its checksum differs", source);
 	if (!rc && chmod(target, 0400))
 		rc = err_os(err, errno, "%s", target);
+	if (!rc && (rc = fd_sync_path(target)))
+		rc = err_os(err, -rc, "%s", target);
 	return rc;
 }
 
@@ -59,6 +61,9 @@ static int copy_files(struct pvctl *ctx, const char *from, const char *to, struc
 		rc = disk_image_check_alone(target, err);
 	}
 	manifest_free(&m);
+	template_path(to, TEMPLATE_MANIFEST, target);
+	if (!rc && ((rc = fd_sync_path(target)) || (rc = fd_sync_path(to))))
+		rc = err_os(err, -rc, "%s", target);
 	return rc;
 }
 
@@ -80,6 +85,8 @@ static int copy_dir(struct pvctl *ctx, const char *from, const char *parent, con
 		rc = err_os(err, errno, "%s", to);
 	if (rc)
 		template_remove_dir(fresh);
+	else
+		(void)fd_sync_path(parent);
 	return rc;
 }
 

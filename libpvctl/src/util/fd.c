@@ -103,7 +103,26 @@ int fd_read_text(const char *path, size_t max, char **ret)
 	return fd < 0 ? -errno : fd_read_rest(fd, max, ret);
 }
 
-int fd_write_atomic(const char *dir, const char *name, const struct iovec *iov, int n)
+int fd_sync_path(const char *path)
+{
+	CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	return fsync(fd) && errno != EINVAL ? -errno : 0;
+}
+
+int fd_sync_parent(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char dir[4096];
+
+	if (snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".") >= (int)sizeof(dir))
+		return -ENAMETOOLONG;
+	return fd_sync_path(dir);
+}
+
+static int write_new(const char *dir, const char *name, const struct iovec *iov, int n, bool durable)
 {
 	CLEANUP_CLOSE int fd = -1;
 	char tmp[512], path[512];
@@ -117,11 +136,23 @@ int fd_write_atomic(const char *dir, const char *name, const struct iovec *iov, 
 		return -errno;
 	for (i = 0; i < n && !rc; i++)
 		rc = fd_write_all(fd, iov[i].iov_base, iov[i].iov_len);
+	if (!rc && durable && fsync(fd))
+		rc = -errno;
 	if (!rc && rename(tmp, path) < 0)
 		rc = -errno;
 	if (rc)
 		unlink(tmp);
-	return rc;
+	return rc || !durable ? rc : fd_sync_path(dir);
+}
+
+int fd_write_atomic(const char *dir, const char *name, const struct iovec *iov, int n)
+{
+	return write_new(dir, name, iov, n, false);
+}
+
+int fd_write_durable(const char *dir, const char *name, const struct iovec *iov, int n)
+{
+	return write_new(dir, name, iov, n, true);
 }
 
 bool fd_write_failed(int rc)

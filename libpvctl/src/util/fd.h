@@ -19,6 +19,11 @@ int fd_read_text(const char *path, size_t max, char **ret);
 /* Replaces dir/name atomically: a temporary file beside it, then rename. */
 struct iovec;
 int fd_write_atomic(const char *dir, const char *name, const struct iovec *iov, int n);
+/* The same, and it is on stable storage, with its name. */
+int fd_write_durable(const char *dir, const char *name, const struct iovec *iov, int n);
+/* A file's contents, or a directory's entries, are on stable storage. */
+int fd_sync_path(const char *path);
+int fd_sync_parent(const char *path); /* the directory that has it */
 /*
  * For who holds a lock by fd, which may be -1. A child of another thread's that has not come to its exec yet has fd, too: with close
  * alone the lock would be held until it has.

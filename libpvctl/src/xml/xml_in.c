@@ -2,8 +2,6 @@
 /* A configuration from libvirt's domain format, as it is documented for Xen's PV guests. */
 #include "util/err.h"
 #include "xml/xml_in.h"
-#include <libxml/parser.h>
-#include <libxml/xmlerror.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -302,22 +300,22 @@ static int read_document(struct xml_in *x, const char *text, size_t len, xmlDoc 
 		return err_set(x->err, -E2BIG, PVCTL_ORIGIN_LIB, "more than %u bytes are no domain's XML", XML_TEXT_MAX);
 	if (memchr(text, '\0', len) || has_dtd(text, len))
 		return err_set(x->err, -EINVAL, PVCTL_ORIGIN_LIB, "a document type, or text that is not UTF-8, is not read");
-	p = xmlNewParserCtxt();
+	p = libxml2.xmlNewParserCtxt();
 	if (!p)
 		return err_nomem(x->err);
-	doc = xmlCtxtReadMemory(p, text, (int)len, NULL, "UTF-8", XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING |
+	doc = libxml2.xmlCtxtReadMemory(p, text, (int)len, NULL, "UTF-8", XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING |
 	                        XML_PARSE_NOCDATA);
 	if (!doc)
-		rc = not_xml(x, xmlCtxtGetLastError(p));
-	else if (!xmlDocGetRootElement(doc) || doc->intSubset || too_deep(xmlDocGetRootElement(doc)))
+		rc = not_xml(x, libxml2.xmlCtxtGetLastError(p));
+	else if (!libxml2.xmlDocGetRootElement(doc) || doc->intSubset || too_deep(libxml2.xmlDocGetRootElement(doc)))
 		rc = err_set(x->err, -EINVAL, PVCTL_ORIGIN_LIB, "elements are at most %u deep", XML_DEPTH_MAX);
-	xmlFreeParserCtxt(p);
+	libxml2.xmlFreeParserCtxt(p);
 	/* libxml2's texts end with a line's end. */
 	end = rc && x->err ? strchr(x->err->msg, '\n') : NULL;
 	if (end)
 		*end = '\0';
 	if (rc)
-		xmlFreeDoc(doc);
+		libxml2.xmlFreeDoc(doc);
 	else
 		*ret = doc;
 	return rc;
@@ -332,7 +330,7 @@ static void free_list(struct xml_list *l)
 static void fini(struct xml_in *x)
 {
 	while (x->n_owned)
-		xmlFree(x->owned[--x->n_owned]);
+		(*libxml2.free)(x->owned[--x->n_owned]);
 	free(x->owned);
 	buf_free(&x->cpuid);
 	free_list(&x->disks);
@@ -349,6 +347,7 @@ int pvctl_config_from_xml(const char *text, size_t len, const struct pvctl_parse
 	xmlDoc *doc = NULL;
 	int rc = opts_load(&o, sizeof(o), opts, err);
 
+	rc = rc ? rc : libxml2_load(err);
 	if (rc)
 		return rc;
 	x = calloc(1, sizeof(*x));
@@ -360,10 +359,10 @@ int pvctl_config_from_xml(const char *text, size_t len, const struct pvctl_parse
 	if (!rc) {
 		rc = pvctl_config_new(&x->config, err);
 		if (!rc) {
-			take_domain(x, xmlDocGetRootElement(doc));
+			take_domain(x, libxml2.xmlDocGetRootElement(doc));
 			rc = x->rc;
 		}
-		xmlFreeDoc(doc);
+		libxml2.xmlFreeDoc(doc);
 	}
 	if (rc)
 		pvctl_config_free(x->config);

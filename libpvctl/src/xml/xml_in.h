@@ -5,7 +5,7 @@
 
 #include "ctx/ctx.h"
 #include "util/buf.h"
-#include <libxml/tree.h>
+#include "xml/libxml2.h"
 #include <stdbool.h>
 
 #define XML_TEXT_MAX (1024u * 1024)

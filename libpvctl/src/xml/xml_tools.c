@@ -18,7 +18,7 @@ void xml_say(struct xml_in *x, int level, const xmlNode *n, const char *fmt, ...
 {
 	const struct pvctl_parse_opts *o = x->opts;
 	const char *file = o->file ? o->file : "<text>";
-	uint32_t line = n ? (uint32_t)xmlGetLineNo((xmlNode *)n) : 1;
+	uint32_t line = n ? (uint32_t)libxml2.xmlGetLineNo((xmlNode *)n) : 1;
 	char text[400];
 	va_list ap;
 
@@ -80,7 +80,7 @@ static const char *own(struct xml_in *x, xmlChar *text)
 	xmlChar **more = text ? realloc(x->owned, (x->n_owned + 1) * sizeof(*more)) : NULL;
 
 	if (!more) {
-		xmlFree(text);
+		(*libxml2.free)(text);
 		xml_no_memory(x);
 		return NULL;
 	}
@@ -91,14 +91,14 @@ static const char *own(struct xml_in *x, xmlChar *text)
 
 const char *xml_attr(struct xml_in *x, xmlNode *n, const char *name)
 {
-	if (!n || !xmlHasNsProp(n, (const xmlChar *)name, NULL))
+	if (!n || !libxml2.xmlHasNsProp(n, (const xmlChar *)name, NULL))
 		return NULL;
-	return own(x, xmlGetNoNsProp(n, (const xmlChar *)name));
+	return own(x, libxml2.xmlGetNoNsProp(n, (const xmlChar *)name));
 }
 
 const char *xml_text(struct xml_in *x, xmlNode *n)
 {
-	xmlChar *all = xmlNodeGetContent(n);
+	xmlChar *all = libxml2.xmlNodeGetContent(n);
 	char *text = (char *)own(x, all);
 	size_t len;
 

@@ -69,7 +69,8 @@ void fuzz_trap(struct regs *r)
 		z->events++;
 		return;
 	}
-	if (r->vector == 2)
+	/* NMIs that others send; and breakpoints. */
+	if (r->vector <= 2 && r->vector != 0)
 		return;
 	z->vector = (int)r->vector;
 	z->cr2 = info_of(z)->arch.cr2;
@@ -110,6 +111,60 @@ bool try_load(struct fuzzer *z, const volatile uint64_t *p, uint64_t *val)
 {
 	TRY(z, *val = *p);
 	return !page_fault_at(z, p);
+}
+
+uint64_t rmw_makes(unsigned int kind, uint64_t old, uint64_t val)
+{
+	switch (kind) {
+	case 0:
+		return old + val;
+	case 1: /* cmpxchg, which fails unless old is what it was last time */
+		return old == val ? ~val : old;
+	case 2:
+		return val;
+	case 3:
+		return old | val;
+	case 4:
+		return old & val;
+	case 5:
+		return old & ~(1ul << val % 64);
+	default: /* the upper half alone */
+		return (uint32_t)old | val >> 32 << 32;
+	}
+}
+
+static uint64_t rmw_asm(unsigned int kind, volatile uint64_t *p, uint64_t val, uint64_t got)
+{
+	switch (kind) {
+	case 0:
+		__asm__ volatile("lock xadd %0, %1" : "+r"(val), "+m"(*p) :: "cc");
+		return val;
+	case 1:
+		got = val;
+		__asm__ volatile("lock cmpxchg %2, %1" : "+a"(got), "+m"(*p) : "r"(~val) : "cc");
+		return got;
+	case 2:
+		__asm__ volatile("xchg %0, %1" : "+r"(val), "+m"(*p));
+		return val;
+	case 3:
+		__asm__ volatile("lock or %1, %0" : "+m"(*p) : "r"(val) : "cc");
+		break;
+	case 4:
+		__asm__ volatile("lock and %1, %0" : "+m"(*p) : "r"(val) : "cc");
+		break;
+	case 5:
+		__asm__ volatile("lock btr %1, %0" : "+m"(*p) : "r"(val % 64) : "cc");
+		break;
+	default:
+		__asm__ volatile("movl %1, %0" : "=m"(((volatile uint32_t *)p)[1]) : "r"((uint32_t)(val >> 32)));
+	}
+	return got;
+}
+
+bool try_rmw(struct fuzzer *z, unsigned int kind, volatile uint64_t *p, uint64_t val, uint64_t *got)
+{
+	TRY(z, *got = rmw_asm(kind, p, val, *got));
+	return !page_fault_at(z, kind == RMW_KINDS - 1 ? (volatile void *)((volatile uint32_t *)p + 1) : p);
 }
 
 bool try_lar(struct fuzzer *z, uint16_t sel)

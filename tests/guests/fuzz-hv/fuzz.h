@@ -59,7 +59,7 @@ struct ref { struct frame *f; bool ro; uint32_t users; };
 struct handle { bool used, host, device, ro, pte; uint32_t nr, ref; };
 
 struct kind { const char *what; uint64_t good, bad; };
-#define KINDS 48u
+#define KINDS 64u
 struct wild_handle { bool used, ro, pte; uint32_t nr; uint64_t mfn; };
 
 struct fuzzer {
@@ -130,6 +130,10 @@ void vcpu_context(struct vcpu_guest_context *c, struct fuzzer *z, void (*fn)(str
 /* False: it faulted with #PF at that address. */
 bool try_store(struct fuzzer *z, volatile uint64_t *p, uint64_t val);
 bool try_load(struct fuzzer *z, const volatile uint64_t *p, uint64_t *val);
+/* One instruction that reads, and writes what rmw_makes() says. *got: what it read, where it tells; else unchanged. */
+#define RMW_KINDS 7u
+uint64_t rmw_makes(unsigned int kind, uint64_t old, uint64_t val);
+bool try_rmw(struct fuzzer *z, unsigned int kind, volatile uint64_t *p, uint64_t val, uint64_t *got);
 /* Loads the attributes of a selector: false: a trap. */
 bool try_lar(struct fuzzer *z, uint16_t sel);
 /* n stores by user mode, of val, val + 2...; it comes back by a system call, or by the fault. */
@@ -181,6 +185,7 @@ void loose_step(struct fuzzer *z);
 void events_init(void);
 void misc_step(struct fuzzer *z);
 void vcpu_step(struct fuzzer *z);
+void rest_step(struct fuzzer *z);
 /* neighbour.c */
 #define NEIGHBOUR_WORD 0x6e65696768626f75ul
 void neighbour(unsigned long seconds) __attribute__((noreturn));

@@ -157,7 +157,7 @@ static void any_step(struct fuzzer *z)
 		own_step, own_step, own_step, own_step, own_step, own_step, own_step, own_step, descriptor_step,
 		descriptor_step, walk_step, walk_step, grant_step, grant_step, grant_step, grant_step, watch_step, watch_step,
 		watch_step, watch_step, wild_step, wild_step, wild_step, wild_step, loose_step, loose_step, misc_step,
-		vcpu_step, grant_peer_step, root_step, root_step,
+		vcpu_step, grant_peer_step, root_step, root_step, rest_step,
 	};
 
 	static void (*const focus[4][2])(struct fuzzer *) = {

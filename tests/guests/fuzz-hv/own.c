@@ -218,6 +218,30 @@ static void store_step(struct fuzzer *z)
 		finding(z, "word %u of frame %#lx is off by %#lx through its window", slot, f->mfn, got);
 }
 
+/* The same by an instruction that also tells what was there. */
+static void rmw_step(struct fuzzer *z)
+{
+	unsigned int w = below(z, WINDOWS), slot = own_slot(z), kind = below(z, RMW_KINDS);
+	struct frame *f = z->win[w].f;
+	uint64_t val = one_in(z, 2) ? any_entry(z) : one_in(z, 2) ? plain_word(z) : 0, old, want, got;
+	bool good;
+
+	z->what = "read and write";
+	if (!f || f == &z->kernel_l3 || (slot == 511 && f < z->own + 2))
+		return;
+	old = got = f->ro[slot];
+	if (kind == 1 && one_in(z, 2))
+		val = old;
+	want = rmw_makes(kind, old, val);
+	/* Of two entries it makes a third, and that may name another fuzzer's frame. */
+	if ((want & PTE_P) && !frame_of(z, (want & PTE_FRAME) >> PAGE_SHIFT))
+		return;
+	good = model_store(z, &z->win[w], slot, want);
+	expect(z, try_rmw(z, kind, &own_window(z, w)[slot], val, &got) ? 0 : -1, good);
+	if (good && got != old)
+		finding(z, "kind %u with %#lx: %#lx was there, it read %#lx", kind, val, old, got);
+}
+
 static void user_step(struct fuzzer *z)
 {
 	unsigned int w = below(z, WINDOWS), slot = 1 + below(z, 200);
@@ -236,7 +260,7 @@ void own_step(struct fuzzer *z)
 {
 	static void (*const steps[])(struct fuzzer *) = { map_step, map_step, map_step, update_step, update_step, update_step,
 							  update_step, pin_step, pin_step, pin_step, copy_step, base_step,
-							  base_step, store_step, store_step, user_step };
+							  base_step, store_step, store_step, rmw_step, rmw_step, user_step };
 
 	steps[below(z, ARRAY_SIZE(steps))](z);
 	if (one_in(z, 16))

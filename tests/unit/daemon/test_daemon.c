@@ -151,6 +151,26 @@ START_TEST(guest_store)
 }
 END_TEST
 
+/* A tool that introduces a domain once more is refused, and costs it nothing. */
+START_TEST(introduced_twice)
+{
+	struct proto_introduce in = { .store_port = 1 };
+	int fd = dial(d.control_path);
+	uint32_t id = build(fd, "a", "{\"name\":\"a\"}"), port = port_of(id, 2);
+	struct xencons_interface *con = fake_page(ram, id, 0);
+
+	in.domid = id;
+	ck_assert_int_ne(ask(fd, PROTO_INTRODUCE, &in, sizeof(in), NULL, 0, NULL), 0);
+	ck_assert_uint_eq(fake_state(ram)->mapped, 2);
+	ck_assert_uint_eq(port_of(id, 2), port);
+	memcpy(con->out, "hello", 5);
+	con->out_prod = 5;
+	guest_rings(id, 2);
+	usleep(50000);
+	ck_assert_uint_eq(con->out_cons, 5);
+}
+END_TEST
+
 /* The RAM file is 8 MiB. */
 START_TEST(memory_is_allocated_when_asked)
 {
@@ -184,6 +204,34 @@ START_TEST(memory_is_allocated_when_asked)
 	ck_assert_int_eq(ask(fd, PROTO_MEMORY_CHECK, &check, sizeof(check), NULL, 0, NULL), 0);
 	ck_assert_int_eq(ask(fd, PROTO_MEMORY_CHECK, &check, sizeof(check) - 1, NULL, 0, NULL), -EINVAL);
 	close(fd);
+}
+END_TEST
+
+/* What was sent in one piece is answered in order, and a descriptor comes with the answer that it belongs to. */
+START_TEST(requests_in_one_piece)
+{
+	static const uint32_t types[] = { PROTO_DOMAINS, 99, PROTO_NODE_INFO, PROTO_HELLO, PROTO_DOMAINS, PROTO_HELLO };
+	struct proto_header h[6] = { { 0 } };
+	static char body[PROTO_MAX_BODY];
+	int sock = dial(d.control_path);
+
+	for (unsigned int i = 0; i < 6; i++)
+		h[i] = (struct proto_header){ .type = types[i], .id = 100 + i };
+	ck_assert_int_eq(write(sock, h, sizeof(h)), sizeof(h));
+	for (unsigned int i = 0; i < 6; i++) {
+		struct proto_header a;
+		int fd = -1;
+
+		ck_assert_int_eq(wire_recv(sock, &a, sizeof(a), &fd), 0);
+		ck_assert_uint_eq(a.id, 100 + i);
+		ck_assert_uint_eq(a.type, types[i] | PROTO_REPLY);
+		ck_assert_int_eq(a.code, types[i] == 99 ? -ENOSYS : 0);
+		ck_assert_int_eq(wire_recv(sock, body, a.len, NULL), 0);
+		ck_assert_msg((fd >= 0) == (types[i] == PROTO_HELLO), "answer %u", i);
+		if (fd >= 0)
+			close(fd);
+	}
+	close(sock);
 }
 END_TEST
 
@@ -252,7 +300,9 @@ int main(void)
 	tcase_add_test(all, committed_domains_run);
 	tcase_add_test(all, console);
 	tcase_add_test(all, guest_store);
+	tcase_add_test(all, introduced_twice);
 	tcase_add_test(all, memory_is_allocated_when_asked);
+	tcase_add_test(all, requests_in_one_piece);
 	tcase_add_test(all, rude_clients);
 	tcase_add_loop_test(all, run_dir_is_removed, 0, 2);
 	tcase_add_test(all, stop);

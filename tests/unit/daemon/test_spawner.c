@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -229,6 +230,32 @@ START_TEST(records)
 	ck_assert_int_eq(spawn_msg_recv(sv[1], &in), 0);
 	close(sv[1]);
 	ck_assert_uint_eq(open_files(), before);
+}
+END_TEST
+
+/* The daemon waits for its answer with all guests behind it. */
+START_TEST(no_descriptors_left)
+{
+	struct spawn_name q = { .h = { .type = SPAWN_KEEP_PUT, .len = sizeof(q), .id = 7 }, .name = "a" };
+	struct rlimit old, few;
+	int sv[2], spare;
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, sv), 0);
+	s.sock = sv[1];
+	ck_assert_int_eq(spawn_msg_send(sv[0], &q.h, sv, 1, 0), 0);
+	spare = dup(sv[0]);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+	few = (struct rlimit){ (rlim_t)spare + 1, old.rlim_max };
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	ck_assert_int_eq(spawner_serve(&s), 0);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+	ck_assert_int_eq(spawn_msg_recv(sv[0], &m), 1);
+	ck_assert_int_eq(m.u.h.rc, -ENOSPC);
+	ck_assert_uint_eq(m.u.h.id, 7);
+	ck_assert_int_eq(kept_get("a"), -ENOENT);
+	close(spare);
+	close(sv[0]);
+	close(sv[1]);
 }
 END_TEST
 
@@ -482,6 +509,7 @@ int main(void)
 	tcase_add_test(t, endless_texts);
 	tcase_add_test(t, random_bytes);
 	tcase_add_test(t, records);
+	tcase_add_test(t, no_descriptors_left);
 	tcase_add_test(t, only_what_was_named);
 	tcase_add_test(t, what_a_script_names);
 	tcase_add_test(t, signals);

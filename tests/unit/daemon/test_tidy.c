@@ -94,9 +94,9 @@ END_TEST
 START_TEST(consoles)
 {
 	struct console con = { .log.fd = 1 };
-	struct dom dom = { .console = &con };
+	struct dom dom = { .d = &d, .console = &con };
 
-	list_add_tail(&d.domains, &dom.link);
+	dom_enlist(&dom);
 	snprintf(con.log.path, sizeof(con.log.path), "%s/console/live.log", d.state_dir);
 	d.opt.limits = (struct limits){ .console_days = 2, .console_files = 3 };
 	make("console/live.log", 4096, 5 * 86400);
@@ -115,7 +115,7 @@ START_TEST(consoles)
 	ck_assert_int_eq(size_of("console/b.log"), -1);
 	ck_assert_int_eq(size_of("console/c.log"), 4096);
 	ck_assert_int_eq(size_of("console/live.log"), 4096);
-	list_del(&dom.link);
+	dom_delist(&dom);
 }
 END_TEST
 
@@ -142,10 +142,13 @@ START_TEST(rotation)
 {
 	struct logfile f = { .fd = -1, .max = 10000 };
 	char path[300], text[100];
+	struct stat is, is_named;
+	int fd;
 
 	snprintf(path, sizeof(path), "%s/daemon.log", d.state_dir);
 	log_limit(10000);
 	ck_assert_int_eq(log_open(path), 0);
+	fd = log_fd();
 	ck_assert_int_eq(logfile_open(&f, d.state_dir, "con"), 0);
 	memset(text, 'x', sizeof(text));
 	for (unsigned int i = 0; i < 1000; i++) {
@@ -153,6 +156,9 @@ START_TEST(rotation)
 		logfile_write(&f, text, sizeof(text));
 	}
 	logfile_close(&f);
+	/* Who noted the descriptor writes to the new file, and not to what has the number by now. */
+	ck_assert_int_eq(log_fd(), fd);
+	ck_assert(!fstat(fd, &is) && !stat(path, &is_named) && is.st_ino == is_named.st_ino);
 	ck_assert_int_le(size_of("daemon.log"), 10000);
 	ck_assert_int_gt(size_of("daemon.log.1"), 9000);
 	ck_assert_int_le(size_of("daemon.log.1"), 10000);

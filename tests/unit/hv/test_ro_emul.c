@@ -3,6 +3,7 @@
 #include <check.h>
 #include <sys/mman.h>
 #include "harness.h"
+#include "pv/reservation.h"
 
 #define ARITH 0x8d5u
 
@@ -236,6 +237,62 @@ START_TEST(a_store_that_is_outrun_leaves_one_piece_of_work)
 }
 END_TEST
 
+static struct page_info *given_up, *mapped_by;
+static struct domain *next_owner;
+
+/* Another CPU unmaps and unpins the table, and gives the frame back; another domain has it next, and writes to it. */
+static void give_the_table_up(const char *what)
+{
+	struct page_info *pg;
+
+	if (strcmp(what, "store: its own table, seen"))
+		return;
+	shim_hook = NULL;
+	ck_assert_int_eq(set_entry(mapped_by, 1, 0), 0);
+	ck_assert_int_eq(unpin(given_up), 0);
+	ck_assert_int_eq(memory_release_page(current->domain, page_to_mfn(given_up).m), 0);
+	pg = new_page(next_owner);
+	page_words(pg)[9] = 0x5ec2e7;
+}
+
+/* lock xadd %rcx, (%rdi): of 0 it changes nothing, and reads. */
+START_TEST(a_table_given_up_meanwhile_is_not_read)
+{
+	static const uint8_t code[16] = "\xf0\x48\x0f\xc1\x0f";
+	struct cpu_user_regs *r = guest_regs();
+	struct page_info *l4, *l3, *l2, *l1;
+	struct domain *d;
+
+	harness_init();
+	d = new_domain(1, 1);
+	next_owner = new_domain(2, 1);
+	run_as(d->vcpu[0], 0);
+	/* The first free frame, so that it is the next to be had. */
+	given_up = new_page(d);
+	l4 = new_page(d), l3 = new_page(d), l2 = new_page(d), l1 = new_page(d);
+	page_words(l4)[0] = pte_for(l3, PTE_P | PTE_W);
+	page_words(l3)[0] = pte_for(l2, PTE_P | PTE_W);
+	page_words(l2)[0] = pte_for(l1, PTE_P | PTE_W);
+	page_words(l1)[1] = pte_for(given_up, PTE_P);
+	page_words(given_up)[9] = 0x77000;
+	ck_assert_int_eq(call_mmuext(MMUEXT_NEW_BASEPTR, page_to_mfn(l4).m), 0);
+	ck_assert_int_eq(pin(given_up, 1), 0);
+
+	memset(r, 0, sizeof(*r));
+	r->cs = FLAT_KERNEL_CS64;
+	r->rip = (uint64_t)code;
+	mapped_by = l1;
+	shim_hook = give_the_table_up;
+	(void)pv_mmu_fault(r, 0x1000 + 8 * 9, 7);
+	ck_assert_ptr_null(shim_hook);
+	ck_assert_uint_ne(r->rcx, 0x5ec2e7);
+	audit(d);
+	audit(next_owner);
+	destroy_domain(next_owner, 0);
+	destroy_domain(d, 0);
+}
+END_TEST
+
 Suite *suite_ro_emul(void);
 Suite *suite_ro_emul(void)
 {
@@ -248,6 +305,7 @@ Suite *suite_ro_emul(void)
 	tcase_add_test(t, addressing_forms);
 	tcase_add_test(t, a_store_into_a_live_table);
 	tcase_add_test(t, a_store_that_is_outrun_leaves_one_piece_of_work);
+	tcase_add_test(t, a_table_given_up_meanwhile_is_not_read);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A snapshot's manifest; what an image's header says of its base; what is left of who was killed. */
+#include "device/qcow2.h"
 #include "snapshot/private.h"
 #include "util/fd.h"
 #include <check.h>

@@ -266,6 +266,60 @@ START_TEST(written_anew_it_is_the_same)
 }
 END_TEST
 
+/* The daemon after this one may die, too, before anybody has taken what is to go out. */
+START_TEST(answers_wait_for_a_third_daemon)
+{
+	struct store_position pos;
+	struct state_log copy, copy2;
+	struct store *s, *t;
+	struct fifo out;
+
+	ask5(XS_WRITE, 0, "a\0one", 5);
+	s = after_death(&copy, -1);
+	ck_assert_int_eq(state_log_open(&copy2, dup(copy.fd)), 0);
+	t = store_new(&copy2, NULL, NULL);
+	ck_assert_ptr_nonnull(store_conn_resume(t, 5, &guest_ops, &guest, &pos, &out));
+	ck_assert_uint_eq(pos.out, 200 + 16 + 3);
+	ck_assert_uint_eq(out.len, 16 + 3);
+	ck_assert_str_eq((const char *)fifo_data(&out) + 16, "OK");
+	fifo_free(&out);
+	store_free(t);
+	store_free(s);
+	state_log_close(&copy2);
+	state_log_close(&copy);
+}
+END_TEST
+
+/* Nor does one that was lowered since take away what the guest has. */
+START_TEST(limits_are_of_what_comes)
+{
+	static const char fewer[] = "quota\0set\0005\0watches\0001", less[] = "quota\0set\0005\0bytes\0001";
+	struct store_position pos;
+	struct state_log copy, copy2;
+	struct store *s, *t;
+	struct fifo out;
+
+	ask5(XS_WATCH, 0, "data\0one", 9);
+	ask5(XS_WATCH, 0, "data\0two", 9);
+	join(&dom0, 0);
+	expect(&dom0, XS_CONTROL, 0, fewer, sizeof(fewer), "OK");
+	expect(&dom0, XS_CONTROL, 0, less, sizeof(less), "OK");
+	/* Written anew, with the limits first, and read once more. */
+	s = after_death(&copy, -1);
+	ck_assert_int_eq(state_log_open(&copy2, dup(copy.fd)), 0);
+	t = store_new(&copy2, NULL, NULL);
+	guest.len = 0;
+	ck_assert_ptr_nonnull(store_conn_resume(t, 5, &guest_ops, &guest, &pos, &out));
+	ck_assert_int_eq(store_write(t, "/local/domain/5/data", "1", 1), 0);
+	ck_assert_uint_eq(guest.len, 2 * (16 + 9));
+	fifo_free(&out);
+	store_free(t);
+	store_free(s);
+	state_log_close(&copy2);
+	state_log_close(&copy);
+}
+END_TEST
+
 START_TEST(of_another_version)
 {
 	uint32_t version = STATE_VERSION + 1;
@@ -288,6 +342,8 @@ int main(void)
 	tcase_add_test(tc, cut_at_every_byte);
 	tcase_add_test(tc, half_a_request_goes_on);
 	tcase_add_test(tc, watches_and_transactions);
+	tcase_add_test(tc, answers_wait_for_a_third_daemon);
+	tcase_add_test(tc, limits_are_of_what_comes);
 	tcase_add_test(tc, limits_that_were_set);
 	tcase_add_test(tc, closed_with_all_it_had);
 	tcase_add_test(tc, written_anew_it_is_the_same);

@@ -215,6 +215,21 @@ START_TEST(released_domain_leaves_nothing)
 }
 END_TEST
 
+/* A transaction that began before has what was the domain's in it, and must not give it back. */
+START_TEST(released_domain_gets_nothing_back)
+{
+	uint32_t t;
+
+	WRITE(dom0, 0, "/tool/x", "1", "OK");
+	expect(&dom0, XS_SET_PERMS, 0, "/tool/x\0n5", 11, "OK");
+	t = begin(&dom0);
+	WRITE(dom0, t, "/tool/x", "2", "OK");
+	store_domain_released(store, 5);
+	expect(&dom0, XS_TRANSACTION_END, t, "T", 2, "EAGAIN");
+	ASK(dom0, XS_GET_PERMS, "/tool/x", "n0");
+}
+END_TEST
+
 START_TEST(journal_survives_restart_and_damage)
 {
 	struct state_log log, half;
@@ -298,6 +313,7 @@ int main(void)
 	tcase_add_test(tc, hostile_requests);
 	tcase_add_test(tc, watch_flood_gives_the_connection_up);
 	tcase_add_test(tc, released_domain_leaves_nothing);
+	tcase_add_test(tc, released_domain_gets_nothing_back);
 	tcase_add_test(tc, journal_survives_restart_and_damage);
 	tcase_add_test(tc, journal_has_transactions);
 	suite_add_tcase(s, tc);

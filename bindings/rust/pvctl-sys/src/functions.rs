@@ -35,6 +35,12 @@ extern "C" {
     ) -> c_int;
     pub fn pvctl_config_get_str(config: *const pvctl_config, key: *const c_char) -> *const c_char;
     pub fn pvctl_config_get_int(config: *const pvctl_config, key: *const c_char, ret: *mut i64) -> c_int;
+    pub fn pvctl_config_get_cpuid(
+        config: *const pvctl_config,
+        i: usize,
+        ret: *mut pvctl_cpuid_edit,
+        err: *mut pvctl_error,
+    ) -> c_int;
     pub fn pvctl_config_get_item(config: *const pvctl_config, key: *const c_char, i: usize) -> *const c_char;
     pub fn pvctl_config_to_json(config: *const pvctl_config, ret_text: *mut *mut c_char, err: *mut pvctl_error) -> c_int;
     pub fn pvctl_config_from_json(text: *const c_char, ret: *mut *mut pvctl_config, err: *mut pvctl_error) -> c_int;

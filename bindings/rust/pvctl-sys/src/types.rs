@@ -274,6 +274,8 @@ pub struct pvctl_migrate_opts {
     pub say: Option<unsafe extern "C" fn(data: *mut c_void, line: *const c_char)>,
     pub step: Option<unsafe extern "C" fn(data: *mut c_void, name: *const c_char)>,
     pub data: *mut c_void,
+    pub keep_domid: u32,
+    pub pad2: u32,
 }
 
 #[repr(C)]
@@ -315,6 +317,9 @@ pub struct pvctl_save_opts {
     pub written: Option<unsafe extern "C" fn(data: *mut c_void, err: *mut pvctl_error) -> c_int>,
     pub written_data: *mut c_void,
     pub max_rounds: u32,
+    pub pad: u32,
+    pub keep_domid: u32,
+    pub pad2: u32,
 }
 
 #[repr(C)]
@@ -514,6 +519,18 @@ pub struct pvctl_disk_info {
     pub read_sectors: u64,
     pub write_sectors: u64,
     pub discard_sectors: u64,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct pvctl_cpuid_edit {
+    pub size: usize,
+    pub leaf: u32,
+    pub subleaf: u32,
+    pub reg: u32,
+    pub set: u32,
+    pub clear: u32,
+    pub pad: u32,
 }
 
 #[repr(C)]

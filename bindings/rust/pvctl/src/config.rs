@@ -3,7 +3,7 @@
 use crate::connection::{on_log, Hooks, LogFn};
 use crate::error::About;
 use crate::util::{borrowed, c_text, call, sized, Optional};
-use crate::{Connection, Error, LogLevel, Message, MessageLevel, Result};
+use crate::{Connection, Error, ErrorKind, LogLevel, Message, MessageLevel, Result};
 use pvctl_sys as sys;
 use std::collections::BTreeMap;
 use std::ffi::CString;
@@ -103,6 +103,20 @@ pub struct Config {
 
 // SAFETY: it is of no thread; the library only reads where we have a shared reference.
 unsafe impl Send for Config {}
+
+/// What the key cpuid changes of one register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CpuidEdit {
+    pub leaf: u32,
+    pub subleaf: u32,
+    /// 0 eax, 1 ebx, 2 ecx, 3 edx.
+    pub reg: u32,
+    /// Bits that are to be 1.
+    pub set: u32,
+    /// Bits that are to be 0.
+    pub clear: u32,
+}
 
 /// Sets one key after the other.
 #[derive(Debug)]
@@ -269,6 +283,26 @@ impl Config {
         };
         // SAFETY: copied at once.
         (0..).map_while(|i| unsafe { borrowed(sys::pvctl_config_get_item(self.raw, key.as_ptr(), i)) }).collect()
+    }
+
+    /// What the key cpuid changes of what the node gives to a new domain.
+    ///
+    /// ```
+    /// let c = pvctl::Config::builder().set("cpuid", "host,aes=0")?.build();
+    /// assert_eq!(c.cpuid()?[0].clear, 1 << 25);
+    /// # Ok::<(), pvctl::Error>(())
+    /// ```
+    pub fn cpuid(&self) -> Result<Vec<CpuidEdit>> {
+        let mut edits = Vec::new();
+        let mut s = sized!(sys::pvctl_cpuid_edit);
+        loop {
+            // SAFETY: s is ours.
+            match call("config", |e| unsafe { sys::pvctl_config_get_cpuid(self.raw, edits.len(), &mut s, e) }) {
+                Ok(_) => edits.push(CpuidEdit { leaf: s.leaf, subleaf: s.subleaf, reg: s.reg, set: s.set, clear: s.clear }),
+                Err(e) if e.kind() == ErrorKind::NotFound => return Ok(edits),
+                Err(e) => return Err(e).keyed("cpuid"),
+            }
+        }
     }
 
     /// All that can be checked without a node and without side effects; `log` is told of what create would warn of.

@@ -180,7 +180,7 @@ pub fn parse_vif(spec: &str) -> Result<VifSpec> {
     })
 }
 
-impl<'a> Domain<'a> {
+impl Domain<'_> {
     /// By a text of the key disk.
     pub fn attach_disk(&self, spec: &str) -> Result<()> {
         let spec = c_text("attach disk", spec)?;

@@ -95,8 +95,8 @@ impl DomainInfo {
             uuid: d.uuid,
             state: RunState::of(d.state),
             reason: Reason::of(d.reason),
-            crashed: d.flags & 1 << 5 != 0,
-            kept: d.flags & 1 << 6 != 0,
+            crashed: d.flags & (1 << 5) != 0,
+            kept: d.flags & (1 << 6) != 0,
             cpu_time: Duration::from_nanos(d.cpu_ns),
             memory_bytes: d.memory_bytes,
             max_memory_bytes: d.max_memory_bytes,
@@ -233,7 +233,7 @@ pub fn parse_cpus(list: &str) -> Result<u64> {
 /// How long a wait may be deaf to its token.
 const STEP: Duration = Duration::from_millis(200);
 
-impl<'a> Domain<'a> {
+impl Domain<'_> {
     pub fn id(&self) -> u32 {
         self.id
     }

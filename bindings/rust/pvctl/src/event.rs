@@ -217,7 +217,7 @@ impl fmt::Debug for Events {
 #[derive(Debug)]
 pub struct Console(UnixStream);
 
-impl<'a> Domain<'a> {
+impl Domain<'_> {
     /// First come up to `replay_bytes` of what it said before; `u64::MAX`: all that is kept.
     pub fn console(&self, replay_bytes: u64) -> Result<Console> {
         let mut fd = -1;

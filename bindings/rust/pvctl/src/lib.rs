@@ -41,7 +41,7 @@ mod util;
 
 pub use boot::{Boot, BootEntry, BootOptions};
 pub use clone::{CloneOptions, CloneStats};
-pub use config::{Builder, Config, ParseOptions, Value};
+pub use config::{Builder, Config, CpuidEdit, ParseOptions, Value};
 pub use connection::{CancelToken, Connection, LogLevel, OpenOptions, Progress, ProgressFn};
 pub use device::{parse_disk, parse_vif, Channel, DetachOptions, Disk, DiskSpec, Vif, VifSpec};
 pub use domain::{parse_cpus, CreateOptions, Domain, DomainInfo, Ended, Grants, Reason, RunState, Sched, Vcpu};

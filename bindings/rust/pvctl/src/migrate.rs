@@ -100,7 +100,7 @@ fn copy(fd: impl AsFd) -> Result<OwnedFd> {
     fd.as_fd().try_clone_to_owned().map_err(|source| Error::Os { op: "migrate", source })
 }
 
-impl<'a> Domain<'a> {
+impl Domain<'_> {
     /// Sends a running domain, live, to whom the two lead to. The result says where it is, whatever the other says.
     pub fn migrate_send(
         &self,

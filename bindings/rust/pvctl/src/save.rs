@@ -112,7 +112,7 @@ pub(crate) fn raw_of(config: Option<&Config>) -> *mut sys::pvctl_config {
     config.map_or(ptr::null_mut(), |c| c.raw)
 }
 
-impl<'a> Domain<'a> {
+impl Domain<'_> {
     /// To a file, pipe or socket, from where it stands. Whatever goes wrong, the domain goes on. A token ends it at once where the
     /// descriptor does not block, else between two writes.
     pub fn save(&self, to: impl AsFd, opts: SaveOptions<'_>) -> Result<SaveStats> {
