@@ -37,7 +37,7 @@ int loop_fd_add(struct loop *l, struct loop_fd *f, int fd, uint32_t events,
 	struct epoll_event ev = { .events = events, .data.ptr = f };
 
 	f->fd = fd;
-	f->urgent = false;
+	f->brief = f->urgent = false;
 	f->events = events;
 	f->fn = fn;
 	f->data = data;
@@ -136,6 +136,7 @@ bool loop_timer_armed(const struct loop_timer *t)
 void loop_task_init(struct loop_task *t, void (*fn)(void *data), void *data)
 {
 	list_init(&t->link);
+	t->brief = false;
 	t->fn = fn;
 	t->data = data;
 }
@@ -163,7 +164,13 @@ void loop_task_cancel(struct loop_task *t)
 		list_del(&t->link);
 }
 
-static void run_tasks(struct list *tasks)
+static void before(struct loop *l, bool brief)
+{
+	if (l->owes)
+		l->owes(l->before_sleep_data, brief);
+}
+
+static void run_tasks(struct loop *l, struct list *tasks)
 {
 	struct list now;
 
@@ -178,6 +185,7 @@ static void run_tasks(struct list *tasks)
 		struct loop_task *t = list_entry(now.next, struct loop_task, link);
 
 		list_del(&t->link);
+		before(l, t->brief);
 		t->fn(t->data);
 	}
 }
@@ -188,7 +196,7 @@ static void run_steps(struct loop *l)
 	uint64_t until = now_ns() + STEPS_NS;
 
 	for (unsigned int i = 0; i < STEPS && !list_empty(&l->tasks) && !l->quit; i++) {
-		run_tasks(&l->tasks);
+		run_tasks(l, &l->tasks);
 		if (now_ns() > until)
 			break;
 	}
@@ -204,6 +212,7 @@ static void run_timers(struct loop *l)
 		if (t->at_ns > now)
 			break;
 		list_del(&t->link);
+		before(l, false);
 		t->fn(t->data);
 	}
 }
@@ -225,14 +234,16 @@ static int sleep_ms(struct loop *l)
 	return at > 60000 ? 60000 : (int)at;
 }
 
+/* Descriptors and timers have their turn between two looks of a watch. */
 static int wait_fds(struct loop *l)
 {
 	int ms = sleep_ms(l), n;
 
-	if (ms && l->watch) {
+	while (ms && l->watch) {
 		n = epoll_wait(l->epfd, l->batch, LOOP_BATCH, 0);
 		if (n || l->watch(l->before_sleep_data))
 			return n;
+		ms = sleep_ms(l);
 	}
 	return epoll_wait(l->epfd, l->batch, LOOP_BATCH, ms);
 }
@@ -247,13 +258,15 @@ void loop_run(struct loop *l)
 			struct epoll_event *ev = &l->batch[l->batch_pos++];
 			struct loop_fd *f = ev->data.ptr;
 
-			if (f)
+			if (f) {
+				before(l, f->brief);
 				f->fn(f->data, ev->events);
+			}
 		}
 		l->batch_len = 0;
 		run_timers(l);
 		run_steps(l);
 		if (!l->quit)
-			run_tasks(&l->last);
+			run_tasks(l, &l->last);
 	}
 }

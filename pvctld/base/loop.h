@@ -18,6 +18,7 @@
 
 struct loop_fd {
 	int fd;          /* -1: not in the loop */
+	bool brief;      /* over in some microseconds; whoever adds it may set that afterwards */
 	bool urgent;     /* served while the loop's owner waits for something else, too */
 	uint32_t events;
 	void (*fn)(void *data, uint32_t events);
@@ -33,6 +34,7 @@ struct loop_timer {
 
 struct loop_task {
 	struct list link;
+	bool brief;      /* the same */
 	void (*fn)(void *data);
 	void *data;
 };
@@ -49,8 +51,10 @@ struct loop {
 	/* Before the thread may sleep: 1 when there is work after all. */
 	int (*before_sleep)(void *data);
 	void *before_sleep_data;
-	/* Instead of going to sleep, where that pays: true when it found work. NULL: not now. */
+	/* Instead of going to sleep, where that pays, for some microseconds at a time: true when it found work. NULL: not now. */
 	bool (*watch)(void *data);
+	/* Before each callback, while something was begun that must not wait for its end. NULL: nothing. */
+	void (*owes)(void *data, bool brief);
 };
 
 int loop_init(struct loop *l);

@@ -16,6 +16,16 @@ static void on_event(void *data)
 	loop_task_post(&r->vbd->x.d->loop, &r->task);
 }
 
+static bool waits(struct watched *w)
+{
+	return blk_ring_waits(&list_entry(w, struct vbd_ring, watched)->ring);
+}
+
+static bool arm(struct watched *w)
+{
+	return blk_ring_idle(&list_entry(w, struct vbd_ring, watched)->ring);
+}
+
 static int read_refs(struct vbd *v, const char *dir, unsigned int order, uint32_t refs[BLK_MAX_PAGES])
 {
 	char node[48];
@@ -76,6 +86,8 @@ static int start_ring(struct vbd *v, struct vbd_ring *r, const char *dir, unsign
 	r->port = 0;
 	r->held = NULL;
 	loop_task_init(&r->task, vbd_serve, r);
+	r->task.brief = true;
+	watched_init(&r->watched, &r->task, waits, arm);
 	blk_ring_init(&r->ring, r->window.at, r->window.pages);
 	rc = keep(v, r);
 	rc = rc ? rc : evtchn_bind_interdomain(v->x.d, v->x.domid, remote, on_event, r, &r->port);
@@ -120,6 +132,7 @@ static void close_rings(struct vbd *v)
 
 		evtchn_close(v->x.d, r->port);
 		r->port = 0;
+		watched_del(v->x.d, &r->watched);
 		loop_task_cancel(&r->task);
 		vbd_drop_held(r);
 	}

@@ -20,8 +20,10 @@ bool vbd_quiesce(struct xenbus_dev *x)
 {
 	struct vbd *v = vbd_of(x);
 
-	for (unsigned int i = 0; i < v->nr_rings; i++)
+	for (unsigned int i = 0; i < v->nr_rings; i++) {
+		watched_del(x->d, &v->ring[i].watched);
 		vbd_untake(&v->ring[i]);
+	}
 	if (v->inflight)
 		return false;
 	gnt_table_clear(&v->table);

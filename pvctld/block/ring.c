@@ -138,6 +138,11 @@ void blk_ring_untake(struct blk_ring *r, uint16_t kept)
 	r->req_cons--;
 }
 
+bool blk_ring_waits(const struct blk_ring *r)
+{
+	return __atomic_load_n(&r->shared->req_prod, __ATOMIC_RELAXED) != r->req_cons;
+}
+
 bool blk_ring_idle(struct blk_ring *r)
 {
 	__atomic_store_n(&r->shared->req_event, r->req_cons + 1, __ATOMIC_SEQ_CST);

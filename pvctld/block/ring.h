@@ -80,6 +80,8 @@ void blk_ring_keep(struct blk_ring *r, struct blk_kept *kept, bool resume);
 int blk_ring_take(struct blk_ring *r, union blkif_sring_entry *ret);
 /* The one that was taken last goes back. */
 void blk_ring_untake(struct blk_ring *r, uint16_t kept);
+/* A look from outside: it would not be empty. */
+bool blk_ring_waits(const struct blk_ring *r);
 /* Nothing is left; the frontend is to ring for the next one. False: there is something after all. */
 bool blk_ring_idle(struct blk_ring *r);
 /* kept: the request's r->taken, or BLK_NOT_KEPT. */

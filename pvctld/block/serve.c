@@ -354,7 +354,7 @@ static int take_some(struct vbd_ring *r)
 		if (rc < 0)
 			return rc;
 		evtchn_expect(r->vbd->x.d, r->port);
-		if (!rc && blk_ring_idle(&r->ring))
+		if (!rc && (watched_add(r->vbd->x.d, &r->watched) || blk_ring_idle(&r->ring)))
 			return 1;
 		if (rc && !take_one(r, &e))
 			return 1;

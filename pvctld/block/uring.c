@@ -241,6 +241,7 @@ struct blk_uring *blk_uring_new(struct loop *l, void (*fallback)(void *data, str
 	u->waiting_tail = &u->waiting;
 	u->wake.fd = -1;
 	loop_task_init(&u->submit, on_submit, u);
+	u->submit.brief = true;
 	if (take_ring(u)) {
 		free(u);
 		return NULL;
@@ -251,6 +252,7 @@ struct blk_uring *blk_uring_new(struct loop *l, void (*fallback)(void *data, str
 		free(u);
 		return NULL;
 	}
+	u->wake.brief = true;
 	return u;
 }
 

@@ -9,6 +9,7 @@
 #include "pvctld/backend/xenbus.h"
 #include "pvctld/block/pool.h"
 #include "pvctld/block/ring.h"
+#include "pvctld/hv/watch.h"
 
 #define VBD_MAX_RINGS 4u
 #define VBD_MAX_BYTES (32u << 20) /* of data under way, which may all be in our memory */
@@ -25,6 +26,7 @@ struct vbd_ring {
 	struct gnt_window window;
 	uint32_t ref, port;      /* the first page's grant; our port */
 	struct loop_task task;
+	struct watched watched;
 	struct blk_io *held;     /* taken, waits for room in the table of grants */
 };
 /* Since it was attached; sectors of 512 bytes. */

@@ -9,77 +9,32 @@
 #include <xen/event_channel.h>
 
 #define WORD_BITS 64u
-#define WATCH_NS 50000u
-#define WATCH_WORTH_NS 150000u /* a sleep so short could have been a watch: waking up takes its part of it */
-#define WATCH_VAIN 3u
 #define VAIN_EVENTS 16u /* a look in time makes one or two vain */
 #define MUTED_NS 2000000u
-
-static bool watch(void *data);
 
 /* The eventfd is edge-triggered: each write of the other side is news, and nobody reads the count. */
 static void on_doorbell(void *data, uint32_t events)
 {
 	struct daemon *d = data;
-	struct evtchn *e = &d->evtchn;
-	bool quick = now_ns() - e->idle_since < WATCH_WORTH_NS;
 
-	if (evtchn_scan(d) && quick && e->expects) {
-		e->vain = 0;
-		d->loop.watch = watch;
-	}
+	if (evtchn_scan(d))
+		watch_begin(d);
 }
 
-/* A mailbox spin tells the hypervisor not to ring; whoever may sleep afterwards looks first. */
+/* A mailbox spin tells the hypervisor not to ring, and so does a watch; whoever may sleep afterwards looks first. */
 static int before_sleep(void *data)
 {
 	struct daemon *d = data;
 
 	if (!loop_has_tasks(&d->loop))
-		d->evtchn.idle_since = now_ns();
+		d->evtchn.watch.idle_since = now_ns();
 	if (mbox_look(&d->mbox))
 		return 1;
 	if (!d->mbox.events_unseen || d->node.down)
 		return 0;
-	d->mbox.events_unseen = false;
+	/* The next slice of a watch looks. */
+	d->mbox.events_unseen = d->loop.watch != NULL;
 	return evtchn_scan(d);
-}
-
-static bool event_waits(const struct evtchn *e)
-{
-	return __atomic_load_n(&e->shared_info->vcpu_info[0].evtchn_pending_sel, __ATOMIC_RELAXED) != 0;
-}
-
-/*
- * A guest whose next event follows soon finds the daemon awake: that saves it
- * the doorbell, and both the time that a thread takes to wake up. Begun by a doorbell
- * that rang soon after the daemon went to sleep, ended by a few watches after each of which nobody was served who
- * waits for it: nothing came, or events that led to nothing.
- */
-static bool watch(void *data)
-{
-	struct daemon *d = data;
-	struct evtchn *e = &d->evtchn;
-	volatile struct node_shared *s = d->node.shared;
-	uint64_t until = now_ns() + WATCH_NS;
-	bool found;
-
-	if (d->node.down)
-		return false;
-	__atomic_store_n(&s->host_sleeps, 0, __ATOMIC_SEQ_CST);
-	do {
-		for (unsigned int i = 0; i < 32 && !event_waits(e); i++)
-			__builtin_ia32_pause();
-	} while (!event_waits(e) && now_ns() < until);
-	__atomic_store_n(&s->host_sleeps, 1, __ATOMIC_SEQ_CST);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (e->expects)
-		e->vain = 0;
-	else if (++e->vain >= WATCH_VAIN)
-		d->loop.watch = NULL;
-	e->expects = false;
-	found = evtchn_scan(d);
-	return found | mbox_look(&d->mbox);
 }
 
 static void set_mask(struct daemon *d, uint32_t port, bool masked)
@@ -111,6 +66,8 @@ static void deliver(struct daemon *d, uint32_t port)
 		return;
 	if (p->guest && p->vain++ >= VAIN_EVENTS)
 		mute(d, p, port);
+	if (d->loop.owes)
+		d->loop.owes(d, true);
 	p->fn(p->data);
 }
 
@@ -150,6 +107,7 @@ int evtchn_init(struct daemon *d, struct pvctl_error *err)
 	memset(e, 0, sizeof(*e));
 	list_init(&e->muted);
 	loop_timer_init(&e->unmute, unmute_all, d);
+	watch_init(d);
 	e->doorbell.fd = -1;
 	e->shared_info = node_map(&d->node, d->node.shared->shared_info_paddr, 4096);
 	if (!e->shared_info)
@@ -160,6 +118,7 @@ int evtchn_init(struct daemon *d, struct pvctl_error *err)
 	d->mbox.events_unseen = true;
 	if (loop_fd_add(&d->loop, &e->doorbell, d->node.host_efd[NODE_VEC_EVENTS], EPOLLIN | EPOLLET, on_doorbell, d))
 		return fail(err, -EIO, "epoll: %s", strerror(errno));
+	e->doorbell.brief = true;
 	return 0;
 }
 
@@ -170,7 +129,7 @@ void evtchn_fini(struct daemon *d)
 	d->evtchn.shared_info = NULL;
 	loop_timer_cancel(&d->evtchn.unmute);
 	d->loop.before_sleep = NULL;
-	d->loop.watch = NULL;
+	watch_fini(d);
 }
 
 static void dispatch_word(struct daemon *d, unsigned int w)
@@ -196,7 +155,7 @@ void evtchn_useful(struct daemon *d, uint32_t port)
 void evtchn_expect(struct daemon *d, uint32_t port)
 {
 	evtchn_useful(d, port);
-	d->evtchn.expects = true;
+	d->evtchn.watch.served = true;
 }
 
 bool evtchn_scan(struct daemon *d)
@@ -230,7 +189,7 @@ void evtchn_send(struct daemon *d, uint32_t port)
 		return;
 	__atomic_fetch_or(&s->host_send[port / WORD_BITS], 1ull << (port % WORD_BITS), __ATOMIC_SEQ_CST);
 	__atomic_fetch_or(&s->host_send_sel, 1ull << (port / WORD_BITS), __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&s->hv_sleeps, __ATOMIC_SEQ_CST))
+	if (__atomic_load_n(&s->hv_sleeps, __ATOMIC_SEQ_CST) && !watch_owes(d))
 		(void)!write(d->node.hv_efd[NODE_VEC_SEND], &one, sizeof(one));
 }
 

@@ -5,6 +5,7 @@
 
 #include "pvctld/base/list.h"
 #include "pvctld/base/loop.h"
+#include "pvctld/hv/watch.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -26,9 +27,7 @@ struct evtchn {
 	struct shared_info *shared_info;
 	struct evtchn_port ports[EVTCHN_MAX_PORTS];
 	struct loop_fd doorbell;
-	uint64_t idle_since;
-	bool expects;      /* since the last watch somebody was served whose next event may follow soon */
-	unsigned int vain; /* watches in a row that were for nothing */
+	struct watch watch;
 	struct list muted; /* struct evtchn_port: masked until the timer fires */
 	struct loop_timer unmute;
 };

@@ -143,9 +143,12 @@ static int wait_done(struct mailbox *m)
 {
 	int rc = 0;
 
+	if (is_done(m))
+		return 0;
 	m->waiting = true;
 	if (m->slow)
 		daemon_node_waits(m->daemon);
+	watch_wait(m->daemon);
 	while (!rc && !is_done(m))
 		rc = wait_once(m);
 	m->waiting = false;
@@ -178,10 +181,10 @@ static void submit_and_spin(struct mailbox *m, uint32_t op, const uint64_t args[
 	m->events_unseen = true;
 	submit(m, op, args);
 	die_point("hypercall");
-	(void)spin(m);
-	__atomic_store_n(&m->shared->host_sleeps, 1, __ATOMIC_SEQ_CST);
-	/* Whoever sleeps looks once more behind this: the hypervisor writes its answer and then reads host_sleeps. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	/* A watch goes on: who waits for the answer alone, or for nothing, sees to host_sleeps. */
+	if (spin(m) && m->daemon->loop.watch)
+		return;
+	watch_wait(m->daemon);
 }
 
 static void end_silence(struct mailbox *m)

@@ -34,6 +34,16 @@ static void on_credit(void *data)
 		on_tx_event(&v->queue[i]);
 }
 
+static bool waits(struct watched *w)
+{
+	return net_tx_waits(&list_entry(w, struct vif_queue, tx_watched)->tx);
+}
+
+static bool arm(struct watched *w)
+{
+	return net_tx_idle(&list_entry(w, struct vif_queue, tx_watched)->tx);
+}
+
 static int read_u32(struct vif_queue *q, const char *dir, const char *node, uint32_t *ret)
 {
 	char path[64];
@@ -103,6 +113,8 @@ static void init_queue(struct vif *v, struct vif_queue *q)
 	list_init(&q->frames);
 	loop_task_init(&q->tx_task, vif_tx_serve, q);
 	loop_task_init(&q->rx_task, vif_rx_serve, q);
+	q->tx_task.brief = q->rx_task.brief = true;
+	watched_init(&q->tx_watched, &q->tx_task, waits, arm);
 	loop_timer_init(&q->rx_poll, on_rx_event, q);
 }
 
@@ -114,6 +126,7 @@ static void stop_queue(struct vif_queue *q)
 	evtchn_close(d, q->tx_port);
 	if (q->rx_port != q->tx_port)
 		evtchn_close(d, q->rx_port);
+	watched_del(d, &q->tx_watched);
 	loop_task_cancel(&q->tx_task);
 	loop_task_cancel(&q->rx_task);
 	loop_timer_cancel(&q->rx_poll);
@@ -161,6 +174,10 @@ static void tell_link(struct vif *v, bool up)
 /* What is taken from a ring is answered in the same turn: there is nothing under way. */
 bool vif_quiesce(struct xenbus_dev *x)
 {
+	struct vif *v = vif_of(x);
+
+	for (unsigned int i = 0; i < v->nr_queues; i++)
+		watched_del(x->d, &v->queue[i].tx_watched);
 	return true;
 }
 

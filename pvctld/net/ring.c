@@ -204,6 +204,11 @@ void net_tx_respond(struct net_tx_ring *r, const struct net_tx_packet *p, int16_
 	}
 }
 
+bool net_tx_waits(const struct net_tx_ring *r)
+{
+	return __atomic_load_n(&r->shared->req_prod, __ATOMIC_RELAXED) != r->req_cons;
+}
+
 bool net_tx_idle(struct net_tx_ring *r)
 {
 	__atomic_store_n(&r->shared->req_event, r->req_cons + 1, __ATOMIC_SEQ_CST);

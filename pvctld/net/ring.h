@@ -65,6 +65,8 @@ void net_tx_init(struct net_tx_ring *r, void *shared);
 int net_tx_take(struct net_tx_ring *r, struct net_tx_packet *ret);
 /* Packets are answered in the order in which they were taken. */
 void net_tx_respond(struct net_tx_ring *r, const struct net_tx_packet *p, int16_t status);
+/* A look from outside: it would not be empty. */
+bool net_tx_waits(const struct net_tx_ring *r);
 /* Nothing is left; the frontend is to ring for the next one. False: there is something after all. */
 bool net_tx_idle(struct net_tx_ring *r);
 /* Shows the responses. True: the frontend wants to be told. */

@@ -69,7 +69,7 @@ static int collect(struct vif_queue *q, struct batch *b)
 
 		if (rc < 0)
 			return rc;
-		if (!rc && net_tx_idle(&q->tx))
+		if (!rc && (watched_add(q->vif->x.d, &q->tx_watched) || net_tx_idle(&q->tx)))
 			return TX_IDLE;
 		if (!rc)
 			continue;

@@ -7,6 +7,7 @@
 #include "pvctld/backend/device.h"
 #include "pvctld/backend/grants.h"
 #include "pvctld/backend/xenbus.h"
+#include "pvctld/hv/watch.h"
 #include "pvctld/net/link.h"
 #include "pvctld/net/rate.h"
 #include "pvctld/net/ring.h"
@@ -27,6 +28,7 @@ struct vif_queue {
 	uint32_t tx_ref, rx_ref;
 	uint32_t tx_port, rx_port; /* ours; the same where the frontend has one for both */
 	struct loop_task tx_task, rx_task;
+	struct watched tx_watched;
 	struct loop_timer rx_poll; /* for frontends that do not ring when they add requests */
 	struct list frames;        /* struct vif_frame, of rx.c */
 	unsigned int nr_frames;

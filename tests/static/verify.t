@@ -27,7 +27,7 @@ else
 	n=$((n + 1))
 	echo "ok $n - bugs can be put back # SKIP no patch program"
 fi
-for model in page_type roots grants spinlock; do
+for model in page_type roots grants spinlock sends; do
 	tests/verify/build "$tmp/$model" $model >"$tmp/log" 2>&1
 	rc=$?
 	[ $rc -eq 0 ] || sed 's/^/# /' "$tmp/log"

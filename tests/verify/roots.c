@@ -12,6 +12,7 @@
 #include "hw.h"
 #include "hw_model.h"
 #include "domain/domain.h"
+#include "host/host.h"
 #include "lib/errno.h"
 #include "x86/printk.h"
 #include "mm/hv_pagetable.h"
@@ -76,6 +77,11 @@ void *alloc_hv_page(void)
 void free_hv_page(void *va) { }
 bool preempt_wanted(void) { return false; }
 void softirq_raise_cpu(unsigned int cpu, unsigned int nr) { }
+void softirq_raise(unsigned int nr) { }
+/* Domain 0 sends nothing here: sends.c. */
+static struct node_shared nothing_sent;
+struct node_shared *node_shared = &nothing_sent;
+void host_cpu_runs(void) { }
 void vtime_update(struct vcpu *v, bool force) { }
 void vtime_update_runstate_area(struct vcpu *v) { }
 void idle_loop(void) { verify_fail("not called"); }

@@ -4,6 +4,7 @@
 #include "control/small.h"
 #include "event/evtchn.h"
 #include "grant/grant.h"
+#include "host/host.h"
 #include "lib/errno.h"
 #include "pv/mmu.h"
 #include "pv/trap.h"
@@ -62,4 +63,5 @@ void pv_hypercall(struct cpu_user_regs *regs)
 	if (likely(ret != -ERESTART_HC && nr != __HYPERVISOR_iret))
 		regs->rax = (uint64_t)ret;
 	longest_end(before);
+	host_look();
 }

@@ -12,7 +12,7 @@
  *	exc_debug                    IDT, IST 4                same, or do_ist_debug from ring 0
  *	exc_nmi, exc_double_fault,
  *	exc_machine_check            IDT, IST 1..3             do_nmi, do_fatal; no exit work
- *	irq_stubs (0x20..0xff)       IDT                       irq_dispatch
+ *	irq_stubs (0x20..0xff)       IDT                       pv_interrupt, from ring 0 irq_dispatch
  *	exc_int80                    IDT, DPL 3                do_guest_int80
  *	syscall_stubs (per CPU)      LSTAR                     kernel: pv_hypercall, or fast_iret
  *	                                                       user: bounce_syscall (bounce.S)
@@ -374,7 +374,7 @@ interrupt:
 	mov REGS_entry_vector(%rsp), %edi
 	testb $3, REGS_cs(%rsp)
 	jz 1f
-	CALL_C irq_dispatch
+	CALL_C pv_interrupt
 	jmp ret_to_guest
 1:	CALL_C irq_dispatch
 	jmp ret_to_hv

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What a vCPU has to see to before it runs guest code again. */
 #include "event/evtchn.h"
+#include "host/host.h"
 #include "pv/bounce.h"
+#include "x86/irq.h"
 #include "x86/softirq.h"
 #include "x86/spinlock.h"
 
@@ -50,6 +52,13 @@ void pv_failed_iret(struct cpu_user_regs *regs)
 	__asm__ volatile("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3"
 			 : "=m"(sel[0]), "=m"(sel[1]), "=m"(sel[2]), "=m"(sel[3]));
 	deliver_failsafe(current, sel);
+}
+
+/* One that came while a guest ran: interrupts are off. */
+void pv_interrupt(unsigned int vector)
+{
+	irq_dispatch(vector);
+	host_look();
 }
 
 /* Interrupts are off, and off again at the end; current may be another vCPU then. */

@@ -25,7 +25,9 @@ static void send_host_bits(void)
 
 		if (!sel)
 			return;
-		host_heard();
+		/* Whether an idle CPU does well to watch, is told by what idle CPUs find. */
+		if (is_idle_vcpu(current))
+			host_heard();
 		for (; sel; sel &= sel - 1)
 			send_word((unsigned int)__builtin_ctzll(sel));
 	}

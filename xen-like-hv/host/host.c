@@ -39,6 +39,20 @@ void host_ring_if_asleep(unsigned int vector)
 		ivshmem_ring(vector);
 }
 
+void host_cpu_runs(void)
+{
+	uint64_t bit = 1ULL << smp_cpu();
+
+	if (!(READ_ONCE(node_shared->hv_running) & bit))
+		__atomic_fetch_or(&node_shared->hv_running, bit, __ATOMIC_SEQ_CST);
+}
+
+/* Locked: either the host sees that we are gone, and rings, or we see what it sent. */
+void host_cpu_halts(void)
+{
+	__atomic_fetch_and(&node_shared->hv_running, ~(1ULL << smp_cpu()), __ATOMIC_SEQ_CST);
+}
+
 void *host_arena(uint64_t handle, uint64_t len)
 {
 	uint64_t off = handle - NODE_ARENA_BASE;

@@ -103,7 +103,10 @@ struct node_shared {
 	uint32_t host_sleeps;    /* host: 1 = ring a doorbell, 0 = host polls */
 	uint32_t hv_sleeps;      /* hv: 1 = ring a doorbell for host_send, mailbox */
 	uint32_t pad1;
-	uint64_t pad2[6];
+	/* hv: a bit for each CPU that has a guest to run. It looks at host_send_sel whenever it comes by on its way there:
+	 * a hint for a host that rings a little later where that did not happen. */
+	uint64_t hv_running;
+	uint64_t pad2[5];
 	struct node_mailbox mailbox; 
 	uint64_t pad3[2];
 	/* Event channels of domain 0 to be sent (EVTCHNOP_send), set by the host

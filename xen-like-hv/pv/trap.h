@@ -11,6 +11,8 @@ void pv_ctxt_switch_to(struct vcpu *v);
 /* Queues an exception for current's guest kernel: the frame is built on the way out, at once. */
 void pv_inject_trap(uint32_t vector, uint32_t error_code, bool has_error_code);
 void pv_inject_page_fault(uint64_t addr, uint32_t error_code);
+/* From the entry path: an interrupt that came while a guest ran. */
+void pv_interrupt(unsigned int vector);
 /* C part of the exit path (interrupts off): softirqs, pending events -> event callback. */
 void pv_exit_work(void);
 

@@ -7,6 +7,7 @@
  * Going idle is lazy: the guest's state stays in the CPU, its is_running stays
  * set, until another vCPU comes or somebody waits for it to be stopped.
  */
+#include "host/host.h"
 #include "pv/mmu.h"
 #include "pv/trap.h"
 #include "sched/private.h"
@@ -117,5 +118,7 @@ void context_switch(struct vcpu *prev, struct vcpu *next)
 	vtime_update(next, false);
 	vtime_update_runstate_area(next);
 	wake_an_idle_cpu(rq);
+	host_cpu_runs();
+	host_look();
 	exit_to_guest();
 }

@@ -55,11 +55,6 @@ bool host_request_free(void)
 	return host_work_pending() && !spin_is_locked(&host_worker);
 }
 
-static bool host_sends(void)
-{
-	return READ_ONCE(node_shared->host_send_sel) != 0;
-}
-
 static bool has_work(void)
 {
 	return softirqs_pending() || host_request_free() || host_sends();
@@ -154,14 +149,14 @@ static void spin(struct run_queue *rq, s_time_t ns)
 	/* What came without a doorbell must not wait until this CPU is idle again. */
 	if (host_request_free())
 		WRITE_ONCE(rq->host_wanted, true);
-	if (host_sends())
-		softirq_raise(EVENT_SEND_SOFTIRQ);
+	host_look();
 }
 
 static void halt(void)
 {
 	/* An interrupt after the check ends the HLT: sti takes effect one instruction late. */
 	irq_disable();
+	host_cpu_halts();
 	if (has_work())
 		irq_enable();
 	else
@@ -194,8 +189,7 @@ void idle_loop(void)
 	irq_enable();
 	idle_since = NOW();
 	for (;;) {
-		if (host_sends())
-			softirq_raise(EVENT_SEND_SOFTIRQ);
+		host_look();
 		/* First, or they would preempt domain 0's call before it has done anything. */
 		if (softirqs_pending())
 			do_softirq();

@@ -29,17 +29,17 @@ void softirq_raise_cpu(unsigned int cpu, unsigned int nr)
 
 void do_softirq(void)
 {
-	lockcheck_none("softirq");
-	for (;;) {
-		uint32_t pending = READ_ONCE(this_cpu(softirq_pending));
-		unsigned int nr;
+	uint32_t pending;
 
-		if (!pending)
-			return;
-		nr = (unsigned int)__builtin_ctz(pending);
-		/* Cleared before the work: what is raised meanwhile makes it run again. */
-		__atomic_fetch_and(&this_cpu(softirq_pending), ~(1u << nr), __ATOMIC_SEQ_CST);
-		if (handlers[nr])
-			handlers[nr]();
-	}
+	lockcheck_none("softirq");
+	/* In rounds: what its own work raises again waits for all that are pending now. */
+	while ((pending = READ_ONCE(this_cpu(softirq_pending))) != 0)
+		for (; pending; pending &= pending - 1) {
+			unsigned int nr = (unsigned int)__builtin_ctz(pending);
+
+			/* Cleared before the work: what is raised meanwhile makes it run again. */
+			__atomic_fetch_and(&this_cpu(softirq_pending), ~(1u << nr), __ATOMIC_SEQ_CST);
+			if (handlers[nr])
+				handlers[nr]();
+		}
 }

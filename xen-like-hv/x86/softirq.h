@@ -4,7 +4,7 @@
 #define X86_SOFTIRQ_H
 #include "x86/cpu_info.h"
 #include "x86/debug.h"
-enum { TIMER_SOFTIRQ, SCHEDULE_SOFTIRQ, EVENT_SEND_SOFTIRQ /* host_send bits */, HOST_SOFTIRQ /* mailbox */, RCU_SOFTIRQ, KICK_SOFTIRQ /* nothing but the way through the exit path */, LOG_SOFTIRQ /* host/: a doorbell for the log is due later */, NR_SOFTIRQS };
+enum { TIMER_SOFTIRQ, EVENT_SEND_SOFTIRQ /* host_send bits; before who blocks for one of them is switched out */, SCHEDULE_SOFTIRQ, HOST_SOFTIRQ /* mailbox */, RCU_SOFTIRQ, KICK_SOFTIRQ /* nothing but the way through the exit path */, LOG_SOFTIRQ /* host/: a doorbell for the log is due later */, NR_SOFTIRQS };
 DECLARE_PER_CPU(uint32_t, softirq_pending); /* written by its own CPU, or atomically */
 void softirq_register(unsigned int nr, void (*fn)(void));
 void softirq_raise(unsigned int nr);                       /* here */
