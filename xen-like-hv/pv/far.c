@@ -41,8 +41,12 @@
 
 void pv_far_init(void)
 {
-	if (cmdline_flag("far-as-supervisor") && cpu_features.smap)
+	if (!cmdline_flag("far-as-supervisor"))
+		return;
+	if (cpu_features.smap)
 		desc_pte |= PTE_U;
+	else
+		printk("without SMAP on this emulator, guests can read and write all memory\n");
 }
 
 /* A selector's number has these two bits clear in an error code; one of an IDT entry has not. */
@@ -156,14 +160,19 @@ static void far_return(struct cpu_user_regs *regs, const struct pv_insn *in)
 		regs->rflags = (regs->rflags & ~mask) | (word(b, 2, size) & mask) | FLAGS_IF | 2;
 }
 
-/* lcall and ljmp by way of memory. */
+/* lcall and ljmp. In 32-bit code the pointer may be part of the instruction. */
 static void far_call(struct cpu_user_regs *regs, const struct pv_insn *in, uint64_t ea)
 {
+	bool direct = in->opcode != 0xff, call = direct ? in->opcode == 0x9a : (in->reg & 7) == 3;
 	unsigned int size = operand_size(in);
 	uint64_t sp = stack_pointer(regs, in) - 2 * size, next = regs->rip + in->length, cs = regs->cs;
 	uint8_t b[10], frame[16];
 	uint16_t sel = 0;
 
+	if (direct) {
+		ea = next;
+		next += size + 2;
+	}
 	if (!copy_in(b, ea, size + 2))
 		return;
 	memcpy(&sel, b + size, 2);
@@ -171,7 +180,7 @@ static void far_call(struct cpu_user_regs *regs, const struct pv_insn *in, uint6
 		bad_selector(sel);
 		return;
 	}
-	if ((in->reg & 7) == 3) {
+	if (call) {
 		memcpy(frame, &next, size);
 		memcpy(frame + size, &cs, size);
 		if (!copy_out(sp, frame, 2 * size))
@@ -264,13 +273,18 @@ static bool look_at(struct cpu_user_regs *regs, const struct pv_insn *in, uint64
 	return true;
 }
 
+static unsigned int popped_segment(uint16_t opcode)
+{
+	return opcode == 0x07 ? 0 : opcode == 0x17 ? 2 : opcode == 0x1f ? 3 : opcode == 0x0fa1 ? 4 : 5;
+}
+
 static bool pop_segment(struct cpu_user_regs *regs, const struct pv_insn *in)
 {
 	unsigned int size = in->opsize16 ? 2 : in->cs64 ? 8 : 4;
 	uint64_t sp = stack_pointer(regs, in);
 	uint8_t b[8];
 
-	if (!copy_in(b, sp, size) || !load_segment(regs, in->opcode == 0x0fa1 ? 4 : 5, (uint16_t)word(b, 0, 2)))
+	if (!copy_in(b, sp, size) || !load_segment(regs, popped_segment(in->opcode), (uint16_t)word(b, 0, 2)))
 		return false;
 	regs->rsp = sp + size;
 	return true;
@@ -303,7 +317,7 @@ static bool plain(struct cpu_user_regs *regs, const struct pv_insn *in, uint64_t
 		       load_segment(regs, in->reg & 7, sel);
 	case 0x0f00: case 0x0f02: case 0x0f03:
 		return look_at(regs, in, ea);
-	case 0x0fa1: case 0x0fa9:
+	case 0x07: case 0x17: case 0x1f: case 0x0fa1: case 0x0fa9:
 		return pop_segment(regs, in);
 	default:
 		return load_far_pointer(regs, in, ea);
@@ -316,6 +330,8 @@ static bool is_one_of_those(const struct pv_insn *in)
 	case 0xca: case 0xcb: case 0xcf:
 	case 0x0f02: case 0x0f03: case 0x0fa1: case 0x0fa9:
 		return true;
+	case 0x07: case 0x17: case 0x1f: case 0x9a: case 0xea:
+		return !in->cs64;
 	case 0x8e:
 		return (in->reg & 7) != 1 && (in->reg & 7) < 6;
 	case 0xff:
@@ -350,7 +366,7 @@ bool pv_far_fault(struct cpu_user_regs *regs, uint32_t error_code)
 	regs->entry_vector = 0;
 	if (in.opcode == 0xca || in.opcode == 0xcb || in.opcode == 0xcf)
 		far_return(regs, &in);
-	else if (in.opcode == 0xff)
+	else if (in.opcode == 0xff || in.opcode == 0x9a || in.opcode == 0xea)
 		far_call(regs, &in, ea);
 	else if (plain(regs, &in, ea))
 		regs->rip += in.length;
