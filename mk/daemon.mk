@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # pvctld: domain 0's side of a hosted node.
 
-DAEMON_SRC := $(filter-out pvctld/usernet/% pvctld/jail/%,$(sort $(wildcard pvctld/*.c pvctld/*/*.c)))
+DAEMON_SRC := $(filter-out pvctld/usernet/% pvctld/jail/%,$(sort $(wildcard pvctld/*.c pvctld/*/*.c))) pvctld/jail/clean.c
 DAEMON_OBJ := $(DAEMON_SRC:%.c=$(O)/%.o)
 DAEMON_CFLAGS := $(LIB_CFLAGS) -I.
 DAEMON_PKGS := libseccomp liburing libnbd

@@ -63,19 +63,25 @@ static bool runs(const char *name)
 static int undefine_run(const struct command *cmd, const struct parsed *in)
 {
 	const char *name = in->argv[0];
-	struct pvctl_error err = { 0 }, none = { 0 };
-	int rc;
+	struct pvctl_error err = { 0 }, of_disks = { 0 };
+	bool disks = in->count[UNDEFINE_DISKS] > 0;
+	int rc, rc_disks = 0;
 
-	if (in->count[UNDEFINE_DISKS] && runs(name)) {
+	if (disks && runs(name)) {
 		say_error("undefine %s: it runs, on the disks that would be deleted; `pvctl destroy %s' ends it", name, name);
 		return EXIT_FAILED;
 	}
+	/* What is refused is found before anything is gone. */
+	if (disks)
+		rc_disks = pvctl_template_disks_remove(name, &of_disks);
+	if (rc_disks && rc_disks != -ENOENT)
+		return fail("undefine", name, &of_disks);
 	rc = pvctl_defined_remove(globals.node, name, &err);
 	/* It may have been undefined before, without its disks. */
-	if (in->count[UNDEFINE_DISKS] && rc == -ENOENT && !pvctl_template_disks_remove(name, &none))
+	if (rc == -ENOENT && disks && !rc_disks)
 		rc = 0;
-	else if (in->count[UNDEFINE_DISKS] && !rc)
-		rc = pvctl_template_disks_remove(name, &err);
+	else if (!rc && rc_disks)
+		return fail("undefine", name, &of_disks);
 	return rc ? fail("undefine", name, &err) : EXIT_OK;
 }
 

@@ -19,7 +19,7 @@ static const struct option_def options[] = {
 	[OPT_CONFIG] = { 'C', "config", "FILE", "send this configuration instead of the domain's own" },
 	[OPT_EXIT] = { 'e', NULL, NULL, NULL },
 	[OPT_PAUSED] = { 'p', "paused", NULL, "leave it paused there" },
-	[OPT_PRESERVE] = { 'D', NULL, NULL, NULL },
+	[OPT_PRESERVE] = { 'D', NULL, NULL, "it keeps its domain id, or does not move" },
 	[OPT_DEBUG] = { 0, "debug", NULL, "say what is done, on both sides" },
 	[OPT_JSON] = { 0, "json", NULL, "print the result as JSON" },
 	[OPT_LIVE] = { 0, "live", NULL, NULL },
@@ -163,7 +163,8 @@ static void explain(const struct pvctl_migrate_result *r, const char *name)
 static int send_domain(struct pvctl *ctx, uint32_t domid, const struct pvctl_config *config, const struct parsed *in)
 {
 	bool debug = in->count[OPT_DEBUG] != 0;
-	const struct pvctl_migrate_opts o = { .size = sizeof(o), .config = config, .say = say, .step = step, .data = &debug };
+	const struct pvctl_migrate_opts o = { .size = sizeof(o), .config = config, .say = say, .step = step, .data = &debug,
+					      .keep_domid = in->count[OPT_PRESERVE] != 0 };
 	struct pvctl_migrate_result r = { .size = sizeof(r) };
 	struct pvctl_domain_info info = { .size = sizeof(info) };
 	struct pvctl_error err = { 0 };

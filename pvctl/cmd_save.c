@@ -13,7 +13,7 @@ enum { OPT_CHECKPOINT, OPT_PAUSED, OPT_DOMID, OPT_LIVE, OPT_COMPRESS, OPT_TIMEOU
 static const struct option_def options[] = {
 	[OPT_CHECKPOINT] = { 'c', "checkpoint", NULL, "let the domain go on after it was saved" },
 	[OPT_PAUSED] = { 'p', "paused", NULL, "leave the domain paused after it was saved" },
-	[OPT_DOMID] = { 'D', NULL, NULL, NULL },
+	[OPT_DOMID] = { 'D', NULL, NULL, "save its domain id, too: restored, it has the same or is refused" },
 	[OPT_LIVE] = { 0, "live", NULL, "write memory while the domain runs, and stop it for the rest alone" },
 	[OPT_COMPRESS] = { 'z', "compress", NULL, "pack the file by zstd; then it is for pvctl alone, not for xl" },
 	[OPT_TIMEOUT] = { 0, "timeout", "SECONDS", "how long its kernel may take to suspend itself (60)" },
@@ -46,7 +46,7 @@ static int print_stats(const struct pvctl_save_stats *s, const char *path)
 static int save(struct pvctl *ctx, uint32_t domid, const struct parsed *in, const struct pvctl_config *config, uint32_t timeout_ms)
 {
 	struct pvctl_save_opts o = { .size = sizeof(o), .live = in->count[OPT_LIVE] != 0, .compress = in->count[OPT_COMPRESS] != 0,
-				     .config = config, .written = written, .suspend_timeout_ms = timeout_ms };
+				     .config = config, .keep_domid = in->count[OPT_DOMID] != 0, .written = written, .suspend_timeout_ms = timeout_ms };
 	struct pvctl_save_stats s = { .size = sizeof(s) };
 	const char *path = in->argv[1];
 	struct pvctl_error err = { 0 };

@@ -9,6 +9,7 @@
 #include "pvctld/core/daemon.h"
 #include "pvctld/core/privileges.h"
 #include "pvctld/core/seal.h"
+#include "pvctld/jail/clean.h"
 #include "pvctld/life/autostart.h"
 #include "pvctld/node/node.h"
 #include "pvctld/spawn/ask.h"
@@ -26,6 +27,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MIN_MEMORY (64ull << 20)
@@ -300,6 +302,19 @@ static int start(struct daemon *d, struct pvctl_error *err)
 	return rc;
 }
 
+/*
+ * Domains run, and nothing of what they need is lost: what is wanting, as memory or descriptors, may be there in a while.
+ * The spawner starts the next one, a few times.
+ */
+static void __attribute__((noreturn)) leave_to_another(const struct pvctl_error *e)
+{
+	const struct timespec pause = { .tv_sec = 1 };
+
+	log_line("cannot take over: %s", e->msg);
+	nanosleep(&pause, NULL);
+	_exit(1);
+}
+
 static int run(struct daemon *d)
 {
 	struct pvctl_error e = { 0 };
@@ -307,11 +322,14 @@ static int run(struct daemon *d)
 
 	daemon_init(d);
 	rc = start(d, &e);
+	if (rc && d->opt.adopt)
+		leave_to_another(&e);
 	d->exit_status = rc ? 1 : 0;
 	if (rc)
 		log_line("cannot start: %s", e.msg);
 	else
 		say_ready(d, NULL);
+	clean_unmap();
 	if (!rc)
 		loop_run(&d->loop);
 	daemon_finish(d);

@@ -24,7 +24,8 @@
  * daemon because that is what it is for, and what looks at a guest's disk by a
  * process that is gone when the function returns: pvctl_boot_open*,
  * pvctl_domain_create with "bootloader", and qemu-img for a disk that is not raw
- * (pvctl_config_check, pvctl_domain_create, pvctl_disk_attach).
+ * (pvctl_config_check, pvctl_domain_create, pvctl_disk_attach). One thread, with
+ * all signals blocked, is there as long as pvctl_domain_clone makes one copy.
  */
 #ifndef LIBPVCTL_H
 #define LIBPVCTL_H
@@ -295,6 +296,8 @@ struct pvctl_migrate_opts {
 	void (*say)(void *data, const char *line);  /* what happens, for a person; NULL: silent */
 	void (*step)(void *data, const char *name); /* each step of the handshake, for tests; NULL: none */
 	void *data;
+	uint32_t keep_domid;               /* sender, 1: it has the same domain id there, or does not move (-EEXIST, at the receiver: another has it) */
+	uint32_t pad2;
 };
 struct pvctl_migrate_result {
 	size_t size;
@@ -392,6 +395,9 @@ struct pvctl_save_opts {
 	int (*written)(void *data, struct pvctl_error *err);
 	void *written_data;
 	uint32_t max_rounds;     /* live: at most so many before the suspend; 0: 30 */
+	uint32_t pad;
+	uint32_t keep_domid;     /* 1: its domain id is saved, too: without a configuration of its own a restore gives it that one, or fails */
+	uint32_t pad2;
 };
 struct pvctl_save_stats {
 	size_t size;
@@ -466,7 +472,7 @@ struct pvctl_clone_stats {
 	uint64_t total_ns;
 	uint64_t pause_ns;       /* that the domain did not run */
 	uint64_t bytes;          /* of its state, which is held in memory for as long */
-	uint64_t restore_ns;     /* all of the copies', one after the other */
+	uint64_t restore_ns;     /* from when the domain goes on to when all copies do */
 	uint32_t rounds, pad;
 };
 /*
@@ -474,6 +480,7 @@ struct pvctl_clone_stats {
  * vm-generation-id (docs/architecture.md). ret_domids: room for count of them. -EEXIST: a name is taken; -EBUSY, -EINVAL, -ENOSYS: a
  * device cannot be had twice, found before anything is done; else as pvctl_domain_save and pvctl_domain_restore. After a failure
  * there is no copy, and the domain goes on. Its writable disks become overlays where the file system cannot share blocks: see pvctl(1).
+ * One copy is built while the domain is saved, by a thread and a connection that end with the call; the caller's functions are called by his.
  */
 PVCTL_API int pvctl_domain_clone(struct pvctl *, uint32_t domid, const char *name, const struct pvctl_clone_opts *opts, uint32_t *ret_domids, struct pvctl_clone_stats *ret, struct pvctl_error *err) PVCTL_CHECK;
 
@@ -584,7 +591,7 @@ struct pvctl_template_make_opts {
 };
 /*
  * from: what domains of it are to be; its disks, kernel and ramdisk are copied, its name, uuid and MACs left out. ctx may be NULL
- * where no domid is given. -EEXIST: there is one of this name. Nothing is left after a failure.
+ * where no domid is given. -EEXIST: there is one of this name; -EBUSY: a disk is in use by another than domid. Nothing is left after a failure.
  */
 PVCTL_API int pvctl_template_make(struct pvctl *ctx, const char *name, const struct pvctl_config *from, const struct pvctl_template_make_opts *opts, struct pvctl_error *err) PVCTL_CHECK;
 PVCTL_API int pvctl_template_get(const char *name, struct pvctl_template_info *ret, struct pvctl_error *err) PVCTL_CHECK; /* -ENOENT: there is none */
@@ -614,7 +621,7 @@ PVCTL_API int pvctl_template_create(struct pvctl *, const char *name, const stru
  * others, name, uuid and MACs stay. One that runs ends at once, and is started (ret_domid); else ret_domid is 0.
  */
 PVCTL_API int pvctl_domain_reinstall(struct pvctl *, const char *domain, const char *name, uint32_t *ret_domid, struct pvctl_error *err) PVCTL_CHECK;
-/* Of a domain that was made of a template and is gone. -ENOENT: it has none. */
+/* Of a domain that was made of a template and is gone. -ENOENT: it has none; -EBUSY: disks of copies or snapshots are there, too, or what they are based on. */
 PVCTL_API int pvctl_template_disks_remove(const char *domain, struct pvctl_error *err) PVCTL_CHECK;
 
 /* ---- disks ---- */

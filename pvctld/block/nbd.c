@@ -44,6 +44,8 @@ static void drop_fd(struct blk_nbd *n, struct loop_fd *f)
 
 static void destroy(struct blk_nbd *n)
 {
+	bool lost = n->lost || (n->given_up && n->kept);
+
 	nbd_hang_up(n);
 	drop_fd(n, &n->log);
 	drop_fd(n, &n->process);
@@ -53,7 +55,7 @@ static void destroy(struct blk_nbd *n)
 	nbd_io_fini(n);
 	list_del(&n->link);
 	if (n->closed)
-		n->closed(n->closed_data);
+		n->closed(n->closed_data, lost);
 	free(n);
 }
 
@@ -405,7 +407,7 @@ void blk_nbd_close(struct blk_nbd *n)
 	loop_timer_set(&n->d->loop, &n->timer, CLOSE_NS);
 }
 
-void blk_nbd_closing(struct blk_nbd *n, void (*closed)(void *data), void *data)
+void blk_nbd_closing(struct blk_nbd *n, void (*closed)(void *data, bool lost), void *data)
 {
 	n->closed = closed;
 	n->closed_data = data;

@@ -39,8 +39,11 @@ void blk_nbd_submit(struct blk_nbd *n, struct blk_job *job);
 void blk_nbd_hurry(struct blk_nbd *n, bool on);
 /* Nothing is under way; the user hears no more. The program writes what it has and ends; the image is free then. */
 void blk_nbd_close(struct blk_nbd *n);
-/* Called once, by the end of one that was closed: nobody has the image any more. NULL: nobody wants to know. */
-void blk_nbd_closing(struct blk_nbd *n, void (*closed)(void *data), void *data);
+/*
+ * Called once, by the end of one that was closed: nobody has the image any more. lost: nor is all in it that was
+ * acknowledged. NULL: nobody wants to know.
+ */
+void blk_nbd_closing(struct blk_nbd *n, void (*closed)(void *data, bool lost), void *data);
 /* At the daemon's end: jobs of this one end, all closed ones are waited for. */
 void blk_nbd_drain(struct blk_nbd *n);
 void blk_nbd_fini(struct daemon *d);

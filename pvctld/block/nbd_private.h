@@ -23,7 +23,7 @@ struct blk_nbd {
 	struct disk_spec spec;
 	struct blk_nbd_user user;
 	enum nbd_state state;
-	void (*closed)(void *data); /* not NULL: somebody waits for its end */
+	void (*closed)(void *data, bool lost); /* not NULL: somebody waits for its end */
 	void *closed_data;
 	bool was_ready;
 	uint64_t patience_ns;    /* until then: another daemon's server ends, having written what it was told, and has the image yet */

@@ -45,10 +45,12 @@ void vbd_thaw(struct xenbus_dev *x)
 		loop_task_post(&x->d->loop, &v->ring[i].task);
 }
 
-static void image_closed(void *data)
+static void image_closed(void *data, bool lost)
 {
 	struct vbd *v = data;
 
+	if (lost)
+		vbd_flush_failed(v);
 	v->nbd = NULL;
 	v->leaving = false;
 	xenbus_dev_settled(&v->x, 0, NULL);
@@ -65,7 +67,8 @@ static void synced(struct blk_job *job)
 		vbd_let_go(v);
 		xenbus_dev_drained(&v->x);
 	} else if (job->result) {
-		v->unsynced |= job->unsynced;
+		if (job->unsynced)
+			vbd_flush_failed(v);
 		vbd_say_failure(v, job->result, strerror(-job->result), why, sizeof(why));
 		xenbus_dev_settled(&v->x, job->result, why);
 	} else {

@@ -91,7 +91,7 @@ static int copy_data(struct blk_io *io, bool to_guest)
 }
 
 /* The kernel forgets that pages could not be written as soon as it has said so: the next flush would be a success. */
-static void flush_failed(struct vbd *v)
+void vbd_flush_failed(struct vbd *v)
 {
 	if (!v->unsynced)
 		log_guest(v->x.domid, "disk %s: a flush failed, and what was written before it may be lost: it takes no more writes "
@@ -111,7 +111,7 @@ static void done(struct blk_job *job)
 
 	if (job->unsynced) {
 		die_point("blk-flush-failed");
-		flush_failed(v);
+		vbd_flush_failed(v);
 	}
 	/* One that was under way meanwhile: the kernel tells of lost pages once, and it told another. */
 	if (v->unsynced && job->flush)

@@ -94,6 +94,8 @@ void vbd_let_go(struct vbd *v);
 /* serve.c */
 void vbd_serve(void *ring);
 void vbd_drop_held(struct vbd_ring *r);
+/* What was acknowledged may be lost: from here on, for a later daemon as well. */
+void vbd_flush_failed(struct vbd *v);
 /* What waits for room goes back to its ring, and what is answered is told. */
 void vbd_untake(struct vbd_ring *r);
 /* rest.c: the disk of a domain that is suspended */

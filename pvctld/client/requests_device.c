@@ -24,18 +24,23 @@ static struct dom *domain_of(struct ctl_conn *c, uint32_t domid)
 	return dom;
 }
 
-/* The list without devid, and with add (NULL: nothing) at its end. */
+/* The list without devid, and with add (NULL: nothing) in its place, or at the end: the first disk is the one that is booted, or made anew. */
 static int new_list(const struct device_class *k, struct pvctl_config *config, uint32_t devid, const char *add,
 		    struct pvctl_error *err)
 {
 	const char *list[LIST_MAX + 1], *item;
+	bool placed = false;
 	uint32_t id;
 	size_t n = 0;
 
-	for (size_t i = 0; n < LIST_MAX && (item = pvctl_config_get_item(config, k->key, i)); i++)
+	for (size_t i = 0; n < LIST_MAX && (item = pvctl_config_get_item(config, k->key, i)); i++) {
 		if (k->devid(item, &id, NULL) || id != devid)
 			list[n++] = item;
-	if (add)
+		else if (add)
+			list[n++] = add;
+		placed |= n && list[n - 1] == add;
+	}
+	if (add && !placed)
 		list[n++] = add;
 	return pvctl_config_set_list(config, k->key, list, n, err);
 }
@@ -208,6 +213,7 @@ void request_device_retarget(struct ctl_conn *c)
 	struct pvctl_error e = { 0 };
 	const struct device_class *k;
 	uint32_t devid;
+	char *old;
 	int rc;
 
 	if (!x)
@@ -216,8 +222,22 @@ void request_device_retarget(struct ctl_conn *c)
 	rc = k->devid(spec, &devid, &e);
 	if (!rc && devid != b->devid)
 		rc = fail(&e, -EINVAL, "that is another device");
-	rc = rc ? rc : device_retarget(x, spec, &e);
-	if (!rc)
-		remember(k, dom_find(c->d, b->domid), devid, spec);
+	old = x->spec ? strdup(x->spec) : NULL;
+	if (!rc && !old)
+		rc = fail(&e, -ENOMEM, "no memory");
+	if (rc) {
+		ctl_refuse(c, rc, e.msg);
+		free(old);
+		return;
+	}
+	/*
+	 * In this order: of a daemon that ends in between, the configuration has an overlay with nothing in it, which is the same disk.
+	 * In the other one its guest would write what the configuration knows nothing of, and what is thrown away for that.
+	 */
+	remember(k, dom_find(c->d, b->domid), devid, spec);
+	rc = device_retarget(x, spec, &e);
+	if (rc)
+		remember(k, dom_find(c->d, b->domid), devid, old);
+	free(old);
 	ctl_answer(c, rc, e.msg);
 }

@@ -41,6 +41,7 @@ struct user_link {
 	uint64_t started_ns, pause_ns;
 	uint64_t hurry_until_ns; /* another daemon's helper is about to end, and has the ports yet */
 	bool ready, reported, carrier;
+	bool ending;             /* it has said why, and nothing else is heard of it */
 	uint32_t held_len;
 	uint8_t *held;           /* a frame that the guest had no room for */
 	char spec[VIF_SPEC_MAX + 1];
@@ -92,6 +93,15 @@ static void failed(struct user_link *u, const char *why)
 	u->reported = true;
 }
 
+/* It ends by itself; but what somebody has taken over may say more, without end. */
+static void say_last(struct user_link *u, const char *why)
+{
+	failed(u, why);
+	u->ending = true;
+	if (u->helper)
+		child_kill(u->helper->pid, SIGKILL, false);
+}
+
 static void on_exit_of_helper(void *data, int status)
 {
 	struct helper *h = data;
@@ -102,7 +112,7 @@ static void on_exit_of_helper(void *data, int status)
 	if (!u)
 		return;
 	u->helper = NULL;
-	if (!u->reported || u->ready) {
+	if (!u->ending && (!u->reported || u->ready)) {
 		if (WIFSIGNALED(status))
 			snprintf(why, sizeof(why), "pvctl-usernet was killed by signal %d", WTERMSIG(status));
 		else
@@ -135,7 +145,7 @@ static void greeting(struct user_link *u, const uint8_t *text, size_t len)
 	for (size_t i = 0; i < len; i++)
 		if (why[i] < ' ' || why[i] > '~')
 			why[i] = '?';
-	failed(u, why);
+	say_last(u, why);
 }
 
 /* Before it ends, in place of a frame. */
@@ -150,7 +160,7 @@ static bool refused(struct user_link *u, const uint8_t *text, size_t len)
 	snprintf(why, sizeof(why), "%.*s", (int)(len - head), (const char *)text + head);
 	call = strtoul(why, NULL, 10);
 	snprintf(why, sizeof(why), "pvctl-usernet's sandbox forbids system call %lu", call);
-	failed(u, why);
+	say_last(u, why);
 	return true;
 }
 
@@ -168,7 +178,7 @@ static void take(struct user_link *u, const uint8_t *frame, size_t len)
 {
 	const struct net_frame f = { .data = frame, .len = (uint32_t)len, .csum_good = true };
 
-	if (refused(u, frame, len))
+	if (u->ending || refused(u, frame, len))
 		return;
 	if (!u->ready) {
 		greeting(u, frame, len);
@@ -242,6 +252,7 @@ static int launch(struct user_link *u, struct pvctl_error *err)
 	h->pid = spawn(u, pair[1], &status_fd);
 	close(pair[1]);
 	u->started_ns = now_ns();
+	u->ending = false;
 	if (h->pid < 0 || child_watch(u->d, h->pid, status_fd, on_exit_of_helper, h)) {
 		rc = h->pid;
 		close(pair[0]);

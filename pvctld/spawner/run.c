@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LOOK_MS 2000
@@ -36,6 +37,7 @@ static bool may_restart(struct spawner *s)
 
 static void daemon_ended(struct spawner *s, int status)
 {
+	const struct timespec pause = { .tv_sec = 1 };
 	struct pvctl_error e;
 
 	s->daemon = 0;
@@ -53,11 +55,15 @@ static void daemon_ended(struct spawner *s, int status)
 		return;
 	}
 	helpers_end_daemons();
-	if (spawner_start_daemon(s, true, &e)) {
-		log_line("the daemon cannot be started again: %s", e.msg);
-		spawner_end(s, 1);
-	}
 	s->restarting = false;
+	while (spawner_start_daemon(s, true, &e)) {
+		log_line("the daemon cannot be started again: %s", e.msg);
+		if (!may_restart(s)) {
+			spawner_end(s, 1);
+			return;
+		}
+		nanosleep(&pause, NULL);
+	}
 }
 
 static void reap(struct spawner *s)

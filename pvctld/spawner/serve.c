@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The daemon's requests. What is wrong with one costs that request, and is not looked into further. */
 #include "pvctld/base/log.h"
+#include "pvctld/jail/clean.h"
 #include "pvctld/life/autostart.h"
 #include "pvctld/node/node.h"
 #include "pvctld/spawner/spawner.h"
@@ -97,14 +98,18 @@ static int is_up(struct spawner *s)
 {
 	struct pvctl_error e;
 	int status_fd, rc = rundir_write_info(s->d, s->daemon, &e);
-	pid_t pid = s->up ? 0 : autostart_spawn(s->d);
+	bool again = s->up;
+	pid_t pid = again ? 0 : autostart_spawn(s->d);
 
+	if (!s->up)
+		clean_unmap();
 	s->up = true;
 	if (rc)
 		log_line("%s", e.msg);
 	if (pid > 0 && !helper_add(pid, false, &status_fd))
 		close(status_fd);
-	return rc;
+	/* No domain ends because there is no room for a file. */
+	return again ? 0 : rc;
 }
 
 static int start(struct spawner *s, struct spawn_msg *m, struct spawn_msg *a, struct pvctl_error *err)

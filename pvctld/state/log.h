@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 /* Of everything that is kept for the next daemon. One that finds another number does not touch it. */
-#define STATE_VERSION 1u
+#define STATE_VERSION 2u
 
 struct state_log_head;
 struct state_log {

@@ -64,6 +64,9 @@ if command -v qemu-img >/dev/null; then
 	t "grow a qcow2 image" pvctl disk resize --format qcow2 "$W/d/a.qcow2" 20m
 	t "it has grown" is "$(virtual "$W/d/a.qcow2")" $((20 << 20))
 	refused "smaller is refused" 1 '--shrink' pvctl disk resize --format qcow2 "$W/d/a.qcow2" 8m
+	mkdir "$W/block"
+	qemu-img create -q -f qcow2 "$W/block/a.qcow2" 1M
+	t "what fails below a directory with lock in its name is not in use" eval "! pvctl disk resize --format qcow2 '$W/block/a.qcow2' 8000000t >/dev/null 2>'$W/err' && grep -q qemu-img '$W/err' && ! grep -q 'in use' '$W/err'"
 	t "overlay" pvctl disk clone --overlay --format qcow2 "$W/d/a.qcow2" "$W/d/over.qcow2"
 	t "it is small" sh -c "[ \$(stat -c %s $W/d/over.qcow2) -lt 1000000 ]"
 	t "a copy of an overlay is based on nothing" sh -c "$PVCTL disk clone --format qcow2 $W/d/over.qcow2 $W/d/whole.qcow2 && ! qemu-img info $W/d/whole.qcow2 | grep -q backing"

@@ -95,6 +95,35 @@ until ! pvctl list | grep -q '^phoenix '; do pvctl destroy phoenix; [ $SECONDS -
 t "one domain is there" [ "$(pvctl list | tail -n +3 | wc -l)" = 1 ]
 t "and the store has no other" eval "[ \"\$(pvctl store ls /local/domain 2>/dev/null || echo \"0 \$(pvctl domid keep)\")\" ]"
 t "the hypervisor's counts are right" eval "pvctl debug-keys t && ! pvctl dmesg | grep -i 'audit.*wrong'"
+# What cannot take over today may tomorrow: the domains wait for it.
+log=$PVCTL_STATE_DIR/default/daemon.log old=$(info pid)
+mv "$log" "$log.aside" && mkdir "$log"
+kill -9 "$old"
+t "the next one cannot" eventually 20 grep -q 'ended without having said so (status 0x100)' "$log.aside"
+rmdir "$log" && mv "$log.aside" "$log"
+t "one after it can" eventually 20 is_another "$old"
+t "the domain is as it was" [ "$(unique)" = "$was" ]
+# Nor does it end the node that there is no descriptor to start another with.
+old=$(info pid) spawner=$(ps -o ppid= -p "$old" | tr -d ' ')
+prlimit --pid "$spawner" --nofile=8:
+kill -9 "$old"
+t "none can be started" eventually 20 has_said 'cannot be started again'
+prlimit --pid "$spawner" --nofile=4096:
+t "one can be later" eventually 20 is_another "$old"
+t "and the domain is as it was" [ "$(unique)" = "$was" ]
+# Nor that there is no room for the file that tells who it is.
+json=$PVCTL_RUN_DIR/default/node.json
+daemon() { pgrep -P "$spawner" pvctld | head -n 1; }
+serves() { local pid; pid=$(daemon); [ -n "$pid" ] && [ "$pid" != "$1" ] && pvctl list >/dev/null; }
+rm "$json" && mkdir -p "$json/in-the-way"
+old=$(daemon)
+kill -9 "$old"
+t "one serves without" eventually 20 serves "$old"
+rm -r "$json"
+old=$(daemon)
+kill -9 "$old"
+t "and the next one has it" eventually 20 eval "serves $old && [ -f '$json' ]"
+t "the domain is there still" [ "$(unique)" = "$was" ]
 t "a stop that was begun is finished" eval "pvctl node stop --force & sleep 0.05; kill -9 $(info pid); eventually 20 eval '! [ -e $PVCTL_RUN_DIR/default/node.json ]'; wait; true"
 t "nothing is left" eval "[ -z \"\$(ls -A '$PVCTL_RUN_DIR')\" ]"
 done_testing

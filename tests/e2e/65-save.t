@@ -48,6 +48,27 @@ t "the first file is good for another copy" pvctl restore -p "$W/s1"
 refused "but not for two at once" 6 'has this name already' pvctl restore "$W/s1"
 t "destroy" pvctl destroy self
 
+say "its number"
+has_number() { [ "$(pvctl domid "$1")" = "$2" ]; }
+t "create" self "asked rounds=4"
+id=$(pvctl domid self)
+t "save -D" eval "eventually 20 console_has self 'READY 1' && pvctl save -D self '$W/d1'"
+t "the file is sound" sound "$W/d1"
+t "restore" pvctl restore "$W/d1"
+t "it has the number that it had" has_number self "$id"
+t "save without" eval "eventually 20 console_has self 'READY 2' && pvctl save self '$W/d2'"
+t "restore" pvctl restore "$W/d2"
+t "it has another" eval "! has_number self $id"
+t "save -D -c" eval "eventually 20 console_has self 'READY 3' && pvctl save -D -c self '$W/d3'"
+id=$(pvctl domid self)
+t "by another name it is there still" pvctl rename self other
+refused "another has that number" '*' "saved with its domain id .* there is a domain $id here already" pvctl restore "$W/d3"
+t "that one is as it was" has_number other "$id"
+t "nothing is left" gone self
+t "with a configuration of its own it gets any" pvctl restore "$W/self.cfg" "$W/d3"
+t "it has another" eval "! has_number self $id"
+t "both end" eval "pvctl destroy self && pvctl destroy other"
+
 say "refusals before anything is done"
 refused "save of domain 0" 1 'domain 0 is the host' pvctl save 0 "$W/none"
 refused "save of nobody" 1 'invalid domain identifier' pvctl save nobody "$W/none"

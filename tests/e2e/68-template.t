@@ -32,6 +32,8 @@ t "its disk is the template's" is "$(first_word "$W/data/disks/one/xvda.qcow2")"
 refused "its name's disks are there" 6 'pvctl start one' pvctl create --template base name=one
 t "it comes up" eventually 120 console_has one 'guest-init: up'
 refused "a template in use stays" 1 'domain "one"' pvctl template delete base
+refused "none of a disk that is being written" 1 'in use' pvctl template create torn --from "$W/data.img"
+refused "nor of one of another format" 1 'in use' pvctl template create torn --from "$W/data/disks/one/xvda.qcow2" --format qcow2
 uuid=$(pvctl list -v one | tail -n 1 | awk '{print $7}')
 
 t "warm, of a domain that runs" pvctl template create hot --from one --warm
@@ -55,6 +57,15 @@ t "is another one" sh -c "[ \$($PVCTL domid one) != $old ]"
 t "with the same UUID" is "$(pvctl list -v one | tail -n 1 | awk '{print $7}')" "$uuid"
 
 refused "disks of what runs stay" 1 'it runs' pvctl undefine --disks one
+t "a copy of it, as soon as its kernel can" eventually 120 pvctl clone -p one copied
+t "the original ends" pvctl destroy one
+refused "its disks stay while the copy's are based on them" 1 'one-xvda-[0-9]*-base.qcow2|copied-xvda' pvctl undefine --disks one
+t "it is still defined" pvctl start one
+t "the copy ends" pvctl destroy copied
+rm "$W"/data/disks/one/copied-xvda-*
+t "its disk stands alone" sh -c "$PVCTL destroy one && $PVCTL disk flatten $W/data/disks/one/xvda.qcow2"
+rm "$W"/data/disks/one/one-xvda-*-base.qcow2
+t "start" pvctl start one
 t "undefine --disks" sh -c "$PVCTL destroy one && $PVCTL undefine --disks one && ! [ -e $W/data/disks/one ]"
 t "a domain of it" eval "$PVCTL create -p --template base name=late && $PVCTL undefine late"
 refused "its disks stay while it runs" 1 'it runs' pvctl undefine --disks late

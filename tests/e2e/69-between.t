@@ -67,6 +67,16 @@ for name in raw qcow; do
 	t "$name: the copy's, too" whole "$its" qcow2 "$(last $name-copy)"
 done
 
+say "the first disk stays the first"
+truncate -s 16M "$W/d/first.img"
+qemu-img create -q -f qcow2 "$W/d/second.qcow2" 16M
+t "create" pvctl create -q "$(guest order "$W/d/first.img,raw,xvda,w','$W/d/second.qcow2,qcow2,xvdb,w")"
+eventually 120 console_has order 'BLOCK 3 ' || not_ok "it writes"
+t "snapshot" pvctl snapshot order
+first_disk() { pvctl list -l "$1" | python3 -c 'import json,sys; d=json.load(sys.stdin); d=d[0] if isinstance(d,list) else d; print(d["config"]["disks"][0]["vdev"])'; }
+t "it is booted from that, and reinstalled" is "$(first_disk order)" xvda
+pvctl destroy order
+
 say "a device comes while memory is written"
 truncate -s 16M "$W/d/live.img"
 t "create" pvctl create -q "$(guest live "$W/d/live.img,raw,xvda,w")"

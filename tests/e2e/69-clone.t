@@ -62,10 +62,17 @@ if trial two "$W/q/disk.qcow2,qcow2,xvda,w"; then
 	t "and there is no file more" is "$(find "$W/q" | sort)" "$before"
 	# The node has no memory for the copy.
 	free=$(($(free_bytes) >> 20))
-	pvctl create -q -p "$(config big "memory=$((free - 100))")" && refused "no memory" 1 . pvctl clone two two-copy2 && pvctl destroy big
+	pvctl create -q -p "$(config big "memory=$((free - 100))")" && refused "no memory" 1 'MiB free' pvctl clone two two-copy2 && pvctl destroy big
 	t "the original goes on" goes_on two
 	t "no copy is left" eval "! $PVCTL domid two-copy2"
 	t "nor a file of it" eval "! find $W/q | grep two-copy2"
+	# Each start of qemu-img costs more than all else that is done with an image's header.
+	mkdir "$W/bin"
+	printf '#!/bin/sh\necho "$@" >>"%s/started"\nexit 1\n' "$W" >"$W/bin/qemu-img"
+	chmod +x "$W/bin/qemu-img"
+	t "a chain of plain images: no program looks at it" eval "PATH='$W/bin:$PATH' '$PVCTL' clone two two-plain && [ ! -e '$W/started' ]"
+	t "the copy goes on" goes_on two-plain
+	pvctl destroy two-plain
 	after two qcow2 qcow2
 	t "it starts again, from its definition" pvctl start two
 	pvctl destroy two

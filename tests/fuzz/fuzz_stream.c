@@ -55,7 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	rc = stream_reader_open(&r, &src, &err);
 	if (!rc && !libxl_json_parse(r.config, &c, &err)) {
-		if (!libxl_json_make(c, &text, &err))
+		if (!libxl_json_make(c, libxl_json_domid(r.config), &text, &err))
 			pvctl_free(text);
 		pvctl_config_free(c);
 	}

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* A running domain becomes several. Its state at one moment goes to memory; it goes on, and copies are restored from that. */
+/*
+ * A running domain becomes several. One copy is restored while the domain is saved. Where there are more, or their disks are made
+ * at the moment itself, its state at that moment goes to memory; it goes on, and copies are restored from that.
+ */
 #include "clone/identity.h"
 #include "clone/moment.h"
+#include "clone/twin.h"
 #include "save/private.h"
 #include "util/cleanup.h"
 #include "util/err.h"
@@ -73,19 +77,30 @@ static int plan(struct clone *c, uint32_t domid, const char *name, struct pvctl_
 	return fork_plan(&c->fork, c->config, err);
 }
 
-static int take_state(struct clone *c, struct pvctl_error *err)
+static int take_state(struct clone *c, int fd, struct pvctl_error *err)
 {
-	struct moment m = { .suspend_timeout_ms = c->o.suspend_timeout_ms };
-	int rc;
+	struct moment m = { .fd = fd, .suspend_timeout_ms = c->o.suspend_timeout_ms };
+	int rc = moment_take(&m, &c->fork, err);
 
-	c->fd = memfd_create("clone", MFD_CLOEXEC);
-	if (c->fd < 0)
-		return err_os(err, errno, "memory for the domain's state");
-	m.fd = c->fd;
-	rc = moment_take(&m, &c->fork, err);
 	c->stats.pause_ns = m.pause_ns;
 	c->stats.bytes = m.bytes;
 	c->stats.rounds = m.rounds;
+	return rc;
+}
+
+static int copy_config(const struct clone *c, uint32_t k, struct pvctl_config **ret, struct pvctl_error *err)
+{
+	struct pvctl_config *config;
+	int rc = config_copy(c->config, &config, err);
+
+	if (rc)
+		return rc;
+	rc = identity_renew(config, c->name[k], err);
+	rc = rc ? rc : fork_set_disks(&c->fork, config, k, err);
+	if (rc)
+		pvctl_config_free(config);
+	else
+		*ret = config;
 	return rc;
 }
 
@@ -98,13 +113,11 @@ static int make_copy(struct clone *c, uint32_t k, struct pvctl_error *err)
 {
 	const struct pvctl_restore_opts o = { .size = sizeof(o), .paused = c->o.paused, .ready = new_generation, .ready_data = c->ctx };
 	struct pvctl_config *config;
-	int rc = config_copy(c->config, &config, err);
+	int rc = copy_config(c, k, &config, err);
 
 	if (rc)
 		return rc;
-	rc = identity_renew(config, c->name[k], err);
-	rc = rc ? rc : fork_set_disks(&c->fork, config, k, err);
-	if (!rc && lseek(c->fd, 0, SEEK_SET))
+	if (lseek(c->fd, 0, SEEK_SET))
 		rc = err_os(err, errno, "the domain's state");
 	rc = rc ? rc : pvctl_domain_restore(c->ctx, c->fd, config, &o, &c->domid[k], NULL, err);
 	pvctl_config_free(config);
@@ -125,6 +138,57 @@ static int make_copies(struct clone *c, struct pvctl_error *err)
 		(void)!pvctl_domain_destroy(c->ctx, c->domid[--c->made], NULL, NULL);
 	fork_drop_copies(&c->fork);
 	return rc;
+}
+
+static int save_and_restore(struct clone *c, struct pvctl_error *err)
+{
+	int rc;
+
+	c->fd = memfd_create("clone", MFD_CLOEXEC);
+	if (c->fd < 0)
+		return err_os(err, errno, "memory for the domain's state");
+	rc = take_state(c, c->fd, err);
+	if (!rc)
+		fork_finish(&c->fork);
+	return rc ? rc : make_copies(c, err);
+}
+
+static int with_twin(struct clone *c, struct twin *w, struct pvctl_error *err)
+{
+	uint64_t start;
+	int rc;
+
+	c->ctx->tail = twin_tail(w);
+	rc = take_state(c, twin_fd(w), err);
+	c->ctx->tail = NULL;
+	start = ctx_now_ns();
+	if (rc)
+		return twin_stop(w, rc, err);
+	fork_finish(&c->fork);
+	rc = twin_finish(w, &c->domid[0], err);
+	c->stats.restore_ns = ctx_now_ns() - start;
+	if (!rc)
+		return 0;
+	fork_drop_copies(&c->fork);
+	return err_wrap(err, rc, "%s", c->name[0]);
+}
+
+static int make_clones(struct clone *c, struct pvctl_error *err)
+{
+	struct pvctl_config *config;
+	struct twin *w = NULL;
+	int rc = fork_prepare(&c->fork, err);
+
+	if (rc) {
+		fork_undo(&c->fork);
+		return rc;
+	}
+	if (c->o.count == 1 && fork_has_copies(&c->fork) && !copy_config(c, 0, &config, NULL)) {
+		w = twin_start(c->ctx, config, c->o.paused != 0);
+		if (!w)
+			pvctl_config_free(config);
+	}
+	return w ? with_twin(c, w, err) : save_and_restore(c, err);
 }
 
 static void clone_free(struct clone *c)
@@ -154,10 +218,7 @@ int pvctl_domain_clone(struct pvctl *ctx, uint32_t domid, const char *name, cons
 	if (c.o.count > MAX_COPIES)
 		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%u copies: at most %u are made at once", c.o.count, MAX_COPIES);
 	rc = plan(&c, domid, name, err);
-	rc = rc ? rc : take_state(&c, err);
-	if (!rc)
-		fork_finish(&c.fork);
-	rc = rc ? rc : make_copies(&c, err);
+	rc = rc ? rc : make_clones(&c, err);
 	c.stats.total_ns = ctx_now_ns() - start;
 	if (!rc)
 		memcpy(ret_domids, c.domid, c.o.count * sizeof(*ret_domids));

@@ -178,7 +178,16 @@ int fork_prepare(struct fork *f, struct pvctl_error *err)
 
 	for (size_t i = 0; i < f->n && !rc; i++)
 		rc = prepare_disk(f, &f->disk[i], err);
+	f->prepared = !rc;
 	return rc;
+}
+
+bool fork_has_copies(const struct fork *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (f->disk[i].how == FORK_REFLINK)
+			return false;
+	return true;
 }
 
 static int reflink(const char *from, const char *to, struct pvctl_error *err)

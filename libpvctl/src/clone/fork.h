@@ -44,6 +44,7 @@ struct fork {
 	bool keep;                 /* a copy is wanted only where the image does not stay as it is, as a base */
 	struct fork_disk *disk;
 	size_t n;
+	bool prepared;
 	char stamp[24];
 	void (*say)(void *data, const char *line);
 	void *say_data;
@@ -60,6 +61,8 @@ int fork_prepare(struct fork *f, struct pvctl_error *err);
  */
 int fork_note(struct fork_disk *d, struct pvctl_error *err);
 int fork_check(const struct fork *f, struct pvctl_error *err);
+/* Prepared: all disks of the copies are there before the switch, though nobody may use them yet. */
+bool fork_has_copies(const struct fork *f);
 int fork_switch(struct fork *f, struct pvctl_error *err);
 /*
  * Instead of fork_finish, at any time. What is switched stays so: the domain has lost nothing, and may run already.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "clone/moment.h"
 #include "domain/private.h"
+#include "save/private.h"
 #include "util/err.h"
 
 void moment_point(const struct moment *m, const char *name)
@@ -37,7 +38,7 @@ static int suspend_saved(struct moment *m, struct fork *f, struct pvctl_error *e
 
 	if (m->fd < 0)
 		return domain_suspend(f->ctx, f->domid, false, m->suspend_timeout_ms, err);
-	rc = pvctl_domain_save(f->ctx, f->domid, m->fd, &o, &s, err);
+	rc = save_keeping_log(f->ctx, f->domid, m->fd, &o, &s, err);
 	m->pause_ns = s.pause_ns;
 	m->bytes = s.bytes;
 	m->rounds = s.rounds;
@@ -47,7 +48,7 @@ static int suspend_saved(struct moment *m, struct fork *f, struct pvctl_error *e
 int moment_take(struct moment *m, struct fork *f, struct pvctl_error *err)
 {
 	uint64_t stopped;
-	int rc = fork_prepare(f, err);
+	int rc = f->prepared ? 0 : fork_prepare(f, err);
 
 	moment_point(m, "prepared");
 	rc = rc ? rc : suspend_saved(m, f, err);
@@ -59,6 +60,8 @@ int moment_take(struct moment *m, struct fork *f, struct pvctl_error *err)
 	moment_point(m, "saved");
 	rc = split(m, f, err);
 	m->pause_ns += ctx_now_ns() - stopped;
+	if (m->fd >= 0)
+		save_log_end(f->ctx, f->domid);
 	moment_point(m, "resumed");
 	return rc;
 }

@@ -17,7 +17,7 @@ struct moment {
 	uint64_t pause_ns, bytes;  /* what became of it */
 	uint32_t rounds;
 };
-/* The fork is planned. After a failure it has been undone. */
+/* The fork is planned, and may be prepared. After a failure it has been undone. */
 int moment_take(struct moment *m, struct fork *f, struct pvctl_error *err);
 void moment_point(const struct moment *m, const char *name);
 

@@ -9,6 +9,12 @@
 #include "transport/transport.h"
 #include "util/log.h"
 
+/* A file that is read while it is written. */
+struct file_tail {
+	int (*wrote)(void *data, uint64_t bytes);  /* so many in all; not 0: nobody reads it any more */
+	bool (*more)(void *data, uint64_t have);   /* waits until there are more than that; false: there will be none */
+	void *data;
+};
 struct pvctl {
 	struct transport *t;
 	struct log log;
@@ -17,6 +23,7 @@ struct pvctl {
 	uint64_t progress_ns;      /* when it was called last */
 	const char *progress_what; /* and of what */
 	char node[64];
+	const struct file_tail *tail; /* of what this context saves to, or restores from; NULL: it is no such file */
 };
 
 /* ctx.c */

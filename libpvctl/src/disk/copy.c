@@ -106,9 +106,8 @@ static int run(struct copy *c, const char *const *args, const char *source, stru
 	};
 	const struct qemu_img q = { .args = args, .file = file, .n_files = 2, .need = DISK_NEED,
 				    .tick = c->o.progress ? tick : NULL, .tick_data = c };
-	char says[1024];
 
-	return image_busy(qemu_img_run(&q, source, says, sizeof(says) - 1, err), source, err);
+	return image_run(&q, source, err);
 }
 
 /* With -u the base is not opened: it may be in use, by the same domain. */

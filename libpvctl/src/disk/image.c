@@ -16,10 +16,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define INFO_MAX (1u << 18)
 #define INFO_MS 20000u
+#define PATIENCE_NS 3000000000ull
+#define PATIENCE_STEP_NS 50000000l
+#define ENDED_TRIES 3
 #define QEMU_LOCKS 100         /* QEMU's lie here, a byte each */
 
 int image_format(const char *name, enum disk_format *ret, struct pvctl_error *err)
@@ -35,9 +39,36 @@ static int in_use(const char *path, struct pvctl_error *err)
 	               "is named by the domain and its device, as in pvctl disk resize DOMAIN xvda)", path);
 }
 
+/* QEMU's words, whose path may say anything: "Failed to get "write" lock". */
 int image_busy(int rc, const char *path, struct pvctl_error *err)
 {
-	return rc && err && strstr(err->msg, "lock") ? in_use(path, err) : rc;
+	return rc && err && strstr(err->msg, "\" lock") ? in_use(path, err) : rc;
+}
+
+/* A domain is gone a moment before the qemu-nbd of its disk, which writes what it was told first: that is not what in use means. */
+static bool patient(int rc, uint64_t *until_ns)
+{
+	const struct timespec pause = { .tv_nsec = PATIENCE_STEP_NS };
+	uint64_t now = ctx_now_ns();
+
+	if (rc != -EBUSY || (*until_ns && now >= *until_ns))
+		return false;
+	if (!*until_ns)
+		*until_ns = now + PATIENCE_NS;
+	nanosleep(&pause, NULL);
+	return true;
+}
+
+int image_run(const struct qemu_img *q, const char *path, struct pvctl_error *err)
+{
+	char says[1024];
+	uint64_t until = 0;
+	int rc;
+
+	do
+		rc = image_busy(qemu_img_run(q, path, says, sizeof(says) - 1, err), path, err);
+	while (patient(rc, &until) && !(q->tick && q->tick(q->tick_data)));
+	return rc;
 }
 
 /* QEMU's writers hold read locks on single bytes. */
@@ -48,7 +79,7 @@ static bool qemu_writes(int fd)
 	return !fcntl(fd, F_OFD_GETLK, &l) && l.l_type != F_UNLCK && l.l_start >= QEMU_LOCKS;
 }
 
-int image_open_locked(const char *path, bool write, int *ret_fd, struct pvctl_error *err)
+static int open_locked(const char *path, bool write, int *ret_fd, struct pvctl_error *err)
 {
 	struct flock l = { .l_type = write ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET, .l_len = DISK_LOCK_BYTES };
 	CLEANUP_CLOSE int fd = open(path, (write ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -63,6 +94,26 @@ int image_open_locked(const char *path, bool write, int *ret_fd, struct pvctl_er
 		return in_use(path, err);
 	*ret_fd = TAKE_FD(fd);
 	return 0;
+}
+
+int image_open_locked(const char *path, bool write, int *ret_fd, struct pvctl_error *err)
+{
+	uint64_t until = 0;
+	int rc;
+
+	do
+		rc = open_locked(path, write, ret_fd, err);
+	while (patient(rc, &until));
+	return rc;
+}
+
+int image_open_ended(const char *path, int *ret_fd, struct pvctl_error *err)
+{
+	int rc = -EBUSY;
+
+	for (int k = 0; rc == -EBUSY && k < ENDED_TRIES; k++)
+		rc = image_open_locked(path, true, ret_fd, err);
+	return rc;
 }
 
 int image_unlocked(const char *path, enum disk_format format, char **ret, struct pvctl_error *err)
@@ -206,7 +257,7 @@ static int resize_raw(const char *path, uint64_t bytes, bool shrink, struct pvct
 static int resize_other(const char *path, enum disk_format f, uint64_t bytes, bool shrink, struct pvctl_error *err)
 {
 	struct pvctl_disk_image_info i = { .size = sizeof(i) };
-	char size[24], text[1024];
+	char size[24];
 	const char *const args[] = { "resize", "-q", "-f", disk_format_driver(f), shrink ? "--shrink" : "--", shrink ? "--" : path,
 				     shrink ? path : size, shrink ? size : NULL, NULL };
 	struct qemu_img_file file[] = { { .path = path, .write = true }, { .image = true } };
@@ -223,7 +274,7 @@ static int resize_other(const char *path, enum disk_format f, uint64_t bytes, bo
 	file[1].path = i.base;
 	q.n_files += i.base[0] != '\0';
 	snprintf(size, sizeof(size), "%" PRIu64, bytes);
-	return image_busy(qemu_img_run(&q, path, text, sizeof(text) - 1, err), path, err);
+	return image_run(&q, path, err);
 }
 
 int pvctl_disk_image_resize(const char *path, const struct pvctl_disk_image_resize_opts *opts, struct pvctl_error *err)

@@ -17,11 +17,10 @@ int image_rebase(const char *path, const char *from, const char *onto, enum disk
 	const struct qemu_img_file file[] = { { .path = from, .image = true }, { .path = path, .write = true } };
 	const struct qemu_img q = { .args = onto[0] ? based : alone, .file = file, .n_files = 2, .need = DISK_NEED, .tick = tick, .tick_data = data };
 	struct pvctl_error own;
-	char says[1024];
 
 	/* What qemu-img says must be there to be judged. */
 	err = err ? err : &own;
-	return image_busy(qemu_img_run(&q, path, says, sizeof(says) - 1, err), path, err);
+	return image_run(&q, path, err);
 }
 
 static int tick(void *data)

@@ -26,7 +26,7 @@ int create_domain(struct pvctl *ctx, const struct create_plan *p, uint32_t *ret_
 	};
 
 	memcpy(d.handle, p->uuid, sizeof(d.handle));
-	return hv_domain_create(ctx->t, &d, ret_domid, err);
+	return hv_domain_create(ctx->t, &d, p->domid, ret_domid, err);
 }
 
 static int place_vcpus(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, struct pvctl_error *err)

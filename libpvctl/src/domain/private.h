@@ -19,6 +19,7 @@ struct create_plan {
 	char uuid_text[37];
 	const char *name;              /* in config */
 	bool images;                   /* a kernel is needed, to start it with */
+	uint32_t domid;                /* the one that it is to have; 0: any */
 };
 /* boot_entry: of the boot menu, for this start alone; NULL: what the configuration says */
 int plan_make(struct pvctl *ctx, const struct log *log, const struct pvctl_config *c, const char *boot_entry, struct create_plan *ret,

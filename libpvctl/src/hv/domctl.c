@@ -51,15 +51,17 @@ int hv_domctl_simple(struct transport *t, uint32_t cmd, uint32_t domid, struct x
 	return ret < 0 ? err_hv(err, ret, "domain %u: %s", domid, what) : 0;
 }
 
-int hv_domain_create(struct transport *t, const struct xen_domctl_createdomain *cfg, uint32_t *ret_domid,
+int hv_domain_create(struct transport *t, const struct xen_domctl_createdomain *cfg, uint32_t want, uint32_t *ret_domid,
                      struct pvctl_error *err)
 {
 	struct xen_domctl op = { .u.createdomain = *cfg };
 	bool broken;
-	int64_t ret = hv_domctl(t, XEN_DOMCTL_createdomain, 0, &op, 0, &broken, err);
+	int64_t ret = hv_domctl(t, XEN_DOMCTL_createdomain, want, &op, 0, &broken, err);
 
 	if (broken)
 		return err_fold(ret);
+	if (ret == -EEXIST && want)
+		return err_set(err, -EEXIST, PVCTL_ORIGIN_HV, "it was saved with its domain id (-D), and there is a domain %u here already", want);
 	if (ret < 0)
 		return err_hv(err, ret, "creating a domain");
 	*ret_domid = op.domain;

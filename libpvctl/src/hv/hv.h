@@ -24,7 +24,8 @@ int64_t hv_call(struct transport *t, uint32_t op, uint64_t *args, size_t used, b
 void *hv_arena(const struct transport *t, size_t offset, size_t n, size_t size);
 
 /* domctl.c */
-int hv_domain_create(struct transport *t, const struct xen_domctl_createdomain *cfg, uint32_t *ret_domid,
+/* want: its id; 0: any. -EEXIST: another has that one. */
+int hv_domain_create(struct transport *t, const struct xen_domctl_createdomain *cfg, uint32_t want, uint32_t *ret_domid,
                      struct pvctl_error *err);
 int hv_domain_destroy(struct transport *t, uint32_t domid, struct pvctl_error *err);
 int hv_domain_pause(struct transport *t, uint32_t domid, struct pvctl_error *err);

@@ -3,6 +3,7 @@
 #include "ctx/ctx.h"
 #include "domain/private.h"
 #include "migrate/handshake.h"
+#include "save/private.h"
 #include "store/client.h"
 #include "util/cleanup.h"
 #include "util/err.h"
@@ -28,6 +29,7 @@ struct move {
 	/* the sender's */
 	struct pvctl_save_stats stats;
 	uint64_t suspended_ns, started_ns; /* 0: not yet */
+	bool logging;              /* its writes are logged still: it need not wait for the end of that */
 };
 
 static void say(void *data, const char *line)
@@ -72,13 +74,15 @@ static void hang_up(void *data)
 static int save(void *data, int fd, struct pvctl_error *err)
 {
 	struct move *m = data;
-	const struct pvctl_save_opts o = { .size = sizeof(o), .live = 1, .leave = PVCTL_SAVE_SUSPENDED, .config = m->o.config };
+	const struct pvctl_save_opts o = { .size = sizeof(o), .live = 1, .leave = PVCTL_SAVE_SUSPENDED, .config = m->o.config,
+	                                   .keep_domid = m->o.keep_domid };
 	int rc;
 
 	m->stats.size = sizeof(m->stats);
-	rc = pvctl_domain_save(m->ctx, m->domid, fd, &o, &m->stats, err);
+	rc = save_keeping_log(m->ctx, m->domid, fd, &o, &m->stats, err);
 	if (rc)
 		return rc;
+	m->logging = true;
 	m->suspended_ns = ctx_now_ns() - m->stats.pause_ns;
 	return pvctl_domain_release_disks(m->ctx, m->domid, err);
 }
@@ -204,6 +208,9 @@ int pvctl_domain_migrate_send(struct pvctl *ctx, uint32_t domid, int in, int out
 		rc = migrate_send(&s, &end, err);
 	}
 	hang_up(&m);
+	/* Of a daemon that is gone another one has ended it. */
+	if (m.logging && end != MIGRATE_THERE)
+		save_log_end(ctx, domid);
 	r.end = (uint32_t)end;
 	r.rounds = m.stats.rounds;
 	r.bytes = m.stats.bytes;

@@ -73,6 +73,8 @@ static int write_plain(void *data, struct iovec *v, int n)
 		io->bytes += (uint64_t)done;
 		/* A signal may have cut it short, and says nothing more. */
 		rc = advance(&v, &n, (size_t)done) ? again(io, POLLOUT, EINTR) : 0;
+		if (!rc && io->ctx->tail && io->ctx->tail->wrote)
+			rc = io->ctx->tail->wrote(io->ctx->tail->data, io->bytes);
 		if (rc)
 			return rc;
 	}
@@ -146,6 +148,8 @@ static int read_fd(struct save_io *io, struct iovec *v, int n)
 
 	while (advance(&v, &n, 0)) {
 		done = readv(io->fd, v, n < IOV_MAX ? n : IOV_MAX);
+		if (done == 0 && io->ctx->tail && io->ctx->tail->more && io->ctx->tail->more(io->ctx->tail->data, io->bytes))
+			continue;
 		if (done == 0)
 			return -ENODATA;
 		if (done < 0) {

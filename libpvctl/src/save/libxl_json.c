@@ -111,7 +111,7 @@ static void put_devices(struct json_out *o, const struct pvctl_config *c)
 
 static const char *const actions[] = { "on_poweroff", "on_reboot", "on_crash", "on_watchdog" };
 
-int libxl_json_make(const struct pvctl_config *c, char **ret, struct pvctl_error *err)
+int libxl_json_make(const struct pvctl_config *c, uint32_t domid, char **ret, struct pvctl_error *err)
 {
 	struct json_out o = { .rc = 0 };
 	unsigned int i;
@@ -124,6 +124,8 @@ int libxl_json_make(const struct pvctl_config *c, char **ret, struct pvctl_error
 	text(&o, "name", pvctl_config_get_str(c, "name"));
 	text(&o, "uuid", pvctl_config_get_str(c, "uuid"));
 	text(&o, "run_hotplug_scripts", "True");
+	if (domid)
+		number(&o, "domid", domid);
 	json_out_close(&o, '}');
 	put_build_info(&o, c);
 	put_devices(&o, c);
@@ -256,6 +258,20 @@ static int parse(struct pvctl_config *c, yajl_val root, struct pvctl_error *err)
 	for (i = 0; i < sizeof(actions) / sizeof(actions[0]) && !rc; i++)
 		rc = set_text(c, actions[i], root, actions[i], err);
 	return rc;
+}
+
+uint32_t libxl_json_domid(const char *json)
+{
+	long long domid = 0;
+	yajl_val root, info;
+
+	if (json_parse_object(json, &root, NULL))
+		return 0;
+	info = object(root, "c_info");
+	if (!info || json_int(info, "domid", &domid) || domid < 0 || domid >= DOMID_FIRST_RESERVED)
+		domid = 0;
+	yajl_tree_free(root);
+	return (uint32_t)domid;
 }
 
 int libxl_json_parse(const char *json, struct pvctl_config **ret, struct pvctl_error *err)

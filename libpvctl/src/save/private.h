@@ -25,6 +25,7 @@ struct saver {
 	bool final;                /* it does not run any more */
 	bool was_suspended;        /* before: then it stays so */
 	bool ours;                 /* suspended for us: what others have suspended is not ours to let go on */
+	bool keep_domid;
 
 	struct stream_writer w;
 	uint64_t *list;            /* of a batch */
@@ -46,7 +47,14 @@ struct saver {
 	struct pvctl_save_stats stats;
 };
 
-/* save.c: its configuration, with memory and vCPUs as it has them now */
+/*
+ * save.c: pvctl_domain_save, after which the log of the domain's writes is on still where it is suspended, so that it need not
+ * wait for its end: save_log_end does that. Who forgets it, or dies, has the daemon end it with the connection.
+ */
+int save_keeping_log(struct pvctl *ctx, uint32_t domid, int fd, const struct pvctl_save_opts *opts, struct pvctl_save_stats *ret,
+                     struct pvctl_error *err);
+void save_log_end(struct pvctl *ctx, uint32_t domid);
+/* Its configuration, with memory and vCPUs as it has them now. */
 int save_config_now(struct pvctl *ctx, uint32_t domid, uint64_t tot_pages, struct pvctl_config **ret, struct pvctl_error *err);
 
 /* save_p2m.c: reads the guest's table, and the types of what is in it */
@@ -72,7 +80,9 @@ int save_state_records(struct saver *s, struct pvctl_error *err);
 int save_wrote(struct saver *s, int rc, struct pvctl_error *err); /* a sink's result */
 
 /* libxl_json.c: xl's form of a configuration, malloc'd, and back */
-int libxl_json_make(const struct pvctl_config *c, char **ret, struct pvctl_error *err);
+int libxl_json_make(const struct pvctl_config *c, uint32_t domid, char **ret, struct pvctl_error *err); /* domid 0: any */
 int libxl_json_parse(const char *text, struct pvctl_config **ret, struct pvctl_error *err);
+/* The id that the domain is to have. 0: any. */
+uint32_t libxl_json_domid(const char *text);
 
 #endif

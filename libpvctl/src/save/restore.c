@@ -74,6 +74,7 @@ static int make(struct restorer *s, struct pvctl_error *err)
 	if (rc)
 		return rc;
 	s->planned = true;
+	s->plan.domid = s->override ? 0 : libxl_json_domid(s->r.config);
 	s->vcpu = calloc(s->plan.maxvcpus, sizeof(*s->vcpu));
 	if (!s->vcpu)
 		return err_nomem(err);

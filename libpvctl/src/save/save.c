@@ -155,7 +155,7 @@ static int write_head(struct saver *s, const struct pvctl_config *override, stru
 	if (!rc)
 		rc = pvctl_config_to_json(c, &own, err);
 	if (!rc)
-		rc = libxl_json_make(c, &xl, err);
+		rc = libxl_json_make(c, s->keep_domid ? s->domid : 0, &xl, err);
 	if (!rc)
 		rc = hv_version(s->t, &major, &minor, err);
 	if (!rc)
@@ -261,8 +261,8 @@ static void go_on(struct saver *s)
 		log_msg(&s->ctx->log, LOG_ERROR, "domain %u cannot go on: %s", s->domid, why.msg);
 }
 
-int pvctl_domain_save(struct pvctl *ctx, uint32_t domid, int fd, const struct pvctl_save_opts *opts, struct pvctl_save_stats *ret,
-                      struct pvctl_error *err)
+static int save_domain(struct pvctl *ctx, uint32_t domid, int fd, const struct pvctl_save_opts *opts, bool keep_log,
+                       struct pvctl_save_stats *ret, struct pvctl_error *err)
 {
 	uint64_t start = ctx_now_ns();
 	struct pvctl_save_opts o;
@@ -280,7 +280,10 @@ int pvctl_domain_save(struct pvctl *ctx, uint32_t domid, int fd, const struct pv
 		rc = saver_init(&s, ctx, domid, err);
 	if (rc)
 		return rc;
+	s.keep_domid = o.keep_domid != 0;
 	rc = stream_out(&s, fd, &o, err);
+	if (!rc && keep_log && o.leave == PVCTL_SAVE_SUSPENDED)
+		s.logging = s.tied = false;
 	if (o.leave != PVCTL_SAVE_DESTROY || rc)
 		save_live_end(&s);
 	if (rc && s.ours)
@@ -292,4 +295,16 @@ int pvctl_domain_save(struct pvctl *ctx, uint32_t domid, int fd, const struct pv
 	if (!rc && ret)
 		grow_out(ret, &s.stats, sizeof(s.stats));
 	return rc;
+}
+
+int pvctl_domain_save(struct pvctl *ctx, uint32_t domid, int fd, const struct pvctl_save_opts *opts, struct pvctl_save_stats *ret,
+                      struct pvctl_error *err)
+{
+	return save_domain(ctx, domid, fd, opts, false, ret, err);
+}
+
+int save_keeping_log(struct pvctl *ctx, uint32_t domid, int fd, const struct pvctl_save_opts *opts, struct pvctl_save_stats *ret,
+                     struct pvctl_error *err)
+{
+	return save_domain(ctx, domid, fd, opts, true, ret, err);
 }

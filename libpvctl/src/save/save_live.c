@@ -78,17 +78,17 @@ static int rounds(struct saver *s, uint32_t max, uint64_t *told, struct pvctl_er
 }
 
 /* The log is to end when we do. A daemon that does not know this leaves it on. */
-static int tie_log(struct saver *s, bool on, struct pvctl_error *err)
+static int tie_log(struct pvctl *ctx, uint32_t domid, bool on, struct pvctl_error *err)
 {
-	struct proto_log b = { .domid = s->domid, .on = on };
-	int rc = ctx_request(s->ctx, PROTO_LOG, &b, sizeof(b), err);
+	struct proto_log b = { .domid = domid, .on = on };
+	int rc = ctx_request(ctx, PROTO_LOG, &b, sizeof(b), err);
 
 	return rc == -ENOSYS ? 0 : rc;
 }
 
 int save_live_rounds(struct saver *s, uint32_t max, struct pvctl_error *err)
 {
-	int rc = tie_log(s, true, err);
+	int rc = tie_log(s->ctx, s->domid, true, err);
 
 	if (rc)
 		return rc;
@@ -130,14 +130,24 @@ int save_live_last(struct saver *s, struct pvctl_error *err)
 	return save_pages(s, err);
 }
 
-void save_live_end(struct saver *s)
+static void end_log(struct pvctl *ctx, uint32_t domid, bool logging, bool tied)
 {
 	struct pvctl_error why;
 
-	if (s->logging && hv_logdirty(s->t, s->domid, false, &why) && why.code != -ESRCH)
-		log_msg(&s->ctx->log, LOG_WARN, "domain %u: %s", s->domid, why.msg);
-	if (s->tied)
-		(void)tie_log(s, false, &why);
+	if (logging && hv_logdirty(ctx->t, domid, false, &why) && why.code != -ESRCH)
+		log_msg(&ctx->log, LOG_WARN, "domain %u: %s", domid, why.msg);
+	if (tied)
+		(void)tie_log(ctx, domid, false, &why);
+}
+
+void save_log_end(struct pvctl *ctx, uint32_t domid)
+{
+	end_log(ctx, domid, true, true);
+}
+
+void save_live_end(struct saver *s)
+{
+	end_log(s->ctx, s->domid, s->logging, s->tied);
 	s->logging = s->tied = false;
 	free(s->told);
 	s->told = NULL;

@@ -17,11 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
-
-#define BUSY_NS 100000000
-#define BUSY_TRIES 100      /* a disk of a domain that has just ended may be closed a little later */
 
 struct head {
 	char *fresh, *before;      /* the new one, until it has its name; the old one's second name */
@@ -128,18 +124,9 @@ static int make_head(const struct snapshot_disk *d, struct head *h, struct pvctl
 
 static int lock_old(const struct reverter *r, const struct snapshot_disk *d, struct head *h, struct pvctl_error *err)
 {
-	const struct timespec pause = { .tv_nsec = BUSY_NS };
-	int rc = 0;
-
 	if (access(d->head, F_OK))
 		return 0;
-	for (int k = 0; k < BUSY_TRIES; k++) {
-		rc = image_open_locked(d->head, true, &h->lock, err);
-		if (rc != -EBUSY || !r->domid)
-			break;
-		nanosleep(&pause, NULL);
-	}
-	return rc;
+	return r->domid ? image_open_ended(d->head, &h->lock, err) : image_open_locked(d->head, true, &h->lock, err);
 }
 
 static int place_head(const struct reverter *r, const struct snapshot_disk *d, struct head *h, struct pvctl_error *err)

@@ -138,7 +138,7 @@ static int make_disks(struct instance *n, const char *template, struct pvctl_err
 		                                 n->name, n->disks, n->name, n->name, n->name) :
 		       err_os(err, errno, "%s", n->disks);
 	n->made = true;
-	rc = template_note(n->disks, template, err);
+	rc = template_note(n->disks, template, true, err);
 	for (size_t i = 0; i < n->m.n_disks && !rc; i++)
 		rc = make_disk(n, i, err);
 	return rc;

@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #define NOTE "template"
+#define NOTE_MAX 4096u
+#define STAMP_DIGITS 17u
 
 static int below(const char *sub, char buf[TEMPLATE_PATH], struct pvctl_error *err)
 {
@@ -160,16 +162,23 @@ int template_read(const char *name, struct manifest *ret, struct pvctl_error *er
 	return rc;
 }
 
+static int read_note(const char *disks, char **ret)
+{
+	char path[TEMPLATE_FILE_PATH];
+
+	template_path(disks, NOTE, path);
+	return fd_read_text(path, NOTE_MAX, ret);
+}
+
 int template_of_domain(const char *domain, char ret[64], struct pvctl_error *err)
 {
 	CLEANUP_FREE char *text = NULL;
-	char dir[TEMPLATE_PATH], path[TEMPLATE_FILE_PATH];
+	char dir[TEMPLATE_PATH];
 	int rc = template_disks_dir(domain, dir, err);
 
 	if (rc)
 		return rc;
-	template_path(dir, NOTE, path);
-	rc = fd_read_text(path, 64, &text);
+	rc = read_note(dir, &text);
 	if (rc)
 		return err_set(err, rc == -ENOENT ? rc : -EIO, PVCTL_ORIGIN_LIB, "domain \"%s\" is not made of a template", domain);
 	text[strcspn(text, "\n")] = '\0';
@@ -177,10 +186,63 @@ int template_of_domain(const char *domain, char ret[64], struct pvctl_error *err
 	return 0;
 }
 
-int template_note(const char *disks, const char *name, struct pvctl_error *err)
+static bool is_noted(const char *text, const char *name)
 {
-	const struct iovec v[] = { { (void *)(uintptr_t)name, strlen(name) }, { (void *)(uintptr_t)"\n", 1 } };
-	int rc = fd_write_durable(disks, NOTE, v, 2);
+	size_t len = strlen(name), n;
 
+	for (; *text; text += n + (text[n] == '\n')) {
+		n = strcspn(text, "\n");
+		if (n == len && !strncmp(text, name, n))
+			return true;
+	}
+	return false;
+}
+
+bool template_is_of(const char *domain, const char *name)
+{
+	CLEANUP_FREE char *text = NULL;
+	char dir[TEMPLATE_PATH];
+
+	return !template_disks_dir(domain, dir, NULL) && !read_note(dir, &text) && is_noted(text, name);
+}
+
+int template_note(const char *disks, const char *name, bool alone, struct pvctl_error *err)
+{
+	CLEANUP_FREE char *old = NULL;
+	struct iovec v[] = { { (void *)(uintptr_t)name, strlen(name) }, { (void *)(uintptr_t)"\n", 1 }, { NULL, 0 } };
+	int rc;
+
+	if (!alone && !read_note(disks, &old))
+		v[2] = (struct iovec){ old, strlen(old) < NOTE_MAX / 2 ? strlen(old) : NOTE_MAX / 2 };
+	rc = fd_write_durable(disks, NOTE, v, 3);
 	return rc ? err_os(err, -rc, "%s/" NOTE, disks) : 0;
+}
+
+/* NAME-VDEV-STAMP, perhaps with -base behind it: clone/fork.c. */
+static bool is_copy(const char *file)
+{
+	static const char *const tails[] = { "-base.qcow2", "-base.img", ".qcow2", ".img" };
+	size_t len = strlen(file), n;
+
+	for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++) {
+		n = strlen(tails[i]);
+		if (len > n + STAMP_DIGITS && !strcmp(file + len - n, tails[i]))
+			return file[len - n - STAMP_DIGITS - 1] == '-' && strspn(file + len - n - STAMP_DIGITS, "0123456789") == STAMP_DIGITS;
+	}
+	return false;
+}
+
+bool template_has_copies(const char *disks, char name[256])
+{
+	DIR *d = opendir(disks);
+	struct dirent *e;
+	bool has = false;
+
+	while (d && !has && (e = readdir(d))) {
+		has = is_copy(e->d_name);
+		snprintf(name, 256, "%s", e->d_name);
+	}
+	if (d)
+		closedir(d);
+	return has;
 }

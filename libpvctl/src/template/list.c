@@ -142,7 +142,7 @@ int pvctl_template_verify(struct pvctl *ctx, const char *name, struct pvctl_erro
 /* Whose disks would lose their ground. */
 static int in_use_by(const char *name, struct pvctl_error *err)
 {
-	char base[TEMPLATE_PATH], of[64];
+	char base[TEMPLATE_PATH];
 	struct dirent *e;
 	int rc = template_disks_dir("x", base, err);
 	DIR *d;
@@ -152,7 +152,7 @@ static int in_use_by(const char *name, struct pvctl_error *err)
 	*strrchr(base, '/') = '\0';
 	d = opendir(base);
 	while (!rc && d && (e = readdir(d)))
-		if (e->d_name[0] != '.' && !template_of_domain(e->d_name, of, NULL) && !strcmp(of, name))
+		if (e->d_name[0] != '.' && template_is_of(e->d_name, name))
 			rc = err_set(err, -EBUSY, PVCTL_ORIGIN_LIB, "template \"%s\": the disks of domain \"%s\" are based on it, in %s/%s "
 			             "(pvctl undefine --disks %s deletes them)", name, e->d_name, base, e->d_name, e->d_name);
 	if (d)
@@ -160,21 +160,34 @@ static int in_use_by(const char *name, struct pvctl_error *err)
 	return rc;
 }
 
+/* With its name it is gone. What somebody left who was killed then goes with the next of that name. */
+static int drop(const char *name, struct pvctl_error *err)
+{
+	char base[TEMPLATE_PATH], dir[TEMPLATE_PATH], gone[TEMPLATE_PATH + 80];
+	int rc = template_base(base, err);
+
+	rc = rc ? rc : template_dir(name, dir, err);
+	if (rc)
+		return rc;
+	snprintf(gone, sizeof(gone), "%s/.gone-%s", base, name);
+	rc = template_remove_dir(gone);
+	if (!rc && rename(dir, gone))
+		rc = -errno;
+	if (rc)
+		return err_os(err, -rc, "%s", dir);
+	rc = template_remove_dir(gone);
+	return rc ? err_os(err, -rc, "%s", gone) : 0;
+}
+
+/* Also of one that is not whole. */
 int pvctl_template_delete(const char *name, struct pvctl_error *err)
 {
-	char dir[TEMPLATE_PATH];
-	struct manifest m;
 	int held, rc = template_hold(name, true, &held, err);
 
 	if (rc)
 		return rc;
-	rc = template_read(name, &m, err);
-	if (!rc)
-		manifest_free(&m);
-	rc = rc ? rc : in_use_by(name, err);
-	rc = rc ? rc : template_dir(name, dir, err);
-	if (!rc && (rc = template_remove_dir(dir)))
-		rc = err_os(err, -rc, "%s", dir);
+	rc = in_use_by(name, err);
+	rc = rc ? rc : drop(name, err);
 	fd_unlock_close(held);
 	return rc;
 }

@@ -95,7 +95,7 @@ static int add_disk(struct maker *k, const char *text, struct pvctl_error *err)
 	template_path(k->dir, d->file.name, to);
 	if (s.format != DISK_RAW)
 		rc = disk_image_check(s.target, s.format, err);
-	return rc ? rc : template_flatten(k->ctx, s.target, disk_format_driver(s.format), to, err);
+	return rc ? rc : template_flatten(k->ctx, s.target, s.format, k->o.domid != 0, to, err);
 }
 
 static int add_memory(struct maker *k, struct pvctl_error *err)

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "device/qcow2.h"
 #include "device/qemu_img.h"
+#include "disk/image.h"
 #include "template/private.h"
-#include "util/buf.h"
 #include "util/cleanup.h"
 #include "util/err.h"
+#include "util/fd.h"
 #include "util/paths.h"
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define SAYS_MAX 4096u
@@ -67,37 +67,31 @@ static int tick(void *ctx)
 	return ctx_progress(ctx, "copying a disk", 0, 0);
 }
 
-/* Whoever has the disk stands still, and its locks would keep qemu-img out. */
-static int unlocked(const char *image, const char *driver, char **ret, struct pvctl_error *err)
-{
-	struct stat st;
-	struct buf b = { 0 };
-	bool device = !stat(image, &st) && S_ISBLK(st.st_mode);
-	int rc = buf_addf(&b, "driver=%s,file.driver=%s,file.locking=off,file.filename=", driver, device ? "host_device" : "file");
-
-	/* A comma in a name is doubled. */
-	for (; *image && !rc; image++)
-		rc = *image == ',' ? buf_add(&b, ",,", 2) : buf_add(&b, image, 1);
-	if (!rc)
-		rc = buf_add(&b, "", 1);
-	if (rc) {
-		buf_free(&b);
-		return err_nomem(err);
-	}
-	*ret = (char *)b.data;
-	return 0;
-}
-
-int template_flatten(struct pvctl *ctx, const char *image, const char *driver, const char *path, struct pvctl_error *err)
+/* Locks are somebody's who stands still, or ours: without. Else qemu-img takes its own, and who has one that forbids it is told of. */
+static int convert(struct pvctl *ctx, const char *image, enum disk_format format, bool unlocked, const char *path, struct pvctl_error *err)
 {
 	CLEANUP_FREE char *source = NULL;
-	int rc = unlocked(image, driver, &source, err);
-	const char *const args[] = { "convert", "-U", "--image-opts", "-O", "qcow2", "--", source, path, NULL };
+	int rc = unlocked ? image_unlocked(image, format, &source, err) : 0;
+	const char *const without[] = { "convert", "-U", "--image-opts", "-O", "qcow2", "--", source, path, NULL };
+	const char *const with[] = { "convert", "-f", disk_format_driver(format), "-O", "qcow2", "--", image, path, NULL };
 	const struct qemu_img_file file[] = { { .path = image, .image = true }, { .path = path, .write = true } };
-	const struct qemu_img q = { .args = args, .file = file, .n_files = 2, .need = "templates need it",
+	const struct qemu_img q = { .args = unlocked ? without : with, .file = file, .n_files = 2, .need = "templates need it",
 				    .tick = ctx ? tick : NULL, .tick_data = ctx };
 
-	return rc ? rc : make_with(&q, path, err);
+	return rc ? rc : image_busy(make_with(&q, path, err), image, err);
+}
+
+int template_flatten(struct pvctl *ctx, const char *image, enum disk_format format, bool in_use, const char *path, struct pvctl_error *err)
+{
+	struct pvctl_error own;
+	int lock = -1, rc = 0;
+
+	err = err ? err : &own;
+	if (!in_use && format == DISK_RAW)
+		rc = image_open_locked(image, false, &lock, err);
+	rc = rc ? rc : convert(ctx, image, format, in_use || lock >= 0, path, err);
+	fd_unlock_close(lock);
+	return rc;
 }
 
 int template_onto(struct pvctl *ctx, const char *base, const char *target, const char *driver, struct pvctl_error *err)

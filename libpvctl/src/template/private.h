@@ -3,6 +3,7 @@
 #ifndef TEMPLATE_PRIVATE_H
 #define TEMPLATE_PRIVATE_H
 
+#include "device/disk_spec.h"
 #include "template/manifest.h"
 
 #define TEMPLATE_PATH 400      /* of a directory */
@@ -26,11 +27,15 @@ int template_hold(const char *name, bool alone, int *ret_fd, struct pvctl_error 
 int template_load(const char *dir, struct manifest *ret, struct pvctl_error *err);
 /* Its manifest, and that the files are there with their sizes. -ENOENT: no such template. */
 int template_read(const char *name, struct manifest *ret, struct pvctl_error *err);
-/* The name that is in DATADIR/disks/DOMAIN/template. -ENOENT: the domain is of none. */
+/* The first name that is in DATADIR/disks/DOMAIN/template. -ENOENT: the domain is of none. */
 int template_of_domain(const char *domain, char ret[64], struct pvctl_error *err);
+/* Does anything in that directory need the template? */
+bool template_is_of(const char *domain, const char *name);
 
-/* Notes that name in a directory of a domain's disks. */
-int template_note(const char *disks, const char *name, struct pvctl_error *err);
+/* Notes that name in a directory of a domain's disks, before those that are noted, or instead of them. */
+int template_note(const char *disks, const char *name, bool alone, struct pvctl_error *err);
+/* Files that clone/fork.c has made there: disks of copies and snapshots, and what these and the domain's are based on. The first's name. */
+bool template_has_copies(const char *disks, char name[256]);
 
 /* files.c */
 int template_hash(struct pvctl *ctx, const char *path, struct template_file *f, struct pvctl_error *err);
@@ -39,8 +44,8 @@ int template_copy(const char *from, const char *to, uint64_t max, struct pvctl_e
 
 /* overlay.c: path, which must not be there, changes nothing of base. */
 int template_overlay(const char *base, const char *path, struct pvctl_error *err);
-/* A whole copy as qcow2, which path becomes. ctx may be NULL. */
-int template_flatten(struct pvctl *ctx, const char *image, const char *driver, const char *path, struct pvctl_error *err);
+/* A whole copy as qcow2, which path becomes. ctx may be NULL. in_use: its domain, which has it, stands still for us; else -EBUSY. */
+int template_flatten(struct pvctl *ctx, const char *image, enum disk_format format, bool in_use, const char *path, struct pvctl_error *err);
 /* The contents of base onto a disk that is there and as large; what it had is lost, also when it fails half way. */
 int template_onto(struct pvctl *ctx, const char *base, const char *target, const char *driver, struct pvctl_error *err);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A domain's system disk, anew. */
 #include "device/disk_spec.h"
+#include "disk/image.h"
 #include "template/private.h"
 #include "util/err.h"
 #include "util/fd.h"
@@ -25,19 +26,39 @@ static int convert_onto(const struct reinstall *n, const char *target, struct pv
 }
 
 /* The new one is whole before it takes the old one's place. */
-static int renew(const struct reinstall *n, struct pvctl_error *err)
+static int replace(const struct reinstall *n, const char *fresh, struct pvctl_error *err)
 {
-	char fresh[TEMPLATE_FILE_PATH + 8];
+	char copy[256];
 	int rc;
 
-	snprintf(fresh, sizeof(fresh), "%s.new", n->own);
-	unlink(fresh);
-	rc = template_overlay(n->base, fresh, err);
+	/* Both templates are needed in between, and as long as copies or snapshots are on the old one. */
+	rc = template_note(n->disks, n->template, false, err);
 	if (!rc && rename(fresh, n->own))
 		rc = err_os(err, errno, "%s", n->own);
 	if (rc)
+		return rc;
+	(void)fd_sync_parent(n->own);
+	return template_has_copies(n->disks, copy) ? 0 : template_note(n->disks, n->template, true, err);
+}
+
+/* ended: just now. Nobody begins to use the old one while the new one takes its place. */
+static int renew(const struct reinstall *n, bool ended, struct pvctl_error *err)
+{
+	char fresh[TEMPLATE_FILE_PATH + 8];
+	int rc = 0, lock = -1;
+
+	snprintf(fresh, sizeof(fresh), "%s.new", n->own);
+	unlink(fresh);
+	if (!access(n->own, F_OK))
+		rc = ended ? image_open_ended(n->own, &lock, err) : image_open_locked(n->own, true, &lock, err);
+	rc = rc ? rc : template_overlay(n->base, fresh, err);
+	if (!rc && (rc = fd_sync_path(fresh)))
+		rc = err_os(err, -rc, "%s", fresh);
+	rc = rc ? rc : replace(n, fresh, err);
+	if (rc)
 		unlink(fresh);
-	return rc ? rc : template_note(n->disks, n->template, err);
+	fd_unlock_close(lock);
+	return rc;
 }
 
 static bool first_is_own(const struct reinstall *n)
@@ -74,7 +95,7 @@ static int reinstall(struct reinstall *n, uint32_t *ret_domid, struct pvctl_erro
 	if (rc)
 		return rc;
 	own = first_is_own(n);
-	rc = own ? renew(n, err) : convert_onto(n, pvctl_config_get_item(n->config, "disk", 0), err);
+	rc = own ? renew(n, domid != 0, err) : convert_onto(n, pvctl_config_get_item(n->config, "disk", 0), err);
 	*ret_domid = 0;
 	if (domid && !rc)
 		return pvctl_domain_create(n->ctx, n->config, NULL, ret_domid, err);
@@ -123,12 +144,17 @@ int pvctl_domain_reinstall(struct pvctl *ctx, const char *domain, const char *na
 
 int pvctl_template_disks_remove(const char *domain, struct pvctl_error *err)
 {
-	char dir[TEMPLATE_PATH], of[64];
+	char dir[TEMPLATE_PATH], of[64], copy[256];
 	int rc = template_of_domain(domain, of, err);
 
+	if (rc == -ENOENT && !template_disks_dir(domain, dir, NULL) && !rmdir(dir))
+		return 0; /* one that was not begun in earnest */
 	rc = rc ? rc : template_disks_dir(domain, dir, err);
 	if (rc)
 		return rc;
+	if (template_has_copies(dir, copy))
+		return err_set(err, -EBUSY, PVCTL_ORIGIN_LIB, "%s/%s: it is a disk of a copy or of a snapshot, or what such are based on: delete the "
+		               "domain's snapshots (pvctl snapshot delete), and move away what was cloned of it, then this file", dir, copy);
 	rc = template_remove_dir(dir);
 	return rc ? err_os(err, -rc, "%s", dir) : 0;
 }

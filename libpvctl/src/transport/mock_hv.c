@@ -14,7 +14,10 @@ static int64_t create(struct mock *m, struct xen_domctl *op)
 	struct mock_domain *d;
 	uint32_t id;
 
-	for (id = m->next_domid; id < MOCK_DOMAINS && m->domain[id].used; id++)
+	id = op->domain ? op->domain : m->next_domid;
+	if (op->domain && op->domain < MOCK_DOMAINS && m->domain[op->domain].used)
+		return -EEXIST;
+	for (; id < MOCK_DOMAINS && m->domain[id].used; id++)
 		;
 	if (id == MOCK_DOMAINS)
 		return -ENOMEM;

@@ -3,6 +3,7 @@
 """cases.py NAME: one test of the Python binding against the node that 85-python.t has started. Fails by an exception."""
 import asyncio
 import errno
+import faulthandler
 import gc
 import io
 import os
@@ -790,4 +791,7 @@ def case_leaks():
 
 
 if __name__ == "__main__":
+    # One that is killed, or is about to be for taking too long, says where it was.
+    faulthandler.enable()
+    faulthandler.dump_traceback_later(int(os.environ.get("PY_LIMIT", "800")), exit=True)
     globals()["case_" + sys.argv[1]]()

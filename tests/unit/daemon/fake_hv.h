@@ -229,6 +229,8 @@ static int64_t fake_call(struct fake_hv *h, uint32_t op, volatile uint64_t *args
 	case NODE_OP_SHUTDOWN:
 		f->shutdown = 1;
 		return 0;
+	case NODE_OP_PROMISED:
+		return (int64_t)args[1];
 	}
 	return -ENOSYS;
 }

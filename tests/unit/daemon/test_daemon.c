@@ -207,6 +207,34 @@ START_TEST(memory_is_allocated_when_asked)
 }
 END_TEST
 
+/* What was sent in one piece is answered in order, and a descriptor comes with the answer that it belongs to. */
+START_TEST(requests_in_one_piece)
+{
+	static const uint32_t types[] = { PROTO_DOMAINS, 99, PROTO_NODE_INFO, PROTO_HELLO, PROTO_DOMAINS, PROTO_HELLO };
+	struct proto_header h[6] = { { 0 } };
+	static char body[PROTO_MAX_BODY];
+	int sock = dial(d.control_path);
+
+	for (unsigned int i = 0; i < 6; i++)
+		h[i] = (struct proto_header){ .type = types[i], .id = 100 + i };
+	ck_assert_int_eq(write(sock, h, sizeof(h)), sizeof(h));
+	for (unsigned int i = 0; i < 6; i++) {
+		struct proto_header a;
+		int fd = -1;
+
+		ck_assert_int_eq(wire_recv(sock, &a, sizeof(a), &fd), 0);
+		ck_assert_uint_eq(a.id, 100 + i);
+		ck_assert_uint_eq(a.type, types[i] | PROTO_REPLY);
+		ck_assert_int_eq(a.code, types[i] == 99 ? -ENOSYS : 0);
+		ck_assert_int_eq(wire_recv(sock, body, a.len, NULL), 0);
+		ck_assert_msg((fd >= 0) == (types[i] == PROTO_HELLO), "answer %u", i);
+		if (fd >= 0)
+			close(fd);
+	}
+	close(sock);
+}
+END_TEST
+
 START_TEST(rude_clients)
 {
 	struct proto_header h = { .type = PROTO_HYPERCALL, .len = 0xffffffffu };
@@ -274,6 +302,7 @@ int main(void)
 	tcase_add_test(all, guest_store);
 	tcase_add_test(all, introduced_twice);
 	tcase_add_test(all, memory_is_allocated_when_asked);
+	tcase_add_test(all, requests_in_one_piece);
 	tcase_add_test(all, rude_clients);
 	tcase_add_loop_test(all, run_dir_is_removed, 0, 2);
 	tcase_add_test(all, stop);

@@ -5,6 +5,8 @@
  */
 #include "pvctld/block/pool.h"
 #include "pvctld/base/loop.h"
+#include "pvctld/block/vbd.h"
+#include "pvctld/core/daemon.h"
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -105,6 +107,52 @@ START_TEST(write_through)
 }
 END_TEST
 
+static void look(void *data)
+{
+	struct xenbus_dev *x = data;
+
+	if (x->rest == XENBUS_RELEASING)
+		loop_timer_set(&x->d->loop, &x->hold_timer, 1000000);
+	else
+		x->d->loop.quit = true;
+}
+
+/* So does what a suspended domain's disk is given back after, and who takes over knows it, too. */
+START_TEST(released)
+{
+	static struct blk_kept kept;
+	static struct daemon d;
+	static struct vbd v;
+
+	memset(&v, 0, sizeof(v));
+	memset(&d, 0, sizeof(d));
+	setup(!_i);
+	list_init(&d.domains);
+	ck_assert_int_eq(loop_init(&d.loop), 0);
+	xenbus_dev_init(&v.x, &d, &vbd_ops, 1, 51712, "xvda");
+	v.pool = blk_pool_new(&d.loop, !_i);
+	v.fd = pipe_fds[1];
+	v.direct_fd = -1;
+	v.nr_rings = 1;
+	v.ring[0].ring.kept = &kept;
+	v.x.up = XENBUS_UP;
+	v.x.rest = XENBUS_QUIET;
+	kept.unsynced = 0;
+	xenbus_dev_release(&v.x);
+	ck_assert_int_eq(v.x.rest, XENBUS_RELEASING);
+	loop_timer_init(&v.x.hold_timer, look, &v.x);
+	loop_timer_set(&d.loop, &v.x.hold_timer, 0);
+	loop_run(&d.loop);
+	ck_assert_int_eq(v.x.rest, XENBUS_QUIET);
+	ck_assert_int_lt(v.x.rest_error.code, 0);
+	ck_assert(v.unsynced);
+	ck_assert_uint_eq(kept.unsynced, 1);
+	blk_pool_free(v.pool);
+	loop_fini(&d.loop);
+	teardown();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("flush");
@@ -114,6 +162,7 @@ int main(void)
 
 	tcase_add_loop_test(t, flushes, 0, 2);
 	tcase_add_loop_test(t, write_through, 0, 2);
+	tcase_add_loop_test(t, released, 0, 2);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);

@@ -71,7 +71,7 @@ static int create(struct pvctl *ctx, uint32_t *ret)
 	struct proto_introduce in = { .store_port = 1, .console_port = 2 };
 	struct store_batch *b;
 	char path[60];
-	int rc = hv_domain_create(ctx->t, &how, ret, &err);
+	int rc = hv_domain_create(ctx->t, &how, 0, ret, &err);
 
 	if (rc)
 		return rc;

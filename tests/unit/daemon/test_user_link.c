@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* User-mode network's link against a helper that is not what it should be: the test's own, a shell. */
 #include "libpvctl/src/device/vif_spec.h"
+#include "pvctld/base/log.h"
 #include "pvctld/core/children.h"
 #include "pvctld/core/daemon.h"
 #include "pvctld/net/links.h"
@@ -111,6 +112,46 @@ START_TEST(odd_sizes)
 }
 END_TEST
 
+static long length_of(const char *name)
+{
+	char file[100];
+	struct stat st;
+
+	snprintf(file, sizeof(file), "%s/%s", dir, name);
+	return stat(file, &st) ? 0 : (long)st.st_size;
+}
+
+static void until_it_came_twice(void *data)
+{
+	struct loop_timer *t = data;
+
+	if (length_of("starts") >= 2)
+		quit(NULL);
+	else
+		loop_timer_set(&d.loop, t, 10000000);
+}
+
+/* Its last word is its last: it does not fill the log. */
+START_TEST(one_that_complains_without_end)
+{
+	struct loop_timer t;
+	char log[100];
+
+	with_helper("printf x >>${0%/*}/starts; i=0; while [ $i -lt 200 ]; do printf 'no, and no more' >&3; i=$((i+1)); done; "
+		    "exec sleep 1000");
+	snprintf(log, sizeof(log), "%s/log", dir);
+	ck_assert_int_eq(log_open(log), 0);
+	loop_timer_init(&t, until_it_came_twice, &t);
+	loop_timer_set(&d.loop, &t, 0);
+	run(1);
+	ck_assert_int_ge(length_of("starts"), 2);
+	ck_assert_int_gt(length_of("log"), 0);
+	ck_assert_int_lt(length_of("log"), 1000);
+	snprintf(log, sizeof(log), "rm -f %s/starts %s/log", dir, dir);
+	ck_assert_int_eq(system(log), 0);
+}
+END_TEST
+
 /* Closed at each moment: while it starts, while it speaks, after its death. */
 START_TEST(closed_at_any_time)
 {
@@ -137,6 +178,7 @@ int main(void)
 	tcase_add_test(t, a_frame_that_waits_does_not_outlive_its_helper);
 	tcase_add_test(t, one_that_hangs_up_is_ended);
 	tcase_add_test(t, odd_sizes);
+	tcase_add_test(t, one_that_complains_without_end);
 	tcase_add_loop_test(t, closed_at_any_time, 0, 10);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);

@@ -226,12 +226,12 @@ START_TEST(xl_configuration)
 	pvctl_config_free(a);
 	if (pvctl_config_from_json(own, &a, &err))
 		ck_abort_msg("%s", err.msg);
-	ck_assert_int_eq(libxl_json_make(a, &text, &err), 0);
+	ck_assert_int_eq(libxl_json_make(a, 7, &text, &err), 0);
 	ck_assert_ptr_nonnull(strstr(text, "\"target_memkb\":131072"));
 	ck_assert_ptr_nonnull(strstr(text, "\"vdev\":\"xvdb\""));
 	if (libxl_json_parse(text, &b, &err))
 		ck_abort_msg("%s", err.msg);
-	ck_assert_int_eq(libxl_json_make(b, &again, &err), 0);
+	ck_assert_int_eq(libxl_json_make(b, libxl_json_domid(text), &again, &err), 0);
 	ck_assert_str_eq(text, again);
 	ck_assert_str_eq(pvctl_config_get_str(b, "on_crash"), "preserve");
 	pvctl_free(text);

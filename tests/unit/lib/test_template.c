@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A template that is deleted while something is made of it. */
+#include "disk/image.h"
 #include "template/private.h"
 #include "util/fd.h"
 #include <check.h>
@@ -91,6 +92,95 @@ START_TEST(gone_meanwhile)
 }
 END_TEST
 
+/* What is left of one that somebody began to delete, or whose files are lost, can be deleted. */
+START_TEST(one_that_is_not_whole)
+{
+	char gone[TEMPLATE_PATH + 20], file[TEMPLATE_PATH + 40];
+	struct pvctl_template_info info = { .size = sizeof(info) };
+
+	snprintf(gone, sizeof(gone), "%s/templates/.gone-t", base);
+	snprintf(file, sizeof(file), "%s/xvda.qcow2", gone);
+	ck_assert_int_eq(mkdir(gone, 0700), 0);
+	ck_assert_int_eq(mknod(file, S_IFREG | 0400, 0), 0);
+	ck_assert_int_lt(pvctl_template_get("t", &info, &err), 0);
+	ck_assert_msg(!pvctl_template_delete("t", &err), "%s", err.msg);
+	ck_assert_int_ne(access(dir, F_OK), 0);
+	ck_assert_int_ne(access(gone, F_OK), 0);
+	ck_assert_int_eq(pvctl_template_delete("t", &err), -ENOENT);
+}
+END_TEST
+
+static void file_in(const char *disks, const char *name)
+{
+	char path[TEMPLATE_FILE_PATH];
+
+	template_path(disks, name, path);
+	ck_assert_int_eq(mknod(path, S_IFREG | 0600, 0), 0);
+}
+
+/* A domain that was made anew of another template may have snapshots on the old one yet. */
+START_TEST(all_templates_that_are_needed)
+{
+	char disks[TEMPLATE_PATH], of[64];
+
+	ck_assert_int_eq(template_disks_dir("web", disks, &err), 0);
+	ck_assert_int_eq(mkdir(disks, 0700), 0);
+	ck_assert_int_eq(template_note(disks, "t", true, &err), 0);
+	ck_assert_int_eq(pvctl_template_delete("t", &err), -EBUSY);
+	ck_assert_int_eq(template_note(disks, "other", false, &err), 0);
+	ck_assert_int_eq(template_of_domain("web", of, &err), 0);
+	ck_assert_str_eq(of, "other");
+	ck_assert(template_is_of("web", "other") && template_is_of("web", "t") && !template_is_of("web", "the") && !template_is_of("web", ""));
+	ck_assert_int_eq(pvctl_template_delete("t", &err), -EBUSY);
+	ck_assert_int_eq(template_note(disks, "other", true, &err), 0);
+	ck_assert_int_eq(pvctl_template_delete("t", &err), 0);
+}
+END_TEST
+
+/* What others' disks are, or are based on, does not go with the domain that it was made of. */
+START_TEST(disks_of_others)
+{
+	static const char *const copies[] = { "web-xvda-20261128184718889-base.qcow2", "copy-xvda-20261128184718889.qcow2",
+		"web-snap-xvda-20261128184718889.img", "web-xvda-20261128184718889-base.img" };
+	char disks[TEMPLATE_PATH], path[TEMPLATE_FILE_PATH];
+
+	ck_assert_int_eq(template_disks_dir("web", disks, &err), 0);
+	ck_assert_int_eq(mkdir(disks, 0700), 0);
+	ck_assert_int_eq(template_note(disks, "t", true, &err), 0);
+	file_in(disks, "xvda.qcow2");
+	file_in(disks, "data-20261128.qcow2");
+	for (size_t i = 0; i < sizeof(copies) / sizeof(copies[0]); i++) {
+		file_in(disks, copies[i]);
+		ck_assert_int_eq(pvctl_template_disks_remove("web", &err), -EBUSY);
+		ck_assert_ptr_nonnull(strstr(err.msg, copies[i]));
+		template_path(disks, copies[i], path);
+		ck_assert_int_eq(unlink(path), 0);
+	}
+	ck_assert_int_eq(pvctl_template_disks_remove("web", &err), 0);
+	ck_assert_int_eq(pvctl_template_disks_remove("web", &err), -ENOENT);
+	/* Who made it was killed before there was anything. */
+	ck_assert_int_eq(mkdir(disks, 0700), 0);
+	ck_assert_int_eq(pvctl_template_disks_remove("web", &err), 0);
+}
+END_TEST
+
+/* A disk that somebody writes is not copied while he does. */
+START_TEST(a_disk_in_use)
+{
+	char image[80], copy[80];
+	int writer;
+
+	snprintf(image, sizeof(image), "%s/disk.img", base);
+	snprintf(copy, sizeof(copy), "%s/copy.qcow2", base);
+	ck_assert_int_eq(mknod(image, S_IFREG | 0600, 0), 0);
+	ck_assert_int_eq(truncate(image, 65536), 0);
+	ck_assert_int_eq(image_open_locked(image, true, &writer, &err), 0);
+	ck_assert_int_eq(template_flatten(NULL, image, DISK_RAW, false, copy, &err), -EBUSY);
+	ck_assert_int_ne(access(copy, F_OK), 0);
+	close(writer);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("template");
@@ -102,6 +192,10 @@ int main(void)
 	tcase_set_timeout(t, 30);
 	tcase_add_test(t, not_while_it_is_used);
 	tcase_add_loop_test(t, gone_meanwhile, 0, 2);
+	tcase_add_test(t, one_that_is_not_whole);
+	tcase_add_test(t, all_templates_that_are_needed);
+	tcase_add_test(t, disks_of_others);
+	tcase_add_test(t, a_disk_in_use);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);

@@ -483,6 +483,45 @@ START_TEST(limits_that_were_set)
 }
 END_TEST
 
+static uint32_t mentions_below(const struct node *n, uint32_t domid)
+{
+	uint32_t sum = 0;
+
+	for (uint32_t i = 0; i < n->nperms; i++)
+		sum += n->perms[i].domid == domid;
+	for (uint32_t i = 0; i < n->nchildren; i++)
+		sum += mentions_below(n->children[i], domid);
+	return sum;
+}
+
+/* Whether the tree is looked through when a domain goes depends on the count: of all nodes, in snapshots, too. */
+START_TEST(mentions_are_counted)
+{
+	const char *three[] = { "n0", "r5", "b5" }, *none[] = { "n6" };
+	char buf[5000];
+	uint32_t tx;
+
+	ck_assert_uint_eq(store->mentions[5], mentions_below(store->root, 5));
+	ck_assert_int_eq(store_write(store, "/a/b/c", "x", 1), 0);
+	ck_assert_int_eq(store_set_perms(store, "/a/b", three, 3), 0);
+	ck_assert_int_eq(store_write(store, "/a/b/d/e", "x", 1), 0);
+	ck_assert_int_eq(ask(&dom5, XS_WRITE, 0, "data/x/y\0z", 10, buf), XS_WRITE);
+	ck_assert_uint_eq(store->mentions[5], mentions_below(store->root, 5));
+	ck_assert_int_eq(ask(&dom0, XS_TRANSACTION_START, 0, "", 1, buf), XS_TRANSACTION_START);
+	tx = (uint32_t)strtoul(buf, NULL, 10);
+	ck_assert_int_eq(ask(&dom0, XS_WRITE, tx, "/a/b/d/f\0z", 10, buf), XS_WRITE);
+	ck_assert_int_eq(store_set_perms(store, "/a/b", none, 1), 0);
+	ck_assert_uint_gt(store->mentions[5], mentions_below(store->root, 5));
+	ck_assert_int_eq(ask(&dom0, XS_TRANSACTION_END, tx, "F", 2, buf), XS_TRANSACTION_END);
+	ck_assert_uint_eq(store->mentions[5], mentions_below(store->root, 5));
+	ck_assert_uint_ge(store->mentions[5], 4);
+	store_domain_released(store, 5);
+	ck_assert_uint_eq(mentions_below(store->root, 5), 0);
+	ck_assert_uint_eq(store->mentions[5], 0);
+	ck_assert_uint_eq(store->mentions[6], mentions_below(store->root, 6));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("store limits");
@@ -502,6 +541,7 @@ int main(void)
 	tcase_add_test(tc, transactions_that_keep_too_much);
 	tcase_add_test(tc, limits_that_were_set);
 	tcase_add_test(tc, said_once);
+	tcase_add_test(tc, mentions_are_counted);
 	tcase_add_test(tc, many_watchers);
 	tcase_add_loop_test(tc, any_requests, 0, 8);
 	suite_add_tcase(s, tc);

@@ -274,6 +274,8 @@ pub struct pvctl_migrate_opts {
     pub say: Option<unsafe extern "C" fn(data: *mut c_void, line: *const c_char)>,
     pub step: Option<unsafe extern "C" fn(data: *mut c_void, name: *const c_char)>,
     pub data: *mut c_void,
+    pub keep_domid: u32,
+    pub pad2: u32,
 }
 
 #[repr(C)]
@@ -315,6 +317,9 @@ pub struct pvctl_save_opts {
     pub written: Option<unsafe extern "C" fn(data: *mut c_void, err: *mut pvctl_error) -> c_int>,
     pub written_data: *mut c_void,
     pub max_rounds: u32,
+    pub pad: u32,
+    pub keep_domid: u32,
+    pub pad2: u32,
 }
 
 #[repr(C)]

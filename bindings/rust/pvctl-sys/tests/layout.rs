@@ -89,7 +89,8 @@ fn rows(c: &mut String) -> Vec<Row> {
             size size, unique_id unique_id
         }
         pvctl_migrate_opts {
-            size size, config config, paused paused, pad pad, say say, step step, data data
+            size size, config config, paused paused, pad pad, say say, step step, data data,
+            keep_domid keep_domid, pad2 pad2
         }
         pvctl_migrate_result {
             size size, end end, rounds rounds, bytes bytes, pages pages, total_ns total_ns,
@@ -101,7 +102,8 @@ fn rows(c: &mut String) -> Vec<Row> {
         }
         pvctl_save_opts {
             size size, live live, leave leave, compress compress, suspend_timeout_ms suspend_timeout_ms,
-            config config, written written, written_data written_data, max_rounds max_rounds
+            config config, written written, written_data written_data, max_rounds max_rounds,
+            pad pad, keep_domid keep_domid, pad2 pad2
         }
         pvctl_save_stats {
             size size, bytes bytes, pages pages, zero_pages zero_pages, total_ns total_ns,

@@ -298,9 +298,7 @@ impl Config {
         loop {
             // SAFETY: s is ours.
             match call("config", |e| unsafe { sys::pvctl_config_get_cpuid(self.raw, edits.len(), &mut s, e) }) {
-                Ok(_) => {
-                    edits.push(CpuidEdit { leaf: s.leaf, subleaf: s.subleaf, reg: s.reg, set: s.set, clear: s.clear })
-                }
+                Ok(_) => edits.push(CpuidEdit { leaf: s.leaf, subleaf: s.subleaf, reg: s.reg, set: s.set, clear: s.clear }),
                 Err(e) if e.kind() == ErrorKind::NotFound => return Ok(edits),
                 Err(e) => return Err(e).keyed("cpuid"),
             }
