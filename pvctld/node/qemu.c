@@ -149,16 +149,20 @@ static unsigned long long code_buffer_mib(const struct node *n)
 }
 
 /*
- * LA57: PV guests have four levels. SMAP: before 9.1 the emulation faults on what Linux does early. x2APIC, which came
- * with 9.0: its registers are MSRs, whose timer cannot be read while instructions are counted ("Bad icount read").
+ * LA57: PV guests have four levels. x2APIC, which came with 9.0: its registers are MSRs, whose timer cannot be read while
+ * instructions are counted ("Bad icount read").
  */
 static const char *tcg_cpu(const struct daemon *d)
 {
-	bool smap = d->node.qemu_version >= QEMU_VERSION(9, 1);
+	return d->opt.icount ? "max,-la57,-x2apic" : "max,-la57";
+}
 
-	if (d->opt.icount)
-		return smap ? "max,-la57,-x2apic" : "max,-smap,-la57,-x2apic";
-	return smap ? "max,-la57" : "max,-smap,-la57";
+/* Before 9.1 the emulation makes far transfers of ring 3 as the supervisor: the hypervisor is told, and sees to it (pv/far.c). */
+static const char *far_transfers(const struct daemon *d)
+{
+	bool kvm = !strcmp(d->node.accel, "kvm");
+
+	return kvm || d->node.qemu_version >= QEMU_VERSION(9, 1) ? "" : " far-as-supervisor";
 }
 
 static void build_machine(struct daemon *d, struct args *a, const struct confine *c, int iv_fd)
@@ -249,7 +253,7 @@ static void build_args(struct daemon *d, struct args *a, const struct confine *c
 	arg(a, "-kernel");
 	arg(a, c->on ? c->hv : d->opt.hv_path);
 	arg(a, "-append");
-	argf(a, "epoch_ns=%llu%s%s", (unsigned long long)now_unix_ns(), *extra ? " " : "", extra);
+	argf(a, "epoch_ns=%llu%s%s%s", (unsigned long long)now_unix_ns(), far_transfers(d), *extra ? " " : "", extra);
 	arg(a, "-chardev");
 	if (c->on)
 		arg(a, "file,id=serial,path=" JAIL_SERIAL ",append=on");

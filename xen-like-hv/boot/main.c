@@ -12,6 +12,7 @@
 #include "mm/hv_pagetable.h"
 #include "mm/memmap.h"
 #include "mm/page_alloc.h"
+#include "pv/emul.h"
 #include "pv/mmu.h"
 #include "sched/sched.h"
 #include "vtime/vtime.h"
@@ -68,6 +69,7 @@ static void local_apic_init(void)
 static void become_idle(void)
 {
 	get_cpu_info()->cur = per_cpu(idle_vcpu, 0);
+	pv_far_init();
 	pv_init_idle_root(0);
 	pv_mmu_switch_to(current);
 	tlb_set_idle_root(read_cr3());

@@ -210,6 +210,7 @@ fast_iret:
 	mov SLOT(rcx), %rcx
 	mov SLOT(r11), %r11
 	add $REGS_rip, %rsp
+	SMAP_OPEN
 12:	iretq
 	EXTABLE 12b, iret_failed
 
@@ -219,6 +220,7 @@ fast_iret:
 	mov SLOT(rcx), %rcx
 	mov SLOT(r11), %r11
 	add $REGS_rip, %rsp
+	SMAP_OPEN
 13:	iretq
 	EXTABLE 13b, iret_failed
 

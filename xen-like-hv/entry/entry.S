@@ -196,6 +196,8 @@ restore_iret:
 	mov %rax, REGS_cs(%rsp)
 	RESTORE_REGS
 	add $8, %rsp
+	/* The descriptors that it reads may be user's pages: pv/far.c. */
+	SMAP_OPEN
 1:	iretq
 	EXTABLE 1b, iret_failed
 
@@ -209,6 +211,7 @@ exit_work:
  */
 	.globl iret_failed
 iret_failed:
+	SMAP_CLOSE
 	pushq $0
 	SAVE_REGS
 	mov %rsp, %rdi
@@ -222,6 +225,7 @@ iret_failed:
  */
 	.globl iret_again
 iret_again:
+	SMAP_CLOSE
 	pushq $0
 	SAVE_REGS
 	jmp ret_to_guest

@@ -72,6 +72,8 @@ static void guest_page_fault(struct cpu_user_regs *regs, uint64_t addr)
 		pv_crash_current("reserved bit in a page table");
 		return;
 	}
+	if (pv_far_fault(regs, regs->error_code))
+		return;
 	if (!pv_mmu_fault(regs, addr, regs->error_code))
 		pv_inject_page_fault(addr, regs->error_code);
 }
@@ -150,6 +152,8 @@ void do_exception(struct cpu_user_regs *regs)
 	}
 	irq_enable();
 	before = longest_begin(LONGEST_EXCEPTION);
+	if (vector >= TRAP_invalid_tss && vector <= TRAP_gp_fault)
+		regs->error_code = pv_far_error_code(regs);
 	if (vector == TRAP_page_fault)
 		guest_page_fault(regs, extra);
 	else if (vector == TRAP_gp_fault)

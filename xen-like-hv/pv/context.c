@@ -8,6 +8,7 @@
 #include "x86/msr.h"
 #include "x86/printk.h"
 #include "x86/processor.h"
+#include "x86/smap.h"
 
 #define NR_TRAPS 256u
 #define LDT_MAX_ENTRIES 8192u
@@ -28,8 +29,9 @@ static void save_selectors(struct vcpu *v)
 	uint32_t s_ = (sel), now_, bad_ = 0; \
 	__asm__ volatile("mov %%" name ", %0" : "=r"(now_)); \
 	if ((s_ | now_) & 0xfffc) \
-		__asm__ volatile("1:	mov %1, %%" name "\n" \
-				 "2:\n" \
+		__asm__ volatile(SMAP_OPEN \
+				 "1:	mov %1, %%" name "\n" \
+				 "2:	" SMAP_CLOSE "\n" \
 				 "	.pushsection .fixup, \"ax\", @progbits\n" \
 				 "3:	xor %1, %1\n" \
 				 "	inc %0\n" \

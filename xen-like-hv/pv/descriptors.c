@@ -81,8 +81,7 @@ static void map_gdt(struct vcpu *v, const uint64_t *frames, unsigned int nr)
 	if (!v->pv.pervcpu_l1)
 		return;
 	for (i = 0; i < GDT_GUEST_PAGES; i++)
-		WRITE_ONCE(v->pv.pervcpu_l1[i], (i < nr ? frames[i] : empty_desc_mfn().m) << PAGE_SHIFT |
-							PTE_P | PTE_A | PTE_NX);
+		WRITE_ONCE(v->pv.pervcpu_l1[i], (i < nr ? frames[i] : empty_desc_mfn().m) << PAGE_SHIFT | desc_pte);
 	if (v == current)
 		flush_tlb_local();
 }

@@ -30,6 +30,13 @@ uint64_t *pv_reg(struct cpu_user_regs *regs, unsigned int nr); /* 0 rax .. 15 r1
 bool pv_insn_is_int(const struct cpu_user_regs *regs, uint8_t *vector);
 bool pv_cs_is_64(uint16_t cs);
 
+/* far.c. Boot, before a root is made. */
+void pv_far_init(void);
+/* A page fault taken by a guest: true if the instruction was to be done, or refused, here. */
+bool pv_far_fault(struct cpu_user_regs *regs, uint32_t error_code);
+/* What may be told the guest of the error code in regs, of a fault about a selector. */
+uint32_t pv_far_error_code(const struct cpu_user_regs *regs);
+
 /* emul_io.c. Virtual IOPL lets current use in, out, cli and sti. */
 bool pv_iopl_allows(const struct vcpu *v);
 /* in and out. true: done, rip not yet advanced. */

@@ -6,6 +6,7 @@
 #include "pv/emul.h"
 #include "x86/extable.h"
 #include "x86/printk.h"
+#include "x86/smap.h"
 
 uint64_t *pv_reg(struct cpu_user_regs *regs, unsigned int nr)
 {
@@ -30,8 +31,9 @@ bool pv_cs_is_64(uint16_t cs)
 	if (likely(cs == FLAT_RING3_CS64))
 		return true;
 	/* The L bit of the guest's descriptor; an LDT page may be gone by now. */
-	__asm__ volatile("1:	lar %1, %0\n"
-			 "2:\n"
+	__asm__ volatile(SMAP_OPEN
+			 "1:	lar %1, %0\n"
+			 "2:	" SMAP_CLOSE
 			 EXTABLE(1b, 2b)
 			 : "+r"(rights) : "r"((uint32_t)cs) : "cc");
 	return rights & (1u << 21);
@@ -113,10 +115,13 @@ static bool takes_imm8(uint16_t opcode)
 	return (opcode >= 0xe4 && opcode <= 0xe7) || opcode == 0xcd;
 }
 
+static bool is_control_move(uint16_t opcode) { return opcode >= 0x0f20 && opcode <= 0x0f23; }
+
 /* clts, invd, wbinvd, rdmsr, wrmsr, rdtsc, rdpmc, cpuid and the one-byte ones have none. */
 static bool takes_modrm(uint16_t opcode)
 {
-	return opcode == 0x0f00 || opcode == 0x0f01 || (opcode >= 0x0f20 && opcode <= 0x0f23);
+	return (opcode >= 0x0f00 && opcode <= 0x0f03) || is_control_move(opcode) || opcode == 0xff || opcode == 0x8e ||
+	       opcode == 0x0fb2 || opcode == 0x0fb4 || opcode == 0x0fb5;
 }
 
 static int32_t sign8(uint8_t b)
@@ -197,7 +202,7 @@ int pv_decode(const struct cpu_user_regs *regs, struct pv_insn *in)
 	in->reg = (in->modrm >> 3 & 7) | (in->rex & 4 ? 8 : 0);
 	in->rm = (in->modrm & 7) | (in->rex & 1 ? 8 : 0);
 	/* Moves to and from control and debug registers ignore mod. */
-	if (in->modrm >> 6 == 3 || in->opcode >= 0x0f20)
+	if (in->modrm >> 6 == 3 || is_control_move(in->opcode))
 		return 0;
 	/* Only read through: the register file is not changed. */
 	return decode_memory((struct cpu_user_regs *)regs, in);

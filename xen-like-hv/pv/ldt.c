@@ -68,7 +68,7 @@ bool pv_ldt_fault(struct vcpu *v, uint64_t addr)
 	pg = get_ldt_page(v, v->pv.ldt_base + (i << PAGE_SHIFT));
 	if (!pg)
 		return false;
-	WRITE_ONCE(v->pv.pervcpu_l1[LDT_L1_FIRST + i], page_to_mfn(pg).m << PAGE_SHIFT | PTE_P | PTE_A | PTE_NX);
+	WRITE_ONCE(v->pv.pervcpu_l1[LDT_L1_FIRST + i], page_to_mfn(pg).m << PAGE_SHIFT | desc_pte);
 	v->pv.ldt_mapped |= 1u << i;
 	return true;
 }

@@ -123,6 +123,7 @@ bool root_store_high(struct vcpu *v, unsigned int slot, bool user, pte_t val);
 void root_show_high(struct domain *d, const struct page_info *l4, unsigned int slot);
 
 /* --- ldt.c, descriptors.c --- */
+extern uint64_t desc_pte; /* flags of an entry that shows the CPU a page of descriptors; with PTE_U: pv/far.c */
 int pv_set_ldt(struct vcpu *v, uint64_t base, uint64_t entries);
 int seg_desc_validate(struct page_info *pg);
 mfn_t empty_desc_mfn(void);

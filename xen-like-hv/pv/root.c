@@ -12,10 +12,12 @@
 #include "pv/shadow.h"
 #include "x86/desc.h"
 
-#define PTE_TABLE (PTE_P | PTE_W | PTE_A | PTE_D)
+/* Down to pages of both kinds: which, the last entry says. */
+#define PTE_WINDOW (PTE_P | PTE_W | PTE_A | PTE_D | PTE_U)
 
 static DEFINE_PER_CPU(struct domain *, loaded_domain); /* whose dirty_cpus has this CPU */
 static DEFINE_PER_CPU(uint64_t, idle_cr3);
+uint64_t desc_pte = PTE_P | PTE_A | PTE_NX;
 
 struct window {
 	pte_t *l1;
@@ -75,11 +77,12 @@ static int alloc_window(struct window *w)
 		free_window(w);
 		return -ENOMEM;
 	}
-	((pte_t *)w->l3)[0] = virt_to_paddr(w->l2) | PTE_TABLE;
-	((pte_t *)w->l2)[0] = virt_to_paddr(w->l1) | PTE_TABLE;
+	((pte_t *)w->l3)[0] = virt_to_paddr(w->l2) | PTE_WINDOW;
+	((pte_t *)w->l2)[0] = virt_to_paddr(w->l1) | PTE_WINDOW;
 	/* The limit covers all pages: a selector into one that is not set finds an empty descriptor. */
 	for (i = 0; i < GDT_GUEST_PAGES; i++)
-		w->l1[i] = empty_desc_mfn().m << PAGE_SHIFT | PTE_P | PTE_A | PTE_NX;
+		w->l1[i] = empty_desc_mfn().m << PAGE_SHIFT | desc_pte;
+	w->l1[GDT_FLAT_PAGE] = sym_to_paddr(gdt_flat_page) | desc_pte;
 	return 0;
 }
 
@@ -89,7 +92,7 @@ static uint64_t *alloc_root(const struct window *w)
 
 	if (root) {
 		hv_root_fill(root);
-		root[PERVCPU_SLOT] = virt_to_paddr(w->l3) | PTE_TABLE;
+		root[PERVCPU_SLOT] = virt_to_paddr(w->l3) | PTE_WINDOW;
 	}
 	return root;
 }

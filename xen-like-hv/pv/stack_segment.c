@@ -5,6 +5,7 @@
 #include "x86/extable.h"
 #include "x86/msr.h"
 #include "x86/processor.h"
+#include "x86/smap.h"
 #include "x86/spinlock.h"
 
 uint16_t fix_selector(uint64_t sel)
@@ -70,8 +71,10 @@ static void load_user_gs(uint16_t sel)
 	uint32_t s = fix_selector(sel);
 
 	__asm__ volatile("swapgs\n"
+			 SMAP_OPEN
 			 "1:	mov %0, %%gs\n"
-			 "2:	swapgs\n"
+			 "2:	" SMAP_CLOSE
+			 "swapgs\n"
 			 "	.pushsection .fixup, \"ax\", @progbits\n"
 			 "3:	xor %0, %0\n"
 			 "	mov %0, %%gs\n"

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The hypervisor's segment descriptors: page 14 of every GDT, one page for
- * each physical CPU. The same page holds the CPU's TSS, so that an entry and an
- * exit touch one descriptor page.
+ * The hypervisor's pages of every GDT: 14 has the flat segments of ring 3, with
+ * the selectors of the public ABI; 15, one for each physical CPU, what is ring
+ * 0's, and the CPU's TSS. They are apart for pv/far.c.
  */
 #ifndef X86_DESC_H
 #define X86_DESC_H
 
-#define GDT_CPU_PAGE    14                  /* FIRST_RESERVED_GDT_PAGE of the public ABI */
-#define GDT_CPU_OFFSET  0xe000
-#define GDT_LIMIT       0xefff
+#define GDT_FLAT_PAGE   14                  /* FIRST_RESERVED_GDT_PAGE of the public ABI */
+#define GDT_FLAT_OFFSET 0xe000
+#define GDT_CPU_PAGE    15
+#define GDT_CPU_OFFSET  0xf000
+#define GDT_LIMIT       0xffff
 
-#define HV_CS64         0xe008
-#define HV_DS           0xe010
-#define TSS_SELECTOR    0xe040              /* 16 bytes */
-#define LDT_SELECTOR    0xe050              /* 16 bytes, written when a vCPU with an LDT runs */
+#define HV_CS64         0xf008
+#define HV_DS           0xf010              /* syscall takes it from HV_CS64 */
+#define TSS_SELECTOR    0xf040              /* 16 bytes */
+#define LDT_SELECTOR    0xf050              /* 16 bytes, written when a vCPU with an LDT runs */
 #define GDT_TSS_OFFSET  0x100               /* of struct tss64 in the page */
 
 #define NR_IST 4                            /* IST_NMI ... of x86/traps.h */
@@ -36,6 +38,8 @@ struct desc_ptr {
 	uint64_t base;
 } __attribute__((packed));
 
+/* Flat segments, read-only. */
+extern uint64_t gdt_flat_page[512];
 /* The CPU's descriptor page, by its direct-map address: root code maps it at GDT_VIRT + GDT_CPU_OFFSET. */
 extern void *cpu_gdt_page[NR_CPUS];
 /* Top of the CPU's stack: struct cpu_info lies right below. */

@@ -6,13 +6,17 @@
 void *cpu_gdt_page[NR_CPUS];
 char *cpu_stack[NR_CPUS];
 
-/* Selectors as the public ABI has them, in a page at GDT_CPU_OFFSET; accessed bits set, so the CPU never writes. */
+/* Accessed bits set, so the CPU never writes. */
 static const struct { uint16_t selector; uint64_t desc; } segments[] = {
 	{ HV_CS64, 0x00af9b000000ffffULL },
 	{ HV_DS, 0x00cf93000000ffffULL },
-	{ 0xe023, 0x00cffb000000ffffULL }, /* FLAT_RING3_CS32 */
-	{ 0xe02b, 0x00cff3000000ffffULL }, /* FLAT_RING3_DS32, SS */
-	{ 0xe033, 0x00affb000000ffffULL }, /* FLAT_RING3_CS64 */
+};
+
+/* Selectors as the public ABI has them. */
+uint64_t gdt_flat_page[512] __aligned(4096) = {
+	[(0xe023 - GDT_FLAT_OFFSET) / 8] = 0x00cffb000000ffffULL, /* FLAT_RING3_CS32 */
+	[(0xe02b - GDT_FLAT_OFFSET) / 8] = 0x00cff3000000ffffULL, /* FLAT_RING3_DS32, SS */
+	[(0xe033 - GDT_FLAT_OFFSET) / 8] = 0x00affb000000ffffULL, /* FLAT_RING3_CS64 */
 };
 
 #define DESC_TSS 0x89ULL
@@ -82,7 +86,7 @@ void gdt_load_early(unsigned int cpu)
 	uint64_t page = (uint64_t)cpu_gdt_page[cpu];
 
 	set_system_desc(cpu_gdt_page[cpu], TSS_SELECTOR, (uint64_t)tss_of(cpu), sizeof(struct tss64) - 1, DESC_TSS);
-	/* Only page 14 of the table is there: no other selector is ever used from here. */
+	/* Only the CPU's page of the table is there: no other selector is ever used from here. */
 	lgdt(page - GDT_CPU_OFFSET);
 	__asm__ volatile("pushq %0; leaq 1f(%%rip), %%rax; pushq %%rax; lretq; 1:" :: "i"((uint64_t)HV_CS64) : "rax", "memory");
 	__asm__ volatile("mov %0, %%ss; mov %1, %%ds; mov %1, %%es; mov %1, %%fs; mov %1, %%gs"

@@ -122,17 +122,78 @@ static void bad_irets(void)
 	alive(__LINE__);
 }
 
-/* By far return, from the guest's kernel: what the descriptor tables of the hypervisor let through. */
+/*
+ * By far return, from the guest's kernel: what the descriptor tables of the hypervisor let through. On a stack below
+ * 4 GiB, of which no half is lost in a segment of 32 bits.
+ */
 static void far_returns(void)
 {
 	unsigned int c;
 
 	for (c = 0; c < ARRAY_SIZE(selectors); c++)
-		CATCH(__asm__ volatile("push %0; push %1; lretq" : : "r"((uint64_t)selectors[c]), "r"(UD2) : "memory"));
+		CATCH(__asm__ volatile("mov %2, %%rsp; push %0; push %1; lretq"
+				       : : "r"((uint64_t)selectors[c]), "r"(UD2), "r"(STACK) : "memory"));
 	for (c = 0; c < 0x10000; c += 8) {
 		uint32_t a = 0, sel = c;
 
 		__asm__ volatile("lar %1, %0; lsl %1, %0; verr %w1; verw %w1" : "+r"(a) : "r"(sel) : "cc");
+	}
+	alive(__LINE__);
+}
+
+#define FAR (LOW + 3072)
+#define DIRECTMAP 0xffff840000000000ul
+static uint64_t frame[512] page_aligned; /* the stack, as a page of ours; user_stack[0] and [1] are a far pointer */
+
+static const struct { const char *what; uint8_t code[12]; bool writes; } far_transfers[] = {
+	{ "lretq", { 0x48, 0xcb }, false },
+	{ "lretq $8", { 0x48, 0xca, 8, 0 }, false },
+	{ "iretq", { 0x48, 0xcf }, false },
+	{ "lcall", { 0x48, 0xff, 0x1c, 0x25, 0x00, 0x10, 0x40, 0x00 }, true },
+};
+
+static void make_far(unsigned int i, uint16_t sel)
+{
+	EXPECT(map_page(code, va_to_ma(code) | PTE_RW), 0);
+	memcpy(code + 3072, far_transfers[i].code, sizeof(far_transfers[i].code));
+	EXPECT(map_page(code, va_to_ma(code) | PTE_RO), 0);
+	memset(frame, 0, sizeof(frame));
+	frame[256] = user_stack[0] = UD2;
+	frame[257] = user_stack[1] = sel;
+	frame[258] = 0x202;
+	frame[259] = STACK;
+	frame[260] = 0xe02b;
+}
+
+/*
+ * Far transfers of a process. On its own stack they work. The hypervisor's memory is nobody's stack: nothing is read
+ * there, nothing is written, and no error code tells what could be a selector.
+ */
+static void far_stacks(void)
+{
+	static const uint16_t sels[] = { 0xe033, 0x1234, 0x1237, 0xf00b, 0xf043, 0 };
+	unsigned int i, k;
+
+	for (i = 0; i < ARRAY_SIZE(far_transfers); i++) {
+		const char *what = far_transfers[i].what;
+
+		make_far(i, 0xe033);
+		memcpy(&user_stack[256], &frame[256], 5 * 8);
+		CATCH(iret_to(FAR, 0xe033, 0x202, STACK, 0xe02b, 0));
+		CHECK(caught.vector == 6 && caught.rip == UD2, "%s: trap %d at %#lx, cr2 %#lx", what, caught.vector, caught.rip,
+		      caught.cr2);
+		if (far_transfers[i].writes)
+			CHECK(user_stack[254] == FAR + 8 && user_stack[255] == 0xe033 && caught.regs.rsp == STACK - 16,
+			      "%s: %#lx %#lx pushed, rsp %#lx", what, user_stack[254], user_stack[255], caught.regs.rsp);
+		for (k = 0; k < ARRAY_SIZE(sels); k++) {
+			make_far(i, sels[k]);
+			CATCH(iret_to(FAR, 0xe033, 0x202, DIRECTMAP + va_to_ma(&frame[256]), 0xe02b, 0));
+			CHECK(caught.vector == 13 || caught.vector == 14, "%s: trap %d", what, caught.vector);
+			CHECK(caught.rip == FAR, "%s: by way of the hypervisor's memory it got to %#lx", what, caught.rip);
+			CHECK(caught.vector != 13 || far_transfers[i].writes || caught.error_code == 0,
+			      "%s: error code %#lx, where the hypervisor's memory has %#x", what, caught.error_code, sels[k]);
+			CHECK(!frame[254] && !frame[255], "%s: wrote to the hypervisor's memory", what);
+		}
 	}
 	alive(__LINE__);
 }
@@ -192,7 +253,10 @@ static void delayed_debug(void)
 	CATCH(__asm__ volatile("mov %0, %%ss; ud2" : : "m"(watched[0])));
 	CATCH(__asm__ volatile("mov %0, %%ss; syscall" : : "m"(watched[0]), "a"(__HYPERVISOR_xen_version),
 			       "D"(XENVER_pagesize) : "rcx", "r11", "memory"));
-	CATCH(__asm__ volatile("mov %0, %%ss; syscall" : : "m"(watched[0]), "a"(__HYPERVISOR_iret) : "rcx", "r11", "memory"));
+	/* With a frame: an emulated mov may have no #DB. */
+	CATCH(__asm__ volatile("pushq $0xe02b; push %1; pushq $0x202; pushq $0xe033; push %2; pushq $0; pushq $0; pushq $0; pushq $0\n\t"
+			       "mov %0, %%ss; syscall"
+			       : : "m"(watched[0]), "r"(STACK), "r"(UD2), "a"(__HYPERVISOR_iret) : "rcx", "r11", "memory"));
 	EXPECT(hc_set_debugreg(7, 0), 0);
 	alive(__LINE__);
 }
@@ -263,6 +327,7 @@ void test_main(void)
 	user_snippets();
 	bad_irets();
 	far_returns();
+	far_stacks();
 	segment_registers();
 	every_vector();
 	delayed_debug();
