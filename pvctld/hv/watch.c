@@ -11,7 +11,7 @@
 #define SLICE_NS 8000u       /* then other descriptors and timers are looked at */
 #define PREEMPTED_NS 150000u /* a slice that took so long: somebody else wants this CPU */
 #define REST_NS 10000000u
-#define SERVED_NS 200000     /* of watching, for each time that somebody was served; what a doorbell costs both sides is a quarter of it */
+#define SERVED_NS 200000     /* of watching, each time that somebody was served: four times what a doorbell costs both sides */
 #define CREDIT_MOST_NS 2000000
 #define OWED_NS 40000u       /* a doorbell is put off for so long, */
 #define OWED_BUSY_NS 10000u  /* or so long before more work is begun, which may take its time */

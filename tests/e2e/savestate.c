@@ -699,6 +699,13 @@ static int policies(uint32_t domid)
 	want("get_cpu_policy", policy(XEN_DOMCTL_get_cpu_policy, domid, other, &n, &op), 0);
 	want("it stays", find_leaf(other, n, 1)->a, 0x12345);
 	want("without SSE4.2", find_leaf(other, n, 1)->c >> 20 & 1, 0);
+	/* What is not told under TCG, but was to domains that were saved before: it works. */
+	memcpy(other, mine, sizeof(mine));
+	find_leaf(other, n, 7)->b |= 1u | 1u << 9;
+	want("FSGSBASE and ERMS", policy(XEN_DOMCTL_set_cpu_policy, domid, other, &n, &op), 0);
+	memset(other, 0, sizeof(other));
+	want("get_cpu_policy", policy(XEN_DOMCTL_get_cpu_policy, domid, other, &n, &op), 0);
+	want("both stay", find_leaf(other, n, 7)->b & (1u | 1u << 9), 1u | 1u << 9);
 	/* More: AVX-512. */
 	memcpy(other, mine, sizeof(mine));
 	find_leaf(other, n, 7)->b |= 1u << 16;

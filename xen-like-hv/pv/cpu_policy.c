@@ -12,8 +12,10 @@
 #define F1_ECX_DYNAMIC (1u << 27 | 1u << 31) /* OSXSAVE, HYPERVISOR */
 #define F1_EDX_TOPOLOGY (1u << 28)           /* HTT */
 #define E1_ECX_TOPOLOGY (1u << 1)            /* CMP_LEGACY */
-#define F7_EBX_HIDDEN (1u << 9)              /* ERMS, FSRM: not told under TCG, where they are slow, but they work */
-#define F7_EDX_HIDDEN (1u << 4)
+/* Not told under TCG, where they are slow; whoever was told of them goes on with them. */
+#define F7_EBX_FSGSBASE 1u
+#define F7_EBX_ERMS (1u << 9)
+#define F7_EDX_FSRM (1u << 4)
 
 struct cpu_policy {
 	unsigned int n;
@@ -90,6 +92,12 @@ void cpu_policy_msr(unsigned int n, xen_msr_entry_t *ret)
 	*ret = (xen_msr_entry_t){ .idx = msrs[n] };
 }
 
+/* ERMS and FSRM are promises about speed; FSGSBASE has instructions, which this machine must know. */
+static uint32_t hidden_7b(void)
+{
+	return F7_EBX_ERMS | (cpu_features.fsgsbase ? F7_EBX_FSGSBASE : 0);
+}
+
 /* Features that a leaf of this machine's lacks. The rest of it is what the machine is like, and hurts nobody. */
 static bool lacks(const xen_cpuid_leaf_t *l)
 {
@@ -103,7 +111,7 @@ static bool lacks(const xen_cpuid_leaf_t *l)
 		return (l->c & ~(r[2] | F1_ECX_DYNAMIC)) || (l->d & ~(r[3] | F1_EDX_TOPOLOGY));
 	case 7:
 		if (sub == 0)
-			return (l->b & ~(r[1] | F7_EBX_HIDDEN)) || (l->c & ~r[2]) || (l->d & ~(r[3] | F7_EDX_HIDDEN));
+			return (l->b & ~(r[1] | hidden_7b())) || (l->c & ~r[2]) || (l->d & ~(r[3] | F7_EDX_FSRM));
 		return sub == 1 && (l->a & ~r[0]);
 	case 0xd:
 		if (sub == 0)

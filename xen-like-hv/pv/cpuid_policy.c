@@ -32,6 +32,7 @@
 #define F7_ECX 0x02400700u
 #define F7_ECX_AVX (1u << 9 | 1u << 10)
 #define F7_EDX 0x00004410u
+#define F7_EBX_FSGSBASE 1u
 #define F7_EBX_ERMS (1u << 9)
 #define F7_EDX_FSRM (1u << 4)
 #define F7_1_EAX 0x00001c10u
@@ -125,7 +126,8 @@ static void leaf_7(uint32_t sub, uint32_t r[4])
 		}
 		/* These make Linux clear and copy by bytes: eight times the iterations, which TCG runs one by one. */
 		if (cpu_features.tcg) {
-			r[1] &= ~F7_EBX_ERMS;
+			/* Linux reads the inactive base at each switch of processes if it has this: a fault, and its emulation. */
+			r[1] &= ~(F7_EBX_ERMS | F7_EBX_FSGSBASE);
 			r[3] &= ~F7_EDX_FSRM;
 		}
 		return;
