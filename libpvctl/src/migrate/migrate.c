@@ -19,6 +19,7 @@
 /* Who lost the connection lets go of the disks soon. */
 #define RETAKE_NS 20000000000ull
 #define RETAKE_STEP_NS 50000000
+#define GOING_NS 5000000000ull
 
 struct move {
 	struct pvctl *ctx;
@@ -276,9 +277,13 @@ static int restore(void *data, int fd, int (*ready)(void *ready_data, struct pvc
 
 static bool gone(void *data)
 {
+	uint64_t end = ctx_now_ns() + GOING_NS;
 	struct move *m = data;
-	int rc = look_again(m);
+	int rc;
 
+	/* What was being built for us goes with our connection, which takes a moment. */
+	while (!(rc = look_again(m)) && ctx_now_ns() < end)
+		nanosleep(&(struct timespec){ .tv_nsec = RETAKE_STEP_NS }, NULL);
 	return rc == -ESRCH || rc == -EIO;
 }
 
