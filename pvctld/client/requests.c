@@ -347,7 +347,7 @@ void request_handle(struct ctl_conn *c)
 		ctl_refuse(c, -EIO, c->d->node.why);
 	} else if (c->d->mbox.slow && !works_when_slow(c->d, type)) {
 		refuse_slow(c);
-	} else if (c->d->mbox.waiting ? must_be_held(c) : must_be_held(c) && !mbox_is_quick(&c->d->mbox)) {
+	} else if (must_be_held(c)) {
 		c->held = true;
 		c->begun = false;
 		mbox_ask(&c->d->mbox, &c->call, answered, c);

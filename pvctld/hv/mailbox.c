@@ -17,7 +17,6 @@
 #define SLOW_NS 10000000000ull
 #define URGENT_NS 100000000u /* of silence in an own call: then clients are served, who may need none */
 #define TICK_MOST_NS (5 * RERING_MS * 1000000ull)
-#define QUICK_NS 2000000u
 #define ROUND_NS 1000000u /* of queued calls, before the loop is looked at again */
 
 static void queue_task(void *data);
@@ -218,7 +217,6 @@ static void take_answer(struct mailbox *m, uint64_t args[6], int64_t *ret)
 		args[i] = mb->args[i];
 	__atomic_store_n(&mb->state, NODE_MBOX_IDLE, __ATOMIC_RELEASE);
 	m->busy = false;
-	m->answered_ns = now_ns();
 	if (m->silent)
 		end_silence(m);
 	if (!m->slow)
@@ -385,11 +383,6 @@ void mbox_ask_once(struct mailbox *m, struct mbox_call *call, void (*done)(struc
 {
 	if (list_empty(&call->link))
 		mbox_ask(m, call, done, data);
-}
-
-bool mbox_is_quick(const struct mailbox *m)
-{
-	return !m->busy && list_empty(&m->queue) && !m->down && now_ns() - m->answered_ns < QUICK_NS;
 }
 
 static void probed(struct mbox_call *call, int64_t ret, bool down)

@@ -61,7 +61,6 @@ struct mailbox {
 	struct list later;          /* tasks that wait for the end of that */
 	bool slow;
 	uint64_t slow_ns;
-	uint64_t answered_ns;        /* when there was an answer last */
 	uint64_t silent_ns, tick_ns; /* since it was asked, as we counted; and when we did last */
 	/* Set while spinning suppressed event doorbells: look for events. */
 	bool events_unseen;
@@ -81,8 +80,6 @@ bool mbox_look(struct mailbox *m);
 void mbox_ask(struct mailbox *m, struct mbox_call *call, void (*done)(struct mbox_call *call, int64_t ret, bool down), void *data);
 /* The same for a call that is initialised; nothing, where it asks already. */
 void mbox_ask_once(struct mailbox *m, struct mbox_call *call, void (*done)(struct mbox_call *call, int64_t ret, bool down), void *data);
-/* Nothing is asked, and it has answered within the last few milliseconds: to ask first (mbox_ask) would tell nothing new. */
-bool mbox_is_quick(const struct mailbox *m);
 /* The hypervisor is known to be silent: t, which would make own calls, runs when it has answered. False: go on. */
 bool mbox_defer(struct mailbox *m, struct loop_task *t);
 /* Asks if nothing else is asked, to learn whether there is an answer. */
