@@ -26,6 +26,7 @@ const (
 type MigrateOptions struct {
 	Config    *Config
 	Paused    bool // receiver: it stays paused
+	KeepID    bool // sender: it has the same number there, or does not move
 	Say, Step func(line string)
 }
 
@@ -54,7 +55,7 @@ func ends(in, out syscall.Conn) (fds [2]C.int, err error) {
 }
 
 func migrateOpts(opts *MigrateOptions, cell cell, p *C.struct_pvctl_config) C.struct_pvctl_migrate_opts {
-	return C.struct_pvctl_migrate_opts{size: C.sizeof_struct_pvctl_migrate_opts, config: p, paused: flag(opts.Paused),
+	return C.struct_pvctl_migrate_opts{size: C.sizeof_struct_pvctl_migrate_opts, config: p, paused: flag(opts.Paused), keep_domid: flag(opts.KeepID),
 		say: (*[0]byte)(C.pvctl_go_say), step: (*[0]byte)(C.pvctl_go_step), data: cell.data()}
 }
 

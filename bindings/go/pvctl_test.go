@@ -491,7 +491,8 @@ func TestSave(t *testing.T) {
 	}
 	var saved bytes.Buffer
 	tellable()
-	stats, err := d.Save(ctx, &saved, &pvctl.SaveOptions{Live: true})
+	stats, err := d.Save(ctx, &saved, &pvctl.SaveOptions{Live: true, KeepID: true})
+	id := d.ID
 	must(t, err)
 	if stats.Bytes != uint64(saved.Len()) || stats.Pages < 2000 || len(told) == 0 || told[len(told)-1].What != "save" {
 		t.Errorf("%+v, %d, %+v", stats, saved.Len(), told)
@@ -523,8 +524,8 @@ func TestSave(t *testing.T) {
 	d, restored, err := c.Restore(ctx, f, &pvctl.RestoreOptions{Name: "restored", Ready: func(id uint32) error { asked = id; return nil }})
 	must(t, err)
 	defer d.Destroy(ctx)
-	if asked != d.ID || restored.Bytes != stats.Bytes {
-		t.Errorf("%d, %d, %+v", asked, d.ID, restored)
+	if asked != d.ID || d.ID != id || restored.Bytes != stats.Bytes {
+		t.Errorf("%d, %d, %d, %+v", asked, d.ID, id, restored)
 	}
 	console, err := d.Console(ctx, pvctl.ReplayAll)
 	must(t, err)

@@ -33,6 +33,7 @@ type SaveOptions struct {
 	Config         *Config       // saved instead of the domain's own
 	Written        func() error  // all has been written; nil when that is safe
 	MaxRounds      uint32
+	KeepID         bool // it is restored with the number that it has, or not at all, but with a configuration of its own
 }
 
 // SaveStats of a save.
@@ -103,7 +104,8 @@ func (d Domain) save(ctx context.Context, fd C.int, opts *SaveOptions) (stats Sa
 	cell := newCell(opts.Written)
 	defer cell.free()
 	o := C.struct_pvctl_save_opts{size: C.sizeof_struct_pvctl_save_opts, live: flag(opts.Live), leave: C.uint32_t(opts.Leave),
-		compress: flag(opts.Compress), suspend_timeout_ms: millis(opts.SuspendTimeout), max_rounds: C.uint32_t(opts.MaxRounds)}
+		compress: flag(opts.Compress), suspend_timeout_ms: millis(opts.SuspendTimeout), max_rounds: C.uint32_t(opts.MaxRounds),
+		keep_domid: flag(opts.KeepID)}
 	if opts.Written != nil {
 		o.written, o.written_data = (*[0]byte)(C.pvctl_go_written), cell.data()
 	}

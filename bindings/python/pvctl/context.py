@@ -435,12 +435,13 @@ class Domain:
 
     # ---- saving, migrating ----
     def save(self, target: Source, *, live: bool = False, leave: SaveLeave = SaveLeave.DESTROY, compress: bool = False,
-             suspend_timeout: timedelta | None = None, config: Config | None = None, max_rounds: int = 0,
+             suspend_timeout: timedelta | None = None, config: Config | None = None, max_rounds: int = 0, keep_domid: bool = False,
              written: Callable[[], None] | None = None, progress: ProgressFunction | None = None) -> SaveStats:
         """To a path, which is there when all of it is on the disk, or to a descriptor that stays the caller's: written is called
-        when all has gone there, and the domain is not let go before it returns. On any failure the domain goes on."""
+        when all has gone there, and the domain is not let go before it returns. On any failure the domain goes on. keep_domid: it is
+        restored with the number that it has, or not at all, but with a configuration of its own."""
         if isinstance(target, int):
-            return self._save(target, written, live, leave, compress, suspend_timeout, config, max_rounds, progress)
+            return self._save(target, written, live, leave, compress, suspend_timeout, config, max_rounds, keep_domid, progress)
         path = os.fspath(target)
         partial = f"{path}.{os.getpid()}.{threading.get_ident()}.partial"
         fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -455,30 +456,32 @@ class Domain:
             there = True
 
         try:
-            return self._save(fd, keep, live, leave, compress, suspend_timeout, config, max_rounds, progress)
+            return self._save(fd, keep, live, leave, compress, suspend_timeout, config, max_rounds, keep_domid, progress)
         finally:
             os.close(fd)
             if not there:
                 os.unlink(partial)
 
     def _save(self, fd: int, written: Callable[[], None] | None, live: bool, leave: SaveLeave, compress: bool,
-              suspend_timeout: timedelta | None, config: Config | None, max_rounds: int, progress: ProgressFunction | None) -> SaveStats:
+              suspend_timeout: timedelta | None, config: Config | None, max_rounds: int, keep_domid: bool,
+              progress: ProgressFunction | None) -> SaveStats:
         calls = _Calls(written=written)
         handle, stats = ffi.new_handle(calls), result("pvctl_save_stats")
         with _locked(config) as c:
             opts = ffi.new("struct pvctl_save_opts *", {
                 "size": ffi.sizeof("struct pvctl_save_opts"), "live": live, "leave": leave, "compress": compress,
-                "suspend_timeout_ms": milliseconds(suspend_timeout), "config": c, "max_rounds": max_rounds,
+                "suspend_timeout_ms": milliseconds(suspend_timeout), "config": c, "max_rounds": max_rounds, "keep_domid": keep_domid,
                 "written": lib.pvctl_py_written if written else ffi.NULL, "written_data": handle})
             self._call(lib.pvctl_domain_save, fd, opts, stats, progress=progress, calls=calls)
         return read(SaveStats, stats)
 
-    def migrate_send(self, read_fd: int, write_fd: int, *, config: Config | None = None, say: Callable[[str], None] | None = None,
-                     step: Callable[[str], None] | None = None, progress: ProgressFunction | None = None) -> MigrateResult:
+    def migrate_send(self, read_fd: int, write_fd: int, *, config: Config | None = None, keep_domid: bool = False,
+                     say: Callable[[str], None] | None = None, step: Callable[[str], None] | None = None,
+                     progress: ProgressFunction | None = None) -> MigrateResult:
         """Live, to a process that receives it (pvctl, xl, or `Context.migrate_receive`), over a connection that is closed at its
-        end, however it ends. The `migration` of an Error says where the domain is then."""
+        end, however it ends. keep_domid: it has the same number there, or does not move. The `migration` of an Error says where the domain is then."""
         ret = result("pvctl_migrate_result")
-        with _migrate_opts(read_fd, write_fd, config, say, step) as (opts, calls):
+        with _migrate_opts(read_fd, write_fd, config, say, step, keep_domid=keep_domid) as (opts, calls):
             try:
                 self._call(lib.pvctl_domain_migrate_send, read_fd, write_fd, opts, ret, progress=progress, calls=calls)
             except Error as e:
@@ -487,7 +490,8 @@ class Domain:
                 raise
         return read(MigrateResult, ret)
 
-    def migrate(self, to: Context, *, config: Config | None = None, progress: ProgressFunction | None = None) -> Migrated:
+    def migrate(self, to: Context, *, config: Config | None = None, keep_domid: bool = False,
+                progress: ProgressFunction | None = None) -> Migrated:
         """To another node of this machine, by a context of its own. The `migration` of an Error says where it is then."""
         if to is self.context:
             raise ValueError("a domain is migrated to another context")
@@ -506,7 +510,7 @@ class Domain:
         receiver.start()
         fd = here.detach()
         try:
-            sent = self.migrate_send(fd, fd, config=config, progress=progress)
+            sent = self.migrate_send(fd, fd, config=config, keep_domid=keep_domid, progress=progress)
         except BaseException as e:
             receiver.join()
             # It is the other side that knows why.
@@ -653,13 +657,13 @@ def _locked(config: Config | None) -> Iterator[Any]:
 
 @contextmanager
 def _migrate_opts(read_fd: int, write_fd: int, config: Config | None, say: Callable[[str], None] | None,
-                  step: Callable[[str], None] | None, paused: bool = False) -> Iterator[tuple[Any, _Calls]]:
+                  step: Callable[[str], None] | None, paused: bool = False, keep_domid: bool = False) -> Iterator[tuple[Any, _Calls]]:
     calls = _Calls(say=say, step=step)
     handle = ffi.new_handle(calls)
     try:
         with _locked(config) as c:
             yield ffi.new("struct pvctl_migrate_opts *", {
-                "size": ffi.sizeof("struct pvctl_migrate_opts"), "config": c, "paused": paused, "data": handle,
+                "size": ffi.sizeof("struct pvctl_migrate_opts"), "config": c, "paused": paused, "keep_domid": keep_domid, "data": handle,
                 "say": lib.pvctl_py_say if say else ffi.NULL, "step": lib.pvctl_py_step if step else ffi.NULL}), calls
     finally:
         # The library closes them; those of a call that was never made are closed here.

@@ -600,14 +600,15 @@ def case_save():
         console_has(d, "READY 1").close()
         unique = d.info().unique_id
         seen = []
-        stats = d.save(path, live=True, progress=seen.append)
+        stats = d.save(path, live=True, keep_domid=True, progress=seen.append)
+        number = d.domid
         assert stats.written_bytes == os.path.getsize(path) and stats.pages >= 32 * 256 and stats.pause <= stats.total
         assert seen and seen[0].what == "save" and os.stat(path).st_mode & 0o777 == 0o600
         refused(pvctl.NoDomainError, node.domain, "py-save")
         ready, back = [], []
         restored = node.restore(path, name="py-back", ready=ready.append, progress=back.append)
         d = restored.domain
-        assert ready == [d.domid] and restored.stats.pages and d.info().name == "py-back" and d.info().unique_id != unique
+        assert ready == [d.domid] == [number] and restored.stats.pages and d.info().name == "py-back" and d.info().unique_id != unique
         console_has(d, "READY 2").close()
 
         # What is raised in the midst of it is raised here, and the domain goes on.

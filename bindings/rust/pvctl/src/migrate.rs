@@ -31,6 +31,8 @@ pub struct MigrateOptions<'a> {
     pub config: Option<&'a Config>,
     /// Receiver: it stays paused.
     pub paused: bool,
+    /// Sender: it has the same number there, or does not move.
+    pub keep_id: bool,
     /// What happens, for a person.
     pub say: Option<&'a mut dyn FnMut(&str)>,
     /// Each step of the handshake, for tests.
@@ -86,6 +88,7 @@ fn with<T>(opts: MigrateOptions<'_>, f: impl FnOnce(&sys::pvctl_migrate_opts) ->
     let mut o = sized!(sys::pvctl_migrate_opts);
     o.config = raw_of(opts.config);
     o.paused = opts.paused.into();
+    o.keep_domid = opts.keep_id.into();
     o.say = Some(on_say);
     o.step = Some(on_step);
     o.data = (&mut hooks as *mut Hooks<'_>).cast();

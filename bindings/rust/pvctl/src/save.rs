@@ -37,6 +37,8 @@ pub struct SaveOptions<'a> {
     pub written: Option<&'a mut dyn FnMut() -> Failing<()>>,
     /// 0: 30.
     pub max_rounds: u32,
+    /// It is restored with the number that it has, or not at all, but with a configuration of its own.
+    pub keep_id: bool,
 }
 
 impl fmt::Debug for SaveOptions<'_> {
@@ -124,6 +126,7 @@ impl Domain<'_> {
         o.suspend_timeout_ms = millis(opts.suspend_timeout);
         o.config = raw_of(opts.config);
         o.max_rounds = opts.max_rounds;
+        o.keep_domid = opts.keep_id.into();
         if hook.0.is_some() {
             o.written = Some(on_written);
             o.written_data = (&mut hook as *mut Hook<Written<'_>>).cast();

@@ -265,7 +265,8 @@ fn save_and_restore() {
     let e = d.save(file(), SaveOptions { written: Some(&mut refuse), ..SaveOptions::default() }).unwrap_err();
     assert!(e.to_string().contains("refused"), "{e}");
     let count = told(&node, None);
-    let stats = d.save(file(), SaveOptions { live: true, ..SaveOptions::default() }).unwrap();
+    let stats = d.save(file(), SaveOptions { live: true, keep_id: true, ..SaveOptions::default() }).unwrap();
+    let id = d.id();
     assert!(stats.bytes == fs::metadata(dir.file("saved")).unwrap().len() && *count.lock().unwrap() > 0);
     assert_eq!(kind(node.lookup("saved")), ErrorKind::NoDomain);
 
@@ -294,7 +295,7 @@ fn save_and_restore() {
     };
     let opts = RestoreOptions { name: Some("restored"), ready: Some(&mut ready), ..RestoreOptions::default() };
     let (d, restored) = node.restore(File::open(dir.file("saved")).unwrap(), opts).unwrap();
-    assert_eq!((asked, restored.bytes), (d.id(), stats.bytes));
+    assert_eq!((asked, id, restored.bytes), (d.id(), d.id(), stats.bytes));
     says(&mut d.console(u64::MAX).unwrap(), "BACK");
     d.destroy().unwrap();
 }
