@@ -58,7 +58,7 @@ refused "a base on the network" '*' 'no file of this machine' pvctl create -q "$
 refused "an image that is based on itself" '*' 'without an end' pvctl create -q "$(config x "disk=[\"$W/round.qcow2,qcow2,xvda\"]")"
 refused "data in another file" '*' 'another file' pvctl create -q "$(config x "disk=[\"$W/split.qcow2,qcow2,xvda\"]")"
 refused "not of its format" '*' 'not in qcow2 format' pvctl create -q "$(config x "disk=[\"$W/plain.img,qcow2,xvda\"]")"
-refused "no qemu-img" '*' 'qemu-utils' env PATH=/nowhere "$PVCTL" create -q "$(config x "disk=[\"$W/a.qcow2,qcow2,xvda\"]")"
+refused "no qemu-img" '*' 'qemu-utils' env PATH=/nowhere "$PVCTL" create -q "$(config x "disk=[\"$W/a.vhd,vhd,xvda\"]")"
 
 t "create with all formats" pvctl create -q "$(config formats "disk=[\"$W/over.qcow2,qcow2,xvda\",\"$W/a.qcow,qcow,xvdb,ro\",\"$W/a.vhd,vhd,xvdc\",\"$W/a.qed,qed,xvdd,ro\"]" 'on_reboot="restart"')"
 eventually 120 console_has formats 'guest-init: up' || not_ok "the guest is up"
