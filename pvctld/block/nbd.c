@@ -8,6 +8,7 @@
 #include "pvctld/block/vbd.h"
 #include "pvctld/core/children.h"
 #include "pvctld/spawn/ask.h"
+#include "libpvctl/src/util/err.h"
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -149,12 +150,6 @@ static bool restart(struct blk_nbd *n)
 	return true;
 }
 
-/* QEMU's words: Failed to get "write" lock, or shared "write" lock. The image's name may have any in it. */
-static bool is_locked(const char *said)
-{
-	return strstr(said, "\" lock") != NULL;
-}
-
 static void ended(struct blk_nbd *n, int status)
 {
 	struct blk_nbd_user user = n->user;
@@ -164,7 +159,7 @@ static void ended(struct blk_nbd *n, int status)
 	bool locked;
 
 	read_log(n);
-	locked = is_locked(n->said);
+	locked = err_qemu_locked(n->said);
 	explain(n, status, why, sizeof(why));
 	n->pid = 0;
 	n->state = closed ? NBD_CLOSED : NBD_DEAD;

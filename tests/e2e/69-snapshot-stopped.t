@@ -53,6 +53,7 @@ t "an image that is based upon is not where it could be written by mistake" [ ! 
 t "its disks are as they were" has A
 put B
 t "one by the time; --no-memory is no other" eval "[ \$(pvctl snapshot create --no-memory --json one | python3 -c 'import json,sys; print(json.load(sys.stdin)[\"pause_ns\"])') = 0 ]"
+t "five more by the time, some within a second" eval "for i in 1 2 3 4 5; do pvctl snapshot one || return 1; done"
 refused "a name that is taken" 1 'already' pvctl snapshot one first
 refused "no disk" 1 'no disk' pvctl snapshot bare
 refused "no domain" 1 . pvctl snapshot nobody

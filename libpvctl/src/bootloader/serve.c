@@ -204,7 +204,7 @@ static int try_start(const struct command *c, int64_t until_ms, struct boot_serv
 	if (rc == -ETIMEDOUT)
 		return err_set(err, rc, PVCTL_ORIGIN_LIB, "qemu-nbd, which reads it, took too long");
 	read_errors(errors, said, sizeof(said));
-	*ret_locked = strstr(said, "\" lock") != NULL;
+	*ret_locked = err_qemu_locked(said);
 	return err_set(err, -EIO, PVCTL_ORIGIN_IMAGE, "qemu-nbd cannot read it%s%s", said[0] ? ": " : "", said);
 }
 

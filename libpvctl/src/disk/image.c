@@ -40,10 +40,9 @@ static int in_use(const char *path, struct pvctl_error *err)
 	               "is named by the domain and its device, as in pvctl disk resize DOMAIN xvda)", path);
 }
 
-/* QEMU's words, whose path may say anything: "Failed to get "write" lock". */
 int image_busy(int rc, const char *path, struct pvctl_error *err)
 {
-	return rc && err && strstr(err->msg, "\" lock") ? in_use(path, err) : rc;
+	return rc && err && err_qemu_locked(err->msg) ? in_use(path, err) : rc;
 }
 
 /* A domain is gone a moment before the qemu-nbd of its disk, which writes what it was told first: that is not what in use means. */

@@ -33,7 +33,7 @@ struct taker {
 	int lock[SNAPSHOT_MAX_DISKS];
 	size_t locks;
 	char parent[SNAPSHOT_PATH], dir[SNAPSHOT_PATH], fresh[SNAPSHOT_PATH];
-	bool made;
+	bool made, named;
 };
 
 static int choose_name(struct taker *t, const char *name, struct pvctl_error *err)
@@ -46,6 +46,7 @@ static int choose_name(struct taker *t, const char *name, struct pvctl_error *er
 	t->s.created_unix_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	if (rc)
 		return rc;
+	t->named = name != NULL;
 	if (name)
 		snprintf(t->s.name, sizeof(t->s.name), "%s", name);
 	else
@@ -56,18 +57,28 @@ static int choose_name(struct taker *t, const char *name, struct pvctl_error *er
 	return 0;
 }
 
-static int plan_dirs(struct taker *t, struct pvctl_error *err)
+static int plan_dir(struct taker *t, struct pvctl_error *err)
 {
-	int rc = snapshot_domain_dir(t->node, t->s.domain, t->parent, err);
-
-	if (rc)
-		return rc;
 	if (snprintf(t->dir, sizeof(t->dir), "%s/%s", t->parent, t->s.name) >= (int)sizeof(t->dir) ||
 	    snprintf(t->fresh, sizeof(t->fresh), "%s/" SNAPSHOT_NEW "XXXXXX", t->parent) >= (int)sizeof(t->fresh))
 		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s: the path is too long", t->parent);
 	if (!access(t->dir, F_OK))
 		return err_set(err, -EEXIST, PVCTL_ORIGIN_LIB, "domain \"%s\" has a snapshot \"%s\" already", t->s.domain, t->s.name);
 	return 0;
+}
+
+/* Named by the second alone, the next one of that has a number. */
+static int plan_dirs(struct taker *t, struct pvctl_error *err)
+{
+	size_t n = strlen(t->s.name);
+	int rc = snapshot_domain_dir(t->node, t->s.domain, t->parent, err);
+
+	rc = rc ? rc : plan_dir(t, err);
+	for (unsigned int k = 2; rc == -EEXIST && !t->named && k < 1000; k++) {
+		snprintf(t->s.name + n, sizeof(t->s.name) - n, "-%u", k);
+		rc = plan_dir(t, err);
+	}
+	return rc;
 }
 
 static int plan_disks(struct taker *t, struct pvctl_error *err)

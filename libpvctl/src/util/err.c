@@ -159,3 +159,9 @@ int err_nomem(struct pvctl_error *err)
 {
 	return err_set(err, -ENOMEM, PVCTL_ORIGIN_OS, "this process is out of memory");
 }
+
+/* Its own words, as the image's name may have any: Failed to get "write" lock, or shared "write" lock; to lock byte 100. */
+bool err_qemu_locked(const char *said)
+{
+	return strstr(said, "\" lock") || strstr(said, "Failed to lock byte ");
+}

@@ -7,6 +7,7 @@
 #ifndef UTIL_ERR_H
 #define UTIL_ERR_H
 
+#include <stdbool.h>
 #include "libpvctl.h"
 #include <errno.h>
 #include <stdarg.h>
@@ -24,6 +25,8 @@ int err_wrap(struct pvctl_error *err, int code, const char *fmt, ...) ERR_PRINTF
 void err_fit(char *dst, size_t size, const char *fmt, va_list ap) ERR_PRINTF(3, 0);
 /* Out of memory in this process. */
 int err_nomem(struct pvctl_error *err);
+/* Did QEMU, or a program of its, say there that somebody else has the image? */
+bool err_qemu_locked(const char *said);
 /* Folds any errno, of either sign, into the public header's closed set (negative). */
 int err_fold(int64_t any_errno);
 

@@ -10,10 +10,11 @@
 
 START_TEST(in_use)
 {
-	ck_assert(is_locked(OPEN("/srv/a.qcow2") "Failed to get \"write\" lock  Is another process using the image [/srv/a.qcow2]?"));
-	ck_assert(is_locked(OPEN("/srv/a.qcow2") "Failed to get shared \"write\" lock"));
-	ck_assert(!is_locked(OPEN("/srv/block/clock.qcow2") "Image is not in qcow2 format"));
-	ck_assert(!is_locked(OPEN("/srv/a.qcow2") "Could not read from the block device"));
+	ck_assert(err_qemu_locked(OPEN("/srv/a.qcow2") "Failed to get \"write\" lock  Is another process using the image [/srv/a.qcow2]?"));
+	ck_assert(err_qemu_locked(OPEN("/srv/a.qcow2") "Failed to get shared \"write\" lock"));
+	ck_assert(err_qemu_locked(OPEN("/srv/a.qcow2") "Failed to lock byte 100"));
+	ck_assert(!err_qemu_locked(OPEN("/srv/block/clock.qcow2") "Image is not in qcow2 format"));
+	ck_assert(!err_qemu_locked(OPEN("/srv/a.qcow2") "Could not read from the block device"));
 }
 END_TEST
 
@@ -34,7 +35,7 @@ START_TEST(long_names)
 	ck_assert_int_eq(loop_fd_add(&d.loop, &n.log, p[0], EPOLLIN, on_log, &n), 0);
 	ck_assert_int_eq(write(p[1], text, strlen(text)), (ssize_t)strlen(text));
 	read_log(&n);
-	ck_assert(is_locked(n.said));
+	ck_assert(err_qemu_locked(n.said));
 	drop_fd(&n, &n.log);
 	close(p[1]);
 	loop_fini(&d.loop);
