@@ -43,6 +43,7 @@ bool get_page_known(struct page_info *pg)
 	__atomic_add_fetch(&pg->count_info, 1, __ATOMIC_SEQ_CST);
 	return true;
 }
+void get_page_once(struct page_info *pg) { (void)!get_page_known(pg); }
 void put_page(struct page_info *pg)
 {
 	VERIFY((uint32_t)__atomic_sub_fetch(&pg->count_info, 1, __ATOMIC_SEQ_CST) != 0, "the owner's reference was put");

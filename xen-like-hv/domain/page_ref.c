@@ -49,6 +49,11 @@ bool get_page_known(struct page_info *pg)
 	return true;
 }
 
+void get_page_once(struct page_info *pg)
+{
+	BUG_ON((uint32_t)__atomic_fetch_add(&pg->count_info, 1, __ATOMIC_SEQ_CST) == 0);
+}
+
 void put_page(struct page_info *pg)
 {
 	uint64_t x = __atomic_sub_fetch(&pg->count_info, 1, __ATOMIC_SEQ_CST);

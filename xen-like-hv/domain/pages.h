@@ -11,6 +11,8 @@ bool __must_check get_page(struct page_info *pg, struct domain *d);
 void put_page(struct page_info *pg);
 /* A further reference to a page on which the caller holds one: false only on overflow. */
 bool __must_check get_page_known(struct page_info *pg);
+/* The same, and never refused: for a user that has at most one of each page, which the limit leaves room for. */
+void get_page_once(struct page_info *pg);
 struct domain *page_owner(const struct page_info *pg); /* NULL: none; no reference taken */
 /* domain_pages.c tells page_ref.c who is behind pg->owner: a domain from its first page to its last. */
 int page_owner_enter(struct domain *d);

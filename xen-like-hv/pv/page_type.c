@@ -63,9 +63,9 @@ static void publish(struct page_info *pg, uint64_t x)
 
 static void publish_partial(struct page_info *pg, bool have_ref)
 {
-	/* The caller's own reference keeps the page; an overflow would need 2^32 mappings. */
+	/* One for each page that is partial. A guest of more than 32 GiB may have used up all others. */
 	if (!have_ref)
-		BUG_ON(!get_page_known(pg));
+		get_page_once(pg);
 	publish(pg, pg->type_info | PGT_partial);
 }
 
@@ -216,7 +216,7 @@ static int work_put(struct page_info *pg, bool preemptible, bool have_ref)
 	if (table_devalidate(pg, preemptible) == -ERESTART_HC) {
 		/* The caller keeps its count, the partial state has one of its own. */
 		if (!have_ref)
-			BUG_ON(!get_page_known(pg));
+			get_page_once(pg);
 		publish(pg, (pg->type_info + 1) | PGT_partial);
 		return -ERESTART_HC;
 	}

@@ -313,6 +313,38 @@ START_TEST(preempted_validation_goes_on)
 }
 END_TEST
 
+/* As a guest with more than 32 GiB can: it has as many references to a table as there may be, and is preempted there. */
+START_TEST(partial_where_all_references_are_used)
+{
+	uint64_t others;
+	unsigned int i;
+
+	build();
+	for (i = 0; i < 40; i++) {
+		struct page_info *t = new_page(d);
+
+		page_words(t)[i] = pte_for(data, RW);
+		page_words(l2)[i + 10] = pte_for(t, RW);
+	}
+	ck_assert(get_page(l2, d));
+	others = 0xf0000001u - (uint32_t)l2->count_info;
+	l2->count_info += others;
+	ck_assert(!get_page(l2, d));
+	preempt_one_in = 1;
+	ck_assert_int_eq(get_page_type(l2, PGT_l2, true), -ERESTART_HC);
+	ck_assert(l2->type_info & PGT_partial);
+	preempt_one_in = 0;
+	ck_assert_int_eq(get_page_type(l2, PGT_l2, false), 0);
+	preempt_one_in = 1;
+	ck_assert_int_eq(put_page_type(l2, true), -ERESTART_HC);
+	preempt_one_in = 0;
+	ck_assert_int_eq(put_page_type(l2, true), 0);
+	ck_assert(!get_page(l2, d));
+	l2->count_info -= others;
+	put_page(l2);
+}
+END_TEST
+
 START_TEST(failed_validation_leaves_nothing)
 {
 	unsigned int i;
@@ -633,6 +665,7 @@ Suite *suite_page_type(void)
 	tcase_add_test(t, plain_memory_can_be_stored_to);
 	tcase_add_test(t, type_change_flushes_once);
 	tcase_add_test(t, preempted_validation_goes_on);
+	tcase_add_test(t, partial_where_all_references_are_used);
 	tcase_add_test(t, failed_validation_leaves_nothing);
 	tcase_add_test(t, live_entry_drop_is_deferred);
 	tcase_add_test(t, descriptors);
