@@ -23,8 +23,7 @@
 #define INFO_MS 20000u
 #define PATIENCE_NS 3000000000ull
 #define PATIENCE_STEP_NS 50000000l
-#define ENDED_NS 100000000
-#define ENDED_TRIES 100
+#define ENDED_NS 10000000000ull
 #define QEMU_LOCKS 100         /* QEMU's lie here, a byte each */
 
 int image_format(const char *name, enum disk_format *ret, struct pvctl_error *err)
@@ -46,7 +45,7 @@ int image_busy(int rc, const char *path, struct pvctl_error *err)
 }
 
 /* A domain is gone a moment before the qemu-nbd of its disk, which writes what it was told first: that is not what in use means. */
-static bool patient(int rc, uint64_t *until_ns)
+static bool patient(int rc, uint64_t patience_ns, uint64_t *until_ns)
 {
 	const struct timespec pause = { .tv_nsec = PATIENCE_STEP_NS };
 	uint64_t now = ctx_now_ns();
@@ -54,7 +53,7 @@ static bool patient(int rc, uint64_t *until_ns)
 	if (rc != -EBUSY || (*until_ns && now >= *until_ns))
 		return false;
 	if (!*until_ns)
-		*until_ns = now + PATIENCE_NS;
+		*until_ns = now + patience_ns;
 	nanosleep(&pause, NULL);
 	return true;
 }
@@ -67,7 +66,7 @@ int image_run(const struct qemu_img *q, const char *path, struct pvctl_error *er
 
 	do
 		rc = image_busy(qemu_img_run(q, path, says, sizeof(says) - 1, err), path, err);
-	while (patient(rc, &until) && !(q->tick && q->tick(q->tick_data)));
+	while (patient(rc, PATIENCE_NS, &until) && !(q->tick && q->tick(q->tick_data)));
 	return rc;
 }
 
@@ -96,25 +95,25 @@ static int open_locked(const char *path, bool write, int *ret_fd, struct pvctl_e
 	return 0;
 }
 
-int image_open_locked(const char *path, bool write, int *ret_fd, struct pvctl_error *err)
+static int open_patiently(const char *path, bool write, uint64_t patience_ns, int *ret_fd, struct pvctl_error *err)
 {
 	uint64_t until = 0;
 	int rc;
 
 	do
 		rc = open_locked(path, write, ret_fd, err);
-	while (patient(rc, &until));
+	while (patient(rc, patience_ns, &until));
 	return rc;
+}
+
+int image_open_locked(const char *path, bool write, int *ret_fd, struct pvctl_error *err)
+{
+	return open_patiently(path, write, PATIENCE_NS, ret_fd, err);
 }
 
 int image_open_ended(const char *path, int *ret_fd, struct pvctl_error *err)
 {
-	const struct timespec pause = { .tv_nsec = ENDED_NS };
-	int rc;
-
-	for (int k = 0; (rc = open_locked(path, true, ret_fd, err)) == -EBUSY && k < ENDED_TRIES; k++)
-		nanosleep(&pause, NULL);
-	return rc;
+	return open_patiently(path, true, ENDED_NS, ret_fd, err);
 }
 
 int image_unlocked(const char *path, enum disk_format format, char **ret, struct pvctl_error *err)
