@@ -74,16 +74,22 @@ static bool asks_for_nothing(const struct cfg_key *key, const struct cfg_value *
 	return key->kind != CFG_KIND_STRING && !cfg_value_number(v, &n) && n == 0;
 }
 
-static bool is_as_it_is(const struct cfg_key *key, const struct cfg_value *v)
+/* words: with a blank between each two. */
+static bool is_word(const char *words, const char *text)
 {
 	size_t len;
 
-	for (const char *p = key->as_is; p && v->type != CFG_LIST && *p; p += len + (p[len] == ' ')) {
-		len = strcspn(p, " ");
-		if (strlen(v->text) == len && !strncmp(p, v->text, len))
+	for (; *words; words += len + (words[len] == ' ')) {
+		len = strcspn(words, " ");
+		if (strlen(text) == len && !strncmp(words, text, len))
 			return true;
 	}
 	return false;
+}
+
+static bool is_as_it_is(const struct cfg_key *key, const struct cfg_value *v)
+{
+	return key->as_is && v->type != CFG_LIST && is_word(key->as_is, v->text);
 }
 
 static void check_number(const struct check *c, const struct cfg_key *key, const struct cfg_value *v)
@@ -130,20 +136,13 @@ static void check_choice(const struct check *c, const struct cfg_key *key, const
 	const char *near;
 	char hint[256];
 
-	split(&w, key->choices);
-	for (size_t i = 0; i < w.n; i++)
-		if (!strcmp(w.word[i], v->text))
-			return;
-	if (key->later) {
-		split(&w, key->later);
-		for (size_t i = 0; i < w.n; i++) {
-			if (strcmp(w.word[i], v->text))
-				continue;
-			report(c, CFG_ERROR, v->pos, NULL, "%s=\"%s\": not supported yet", key->name, v->text);
-			return;
-		}
-		split(&w, key->choices);
+	if (is_word(key->choices, v->text))
+		return;
+	if (key->later && is_word(key->later, v->text)) {
+		report(c, CFG_ERROR, v->pos, NULL, "%s=\"%s\": not supported yet", key->name, v->text);
+		return;
 	}
+	split(&w, key->choices);
 	near = cfg_suggest(v->text, next_word, &w);
 	if (near)
 		snprintf(hint, sizeof(hint), "did you mean `%s'?", near);
