@@ -164,7 +164,7 @@ void loop_task_cancel(struct loop_task *t)
 		list_del(&t->link);
 }
 
-static void before(struct loop *l, bool brief)
+void loop_before(struct loop *l, bool brief)
 {
 	if (l->owes)
 		l->owes(l->before_sleep_data, brief);
@@ -185,7 +185,7 @@ static void run_tasks(struct loop *l, struct list *tasks)
 		struct loop_task *t = list_entry(now.next, struct loop_task, link);
 
 		list_del(&t->link);
-		before(l, t->brief);
+		loop_before(l, t->brief);
 		t->fn(t->data);
 	}
 }
@@ -212,7 +212,7 @@ static void run_timers(struct loop *l)
 		if (t->at_ns > now)
 			break;
 		list_del(&t->link);
-		before(l, false);
+		loop_before(l, false);
 		t->fn(t->data);
 	}
 }
@@ -259,7 +259,7 @@ void loop_run(struct loop *l)
 			struct loop_fd *f = ev->data.ptr;
 
 			if (f) {
-				before(l, f->brief);
+				loop_before(l, f->brief);
 				f->fn(f->data, ev->events);
 			}
 		}

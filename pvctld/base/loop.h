@@ -60,6 +60,8 @@ struct loop {
 int loop_init(struct loop *l);
 void loop_fini(struct loop *l);
 void loop_run(struct loop *l);
+/* For who calls somebody back by himself: what the loop does before each callback. */
+void loop_before(struct loop *l, bool brief);
 
 /* A loop_fd may be freed right after loop_fd_del, even from a callback. */
 int loop_fd_add(struct loop *l, struct loop_fd *f, int fd, uint32_t events,

@@ -66,8 +66,7 @@ static void deliver(struct daemon *d, uint32_t port)
 		return;
 	if (p->guest && p->vain++ >= VAIN_EVENTS)
 		mute(d, p, port);
-	if (d->loop.owes)
-		d->loop.owes(d, true);
+	loop_before(&d->loop, true);
 	p->fn(p->data);
 }
 
@@ -183,14 +182,13 @@ bool evtchn_scan(struct daemon *d)
 void evtchn_send(struct daemon *d, uint32_t port)
 {
 	volatile struct node_shared *s = d->node.shared;
-	uint64_t one = 1;
 
 	if (!port || port >= EVTCHN_MAX_PORTS || d->node.down)
 		return;
 	__atomic_fetch_or(&s->host_send[port / WORD_BITS], 1ull << (port % WORD_BITS), __ATOMIC_SEQ_CST);
 	__atomic_fetch_or(&s->host_send_sel, 1ull << (port / WORD_BITS), __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&s->hv_sleeps, __ATOMIC_SEQ_CST) && !watch_owes(d))
-		(void)!write(d->node.hv_efd[NODE_VEC_SEND], &one, sizeof(one));
+		watch_ring(d);
 }
 
 static int attach(struct daemon *d, uint32_t port, bool guest, void (*fn)(void *data), void *data)

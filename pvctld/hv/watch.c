@@ -17,7 +17,7 @@
 #define OWED_BUSY_NS 10000u  /* or so long before more work is begun, which may take its time */
 #define RINGS_MAX 16u
 
-static void ring(struct daemon *d)
+void watch_ring(struct daemon *d)
 {
 	uint64_t one = 1;
 
@@ -34,7 +34,7 @@ static void look_owed(struct daemon *d, uint64_t most_ns)
 	if (__atomic_load_n(&d->node.shared->host_send_sel, __ATOMIC_SEQ_CST)) {
 		if (most_ns && now_ns() < w->owed_ns + most_ns)
 			return;
-		ring(d);
+		watch_ring(d);
 	}
 	w->owed_ns = 0;
 	d->loop.owes = NULL;

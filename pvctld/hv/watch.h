@@ -36,6 +36,8 @@ void watch_init(struct daemon *d);
 void watch_fini(struct daemon *d);
 /* After an event came by a doorbell: it may be worth to stay awake. */
 void watch_begin(struct daemon *d);
+/* The doorbell: it sends what is to be sent. */
+void watch_ring(struct daemon *d);
 /* Something was sent, and no CPU watches for it. True: one will look; the caller does not ring. */
 bool watch_owes(struct daemon *d);
 /* The thread is about to wait for the hypervisor alone: that rings, and has what it was sent. */
