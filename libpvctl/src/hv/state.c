@@ -7,7 +7,6 @@
 #include <xen/memory.h>
 #include <xen/sched.h>
 
-#define TYPES_EACH 1024u  /* as the interface has it */
 #define TYPES_CALLS 32u   /* in one piece: who asks waits for each answer */
 
 static int frame_types(struct transport *t, uint32_t domid, uint64_t *frames, uint32_t n, struct pvctl_error *err)
@@ -27,11 +26,11 @@ static int frame_types(struct transport *t, uint32_t domid, uint64_t *frames, ui
 	return rc;
 }
 
-struct types_calls { struct multicall_entry call[TYPES_CALLS]; struct xen_domctl op[TYPES_CALLS]; uint64_t frame[TYPES_CALLS * TYPES_EACH]; };
+struct types_calls { struct multicall_entry call[TYPES_CALLS]; struct xen_domctl op[TYPES_CALLS]; uint64_t frame[TYPES_CALLS * HV_FRAME_TYPES_MAX]; };
 
 static int frame_types_many(struct transport *t, uint32_t domid, uint64_t *frames, uint32_t n, struct pvctl_error *err)
 {
-	uint32_t calls = (n + TYPES_EACH - 1) / TYPES_EACH, i;
+	uint32_t calls = (n + HV_FRAME_TYPES_MAX - 1) / HV_FRAME_TYPES_MAX, i;
 	struct types_calls *c = hv_arena(t, 0, 1, sizeof(*c));
 	uint64_t args[6] = { arena_handle(t, t->arena), calls };
 	int64_t ret;
@@ -45,8 +44,8 @@ static int frame_types_many(struct transport *t, uint32_t domid, uint64_t *frame
 
 		*op = (struct xen_domctl){ .cmd = XEN_DOMCTL_getpageframeinfo3, .interface_version = XEN_DOMCTL_INTERFACE_VERSION,
 					   .domain = (domid_t)domid };
-		op->u.getpageframeinfo3.num = n - i * TYPES_EACH < TYPES_EACH ? n - i * TYPES_EACH : TYPES_EACH;
-		HV_SET_HANDLE(t, op->u.getpageframeinfo3.array, &c->frame[i * TYPES_EACH]);
+		op->u.getpageframeinfo3.num = n - i * HV_FRAME_TYPES_MAX < HV_FRAME_TYPES_MAX ? n - i * HV_FRAME_TYPES_MAX : HV_FRAME_TYPES_MAX;
+		HV_SET_HANDLE(t, op->u.getpageframeinfo3.array, &c->frame[i * HV_FRAME_TYPES_MAX]);
 		c->call[i] = (struct multicall_entry){ .op = __HYPERVISOR_domctl, .args[0] = arena_handle(t, op) };
 	}
 	ret = hv_call(t, __HYPERVISOR_multicall, args, offsetof(struct types_calls, frame) + n * sizeof(*frames), &broken, err);
@@ -63,12 +62,12 @@ static int frame_types_many(struct transport *t, uint32_t domid, uint64_t *frame
 
 int hv_frame_types(struct transport *t, uint32_t domid, uint64_t *frames, uint64_t n, struct pvctl_error *err)
 {
-	uint32_t most = hv_arena(t, 0, 1, sizeof(struct types_calls)) ? TYPES_CALLS * TYPES_EACH : TYPES_EACH, k;
+	uint32_t most = hv_arena(t, 0, 1, sizeof(struct types_calls)) ? TYPES_CALLS * HV_FRAME_TYPES_MAX : HV_FRAME_TYPES_MAX, k;
 	int rc = 0;
 
 	for (; n && !rc; frames += k, n -= k) {
 		k = n < most ? (uint32_t)n : most;
-		rc = k > TYPES_EACH ? frame_types_many(t, domid, frames, k, err) : frame_types(t, domid, frames, k, err);
+		rc = k > HV_FRAME_TYPES_MAX ? frame_types_many(t, domid, frames, k, err) : frame_types(t, domid, frames, k, err);
 	}
 	return rc;
 }

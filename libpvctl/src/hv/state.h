@@ -7,7 +7,7 @@
 
 /* In: frame numbers; out: XEN_DOMCTL_PFINFO_* alone, in the top 4 of 32 bits. XTAB: not the domain's. */
 int hv_frame_types(struct transport *t, uint32_t domid, uint64_t *frames, uint64_t n, struct pvctl_error *err);
-#define HV_FRAME_TYPES_MAX 1024u /* for those who have no room for all */
+#define HV_FRAME_TYPES_MAX 1024u /* in one call of the interface: who has no room for all asks in such pieces */
 /* level 1 to 4; the error names the frame's level alone. n frames at once, at most HV_PIN_MAX. */
 #define HV_PIN_MAX 512u
 int hv_pin_tables(struct transport *t, uint32_t domid, const uint64_t *mfns, const uint8_t *levels, uint32_t n,
