@@ -273,6 +273,17 @@ START_TEST(type_change_flushes_once)
 }
 END_TEST
 
+/* So many below l2 that its validation is preempted. */
+static void many_tables(void)
+{
+	for (unsigned int i = 0; i < 40; i++) {
+		struct page_info *t = new_page(d);
+
+		page_words(t)[i] = pte_for(data, RW);
+		page_words(l2)[i + 10] = pte_for(t, RW);
+	}
+}
+
 START_TEST(preempted_validation_goes_on)
 {
 	struct page_info *tables[40];
@@ -317,15 +328,9 @@ END_TEST
 START_TEST(partial_where_all_references_are_used)
 {
 	uint64_t others;
-	unsigned int i;
 
 	build();
-	for (i = 0; i < 40; i++) {
-		struct page_info *t = new_page(d);
-
-		page_words(t)[i] = pte_for(data, RW);
-		page_words(l2)[i + 10] = pte_for(t, RW);
-	}
+	many_tables();
 	ck_assert(get_page(l2, d));
 	others = 0xf0000001u - (uint32_t)l2->count_info;
 	l2->count_info += others;
@@ -347,15 +352,8 @@ END_TEST
 
 START_TEST(failed_validation_leaves_nothing)
 {
-	unsigned int i;
-
 	build();
-	for (i = 0; i < 40; i++) {
-		struct page_info *t = new_page(d);
-
-		page_words(t)[i] = pte_for(data, RW);
-		page_words(l2)[i + 10] = pte_for(t, RW);
-	}
+	many_tables();
 	page_words(l2)[500] = pte_for(data, RW);
 	preempt_one_in = 1;
 	ck_assert_int_eq(pin(l4, 4), -EINVAL);
@@ -367,15 +365,8 @@ END_TEST
 
 START_TEST(live_entry_drop_is_deferred)
 {
-	unsigned int i;
-
 	build();
-	for (i = 0; i < 40; i++) {
-		struct page_info *t = new_page(d);
-
-		page_words(t)[i] = pte_for(data, RW);
-		page_words(l2)[i + 10] = pte_for(t, RW);
-	}
+	many_tables();
 	ck_assert_int_eq(call_mmuext(MMUEXT_NEW_BASEPTR, page_to_mfn(l4).m), 0);
 	preempt_one_in = 1;
 	ck_assert_int_eq(set_entry(l3, 0, 0), 0);
