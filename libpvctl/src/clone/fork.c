@@ -39,6 +39,8 @@ static bool can_reflink(const char *path, const char *dir)
 	return in >= 0 && out >= 0 && !ioctl(out, FICLONE, in);
 }
 
+#define STAMP_DIGITS 17u
+
 static int name_file(char **ret, const char *dir, const char *name, const struct fork *f, const struct fork_disk *d, const char *tail,
                      struct pvctl_error *err)
 {
@@ -49,6 +51,19 @@ static int name_file(char **ret, const char *dir, const char *name, const struct
 	if (strlen(*ret) > DISK_TARGET_MAX)
 		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "disk %s: %.100s...: the path is too long", d->spec.vdev_name, *ret);
 	return access(*ret, F_OK) ? 0 : err_set(err, -EEXIST, PVCTL_ORIGIN_LIB, "%s exists already: try again in a second", *ret);
+}
+
+bool fork_has_named(const char *file)
+{
+	static const char *const tails[] = { "-base.qcow2", "-base.img", ".qcow2", ".img" };
+	size_t len = strlen(file), n;
+
+	for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++) {
+		n = strlen(tails[i]);
+		if (len > n + STAMP_DIGITS && !strcmp(file + len - n, tails[i]))
+			return file[len - n - STAMP_DIGITS - 1] == '-' && strspn(file + len - n - STAMP_DIGITS, "0123456789") == STAMP_DIGITS;
+	}
+	return false;
 }
 
 static int name_files(struct fork *f, struct fork_disk *d, bool is_device, struct pvctl_error *err)

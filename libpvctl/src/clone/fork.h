@@ -52,6 +52,8 @@ struct fork {
 /* The disks of the domain itself, for fork_set_disks. */
 #define FORK_ITSELF UINT32_MAX
 
+/* Is that a name of an overlay, a copy or a base that a fork made: NAME-VDEV-STAMP, perhaps with -base behind it? */
+bool fork_has_named(const char *file);
 /* Refuses what cannot be. config: the domain's own. */
 int fork_plan(struct fork *f, const struct pvctl_config *config, struct pvctl_error *err);
 int fork_prepare(struct fork *f, struct pvctl_error *err);

@@ -1,35 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* Are a domain's disks at the moment what they were when their overlays were made? */
 #include "clone/fork.h"
-#include "util/cleanup.h"
+#include "device/qcow2.h"
 #include "util/err.h"
-#include "util/fd.h"
-#include <endian.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
-
-#define QCOW2_SIZE_AT 24
 
 /* The domain is suspended for as long as this takes: for the usual formats without a process. */
 static int size_of(const struct fork_disk *d, uint64_t *ret, struct pvctl_error *err)
 {
-	CLEANUP_CLOSE int fd = -1;
 	struct pvctl_disk_image_info info = { .size = sizeof(info) };
 	int rc;
 
-	if (d->spec.format != DISK_QCOW2) {
-		rc = pvctl_disk_image_get(d->path, disk_format_name(d->spec.format), &info, err);
-		*ret = info.bytes;
-		return rc;
+	if (d->spec.format == DISK_QCOW2) {
+		rc = qcow2_bytes(d->path, ret);
+		return rc ? err_os(err, -rc, "disk %s: %s", d->spec.vdev_name, d->path) : 0;
 	}
-	fd = open(d->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	rc = fd < 0 ? -errno : fd_pread_all(fd, ret, sizeof(*ret), QCOW2_SIZE_AT);
-	if (rc)
-		return err_os(err, -rc, "disk %s: %s", d->spec.vdev_name, d->path);
-	*ret = be64toh(*ret);
-	return 0;
+	rc = pvctl_disk_image_get(d->path, disk_format_name(d->spec.format), &info, err);
+	*ret = info.bytes;
+	return rc;
 }
 
 int fork_note(struct fork_disk *d, struct pvctl_error *err)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "device/qcow2.h"
 #include "util/cleanup.h"
+#include "util/fd.h"
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +13,7 @@
 
 #define HEAD_MAX 65536u
 #define V2_LENGTH 72u
+#define SIZE_AT 24u
 #define V3_LENGTH 104u
 #define EXT_END 0u
 #define EXT_BASE_FORMAT 0xe2792acau
@@ -52,7 +54,7 @@ static int format_of(const uint8_t *name, size_t len, enum disk_format *ret)
 
 static int find_format(const uint8_t *head, size_t len, enum disk_format *ret)
 {
-	size_t at = be32_at(head + 4) >= 3 && len >= 104 ? be32_at(head + 100) : V2_LENGTH;
+	size_t at = be32_at(head + 4) >= 3 && len >= V3_LENGTH ? be32_at(head + 100) : V2_LENGTH;
 
 	while (at + 8 <= len) {
 		uint32_t type = be32_at(head + at), n = be32_at(head + at + 4);
@@ -103,6 +105,17 @@ int qcow2_base(const char *path, char base[DISK_TARGET_MAX + 1], enum disk_forma
 		return -errno;
 	n = head ? pread(fd, head, HEAD_MAX, 0) : -1;
 	return n < 0 ? -EIO : qcow2_base_of(head, (size_t)n, path, base, ret_format);
+}
+
+int qcow2_bytes(const char *path, uint64_t *ret)
+{
+	CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	uint8_t size[8];
+	int rc = fd < 0 ? -errno : fd_pread_all(fd, size, sizeof(size), SIZE_AT);
+
+	if (!rc)
+		*ret = be64_at(size);
+	return rc;
 }
 
 /* A table of the image: whole, and where a cluster may begin. */
@@ -162,7 +175,7 @@ int qcow2_plain_of(const void *data, size_t len, uint64_t file_bytes, const char
 		return -EINVAL;
 	version = be32_at(head + 4);
 	bits = be32_at(head + 20);
-	bytes = be64_at(head + 24);
+	bytes = be64_at(head + SIZE_AT);
 	base = be64_at(head + 8);
 	if (version == 3)
 		length = be32_at(head + 100);
@@ -228,7 +241,7 @@ int qcow2_overlay_of(const char *base, enum disk_format format, uint64_t bytes, 
 	put32(h + 4, 3);
 	put32(h + 16, (uint32_t)n);
 	put32(h + 20, NEW_CLUSTER_BITS);
-	put64(h + 24, bytes);
+	put64(h + SIZE_AT, bytes);
 	put32(h + 36, (uint32_t)l1);
 	put64(h + 40, 3ull * QCOW2_NEW_CLUSTER);
 	put64(h + 48, 1ull * QCOW2_NEW_CLUSTER);

@@ -13,6 +13,9 @@
 int qcow2_base_of(const void *head, size_t len, const char *path, char base[DISK_TARGET_MAX + 1], enum disk_format *ret_format);
 int qcow2_base(const char *path, char base[DISK_TARGET_MAX + 1], enum disk_format *ret_format);
 
+/* How large its guest sees the disk, of any image of that format: nothing else of it is looked at. -errno. */
+int qcow2_bytes(const char *path, uint64_t *ret);
+
 struct qcow2_plain {
 	uint64_t bytes;                 /* of the disk: some, and a multiple of 512 */
 	char base[DISK_TARGET_MAX + 1]; /* "": none; else it begins with a slash, and */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "clone/fork.h"
 #include "template/private.h"
 #include "util/cleanup.h"
 #include "util/err.h"
@@ -15,7 +16,6 @@
 
 #define NOTE "template"
 #define NOTE_MAX 4096u
-#define STAMP_DIGITS 17u
 
 static int below(const char *sub, char buf[TEMPLATE_PATH], struct pvctl_error *err)
 {
@@ -218,20 +218,6 @@ int template_note(const char *disks, const char *name, bool alone, struct pvctl_
 	return rc ? err_os(err, -rc, "%s/" NOTE, disks) : 0;
 }
 
-/* NAME-VDEV-STAMP, perhaps with -base behind it: clone/fork.c. */
-static bool is_copy(const char *file)
-{
-	static const char *const tails[] = { "-base.qcow2", "-base.img", ".qcow2", ".img" };
-	size_t len = strlen(file), n;
-
-	for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++) {
-		n = strlen(tails[i]);
-		if (len > n + STAMP_DIGITS && !strcmp(file + len - n, tails[i]))
-			return file[len - n - STAMP_DIGITS - 1] == '-' && strspn(file + len - n - STAMP_DIGITS, "0123456789") == STAMP_DIGITS;
-	}
-	return false;
-}
-
 bool template_has_copies(const char *disks, char name[256])
 {
 	DIR *d = opendir(disks);
@@ -239,7 +225,7 @@ bool template_has_copies(const char *disks, char name[256])
 	bool has = false;
 
 	while (d && !has && (e = readdir(d))) {
-		has = is_copy(e->d_name);
+		has = fork_has_named(e->d_name);
 		snprintf(name, 256, "%s", e->d_name);
 	}
 	if (d)
