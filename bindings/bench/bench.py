@@ -11,7 +11,7 @@ import sys
 
 import pvctl
 
-LISTS, ROUNDS, TURNS = 200, 20, int(os.environ.get("TURNS", "5"))
+LISTS, ROUNDS, TURNS = 2000, 20, int(os.environ.get("TURNS", "5"))
 #: Percent more than C, at most.
 LIMITS = {"Python": 30, "Go": 10, "Rust": 10}
 
