@@ -129,6 +129,7 @@ static int resize_defined(struct resize *r, const char *name, const char *vdev)
 static int resize_domain(struct resize *r, const char *name, const char *vdev)
 {
 	struct pvctl_open_opts open = { .size = sizeof(open), .node = globals.node, .log = node_log };
+	struct pvctl_error err = { 0 };
 	struct pvctl *ctx = NULL;
 	uint32_t domid;
 	int rc;
@@ -136,12 +137,15 @@ static int resize_domain(struct resize *r, const char *name, const char *vdev)
 	if (r->in->count[SIZE_FORMAT])
 		return command_usage(r->cmd, "a domain's disk has the format that its configuration says");
 	/* Without a node there are definitions yet. */
-	if (pvctl_open(&open, &ctx, NULL))
+	rc = pvctl_open(&open, &ctx, &err);
+	if (rc == -ENOENT)
 		return resize_defined(r, name, vdev);
-	if (parse_u32(name, 0, 0x7fef, &domid) && pvctl_domain_lookup(ctx, name, &domid, NULL))
-		rc = resize_defined(r, name, vdev);
-	else
+	if (!rc && parse_u32(name, 0, 0x7fef, &domid))
+		rc = pvctl_domain_lookup(ctx, name, &domid, &err);
+	if (!rc)
 		rc = resize_running(r, ctx, domid, vdev);
+	else
+		rc = ctx && is_no_domain(rc) ? resize_defined(r, name, vdev) : fail("disk resize", name, &err);
 	pvctl_close(ctx);
 	return rc;
 }
