@@ -29,6 +29,7 @@ struct blk_script {
 	bool late, added, removing;
 	bool holds;              /* a departed disk's number */
 	bool waiting;            /* for another's "remove" in the same directory of the store */
+	bool adopted;            /* "add" was run by a daemon before: what it has said is in the store */
 	uint32_t domid;
 	char path[128], back[64];
 	char node[64], device[32], device_path[256]; /* what "add" has said, for "remove" */
@@ -232,11 +233,25 @@ static int start(struct blk_script *s, bool add)
 	return 0;
 }
 
+/* Once more "add" would make a second device, of which the first is nobody's any more; or it would be refused. */
+static void take_over(struct blk_script *s)
+{
+	char why[400];
+	const char *bad = judge(s, 0, why, sizeof(why));
+
+	s->added = true;
+	s->done(s->v, bad ? NULL : s->device_path, bad);
+}
+
 static void begin_add(struct blk_script *s)
 {
-	if (s->d->node.down || is_taken(s))
+	if (s->d->node.down || (!s->adopted && is_taken(s)))
 		return;
 	s->waiting = false;
+	if (s->adopted) {
+		take_over(s);
+		return;
+	}
 	put_nodes(s);
 	if (start(s, true)) {
 		(void)store_rm(s->d->store, s->back);
@@ -284,7 +299,9 @@ int blk_script_add(struct vbd *v, void (*done)(struct vbd *v, const char *path, 
 	snprintf(s->back, sizeof(s->back), "%s", v->x.back);
 	loop_timer_init(&s->timer, too_late, s);
 	loop_task_init(&s->begin, begin, s);
-	rc = vbd_look(&v->spec, &st, err);
+	/* A device is in the records when its script has ended. */
+	s->adopted = v->x.adopted;
+	rc = s->adopted ? 0 : vbd_look(&v->spec, &st, err);
 	if (rc) {
 		free(s);
 		return rc;
