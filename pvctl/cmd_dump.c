@@ -83,6 +83,7 @@ static int dump(struct pvctl *ctx, uint32_t domid, const struct parsed *in, cons
 	progress_begin(what);
 	rc = pvctl_domain_dump_core(ctx, domid, file.fd, &o, &err);
 	savefile_name_in(&file, rc, &err);
+	rc = rc ? rc : savefile_sync(&file, &err);
 	if (!rc)
 		rc = savefile_commit(&file, &err);
 	progress_end();

@@ -31,10 +31,16 @@ void node_log(void *data, int level, const char *msg)
 	fputc('\n', stderr);
 }
 
+static void step(void *data, const char *name)
+{
+	test_hook(data, name);
+}
+
 static int open_node(struct pvctl **ret, struct pvctl_error *err)
 {
+	static char hook[] = "PVCTL_STEP_HOOK";
 	struct pvctl_open_opts opts = {
-		.size = sizeof(opts), .node = globals.node, .log = node_log, .progress = progress_step,
+		.size = sizeof(opts), .node = globals.node, .log = node_log, .progress = progress_step, .step = step, .step_data = hook,
 	};
 
 	return pvctl_open(&opts, ret, err);

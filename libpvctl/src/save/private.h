@@ -31,11 +31,10 @@ struct saver {
 	uint64_t *list;            /* of a batch */
 	struct iovec *iov;
 	int n_iov;
-	uint32_t n_list, n_scratch;
-	uint8_t *scratch;          /* page tables, translated */
-	uint8_t *copy;             /* live: what the batch's pages had in them, until their owner is known */
+	uint32_t n_list;
+	uint8_t *copy;             /* what the batch's pages had in them, in order; while it runs, until their owner is known */
 	uint64_t *copy_mfn;
-	uint32_t n_copy;
+	uint32_t n_copy, n_read;   /* looked at, and read */
 	uint8_t *sent;             /* bit of a pfn: there is something of it in the stream */
 	uint8_t *dirty;            /* bit of a pfn: to be sent */
 	uint64_t *sent_mfn;        /* which frame it was; NO_FRAME: it was not sent, or was taken back */
