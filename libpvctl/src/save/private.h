@@ -53,8 +53,8 @@ struct saver {
 int save_keeping_log(struct pvctl *ctx, uint32_t domid, int fd, const struct pvctl_save_opts *opts, struct pvctl_save_stats *ret,
                      struct pvctl_error *err);
 void save_log_end(struct pvctl *ctx, uint32_t domid);
-/* Its configuration, with memory and vCPUs as it has them now. */
-int save_config_now(struct pvctl *ctx, uint32_t domid, uint64_t tot_pages, struct pvctl_config **ret, struct pvctl_error *err);
+/* config_now.c: its configuration, with memory and vCPUs as it has them now. -EBUSY: it has a device that is not in there. */
+int save_config_now(struct pvctl *ctx, uint32_t domid, struct pvctl_config **ret, struct pvctl_error *err);
 
 /* save_p2m.c: reads the guest's table, and the types of what is in it */
 int save_p2m_read(struct saver *s, struct pvctl_error *err);

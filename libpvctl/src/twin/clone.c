@@ -72,7 +72,7 @@ static int plan(struct clone *c, uint32_t domid, const char *name, struct pvctl_
 	rc = rc ? rc : pvctl_domain_get(c->ctx, domid, &c->info, err);
 	rc = rc ? rc : plan_names(c, name, err);
 	rc = rc ? rc : domain_may_move(c->ctx, domid, err);
-	rc = rc ? rc : save_config_now(c->ctx, domid, c->info.memory_bytes >> 12, &c->config, err);
+	rc = rc ? rc : save_config_now(c->ctx, domid, &c->config, err);
 	rc = rc ? rc : identity_check(c->config, err);
 	if (rc)
 		return rc;
