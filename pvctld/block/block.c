@@ -228,5 +228,5 @@ const struct xenbus_ops vbd_ops = {
 };
 const struct device_class block_class = {
 	.key = "disk", .row_size = sizeof(struct pvctl_disk_info), .max = MAX_DISKS, .ops = &vbd_ops,
-	.devid = spec_devid, .create = create, .row = row, .quiesce = quiesce, .fini = blk_nbd_fini,
+	.devid = spec_devid, .create = create, .row = row, .quiesce = quiesce, .fini = blk_nbd_fini, .adopted = blk_scripts_adopt,
 };

@@ -17,13 +17,15 @@ cat >"$W/block-test" <<'EOS'
 d=$(dirname "$0")
 echo "$1 $(xenstore-read "$XENBUS_PATH/params") $(xenstore-read "$XENBUS_PATH/node")" >>"$d/script.log"
 [ "$1" = add ] || { losetup -d "$(xenstore-read "$XENBUS_PATH/node")"; exit 0; }
-device=$(losetup -f --show "$d/$(xenstore-read "$XENBUS_PATH/params").img") || exit 1
+name=$(xenstore-read "$XENBUS_PATH/params")
+device=$(losetup -f --show "$d/$name.img") || exit 1
+[ "$name" = volume ] || sleep 4
 xenstore-write "$XENBUS_PATH/node" "$device" "$XENBUS_PATH/physical-device-path" "$device" "$XENBUS_PATH/hotplug-status" connected
 EOS
 chmod +x "$W/block-test"
-truncate -s 16M "$W/volume.img"
-loops() { losetup -n -O BACK-FILE -l | grep -c "^$W/volume.img"; }
-drop_loops() { losetup -j "$W/volume.img" -n -O NAME | xargs -r -n 1 losetup -d; }
+truncate -s 16M "$W/volume.img" "$W/slow.img"
+loops() { losetup -n -O BACK-FILE -l | grep -c "^$W/${1:-volume}.img"; }
+drop_loops() { for n in volume slow; do losetup -j "$W/$n.img" -n -O NAME | xargs -r -n 1 losetup -d; done; }
 trap 'drop_loops; cleanup' EXIT
 runs() { grep -c "^$1 volume" "$W/script.log"; }
 is_another() { [ "$(daemon_pid)" != "$1" ] && pvctl domid a; }
@@ -62,7 +64,21 @@ t "the script was run once" [ "$(runs add)" -eq 1 ]
 t "and made one device" [ "$(loops)" -eq 1 ]
 t "no write failed" eval "! console_has a FAILS"
 t "the last are on it" eval "eventually 10 eval 'dd if=$W/volume.img bs=512 skip=\$((\$(last) - 2)) count=1 status=none | grep -qa \"^tick\"'"
+# Its daemon ends while a script runs: nobody has the disk then, nor is anything of it left.
+node=/local/domain/0/backend/vbd/$(pvctl domid a)/51728
+old=$(daemon_pid)
+pvctl block-attach a "slow,raw,xvdb,rw,script=$W/block-test" >/dev/null 2>&1 &
+attach=$!
+eventually 20 grep -q '^add slow' "$W/script.log" || not_ok "the script runs"
+kill -9 "$old"
+t "who asked is told" eval "! wait $attach"
+t "another daemon" eventually 30 is_another "$old"
+t "what the script made is undone" eval "eventually 20 grep -q '^remove slow /dev/loop' '$W/script.log' && eventually 10 eval '[ \$(loops slow) -eq 0 ]'"
+t "no node is left" eval "eventually 10 eval '! pvctl store read $node/params 2>/dev/null'"
+t "the disk can be had then" pvctl block-attach a "slow,raw,xvdb,rw,script=$W/block-test"
+t "once" [ "$(loops slow)" -eq 1 ]
+t "the guest goes on" eventually 60 beyond $(($(last) + 3))
 t "destroy" pvctl destroy a
-t "what the script made is undone, once" eval "eventually 20 eval '[ \$(loops) -eq 0 ]' && [ \$(runs remove) -eq 1 ]"
+t "what the script made is undone, once" eval "eventually 20 eval '[ \$(loops) -eq 0 ] && [ \$(loops slow) -eq 0 ]' && [ \$(runs remove) -eq 1 ]"
 t "node stop" pvctl node stop
 done_testing
