@@ -90,15 +90,18 @@ deaths() { # NAME DISK STEPS-OF-CREATE STEPS-OF-DELETE STEPS-OF-REVERT
 
 	bad=$BAD
 	for point in $4; do
-		pvctl snapshot --no-memory "$name" a-$point 2>/dev/null && pvctl snapshot --no-memory "$name" b-$point 2>/dev/null || not_ok "two more"
-		at $point pvctl snapshot delete "$name" a-$point && sound "$name" a-$point "delete: death at $point"
-		pvctl snapshot info --verify "$name" b-$point >/dev/null || not_ok "delete: death at $point: the later one is not whole"
-		! listed "$name" a-$point || pvctl snapshot delete "$name" a-$point || not_ok "delete: death at $point: again"
-		goes_on "$name" || not_ok "delete: death at $point: it does not go on"
+		for who in daemon pvctl; do
+			s=$point-$who
+			pvctl snapshot --no-memory "$name" a-$s 2>/dev/null && pvctl snapshot --no-memory "$name" b-$s 2>/dev/null || not_ok "two more"
+			at $point $who snapshot delete "$name" a-$s && sound "$name" a-$s "delete: death of $who at $point"
+			pvctl snapshot info --verify "$name" b-$s >/dev/null || not_ok "delete: death of $who at $point: the later one is not whole"
+			! listed "$name" a-$s || pvctl snapshot delete "$name" a-$s || not_ok "delete: death of $who at $point: again"
+			goes_on "$name" || not_ok "delete: death of $who at $point: it does not go on"
+		done
 	done
 	t "$name: deaths at each step of a deletion" [ "$BAD" = "$bad" ]
 	t "$name: no write fails" no_write_fails "$name"
-	refused "$name: the newest cannot be deleted while it runs" 1 'shut the domain down first' pvctl snapshot delete "$name" "b-${4##* }"
+	refused "$name: the newest cannot be deleted while it runs" 1 'shut the domain down first' pvctl snapshot delete "$name" "b-${4##* }-pvctl"
 
 	bad=$BAD
 	pvctl snapshot "$name" back || not_ok "a last one"

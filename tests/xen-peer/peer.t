@@ -52,8 +52,8 @@ for f in theirs.save ours.again live.again; do give $f; done
 END2
 (cd "$W/job" && find . | cpio -o -H newc --quiet -R 0:0 | gzip -1) >"$W/job.gz"
 cat "$PEER/initrd.gz" "$W/job.gz" >"$W/initrd.gz"
-timeout "${PEER_SECONDS:-280}" qemu-system-x86_64 -accel tcg,thread=multi -M q35 -cpu max,-smap,-la57 -m 2048 -smp 1 -nographic -no-reboot -nic none -kernel "$PEER/xen" \
-	-append 'console=com1 dom0_mem=768M,max:768M bootscrub=0' -initrd "$PEER/vmlinuz console=hvc0 quiet loglevel=4,$W/initrd.gz" </dev/null 2>&1 |
+timeout "${PEER_SECONDS:-280}" qemu-system-x86_64 -accel tcg,thread=multi -M q35 -cpu max,-smap,-la57 -m 1280 -smp 1 -nographic -no-reboot -nic none -kernel "$PEER/xen" \
+	-append 'console=com1 dom0_mem=768M,max:768M bootscrub=1' -initrd "$PEER/vmlinuz console=hvc0 quiet loglevel=0 nowatchdog,$W/initrd.gz" </dev/null 2>&1 |
 	tr -d '\r' >"$W/xen.log"
 heard() { grep -aq "PEER $1" "$W/xen.log"; }
 t "Xen and its xl are up" heard up || tail -n 20 "$W/xen.log" | sed 's/^/#   /'

@@ -27,6 +27,12 @@ static bool has_subleaves(uint32_t leaf)
 	return leaf == 4 || leaf == 7 || leaf == 0xd;
 }
 
+/* Xen's tools number the topology's, too, of which we tell nothing: they refuse the list without. */
+static bool is_numbered(uint32_t leaf)
+{
+	return has_subleaves(leaf) || leaf == 0xb;
+}
+
 static const xen_cpuid_leaf_t *find(const struct cpu_policy *p, uint32_t leaf, uint32_t sub)
 {
 	for (unsigned int i = 0; i < p->n; i++)
@@ -58,7 +64,7 @@ static bool nth_number(unsigned int n, uint32_t *leaf, uint32_t *sub)
 	for (*leaf = 0; *leaf <= max; ++*leaf) {
 		subs = *leaf == 4 ? CACHES_MAX : *leaf == 7 ? 2 : *leaf == 0xd ? 3 : 1;
 		if (n < subs) {
-			*sub = has_subleaves(*leaf) ? n : XEN_CPUID_NO_SUBLEAF;
+			*sub = is_numbered(*leaf) ? n : XEN_CPUID_NO_SUBLEAF;
 			return true;
 		}
 		n -= subs;
