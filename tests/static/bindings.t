@@ -9,9 +9,10 @@ exported() { sed -n 's/^[[:space:]]*\(pvctl_[a-z0-9_]*\);.*/\1/p' libpvctl/libpv
 called() { # LANGUAGE
 	case $1 in
 	python) grep -rhoE --include='*.py' 'lib\.pvctl_[a-z0-9_]+' bindings/python/pvctl ;;
-	go) grep -rhoE --include='*.go' --exclude='*_test.go' 'C\.pvctl_[a-z0-9_]+' bindings/go ;;
+	# From the C of cgo's comments, too.
+	go) grep -rhoE --include='*.go' --exclude='*_test.go' 'C\.pvctl_[a-z0-9_]+|^// 	.*[=(] ?pvctl_[a-z0-9_]+\(' bindings/go | tr -d '(' ;;
 	rust) grep -rhoE --include='*.rs' '\b(sys|pvctl_sys|ffi)::pvctl_[a-z0-9_]+' bindings/rust/pvctl/src ;;
-	esac | sed 's/.*[.:]//' | sort -u
+	esac | sed 's/.*[.: ]//' | sort -u
 }
 skipped() { awk -v l="$1" '!/^#/ && ($1 == l || $1 == "all") { print $2 }' "${2:-bindings/SKIP}" | sort; }
 covered() { # LANGUAGE [SKIP]: neither called nor skipped
