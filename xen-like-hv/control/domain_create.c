@@ -5,6 +5,7 @@
 #include "grant/grant.h"
 #include "mm/heap.h"
 #include "mm/page_alloc.h"
+#include "p2m/p2m.h"
 #include "pv/trap.h"
 #include "sched/sched.h"
 #include "vtime/vtime.h"
@@ -13,6 +14,8 @@
 #define GRANT_FRAMES_DEFAULT 64u
 #define MAPTRACK_FRAMES_DEFAULT 1024u
 #define SCHED_WEIGHT_DEFAULT 256u
+/* A virtual machine of ours has nested page tables, and no devices but its local APIC. */
+#define PVH_FLAGS (XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap)
 #define HOST_MAX_PORT 4095u /* node_shared.host_send has bits for as many */
 
 /* Where vcpu_info writes go of vCPUs that have no shared_info, or no longer. */
@@ -27,7 +30,9 @@ static int check_config(const struct xen_domctl_createdomain *cfg)
 {
 	if (cfg->flags & ~(XEN_DOMCTL_CDF_MAX * 2 - 1))
 		return -EINVAL;
-	if (cfg->flags & ~XEN_DOMCTL_CDF_xs_domain) /* the rest is of HVM, passthrough and the vPMU */
+	if (cfg->flags & ~(XEN_DOMCTL_CDF_xs_domain | PVH_FLAGS)) /* the rest is of passthrough and the vPMU */
+		return -EOPNOTSUPP;
+	if (cfg->flags & PVH_FLAGS && (cfg->flags & PVH_FLAGS) != PVH_FLAGS)
 		return -EOPNOTSUPP;
 	if (cfg->iommu_opts != 0 || cfg->vmtrace_size != 0)
 		return -EOPNOTSUPP;
@@ -37,7 +42,7 @@ static int check_config(const struct xen_domctl_createdomain *cfg)
 		return -EINVAL;
 	if (cfg->cpupool_id != 0)
 		return -ENOENT;
-	if (cfg->arch.emulation_flags != 0)
+	if (cfg->arch.emulation_flags != (cfg->flags & XEN_DOMCTL_CDF_hvm ? XEN_X86_EMU_LAPIC : 0))
 		return -EINVAL;
 	if (cfg->arch.misc_flags & ~XEN_X86_MISC_FLAGS_MAX)
 		return -EINVAL;
@@ -92,6 +97,8 @@ static int init_parts(struct domain *d, uint32_t max_port, uint32_t grant_frames
 {
 	int ret;
 
+	if (d->is_hvm && p2m_create(d) != 0)
+		return -ENOMEM;
 	d->shared_info = alloc_hv_page();
 	if (d->shared_info == NULL)
 		return -ENOMEM;
@@ -128,6 +135,7 @@ int domain_create(domid_t id, const struct xen_domctl_createdomain *cfg, struct 
 		return -ENOMEM;
 	d->max_vcpus = cfg->max_vcpus;
 	d->createflags = cfg->flags;
+	d->is_hvm = cfg->flags & XEN_DOMCTL_CDF_hvm;
 	d->msr_relaxed = cfg->arch.misc_flags & XEN_X86_MSR_RELAXED;
 	d->ssidref = cfg->ssidref;
 	memcpy(d->handle, cfg->handle, sizeof(d->handle));

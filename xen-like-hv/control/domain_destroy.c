@@ -11,6 +11,7 @@
 #include "grant/grant.h"
 #include "mm/heap.h"
 #include "mm/page_alloc.h"
+#include "p2m/p2m.h"
 #include "pv/cpu_policy.h"
 #include "pv/mmu.h"
 #include "pv/trap.h"
@@ -97,7 +98,9 @@ int domain_kill(struct domain *d)
 		d->relinquish_state = KILL_memory;
 		/* fall through */
 	case KILL_memory:
-		ret = pv_relinquish_memory(d);
+		ret = p2m_relinquish(d);
+		if (ret == 0)
+			ret = pv_relinquish_memory(d);
 		if (ret != 0)
 			return ret;
 		d->relinquish_state = KILL_shared;
@@ -132,6 +135,7 @@ void domain_free(struct domain *d)
 	if (d->evtchn != NULL)
 		evtchn_free(d);
 	grant_destroy(d);
+	p2m_destroy(d);
 	dirty_log_free(d);
 	cpu_policy_free(d);
 	xfree(d);

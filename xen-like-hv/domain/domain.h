@@ -20,6 +20,9 @@
 #define MAX_VCPUS 32        /* a domain */
 #define HOST_DOMID 0        /* domain 0 of a hosted node: has one vCPU object that never runs */
 
+struct hvm_vcpu;
+struct p2m;
+
 struct vcpu {
 	struct pv_vcpu pv;              /* hot part first */
 	struct domain *domain;          /* the idle domain for an idle vCPU */
@@ -45,6 +48,7 @@ struct vcpu {
 	struct { bool active, preempted; struct multicall_entry call; } mc;
 	/* pv/: a validation or teardown that was preempted, to be finished before anything else */
 	struct page_info *partial_page;
+	struct hvm_vcpu *hvm;           /* of a PVH domain; else NULL */
 	uint64_t tmp[2];                /* continuation state of the hypercall in progress */
 };
 
@@ -75,6 +79,8 @@ struct domain {
 	uint32_t ssidref;
 	uint32_t createflags;
 	bool msr_relaxed;               /* an unknown MSR is no #GP */
+	bool is_hvm;                    /* a PVH domain: page tables of its own; set before anybody can see it */
+	uint8_t copies;                 /* COPIES_*: what an address of its hypercalls is (domain/uaccess.h) */
 
 	struct shared_info *shared_info; /* hypervisor page, shared writable with the guest */
 
@@ -92,6 +98,7 @@ struct domain {
 	spinlock_t event_lock;
 	struct grant_table *grant;
 	struct pv_domain pv;
+	struct p2m *p2m;                /* p2m/p2m.h; NULL: it knows machine frames */
 
 	uint32_t sched_weight, sched_cap;
 	struct sched_dom sched;

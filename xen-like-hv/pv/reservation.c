@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * memory_op: how much memory a domain has, and which frames. PV guests know
- * their frames by machine number throughout.
+ * their frames by machine number throughout; a domain with a p2m names gfns.
  */
 #include "pv/reservation.h"
 #include "domain/continuation.h"
 #include "domain/uaccess.h"
 #include "pv/mmu_private.h"
+#include "x86/hooks.h"
 #include <xen/memory.h>
 
 /* 2 MiB: so that one extent is no long time, and a guest cannot ask for all of a node in a piece. */
@@ -58,6 +59,8 @@ static int populate_one(struct domain *d, const struct xen_memory_reservation *r
 
 	if (physmap && copy_from_guest(&gpfn, handle_at(r->extent_start, i), 1))
 		return -EFAULT;
+	if (d->p2m)
+		return physmap ? p2m_populate(d, gpfn, r->extent_order, flags) : -EINVAL;
 	pg = domain_page_prepare(d, r->extent_order, flags | ALLOC_NO_GATHER, &err);
 	if (!pg)
 		return err == -ENOMEM ? 0 : err;
@@ -122,6 +125,8 @@ static bool decrease_one(struct domain *d, const struct xen_memory_reservation *
 
 	if (copy_from_guest(&frame, handle_at(r->extent_start, i), 1))
 		return false;
+	if (d->p2m)
+		return p2m_decrease(d, frame, r->extent_order);
 	for (j = 0; j < n; j++)
 		if (memory_release_page(d, frame + j))
 			return false;

@@ -28,6 +28,12 @@ void domain_free(struct domain *d);
 
 /* control/sched_op.c: a guest kernel's hlt is SCHEDOP_block. */
 long do_sched_op(unsigned long cmd, unsigned long arg);
+/*
+ * p2m/reservation.c: an extent of a domain that has a p2m. populate: 1, 0 (there is no chunk of that size) or an error;
+ * decrease: false: not all of it was RAM.
+ */
+int p2m_populate(struct domain *d, uint64_t gfn, unsigned int order, unsigned int flags);
+bool p2m_decrease(struct domain *d, uint64_t gfn, unsigned int order);
 
 /* --- from sched --- */
 
