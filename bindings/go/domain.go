@@ -70,13 +70,15 @@ type DomainInfo struct {
 	MemoryBytes, MaxMemoryBytes, OutstandingBytes uint64
 	VCPUsOnline, VCPUsMax                         uint32
 	Created                                       time.Time
+	PVH                                           bool // else PV
 }
 
 func domainInfo(d *C.struct_pvctl_domain_info) DomainInfo {
 	info := DomainInfo{ID: uint32(d.domid), UniqueID: uint64(d.unique_id), Name: C.GoString(&d.name[0]), State: RunState(d.state),
 		Reason: Reason(d.reason), Crashed: d.flags&(1<<5) != 0, Kept: d.flags&(1<<6) != 0, CPUTime: duration(d.cpu_ns),
 		MemoryBytes: uint64(d.memory_bytes), MaxMemoryBytes: uint64(d.max_memory_bytes), OutstandingBytes: uint64(d.outstanding_bytes),
-		VCPUsOnline: uint32(d.vcpus_online), VCPUsMax: uint32(d.vcpus_max), Created: unixTime(d.created_unix_ns)}
+		VCPUsOnline: uint32(d.vcpus_online), VCPUsMax: uint32(d.vcpus_max), Created: unixTime(d.created_unix_ns),
+		PVH: d._type == C.PVCTL_TYPE_PVH}
 	for i, b := range d.uuid {
 		info.UUID[i] = byte(b)
 	}
