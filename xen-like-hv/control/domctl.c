@@ -84,6 +84,8 @@ static int hypercall_init(struct xen_domctl *op, struct domain *d)
 	mfn_t frame = mfn(op->u.hypercall_init.gmfn);
 	struct page_info *pg;
 
+	if (d->is_hvm)
+		return -EOPNOTSUPP; /* its own MSR */
 	if (!mfn_valid(frame))
 		return -EACCES;
 	pg = mfn_to_page(frame);
@@ -213,6 +215,8 @@ static const struct domctl_op ops[] = {
 	[XEN_DOMCTL_resumedomain] = { resumedomain, 0 },
 	[XEN_DOMCTL_sendtrigger] = { domctl_sendtrigger, 0 },
 	[XEN_DOMCTL_subscribe] = { subscribe, 0 },
+	[XEN_DOMCTL_gethvmcontext] = { domctl_gethvmcontext, COPY_BACK },
+	[XEN_DOMCTL_sethvmcontext] = { domctl_sethvmcontext, 0 },
 	[XEN_DOMCTL_set_address_size] = { set_address_size, 0 },
 	[XEN_DOMCTL_get_address_size] = { get_address_size, COPY_BACK },
 	[XEN_DOMCTL_set_target] = { not_supported, 0 },
