@@ -137,6 +137,7 @@ int domain_create(domid_t id, const struct xen_domctl_createdomain *cfg, struct 
 	d->max_vcpus = cfg->max_vcpus;
 	d->createflags = cfg->flags;
 	d->is_hvm = cfg->flags & XEN_DOMCTL_CDF_hvm;
+	d->copies = d->is_hvm ? COPIES_nested : COPIES_virtual;
 	d->msr_relaxed = cfg->arch.misc_flags & XEN_X86_MSR_RELAXED;
 	d->ssidref = cfg->ssidref;
 	memcpy(d->handle, cfg->handle, sizeof(d->handle));
@@ -236,6 +237,7 @@ static void create_host(void)
 	host_domain = d;
 	d->max_vcpus = 1;
 	d->max_pages = UINT32_MAX;
+	d->copies = COPIES_arena;
 	d->creation_finished = true;
 	if (domain_list_add(d) != 0 ||
 	    init_parts(d, HOST_MAX_PORT, GRANT_FRAMES_DEFAULT, 4 * MAPTRACK_FRAMES_DEFAULT, 2) != 0)

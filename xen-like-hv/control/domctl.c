@@ -4,6 +4,7 @@
 #include "domain/continuation.h"
 #include "domain/dirty_log.h"
 #include "mm/page_alloc.h"
+#include "p2m/frame.h"
 #include "pv/mmu.h"
 #include "pv/trap.h"
 #include "sched/sched.h"
@@ -81,15 +82,11 @@ static int settimeoffset(struct xen_domctl *op, struct domain *d)
 
 static int hypercall_init(struct xen_domctl *op, struct domain *d)
 {
-	mfn_t frame = mfn(op->u.hypercall_init.gmfn);
 	struct page_info *pg;
 
 	if (d->is_hvm)
-		return -EOPNOTSUPP; /* its own MSR */
-	if (!mfn_valid(frame))
-		return -EACCES;
-	pg = mfn_to_page(frame);
-	if (get_page_and_type(pg, d, PGT_writable) != 0)
+		return -EOPNOTSUPP; /* it has an MSR for that */
+	if (guest_frame_get(d, op->u.hypercall_init.gmfn, true, &pg) != 0)
 		return -EACCES;
 	pv_fill_hypercall_page(page_to_virt(pg));
 	page_written(d, pg);

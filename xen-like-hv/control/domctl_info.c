@@ -3,6 +3,7 @@
 #include "control/private.h"
 #include "host/host.h"
 #include "mm/frametable.h"
+#include "p2m/frame.h"
 #include "sched/sched.h"
 #include <xen/sched.h>
 
@@ -121,10 +122,7 @@ static uint64_t frame_type(struct domain *d, uint64_t frame)
 	uint64_t info, type = XEN_DOMCTL_PFINFO_NOTAB;
 	struct page_info *pg;
 
-	if (!mfn_valid(mfn(frame)))
-		return XEN_DOMCTL_PFINFO_XTAB;
-	pg = mfn_to_page(mfn(frame));
-	if (!get_page(pg, d))
+	if (guest_frame_get(d, frame, false, &pg) != 0)
 		return XEN_DOMCTL_PFINFO_XTAB;
 	info = READ_ONCE(pg->type_info);
 	if (info & PGT_count_mask) {

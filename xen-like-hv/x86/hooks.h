@@ -8,6 +8,7 @@
 #include "lib/types.h"
 
 struct domain;
+struct guest_paging;
 struct vcpu;
 
 /* --- from x86 --- */
@@ -23,6 +24,16 @@ bool pv_root_catch_up(void);
 void domain_shutdown(struct domain *d, uint32_t reason);
 /* control/domain_destroy.c: the last reference went. */
 void domain_free(struct domain *d);
+
+/* p2m/guest_copy.c: what domain/uaccess.h does, for a vCPU of a PVH domain. Bytes not copied; 0 or -EFAULT. */
+enum guest_copy { GUEST_COPY_from, GUEST_COPY_to, GUEST_COPY_clear };
+unsigned long p2m_guest_copy(uint64_t va, void *buf, unsigned long n, enum guest_copy op);
+int p2m_guest_cmpxchg(uint64_t va, uint64_t *old, uint64_t new);
+
+/* --- from p2m --- */
+
+/* hvm/: the registers of v, which is current, that say what its addresses mean (p2m/paging.h). */
+void hvm_guest_paging(const struct vcpu *v, struct guest_paging *p);
 
 /* --- from pv --- */
 
