@@ -49,11 +49,12 @@ static void fetch(struct vcpu *v, struct bytes *s)
 
 	s->n = s->at = 0;
 	s->rex = 0;
-	if (copy_from_guest_raw(s->b, at, first))
-		return;
-	s->n = first;
-	if (first < INSN_MAX && !copy_from_guest_raw(s->b + first, at + first, INSN_MAX - first))
+	v->hvm->fetching = true;
+	if (!copy_from_guest_raw(s->b, at, first))
+		s->n = first;
+	if (s->n != 0 && first < INSN_MAX && !copy_from_guest_raw(s->b + first, at + first, INSN_MAX - first))
 		s->n = INSN_MAX;
+	v->hvm->fetching = false;
 }
 
 /* The opcode's first byte. */

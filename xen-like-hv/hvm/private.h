@@ -35,6 +35,7 @@ struct hvm_vcpu {
 	uint8_t upcall_vector;    /* HVMOP_set_evtchn_upcall_vector, 0: none */
 	uint8_t asserted;         /* the vector that V_IRQ stands for, 0: none */
 	bool asserted_apic;       /* it came from the local APIC, and is in service once it is taken */
+	bool fetching;            /* its instruction is read, of whatever mode that was: no SMAP */
 	bool in_nmi, nmi_over;    /* until its IRET; that IRET is the next instruction */
 	uint64_t reinject;        /* the event that an exit interrupted, in EVENTINJ's form; 0: none */
 	uint64_t exception;       /* to be injected: of the instruction that ended the turn */
