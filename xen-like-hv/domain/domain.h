@@ -21,6 +21,7 @@
 #define HOST_DOMID 0        /* domain 0 of a hosted node: has one vCPU object that never runs */
 
 struct hvm_vcpu;
+struct hvm_domain;
 struct p2m;
 
 struct vcpu {
@@ -52,6 +53,11 @@ struct vcpu {
 	uint64_t tmp[2];                /* continuation state of the hypercall in progress */
 };
 
+/* d->copies: what an address of its hypercalls is (domain/uaccess.c) */
+#define COPIES_virtual 0u /* the hardware's: the present address space of a PV guest */
+#define COPIES_arena   1u /* domain 0's */
+#define COPIES_nested  2u /* virtual in a guest that has tables of its own */
+
 /* d->is_dying */
 #define DOMDYING_alive 0u
 #define DOMDYING_dying 1u
@@ -80,7 +86,7 @@ struct domain {
 	uint32_t createflags;
 	bool msr_relaxed;               /* an unknown MSR is no #GP */
 	bool is_hvm;                    /* a PVH domain: page tables of its own; set before anybody can see it */
-	uint8_t copies;                 /* COPIES_*: what an address of its hypercalls is (domain/uaccess.h) */
+	uint8_t copies;                 /* COPIES_* */
 
 	struct shared_info *shared_info; /* hypervisor page, shared writable with the guest */
 
@@ -98,6 +104,7 @@ struct domain {
 	spinlock_t event_lock;
 	struct grant_table *grant;
 	struct pv_domain pv;
+	struct hvm_domain *hvm;         /* of a PVH domain; else NULL */
 	struct p2m *p2m;                /* p2m/p2m.h; NULL: it knows machine frames */
 
 	uint32_t sched_weight, sched_cap;
