@@ -26,13 +26,6 @@ enum p2m_type {
 #define P2M_MAX_GFN (1ULL << 28) /* 40 bits of physical address, as the guest's CPUID says */
 #define P2M_LARGE_ORDER 9u
 
-/* Of the memory map that its guest is told, in the form of XENMEM_memory_map. */
-#define P2M_MAP_MAX 8u
-struct p2m_range {
-	uint64_t addr, size;
-	uint32_t type;
-} __attribute__((packed));
-
 struct p2m {
 	spinlock_t lock;             /* all entries */
 	uint64_t *root;
@@ -42,8 +35,6 @@ struct p2m {
 	uint64_t nr_tables;          /* the root not counted; a guest may name any gfn, but not make us spend more than a limit */
 	uint64_t cursor;             /* of p2m_relinquish */
 	uint64_t max_gfn;            /* the highest that was ever used */
-	unsigned int nr_ranges;      /* of the map, as domain 0 made it */
-	struct p2m_range map[P2M_MAP_MAX];
 };
 
 /* d->p2m, empty: 0 or -ENOMEM. */

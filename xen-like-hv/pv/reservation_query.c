@@ -4,7 +4,6 @@
 #include "mm/hv_pagetable.h"
 #include "pv/mmu_private.h"
 #include "pv/reservation.h"
-#include "x86/hooks.h"
 #include <xen/memory.h>
 
 #define E820_RAM 1u
@@ -67,19 +66,9 @@ static long machphys_mfn_list(unsigned long arg)
 	return copy_to_guest(arg, &l, 1);
 }
 
-static long memory_map_of_ranges(struct domain *d, unsigned long arg, struct xen_memory_map *map)
-{
-	int n = p2m_map_tell(d, handle_addr(map->buffer), map->nr_entries);
-
-	if (n < 0)
-		return n;
-	map->nr_entries = (unsigned int)n;
-	return copy_to_guest(arg, map, 1);
-}
-
 static long memory_map(unsigned long arg)
 {
-	struct domain *d = current->domain;
+	const struct domain *d = current->domain;
 	uint64_t pages = READ_ONCE(d->memmap_pages) ? d->memmap_pages : READ_ONCE(d->max_pages);
 	struct e820_entry e = { .addr = 0, .type = E820_RAM };
 	struct xen_memory_map map;
@@ -88,8 +77,6 @@ static long memory_map(unsigned long arg)
 		return -EFAULT;
 	if (map.nr_entries < 1 || !handle_addr(map.buffer))
 		return -EINVAL;
-	if (d->p2m)
-		return memory_map_of_ranges(d, arg, &map);
 	/* All that it may ever have: ballooning up needs page structures for it from the start. */
 	e.size = min(pages, max_page) << PAGE_SHIFT;
 	if (copy_to_guest(handle_addr(map.buffer), &e, 1))
@@ -100,7 +87,7 @@ static long memory_map(unsigned long arg)
 
 /*
  * max_pages is what it may have now; the map goes up to what it may ever have.
- * One range of RAM from 0 is all that a PV domain without hardware can have.
+ * One range of RAM from 0 is all that a domain without hardware can have.
  */
 static long set_memory_map(unsigned long arg)
 {
@@ -113,16 +100,16 @@ static long set_memory_map(unsigned long arg)
 		return -EPERM;
 	if (copy_from_guest(&fmap, arg, 1))
 		return -EFAULT;
+	if (fmap.map.nr_entries != 1)
+		return -EINVAL;
+	if (copy_from_guest(&e, handle_addr(fmap.map.buffer), 1))
+		return -EFAULT;
+	if (e.addr != 0 || e.type != E820_RAM || e.size < PAGE_SIZE)
+		return -EINVAL;
 	rc = resolve_domain_arg(fmap.domid, &d);
 	if (rc)
 		return rc;
-	if (d->p2m)
-		rc = p2m_map_set(d, handle_addr(fmap.map.buffer), fmap.map.nr_entries);
-	else if (is_host_domain(d) || fmap.map.nr_entries != 1)
-		rc = -EINVAL;
-	else if (copy_from_guest(&e, handle_addr(fmap.map.buffer), 1))
-		rc = -EFAULT;
-	else if (e.addr != 0 || e.type != E820_RAM || e.size < PAGE_SIZE)
+	if (is_host_domain(d))
 		rc = -EINVAL;
 	else
 		WRITE_ONCE(d->memmap_pages, e.size >> PAGE_SHIFT);

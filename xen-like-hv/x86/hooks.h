@@ -45,9 +45,6 @@ long do_sched_op(unsigned long cmd, unsigned long arg);
  */
 int p2m_populate(struct domain *d, uint64_t gfn, unsigned int order, unsigned int flags);
 bool p2m_decrease(struct domain *d, uint64_t gfn, unsigned int order);
-/* p2m/memory_map.c: what a domain that has a p2m is told of its memory: at most nr entries; how many, or an error. */
-int p2m_map_tell(struct domain *d, uint64_t buffer, unsigned int nr);
-int p2m_map_set(struct domain *d, uint64_t buffer, unsigned int nr);
 
 /* --- from sched --- */
 
