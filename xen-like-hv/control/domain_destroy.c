@@ -136,6 +136,7 @@ void domain_free(struct domain *d)
 		evtchn_free(d);
 	grant_destroy(d);
 	p2m_destroy(d);
+	xfree(d->memory_map);
 	dirty_log_free(d);
 	cpu_policy_free(d);
 	xfree(d);
