@@ -143,6 +143,7 @@ void domain_free(struct domain *d)
 	grant_destroy(d);
 	p2m_destroy(d);
 	hvm_free_domain(d);
+	xfree(d->memory_map);
 	dirty_log_free(d);
 	cpu_policy_free(d);
 	xfree(d);

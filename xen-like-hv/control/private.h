@@ -71,6 +71,9 @@ int domctl_get_cpu_policy(struct xen_domctl *op, struct domain *d);
 int domctl_set_cpu_policy(struct xen_domctl *op, struct domain *d);
 int sysctl_get_cpu_policy(struct xen_sysctl *op);
 
+/* physmap.c */
+long memory_physmap(unsigned int op, uint64_t start, unsigned long arg);
+
 /* shadow_op.c */
 int domctl_shadow_op(struct xen_domctl *op, struct domain *d);
 int shadow_off(struct domain *d); /* also of a domain that dies: 0, -ERESTART_HC */

@@ -95,6 +95,8 @@ struct domain {
 	uint64_t tot_pages, max_pages, xenheap_pages;
 	struct page_claim claim;        /* under the heap's lock */
 	uint64_t memmap_pages;          /* end of its memory map; 0: max_pages */
+	struct memory_map *memory_map;  /* what a domain with a p2m is told, by domain 0's word (pv/reservation_query.c) */
+	uint64_t max_gfn;               /* the highest that its p2m ever had, under the p2m's lock */
 	uint32_t relinquish_state;      /* control/domain_destroy.c */
 	volatile cpumask_t dirty_cpus;  /* CPUs that may hold TLB entries of it */
 	struct dirty_log *dirty_log;    /* domain/dirty_log.h; NULL: nobody asks */

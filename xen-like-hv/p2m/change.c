@@ -37,10 +37,10 @@ static void note_ram(struct domain *d, struct page_info *pg, uint64_t gfn)
 	page_written(d, pg);
 }
 
-static void note_gfn(struct p2m *p2m, uint64_t last)
+static void note_gfn(struct domain *d, uint64_t last)
 {
-	if (last > p2m->max_gfn)
-		WRITE_ONCE(p2m->max_gfn, last);
+	if (last > d->max_gfn)
+		WRITE_ONCE(d->max_gfn, last);
 }
 
 static int store_locked(struct domain *d, uint64_t gfn, pte_t e)
@@ -55,7 +55,7 @@ static int store_locked(struct domain *d, uint64_t gfn, pte_t e)
 	slot = p2m_slot(p2m, gfn, true);
 	if (!slot)
 		return -ENOMEM;
-	note_gfn(p2m, gfn);
+	note_gfn(d, gfn);
 	__atomic_store_n(slot, e, __ATOMIC_RELEASE);
 	return 0;
 }
@@ -94,7 +94,7 @@ static bool store_large(struct domain *d, uint64_t gfn, pte_t e)
 	slot = d->is_dying ? NULL : p2m_slot_large(p2m, gfn, true);
 	ok = slot && !(*slot & PTE_P);
 	if (ok) {
-		note_gfn(p2m, gfn + P2M_ENTRIES - 1);
+		note_gfn(d, gfn + P2M_ENTRIES - 1);
 		__atomic_store_n(slot, e | PTE_PSE, __ATOMIC_RELEASE);
 	}
 	spin_unlock(&p2m->lock);

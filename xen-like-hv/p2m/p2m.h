@@ -34,7 +34,6 @@ struct p2m {
 	struct domain *domain;
 	uint64_t nr_tables;          /* the root not counted; a guest may name any gfn, but not make us spend more than a limit */
 	uint64_t cursor;             /* of p2m_relinquish */
-	uint64_t max_gfn;            /* the highest that was ever used */
 };
 
 /* d->p2m, empty: 0 or -ENOMEM. */
@@ -74,6 +73,11 @@ int p2m_remove_page(struct domain *d, uint64_t gfn, mfn_t m, unsigned int types,
 #define P2M_TYPE(t) (1u << (t))
 #define P2M_RAM (P2M_TYPE(P2M_ram_rw) | P2M_TYPE(P2M_ram_ro))
 
+/* For the audit, nothing of d runs: all frames that entries name. false: there are other tables than were counted. */
+bool p2m_each_frame(struct domain *d, void (*fn)(mfn_t frame, uint64_t gfn, enum p2m_type type, void *arg), void *arg);
+
 /* One page given up by the guest's wish: 0 or -EINVAL. */
 int p2m_release_page(struct domain *d, uint64_t gfn);
+/* The same of a page without an entry, to which the caller has a reference, which goes, too. */
+void p2m_give_up(struct page_info *pg);
 #endif

@@ -6,8 +6,7 @@
 #include "x86/printk.h"
 #include "x86/tlb.h"
 
-/* The caller has a reference, and nothing else leads to it. */
-static void give_up(struct page_info *pg)
+void p2m_give_up(struct page_info *pg)
 {
 	m2p_set(page_to_mfn(pg), ~0ULL);
 	if (__atomic_fetch_and(&pg->count_info, ~PGC_allocated, __ATOMIC_SEQ_CST) & PGC_allocated)
@@ -43,7 +42,7 @@ static void take_back(struct domain *d, uint64_t gfn, struct page_info *pg, uint
 	for (i = 0; i < n; i++) {
 		was = pg + i;
 		if (i >= entered ? get_page(was, d) : !p2m_remove_page(d, gfn + i, page_to_mfn(was), P2M_RAM, &was))
-			give_up(was);
+			p2m_give_up(was);
 	}
 }
 
@@ -76,7 +75,7 @@ int p2m_release_page(struct domain *d, uint64_t gfn)
 
 	if (rc)
 		return -EINVAL;
-	give_up(pg);
+	p2m_give_up(pg);
 	return 0;
 }
 
