@@ -90,11 +90,13 @@ static void check_hypercall_page(void)
 
 static void check_params(void)
 {
+	struct xen_hvm_param beyond = { .domid = DOMID_SELF, .index = 1000 }, others = { .domid = 0, .index = 1 };
+
 	CHECK(hvm_param(HVM_PARAM_STORE_PFN) != ~0ul && hvm_param(HVM_PARAM_STORE_PFN), "no store");
 	EXPECT(set_hvm_param(HVM_PARAM_STORE_PFN, 1), -EPERM);
 	EXPECT(set_hvm_param(HVM_PARAM_CALLBACK_IRQ, 2ul << 56 | 3), -EINVAL);
-	EXPECT(hc_hvm_op(HVMOP_get_param, &(struct xen_hvm_param){ .domid = DOMID_SELF, .index = 1000 }), -EINVAL);
-	EXPECT(hc_hvm_op(HVMOP_get_param, &(struct xen_hvm_param){ .domid = 0, .index = 1 }), -EPERM);
+	EXPECT(hc_hvm_op(HVMOP_get_param, &beyond), -EINVAL);
+	EXPECT(hc_hvm_op(HVMOP_get_param, &others), -EPERM);
 }
 
 void test_main(void)

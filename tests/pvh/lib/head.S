@@ -102,7 +102,7 @@ ap64:
 	mov %eax, %ss
 	mov ap_stack, %rsp
 	xor %ebp, %ebp
-	call secondary_start
+	call ap_main
 1:	cli
 	hlt
 	jmp 1b

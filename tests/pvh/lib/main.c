@@ -18,7 +18,7 @@ extern uint64_t ap_stack;
 
 void guest_start(struct hvm_start_info_words *info);
 void trap_entry(struct regs *regs);
-void secondary_start(void);
+void ap_main(void);
 
 void *mfn_to_va(uint64_t mfn) { return (void *)(mfn << PAGE_SHIFT); }
 uint64_t va_to_mfn(const void *va) { return (uint64_t)va >> PAGE_SHIFT; }
@@ -97,7 +97,7 @@ long set_hvm_param(uint32_t index, uint64_t value)
 static void (*secondary_fn)(void);
 static uint64_t stack1[1024];
 
-void secondary_start(void)
+void ap_main(void)
 {
 	load_idt();
 	secondary_fn();
