@@ -70,6 +70,9 @@ bool hvm_prepare_entry(struct vcpu *v);
 void hvm_after_exit(struct vcpu *v);
 bool hvm_wants_to_run(struct vcpu *v); /* something waits that ends a HLT */
 
+/* switch.c: v is current: v->pv.xcr0 is what XCR0 is. */
+void hvm_note_xcr0(struct vcpu *v);
+
 /* insn.c: the length of the instruction at rip, of which the opcode is known; 0: it is not that (any more). */
 unsigned int hvm_insn_length(struct vcpu *v, unsigned int opcode);
 /* mov to or from a control or debug register: its length, *reg the general register. */
@@ -78,7 +81,7 @@ void hvm_skip(struct vcpu *v, unsigned int length);
 
 /* debugreg.c */
 void hvm_dr_access(struct vcpu *v, unsigned int nr, bool write);
-void hvm_dr_load(const struct vcpu *v);
+void hvm_dr_load(struct vcpu *v);
 void hvm_dr_unload(const struct vcpu *v);
 
 /* vlapic.c */

@@ -84,6 +84,8 @@ static void exit_cpuid(struct vcpu *v, struct cpu_user_regs *regs)
 
 	if (!skip_insn(v, 0x0fa2))
 		return;
+	if ((uint32_t)regs->rax == 0xd)
+		hvm_note_xcr0(v);
 	hvm_cpuid(v, (uint32_t)regs->rax, (uint32_t)regs->rcx, r);
 	regs->rax = r[0];
 	regs->rbx = r[1];
