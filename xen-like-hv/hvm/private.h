@@ -31,7 +31,7 @@ struct hvm_vcpu {
 	paddr_t vmcb_pa;
 	volatile uint32_t pending;
 	volatile uint8_t sipi_vector;
-	volatile bool wait_sipi;  /* INIT was sent, or it never started: a SIPI starts it */
+	volatile bool wait_sipi;  /* INIT was done, or it never started: a SIPI starts it */
 	uint8_t upcall_vector;    /* HVMOP_set_evtchn_upcall_vector, 0: none */
 	uint8_t asserted;         /* the vector that V_IRQ stands for, 0: none */
 	bool asserted_apic;       /* it came from the local APIC, and is in service once it is taken */
