@@ -183,8 +183,7 @@ void do_guest_int80(struct cpu_user_regs *regs)
 void do_ist_debug(struct cpu_user_regs *regs)
 {
 	take_dr6();
-	/* One of a PVH guest's, right before or behind its turn: not the same one again. */
-	regs->rflags = (regs->rflags & ~FLAGS_TF) | FLAGS_RF;
+	regs->rflags &= ~FLAGS_TF;
 }
 
 /* Nothing sends any. Firmware or a management controller may. */

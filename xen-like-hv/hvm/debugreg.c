@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Debug registers: each access ends the guest's turn, and what they hold is in v->pv. QEMU takes breakpoints from a
- * write of DR7 and not from VMRUN, so the CPU has them only while the guest runs, and only if DR7 enables one.
- * The few instructions of ours on either side may hit one: do_ist_debug goes on.
+ * write of DR7, not from VMRUN, and keeps them when the guest's turn ends, so we write it before and after. A
+ * guest may name any address, the hypervisor's too: those are not armed. One that is hit right behind VMRUN would
+ * find the guest's TSS, and with it no stack.
  */
 #include "hvm/private.h"
 #include "pv/bounce.h"
 #include "pv/emul.h"
+#include "x86/page.h"
 #include "x86/traps.h"
 
 #define DR7_ENABLED 0xffUL
@@ -62,15 +64,26 @@ static bool in_use(const struct vcpu *v)
 	return v->pv.dr7 & DR7_ENABLED;
 }
 
-void hvm_dr_load(const struct vcpu *v)
+static uint64_t armed_dr7(const struct vcpu *v)
+{
+	uint64_t dr7 = v->pv.dr7;
+
+	for (unsigned int i = 0; i < 4; i++)
+		if (!guest_range_ok(v->pv.dr[i] & ~7UL, 8))
+			dr7 &= ~(3UL << 2 * i);
+	return dr7;
+}
+
+void hvm_dr_load(struct vcpu *v)
 {
 	if (likely(!in_use(v)))
 		return;
+	vmcb_of(v)->dr7 = armed_dr7(v);
 	__asm__ volatile("mov %0, %%dr0" :: "r"(v->pv.dr[0]));
 	__asm__ volatile("mov %0, %%dr1" :: "r"(v->pv.dr[1]));
 	__asm__ volatile("mov %0, %%dr2" :: "r"(v->pv.dr[2]));
 	__asm__ volatile("mov %0, %%dr3" :: "r"(v->pv.dr[3]));
-	__asm__ volatile("mov %0, %%dr7" :: "r"(v->pv.dr7));
+	__asm__ volatile("mov %0, %%dr7" :: "r"(vmcb_of(v)->dr7));
 }
 
 void hvm_dr_unload(const struct vcpu *v)

@@ -87,6 +87,7 @@ static bool start_or_stop(struct vcpu *v)
 
 	if (what & PENDING_INIT) {
 		hvm_reset(v);
+		h->wait_sipi = true;
 		*guest_regs() = v->regs;
 	}
 	if ((what & PENDING_SIPI) && h->wait_sipi) {

@@ -31,7 +31,7 @@ struct hvm_vcpu {
 	paddr_t vmcb_pa;
 	volatile uint32_t pending;
 	volatile uint8_t sipi_vector;
-	volatile bool wait_sipi;  /* INIT was sent, or it never started: a SIPI starts it */
+	volatile bool wait_sipi;  /* INIT was done, or it never started: a SIPI starts it */
 	uint8_t upcall_vector;    /* HVMOP_set_evtchn_upcall_vector, 0: none */
 	uint8_t asserted;         /* the vector that V_IRQ stands for, 0: none */
 	bool asserted_apic;       /* it came from the local APIC, and is in service once it is taken */
@@ -70,6 +70,9 @@ bool hvm_prepare_entry(struct vcpu *v);
 void hvm_after_exit(struct vcpu *v);
 bool hvm_wants_to_run(struct vcpu *v); /* something waits that ends a HLT */
 
+/* switch.c: v is current: v->pv.xcr0 is what XCR0 is. */
+void hvm_note_xcr0(struct vcpu *v);
+
 /* insn.c: the length of the instruction at rip, of which the opcode is known; 0: it is not that (any more). */
 unsigned int hvm_insn_length(struct vcpu *v, unsigned int opcode);
 /* mov to or from a control or debug register: its length, *reg the general register. */
@@ -78,7 +81,7 @@ void hvm_skip(struct vcpu *v, unsigned int length);
 
 /* debugreg.c */
 void hvm_dr_access(struct vcpu *v, unsigned int nr, bool write);
-void hvm_dr_load(const struct vcpu *v);
+void hvm_dr_load(struct vcpu *v);
 void hvm_dr_unload(const struct vcpu *v);
 
 /* vlapic.c */

@@ -28,6 +28,7 @@
 #define IOIO_IN 1u
 #define IOIO_STRING 4u
 #define IOIO_BYTES(i) ((i) >> 4 & 7)
+#define PORT_PIT_COUNT2 0x42u
 #define CS_L (1u << 9)
 
 static struct { uint64_t n[NR_EXITS + 2]; } __aligned(64) exits[NR_CPUS];
@@ -83,6 +84,8 @@ static void exit_cpuid(struct vcpu *v, struct cpu_user_regs *regs)
 
 	if (!skip_insn(v, 0x0fa2))
 		return;
+	if ((uint32_t)regs->rax == 0xd)
+		hvm_note_xcr0(v);
 	hvm_cpuid(v, (uint32_t)regs->rax, (uint32_t)regs->rcx, r);
 	regs->rax = r[0];
 	regs->rbx = r[1];
@@ -110,6 +113,18 @@ static void exit_msr(struct vcpu *v, struct cpu_user_regs *regs, bool write)
 	hvm_skip(v, length);
 }
 
+/*
+ * All ones. But a timer's count stands at 0: Linux, which looks for one before it read that there is none, would
+ * take 50,000 looks at one that is as high as can be, and gives up at once if it is not.
+ */
+static void port_read(struct cpu_user_regs *regs, uint32_t port, uint32_t bytes)
+{
+	uint64_t mask = bytes == 4 ? 0xffffffffUL : bytes == 2 ? 0xffff : 0xff;
+	uint64_t val = port == PORT_PIT_COUNT2 ? 0 : mask;
+
+	regs->rax = (bytes == 4 ? 0 : regs->rax & ~mask) | val;
+}
+
 /* No port has anything behind it. Strings of them would read memory for it, or fill it with ones: nobody needs that. */
 static void exit_io(struct vcpu *v, struct cpu_user_regs *regs)
 {
@@ -120,12 +135,8 @@ static void exit_io(struct vcpu *v, struct cpu_user_regs *regs)
 		inject_gp(v);
 		return;
 	}
-	if (info & IOIO_IN) {
-		if (IOIO_BYTES(info) == 4)
-			regs->rax = 0xffffffff;
-		else
-			regs->rax |= IOIO_BYTES(info) == 2 ? 0xffff : 0xff;
-	}
+	if (info & IOIO_IN)
+		port_read(regs, info >> 16, IOIO_BYTES(info));
 	regs->rip = b->exit_info2;
 	b->int_shadow = 0;
 }

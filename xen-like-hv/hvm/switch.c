@@ -38,8 +38,25 @@ static uint32_t swap_pkru(uint32_t to)
 	return was;
 }
 
+/*
+ * QEMU does not end a guest's turn for XSETBV: it is read where it matters. Components that nobody was told of are
+ * not switched; whoever turns them on finds them off again, at the latest after it gave up the CPU.
+ */
+void hvm_note_xcr0(struct vcpu *v)
+{
+	uint64_t now;
+
+	if (!cpu_features.xcr0)
+		return;
+	now = xgetbv(0);
+	v->pv.xcr0 = now & cpu_features.xcr0;
+	if (unlikely(now != v->pv.xcr0))
+		xsetbv(0, v->pv.xcr0);
+}
+
 void hvm_switch_from(struct vcpu *v)
 {
+	hvm_note_xcr0(v);
 	if (cpu_features.pku)
 		v->hvm->pkru = swap_pkru(0);
 	fpu_switch_from(v);

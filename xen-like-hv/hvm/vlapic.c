@@ -194,17 +194,19 @@ static bool is_meant(const struct vcpu *from, const struct vcpu *to, uint64_t ic
 	return dest == to->vcpu_id;
 }
 
-/* The vCPU does it to itself; what it waits for is said here, so that a SIPI right behind finds it. */
+/* The vCPU does it to itself. What was sent before is of no interest any more. */
 static void send_init(struct vcpu *to)
 {
-	to->hvm->wait_sipi = true;
-	__atomic_fetch_or(&to->hvm->pending, PENDING_INIT, __ATOMIC_SEQ_CST);
+	uint32_t old = READ_ONCE(to->hvm->pending);
+
+	while (!__atomic_compare_exchange_n(&to->hvm->pending, &old, PENDING_INIT, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		;
 	vcpu_kick(to);
 }
 
 static void send_sipi(struct vcpu *to, uint8_t vector)
 {
-	if (!to->hvm->wait_sipi)
+	if (!READ_ONCE(to->hvm->wait_sipi) && !(READ_ONCE(to->hvm->pending) & PENDING_INIT))
 		return;
 	to->hvm->sipi_vector = vector;
 	__atomic_store_n(&to->is_initialised, true, __ATOMIC_RELEASE);

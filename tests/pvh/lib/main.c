@@ -13,6 +13,7 @@ volatile uint32_t irq_count[256];
 volatile bool irq_eoi;
 void (*irq_hook)(unsigned int vector);
 static bool in_trap;
+const char *cmdline = "";
 extern char ap_start[], ap_end[];
 extern uint64_t ap_stack;
 
@@ -116,6 +117,8 @@ void guest_start(struct hvm_start_info_words *info)
 {
 	setup_traps();
 	start_info = &console;
+	if (info->cmdline)
+		cmdline = (const char *)info->cmdline;
 	console.console.domU.mfn = hvm_param(HVM_PARAM_CONSOLE_PFN);
 	console.console.domU.evtchn = (uint32_t)hvm_param(HVM_PARAM_CONSOLE_EVTCHN);
 	if (info->magic != 0x336ec578)

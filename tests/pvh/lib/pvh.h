@@ -13,6 +13,7 @@ uint64_t hvm_param(uint32_t index); /* ~0: error */
 long set_hvm_param(uint32_t index, uint64_t value);
 
 extern uint64_t tables[], gdt[];
+extern const char *cmdline;
 extern volatile uint32_t irq_count[256]; /* of vectors from 0x20 on; an EOI is written if irq_eoi */
 extern volatile bool irq_eoi;
 extern void (*irq_hook)(unsigned int vector);
