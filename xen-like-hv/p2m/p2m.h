@@ -29,6 +29,7 @@ enum p2m_type {
 struct p2m {
 	spinlock_t lock;             /* all entries */
 	uint64_t *root;
+	paddr_t root_paddr;
 	/* Counts the flushes that guests' translations need: a CPU that last entered with another one flushes all before it enters. */
 	volatile uint64_t generation;
 	struct domain *domain;
@@ -43,7 +44,7 @@ int p2m_relinquish(struct domain *d);
 /* With the object; what is there was relinquished, or never used. */
 void p2m_destroy(struct domain *d);
 /* For nCR3. */
-static inline paddr_t p2m_root(const struct domain *d) { return virt_to_paddr(d->p2m->root); }
+static inline paddr_t p2m_root(const struct domain *d) { return d->p2m->root_paddr; }
 /*
  * Before an entry, interrupts off: the CPU compares it with what it was when it last flushed all of this domain's
  * translations. Who changes an entry adds to it, then interrupts the CPUs of d->dirty_cpus, then lets the frame go.

@@ -53,6 +53,7 @@ int p2m_create(struct domain *d)
 		xfree(p2m);
 		return -ENOMEM;
 	}
+	p2m->root_paddr = virt_to_paddr(p2m->root);
 	d->p2m = p2m;
 	return 0;
 }

@@ -24,6 +24,7 @@ void *cpu_gdt_page[NR_CPUS];
 unsigned int preempt_one_in, flushes, code_freed, gathers, continuations;
 void (*shim_hook)(const char *what);
 void (*shim_flushed)(unsigned int cpu);
+void (*shim_freed)(uint64_t m, uint64_t n);
 
 /* --- what other parts of the hypervisor do --- */
 
@@ -161,6 +162,8 @@ void page_free_run(struct page_info *pg, uint64_t n, bool code)
 		BUG_ON(pg[i].count_info || !!(pg[i].flags & PGF_exec) != code);
 		code_freed += code;
 	}
+	if (shim_freed)
+		shim_freed(m, n);
 	memset(page_to_virt(pg), 0, n * PAGE_SIZE);
 	memset(pg, 0, n * sizeof(*pg));
 	spin_lock(&heap_lock);
@@ -267,6 +270,7 @@ void harness_init(void)
 	preempt_one_in = gathers = continuations = 0;
 	shim_hook = NULL;
 	shim_flushed = NULL;
+	shim_freed = NULL;
 	if (!host_domain) {
 		host_domain = calloc(1, sizeof(*host_domain));
 		host_domain->max_vcpus = 1;
