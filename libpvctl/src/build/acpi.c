@@ -24,8 +24,14 @@
 #define BOOT_NO_MSI (1u << 3)
 #define BOOT_NO_RTC (1u << 5)
 
-/* Scope (_SB) { }: nothing is there that a driver could find. */
-static const uint8_t aml[] = { 0x10, 0x05, '_', 'S', 'B', '_' };
+/* The hypervisor's: a byte with SLP_EN written there turns the machine off (xen-like-hv/hvm/run.c). */
+#define SLEEP_CONTROL_PORT 0xb004u
+#define SLEEP_STATUS_PORT 0xb005u
+#define GAS_IO 1u
+#define GAS_BYTE 1u
+
+/* Name (_S5, Package () { 5, 0, 0, 0 }): it can be turned off. Nothing is there that a driver could find. */
+static const uint8_t aml[] = { 0x08, '_', 'S', '5', '_', 0x12, 0x07, 0x04, 0x0a, 0x05, 0x00, 0x00, 0x00 };
 
 struct out {
 	uint8_t *buf;
@@ -78,6 +84,15 @@ static void finish(uint8_t *p, size_t len)
 	p[9] = sum(p, len);
 }
 
+/* A generic address: 8 bits wide, read and written as a byte. */
+static void port_register(uint8_t *p, uint16_t port)
+{
+	p[0] = GAS_IO;
+	p[1] = 8;
+	p[3] = GAS_BYTE;
+	put(p, 4, port, 8);
+}
+
 static uint64_t make_dsdt(struct out *o)
 {
 	const size_t len = HEADER + sizeof(aml);
@@ -104,6 +119,8 @@ static uint64_t make_fadt(struct out *o, uint64_t dsdt)
 	put(p, 109, BOOT_NO_VGA | BOOT_NO_MSI | BOOT_NO_RTC, 2);
 	put(p, 112, FADT_WBINVD | FADT_NO_POWER_BUTTON | FADT_NO_SLEEP_BUTTON | FADT_HW_REDUCED, 4);
 	p[131] = FADT_MINOR;
+	port_register(p + 244, SLEEP_CONTROL_PORT);
+	port_register(p + 256, SLEEP_STATUS_PORT);
 	put(p, 140, dsdt, 8);
 	memcpy(p + 268, "xenlkhv", 7); /* the hypervisor's identity, 8 bytes */
 	finish(p, FADT_LEN);

@@ -2,6 +2,7 @@
 /* A template from a configuration, its disks, and the domain that has them. */
 #include "device/disk_image.h"
 #include "device/vif_spec.h"
+#include "domain/private.h"
 #include "template/private.h"
 #include "util/cleanup.h"
 #include "util/err.h"
