@@ -3,6 +3,7 @@
 #include "control/private.h"
 #include "event/evtchn.h"
 #include "grant/grant.h"
+#include "hvm/hvm.h"
 #include "mm/heap.h"
 #include "mm/page_alloc.h"
 #include "p2m/p2m.h"
@@ -32,7 +33,7 @@ static int check_config(const struct xen_domctl_createdomain *cfg)
 		return -EINVAL;
 	if (cfg->flags & ~(XEN_DOMCTL_CDF_xs_domain | PVH_FLAGS)) /* the rest is of passthrough and the vPMU */
 		return -EOPNOTSUPP;
-	if (cfg->flags & PVH_FLAGS && (cfg->flags & PVH_FLAGS) != PVH_FLAGS)
+	if (cfg->flags & PVH_FLAGS && ((cfg->flags & PVH_FLAGS) != PVH_FLAGS || !hvm_available()))
 		return -EOPNOTSUPP;
 	if (cfg->iommu_opts != 0 || cfg->vmtrace_size != 0)
 		return -EOPNOTSUPP;
@@ -97,7 +98,7 @@ static int init_parts(struct domain *d, uint32_t max_port, uint32_t grant_frames
 {
 	int ret;
 
-	if (d->is_hvm && p2m_create(d) != 0)
+	if (d->is_hvm && (p2m_create(d) != 0 || hvm_init_domain(d) != 0))
 		return -ENOMEM;
 	d->shared_info = alloc_hv_page();
 	if (d->shared_info == NULL)
@@ -183,7 +184,7 @@ int vcpu_create(struct domain *d, unsigned int id)
 	v = vcpu_alloc(d, id);
 	if (v == NULL)
 		return -ENOMEM;
-	ret = pv_init_vcpu(v);
+	ret = d->is_hvm ? hvm_init_vcpu(v) : pv_init_vcpu(v);
 	if (ret != 0)
 		goto free_vcpu;
 	ret = sched_init_vcpu(v);
@@ -195,7 +196,10 @@ int vcpu_create(struct domain *d, unsigned int id)
 	return 0;
 
 destroy_pv:
-	pv_destroy_vcpu(v);
+	if (d->is_hvm)
+		hvm_destroy_vcpu(v);
+	else
+		pv_destroy_vcpu(v);
 free_vcpu:
 	xfree(v);
 	return ret;

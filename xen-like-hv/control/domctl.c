@@ -84,6 +84,8 @@ static int hypercall_init(struct xen_domctl *op, struct domain *d)
 {
 	struct page_info *pg;
 
+	if (d->is_hvm)
+		return -EOPNOTSUPP; /* it has an MSR for that */
 	if (guest_frame_get(d, op->u.hypercall_init.gmfn, true, &pg) != 0)
 		return -EACCES;
 	pv_fill_hypercall_page(page_to_virt(pg));
@@ -210,6 +212,8 @@ static const struct domctl_op ops[] = {
 	[XEN_DOMCTL_resumedomain] = { resumedomain, 0 },
 	[XEN_DOMCTL_sendtrigger] = { domctl_sendtrigger, 0 },
 	[XEN_DOMCTL_subscribe] = { subscribe, 0 },
+	[XEN_DOMCTL_gethvmcontext] = { domctl_gethvmcontext, COPY_BACK },
+	[XEN_DOMCTL_sethvmcontext] = { domctl_sethvmcontext, 0 },
 	[XEN_DOMCTL_set_address_size] = { set_address_size, 0 },
 	[XEN_DOMCTL_get_address_size] = { get_address_size, COPY_BACK },
 	[XEN_DOMCTL_set_target] = { not_supported, 0 },

@@ -22,6 +22,8 @@ static uint32_t state_flags(struct domain *d, bool any_running, bool all_blocked
 		flags |= XEN_DOMINF_running;
 	if (all_blocked)
 		flags |= XEN_DOMINF_blocked;
+	if (d->is_hvm)
+		flags |= XEN_DOMINF_hvm_guest | XEN_DOMINF_hap;
 	if (d->createflags & XEN_DOMCTL_CDF_xs_domain)
 		flags |= XEN_DOMINF_xs_domain;
 	return flags;

@@ -62,6 +62,10 @@ int domctl_set_ext_vcpucontext(struct xen_domctl *op, struct domain *d);
 int domctl_get_vcpu_msrs(struct xen_domctl *op, struct domain *d);
 int domctl_set_vcpu_msrs(struct xen_domctl *op, struct domain *d);
 
+/* hvmcontext.c */
+int domctl_gethvmcontext(struct xen_domctl *op, struct domain *d);
+int domctl_sethvmcontext(struct xen_domctl *op, struct domain *d);
+
 /* cpu_policy_op.c */
 int domctl_get_cpu_policy(struct xen_domctl *op, struct domain *d);
 int domctl_set_cpu_policy(struct xen_domctl *op, struct domain *d);

@@ -21,6 +21,7 @@
 #define HOST_DOMID 0        /* domain 0 of a hosted node: has one vCPU object that never runs */
 
 struct hvm_vcpu;
+struct hvm_domain;
 struct p2m;
 
 struct vcpu {
@@ -105,6 +106,7 @@ struct domain {
 	spinlock_t event_lock;
 	struct grant_table *grant;
 	struct pv_domain pv;
+	struct hvm_domain *hvm;         /* of a PVH domain; else NULL */
 	struct p2m *p2m;                /* p2m/p2m.h; NULL: it knows machine frames */
 
 	uint32_t sched_weight, sched_cap;

@@ -57,4 +57,16 @@ void reset_stack_and_jump(void (*fn)(void) __noreturn) __noreturn;
 /* vtime/, with the switch to v: vcpu_info.time and the time area; the runstate area (after v stopped, too: its queue is locked). */
 void vtime_update(struct vcpu *v, bool force);
 void vtime_update_runstate_area(struct vcpu *v);
+/* hvm/: the CPU state of a PVH domain's vCPU, interrupts off; and its turns, at the top of the stack. */
+void hvm_switch_from(struct vcpu *v);
+void hvm_switch_to(struct vcpu *v);
+void hvm_run(void) __noreturn;
+
+/* --- from hvm --- */
+
+struct cpu_user_regs;
+/* control/hypercall.c: rax and so on are the guest's, rip is behind its vmmcall. */
+void hvm_hypercall(struct cpu_user_regs *regs);
+/* control/vcpu_op.c: halting for good is VCPUOP_down. */
+long do_vcpu_op(unsigned long cmd, unsigned long vcpu, unsigned long arg);
 #endif
