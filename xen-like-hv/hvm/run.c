@@ -29,6 +29,8 @@
 #define IOIO_STRING 4u
 #define IOIO_BYTES(i) ((i) >> 4 & 7)
 #define PORT_PIT_COUNT2 0x42u
+#define PORT_SLEEP 0xb004u /* where the builder's ACPI tables may have it */
+#define SLEEP_ENABLE (1u << 5)
 #define CS_L (1u << 9)
 
 static struct { uint64_t n[NR_EXITS + 2]; } __aligned(64) exits[NR_CPUS];
@@ -125,7 +127,10 @@ static void port_read(struct cpu_user_regs *regs, uint32_t port, uint32_t bytes)
 	regs->rax = (bytes == 4 ? 0 : regs->rax & ~mask) | val;
 }
 
-/* No port has anything behind it. Strings of them would read memory for it, or fill it with ones: nobody needs that. */
+/*
+ * No port has anything behind it, but the one that turns the machine off (ACPI's sleep control register). Strings
+ * of them would read memory for it, or fill it with ones: nobody needs that.
+ */
 static void exit_io(struct vcpu *v, struct cpu_user_regs *regs)
 {
 	struct vmcb *b = vmcb_of(v);
@@ -137,6 +142,8 @@ static void exit_io(struct vcpu *v, struct cpu_user_regs *regs)
 	}
 	if (info & IOIO_IN)
 		port_read(regs, info >> 16, IOIO_BYTES(info));
+	else if (info >> 16 == PORT_SLEEP && (regs->rax & SLEEP_ENABLE))
+		domain_shutdown(v->domain, SHUTDOWN_poweroff);
 	regs->rip = b->exit_info2;
 	b->int_shadow = 0;
 }

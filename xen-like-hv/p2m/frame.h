@@ -6,11 +6,12 @@
 #include "pv/mmu.h"
 
 /*
- * A reference to d's own page, write: as writable, too (put_page_and_type). 0, -EINVAL (not d's), -EBUSY (a page table).
+ * A reference to d's own page, write: as writable, too (put_page_and_type). 0; or -EINVAL (not d's), -EBUSY (a page table), and *ret is as it was.
  */
 static inline int guest_frame_get(struct domain *d, uint64_t frame, bool write, struct page_info **ret)
 {
 	struct page_info *pg;
+	int rc;
 
 	if (unlikely(d->p2m != NULL)) {
 		*ret = p2m_get_page(d, frame, write);
@@ -18,9 +19,10 @@ static inline int guest_frame_get(struct domain *d, uint64_t frame, bool write, 
 	}
 	if (!mfn_valid(mfn(frame)))
 		return -EINVAL;
-	*ret = pg = mfn_to_page(mfn(frame));
-	if (write)
-		return get_page_and_type(pg, d, PGT_writable);
-	return get_page(pg, d) ? 0 : -EINVAL;
+	pg = mfn_to_page(mfn(frame));
+	rc = write ? get_page_and_type(pg, d, PGT_writable) : get_page(pg, d) ? 0 : -EINVAL;
+	if (rc == 0)
+		*ret = pg;
+	return rc;
 }
 #endif
