@@ -17,7 +17,7 @@ audit_is_clean() {
 }
 # as_pvh SCRIPT: another test, its Linux guests as PVH domains, in this one's place.
 as_pvh() {
-	pvctl node start -q --memory 64 >/dev/null 2>&1
+	pvctl node start --memory 64 >/dev/null 2>&1
 	pvh_or_done
 	pvctl node stop >/dev/null 2>&1
 	rm -rf "$W"
