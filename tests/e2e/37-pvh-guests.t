@@ -41,6 +41,17 @@ for g in basic apic state; do
 	passes $g
 done
 
+# Its state goes out and in while it is paused: it goes on, and has all its registers.
+t "a guest that keeps its registers" pvctl create -q "$(pvh_config kept state '')"
+id=$(pvctl domid kept)
+for i in 1 2 3 4 5; do
+	pvctl pause kept
+	t "its context set as it was read" eval "[ \"\$($O/tests/e2e/domctl hvmcontext $id)\" = 'the same' ]"
+	pvctl unpause kept
+	sleep 0.2
+done
+passes kept
+
 # Three that keep their registers on one CPU, one of them with page tables of the hypervisor's.
 for g in k1 k2; do pvctl create -q "$(pvh_config $g state '' 'cpus="1"')"; done
 printf '%s\n' 'name="k3"' "kernel=\"$O/guests/state-keeper.elf\"" memory=8 'cpus="1"' 'on_poweroff="destroy"' >"$W/k3.cfg"

@@ -29,6 +29,11 @@ int hvm_wrmsr(struct vcpu *v, uint32_t msr, uint64_t val);
 struct hvm_hw_cpu;
 int hvm_set_cpu(struct vcpu *v, const struct hvm_hw_cpu *c);
 void hvm_get_cpu(const struct vcpu *v, struct hvm_hw_cpu *c);
+/* vlapic_state.c: the registers at their offsets in a page, as a memory-mapped local APIC has them. */
+struct hvm_hw_lapic;
+struct hvm_hw_lapic_regs;
+void hvm_get_lapic(const struct vcpu *v, struct hvm_hw_lapic *l, struct hvm_hw_lapic_regs *r);
+int hvm_set_lapic(struct vcpu *v, const struct hvm_hw_lapic_regs *r);
 
 /* How often each reason ended a guest's turn, to the log. */
 void hvm_show_exits(void);

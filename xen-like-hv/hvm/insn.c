@@ -81,6 +81,9 @@ unsigned int hvm_insn_length(struct vcpu *v, unsigned int opcode)
 	if (svm_has_nrip() && b->next_rip)
 		return (unsigned int)(b->next_rip - b->rip) <= INSN_MAX ? (unsigned int)(b->next_rip - b->rip) : 0;
 	fetch(v, &s);
+	/* Paging of another kind than long mode's is not walked: without prefixes, then, as nearly all are. */
+	if (s.n == 0)
+		return opcode > 0xffff ? 3 : opcode > 0xff ? 2 : 1;
 	got = skip_prefixes(b, &s);
 	if (opcode > 0xff)
 		got = got << 8 | next(&s);

@@ -91,6 +91,7 @@ void vlapic_post(struct vcpu *v, uint8_t vector);     /* and wakes it */
 int vlapic_deliverable(const struct vcpu *v);         /* -1: none */
 void vlapic_taken(struct vcpu *v, uint8_t vector);
 bool vlapic_has(const struct vcpu *v, uint8_t vector); /* requested or in service */
+uint32_t vlapic_divisor(const struct vcpu *v);
 int vlapic_read(struct vcpu *v, uint32_t reg, uint64_t *val);
 int vlapic_write(struct vcpu *v, uint32_t reg, uint64_t val);
 

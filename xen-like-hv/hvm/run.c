@@ -337,7 +337,9 @@ static void enter(struct vcpu *v)
 	v->hvm->generation = generation;
 	to_vmcb(b, guest_regs());
 	hvm_dr_load(v);
+	longest_irqs_on(); /* the guest's turn is none of ours */
 	svm_enter(v->hvm->vmcb_pa, guest_regs(), svm_host_vmcb());
+	longest_irqs_off();
 	hvm_dr_unload(v);
 	from_vmcb(guest_regs(), b);
 }

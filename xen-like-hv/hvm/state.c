@@ -15,6 +15,7 @@
 #define CR4_PCIDE (1UL << 17)
 #define EFER_VALID (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
 #define ATTR_L (1u << 9)
+#define EVENT_KEPT (EVENT_VALID | 0xfffUL) /* vector, type, whether there is an error code: as EVENTINJ has them */
 #define ATTR_DB (1u << 10)
 
 static uint64_t cr4_valid(const struct vcpu *v)
@@ -136,6 +137,7 @@ int hvm_set_cpu(struct vcpu *v, const struct hvm_hw_cpu *c)
 	b->dr7 = v->pv.dr7 = (c->dr7 & 0xffff07ff) | DR7_INIT;
 	v->pv.tsc_aux = c->msr_tsc_aux;
 	fpu_set_legacy(v, c->flags & XEN_X86_FPU_INITIALISED ? c->fpu_regs : NULL);
+	v->hvm->reinject = c->pending_valid ? (c->pending_event & EVENT_KEPT) | (uint64_t)c->error_code << 32 : 0;
 	v->hvm->wait_sipi = false;
 	__atomic_store_n(&v->is_initialised, true, __ATOMIC_RELEASE);
 	return 0;
@@ -166,4 +168,6 @@ void hvm_get_cpu(const struct vcpu *v, struct hvm_hw_cpu *c)
 	c->dr7 = v->pv.dr7;
 	c->msr_tsc_aux = v->pv.tsc_aux;
 	c->tsc = rdtsc();
+	c->pending_event = (uint32_t)v->hvm->reinject;
+	c->error_code = (uint32_t)(v->hvm->reinject >> 32);
 }

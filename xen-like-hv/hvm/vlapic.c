@@ -123,6 +123,11 @@ static uint32_t divisor(const struct vlapic *a)
 	return code == 7 ? 1 : 2u << code;
 }
 
+uint32_t vlapic_divisor(const struct vcpu *v)
+{
+	return divisor(&v->hvm->apic);
+}
+
 static s_time_t period(const struct vlapic *a)
 {
 	return (s_time_t)((uint64_t)a->initial * divisor(a) * TICK_NS);
