@@ -28,6 +28,7 @@ include mk/cli.mk
 -include mk/examples.mk
 -include mk/tests.mk
 -include mk/inject.mk
+-include mk/peer.mk
 -include mk/demo.mk
 -include mk/guests.mk
 -include mk/hvunit.mk

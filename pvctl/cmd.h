@@ -109,6 +109,13 @@ int list_devices(const struct parsed *in, bool as_json, const char *key, void (*
 		 int (*one)(struct pvctl *ctx, const char *arg, struct json *j));
 /* Until it has ended; an exit code. */
 int domain_stay(struct pvctl *ctx, uint32_t domid);
+/*
+ * Does a domain of that name run? 0, or an exit code after a message: what cannot be asked is not taken for one that does
+ * not, as its disks might be. No node: none runs.
+ */
+int domain_runs(const char *what, const char *name, bool *ret);
+/* A lookup's error that says that there is none. */
+bool is_no_domain(int rc);
 /* For messages: the name, else the number as given. Static buffer. */
 const char *domain_label(struct pvctl *ctx, uint32_t domid);
 /* "pvctl: what subject: message" on stderr; returns EXIT_FAILED. */

@@ -46,28 +46,16 @@ static const struct option_def undefine_options[] = {
 	{ 0 }
 };
 
-static bool runs(const char *name)
-{
-	struct pvctl_open_opts open = { .size = sizeof(open), .node = globals.node };
-	struct pvctl *ctx;
-	uint32_t domid;
-	bool found;
-
-	if (pvctl_open(&open, &ctx, NULL))
-		return false;
-	found = !pvctl_domain_lookup(ctx, name, &domid, NULL);
-	pvctl_close(ctx);
-	return found;
-}
-
 static int undefine_run(const struct command *cmd, const struct parsed *in)
 {
 	const char *name = in->argv[0];
 	struct pvctl_error err = { 0 }, of_disks = { 0 };
-	bool disks = in->count[UNDEFINE_DISKS] > 0;
+	bool disks = in->count[UNDEFINE_DISKS] > 0, runs = false;
 	int rc, rc_disks = 0;
 
-	if (disks && runs(name)) {
+	if (disks && domain_runs("undefine", name, &runs))
+		return EXIT_FAILED;
+	if (runs) {
 		say_error("undefine %s: it runs, on the disks that would be deleted; `pvctl destroy %s' ends it", name, name);
 		return EXIT_FAILED;
 	}
@@ -193,8 +181,9 @@ static int defined_run(const struct command *cmd, const struct parsed *in)
 	if (pvctl_defined_list(globals.node, &list, &err))
 		return fail("defined", NULL, &err);
 	/* Without a node none of them runs. */
-	(void)!pvctl_open(&open, &ctx, NULL);
-	if (in->count[DEFINED_JSON]) {
+	rc = pvctl_open(&open, &ctx, &err);
+	rc = rc && rc != -ENOENT ? fail("defined", NULL, &err) : EXIT_OK;
+	if (!rc && in->count[DEFINED_JSON]) {
 		j = json_open(true);
 		rc = j ? EXIT_OK : EXIT_FAILED;
 	}
@@ -204,9 +193,14 @@ static int defined_run(const struct command *cmd, const struct parsed *in)
 		printf("%-40s %5s %-9s %5s %8s\n", "Name", "ID", "Autostart", "Order", "Delay(s)");
 	for (size_t n = 0; !rc && (i = pvctl_defined_list_at(list, n)); n++) {
 		uint32_t domid = 0;
-		bool runs = ctx && !pvctl_domain_lookup(ctx, i->name, &domid, NULL);
+		int found = ctx ? pvctl_domain_lookup(ctx, i->name, &domid, &err) : -ENOENT;
+		bool runs = !found;
 		char id[12] = "-";
 
+		if (!runs && !is_no_domain(found)) {
+			rc = fail("defined", i->name, &err);
+			break;
+		}
 		if (runs)
 			snprintf(id, sizeof(id), "%u", domid);
 		if (j)
@@ -214,9 +208,11 @@ static int defined_run(const struct command *cmd, const struct parsed *in)
 		else
 			printf("%-40s %5s %-9s %5u %8.1f\n", i->name, id, i->autostart ? "on" : "off", i->order, i->delay_ms / 1000.0);
 	}
-	if (j) {
+	if (j && !rc) {
 		json_end_listing(j);
 		rc = json_close(j);
+	} else {
+		json_free(j);
 	}
 	pvctl_close(ctx);
 	pvctl_defined_list_free(list);

@@ -61,17 +61,29 @@ static int resize_file(struct resize *r, const char *path, const char *format)
 	return pvctl_disk_image_resize(path, &o, &err) ? fail("disk resize", path, &err) : 0;
 }
 
+/* xvda, d0 and 51712 are one disk. */
+static bool vdev_number(const char *name, uint32_t *ret)
+{
+	struct pvctl_disk_spec s = { .size = sizeof(s) };
+	char text[80];
+
+	if (strpbrk(name, ",=") || snprintf(text, sizeof(text), "vdev=%s,target=/", name) >= (int)sizeof(text) ||
+	    pvctl_disk_parse(text, &s, NULL))
+		return false;
+	*ret = s.vdev;
+	return true;
+}
+
 static const struct pvctl_disk_info *disk_of(const struct pvctl_disk_list *l, const char *vdev)
 {
-	uint32_t number = 0;
+	const struct pvctl_disk_info *d;
+	uint32_t number;
 
-	(void)parse_u32(vdev, 0, UINT32_MAX, &number);
-	for (size_t i = 0; i < pvctl_disk_list_count(l); i++) {
-		const struct pvctl_disk_info *d = pvctl_disk_list_at(l, i);
-
-		if (!strcmp(d->name, vdev) || (number && d->vdev == number))
+	if (!vdev_number(vdev, &number))
+		return NULL;
+	for (size_t i = 0; (d = pvctl_disk_list_at(l, i)); i++)
+		if (d->vdev == number)
 			return d;
-	}
 	return NULL;
 }
 
@@ -105,6 +117,7 @@ static int resize_defined(struct resize *r, const char *name, const char *vdev)
 	struct pvctl_error err = { 0 };
 	const char *item;
 	int rc = EXIT_FAILED;
+	uint32_t number;
 	size_t i;
 
 	if (pvctl_defined_get(globals.node, name, &config, &err)) {
@@ -112,7 +125,7 @@ static int resize_defined(struct resize *r, const char *name, const char *vdev)
 		return rc;
 	}
 	for (i = 0; (item = pvctl_config_get_item(config, "disk", i)); i++)
-		if (!pvctl_disk_parse(item, &s, NULL) && !strcmp(s.name, vdev))
+		if (vdev_number(vdev, &number) && !pvctl_disk_parse(item, &s, NULL) && s.vdev == number)
 			break;
 	if (!item)
 		say_error("disk resize: domain %s has no disk %s", name, vdev);
@@ -129,6 +142,7 @@ static int resize_defined(struct resize *r, const char *name, const char *vdev)
 static int resize_domain(struct resize *r, const char *name, const char *vdev)
 {
 	struct pvctl_open_opts open = { .size = sizeof(open), .node = globals.node, .log = node_log };
+	struct pvctl_error err = { 0 };
 	struct pvctl *ctx = NULL;
 	uint32_t domid;
 	int rc;
@@ -136,12 +150,15 @@ static int resize_domain(struct resize *r, const char *name, const char *vdev)
 	if (r->in->count[SIZE_FORMAT])
 		return command_usage(r->cmd, "a domain's disk has the format that its configuration says");
 	/* Without a node there are definitions yet. */
-	if (pvctl_open(&open, &ctx, NULL))
+	rc = pvctl_open(&open, &ctx, &err);
+	if (rc == -ENOENT)
 		return resize_defined(r, name, vdev);
-	if (parse_u32(name, 0, 0x7fef, &domid) && pvctl_domain_lookup(ctx, name, &domid, NULL))
-		rc = resize_defined(r, name, vdev);
-	else
+	if (!rc && parse_u32(name, 0, 0x7fef, &domid))
+		rc = pvctl_domain_lookup(ctx, name, &domid, &err);
+	if (!rc)
 		rc = resize_running(r, ctx, domid, vdev);
+	else
+		rc = ctx && is_no_domain(rc) ? resize_defined(r, name, vdev) : fail("disk resize", name, &err);
 	pvctl_close(ctx);
 	return rc;
 }

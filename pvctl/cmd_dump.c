@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+#include <ctype.h>
 #include <errno.h>
+#include <libgen.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "pvctl/cmd.h"
 #include "pvctl/commands.h"
@@ -17,21 +20,27 @@ static const struct option_def options[] = {
 	{ 0 }
 };
 
-/* Where the daemon leaves those of domains that crash, by a name that its limits count. */
+/* As the daemon does it. */
+static void clean_name(char *name)
+{
+	for (char *p = name; *p; p++)
+		if (!isalnum((unsigned char)*p) && !strchr("_+-", *p) && (*p != '.' || p == name))
+			*p = '_';
+}
+
+/* Where the daemon leaves those of domains that crash, by a name that its limits count: NAME-DATE-TIME-ID.core. */
 static int own_path(struct pvctl *ctx, uint32_t domid, char *buf, size_t size)
 {
+	struct pvctl_domain_info info = { .size = sizeof(info) };
 	struct pvctl_paths paths = { .size = sizeof(paths) };
 	struct pvctl_error err = { 0 };
-	char when[40], name[128];
 	time_t now = time(NULL);
+	char when[40];
 	struct tm tm;
 
-	if (pvctl_paths_get(globals.node, &paths, &err))
+	if (pvctl_paths_get(globals.node, &paths, &err) || pvctl_domain_get(ctx, domid, &info, &err))
 		return fail("dump-core", NULL, &err);
-	snprintf(name, sizeof(name), "%s", domain_label(ctx, domid));
-	for (char *p = name; *p; p++)
-		if (*p == '/' || (*p == '.' && p == name))
-			*p = '_';
+	clean_name(info.name);
 	localtime_r(&now, &tm);
 	strftime(when, sizeof(when), "%Y%m%d-%H%M%S", &tm);
 	snprintf(buf, size, "%s/dump", paths.state_dir);
@@ -39,8 +48,19 @@ static int own_path(struct pvctl *ctx, uint32_t domid, char *buf, size_t size)
 		say_error("dump-core: %s: %s", buf, strerror(errno));
 		return EXIT_FAILED;
 	}
-	snprintf(buf, size, "%s/dump/%s-%s-%u.core", paths.state_dir, name, when, domid);
+	snprintf(buf, size, "%s/dump/%s-%s-%u.core", paths.state_dir, info.name[0] ? info.name : "domain", when, domid);
 	return 0;
+}
+
+/* The daemon of root's node is a user of its own, as the directory's group is, and removes old ones: it has to be its. */
+static void give_to_daemon(int fd, const char *path)
+{
+	char dir[700];
+	struct stat st;
+
+	snprintf(dir, sizeof(dir), "%s", path);
+	if (!geteuid() && !stat(dirname(dir), &st) && st.st_gid)
+		(void)!fchown(fd, st.st_gid, st.st_gid);
 }
 
 static int dump(struct pvctl *ctx, uint32_t domid, const struct parsed *in, const char *path)
@@ -56,11 +76,14 @@ static int dump(struct pvctl *ctx, uint32_t domid, const struct parsed *in, cons
 
 	if (rc)
 		return fail("dump-core", in->argv[0], &err);
+	if (in->argc < 2)
+		give_to_daemon(file.fd, path);
 	snprintf(what, sizeof(what), "dumping %.60s", domain_label(ctx, domid));
 	interrupts_catch();
 	progress_begin(what);
 	rc = pvctl_domain_dump_core(ctx, domid, file.fd, &o, &err);
 	savefile_name_in(&file, rc, &err);
+	rc = rc ? rc : savefile_sync(&file, &err);
 	if (!rc)
 		rc = savefile_commit(&file, &err);
 	progress_end();

@@ -74,18 +74,29 @@ static const struct option_def stop_options[] = {
 	{ 0 }
 };
 
-/* Who has just shut down may not have been taken away yet: a few looks. */
-static uint32_t domains_of(const char *name)
+/* Who has just shut down may not have been taken away yet: a few looks. An exit code where they cannot be counted. */
+static int domains_of(const char *name, uint32_t *ret)
 {
 	struct pvctl_node_info info = { .size = sizeof(info) };
+	struct pvctl_error err = { 0 };
 
+	*ret = 0;
 	for (unsigned int i = 0; i < 4; i++) {
+		int rc;
+
 		if (i)
 			usleep(100000);
-		if (pvctl_node_get(name, &info, NULL) || !info.domains)
+		rc = pvctl_node_get(name, &info, &err);
+		if (rc && rc != -ENOENT) {
+			fail("node stop", name, &err);
+			note("Whether domains run on it is not known: --force stops it all the same.");
+			return EXIT_FAILED;
+		}
+		if (rc || !info.domains)
 			return 0;
 	}
-	return info.domains;
+	*ret = info.domains;
+	return 0;
 }
 
 static int stop_run(const struct command *cmd, const struct parsed *in)
@@ -93,7 +104,7 @@ static int stop_run(const struct command *cmd, const struct parsed *in)
 	const char *name = chosen(in);
 	uint32_t timeout_ms = STOP_TIMEOUT_MS;
 	struct pvctl_error err = { 0 };
-	uint32_t domains;
+	uint32_t domains = 0;
 	int rc;
 
 	if (in->count[STOP_TIMEOUT] && parse_seconds(in->value[STOP_TIMEOUT], &timeout_ms))
@@ -104,7 +115,8 @@ static int stop_run(const struct command *cmd, const struct parsed *in)
 			return rc;
 		timeout_ms = STOP_TIMEOUT_MS;
 	}
-	domains = in->count[STOP_FORCE] || in->count[STOP_SHUTDOWN] || globals.force ? 0 : domains_of(name);
+	if (!in->count[STOP_FORCE] && !in->count[STOP_SHUTDOWN] && !globals.force && domains_of(name, &domains))
+		return EXIT_FAILED;
 	if (domains) {
 		say_error("node stop %s: %u domain%s on it would end at once; shut down first "
 			  "(`pvctl shutdown -a -w'), or give --force", name ? name : "default", domains,

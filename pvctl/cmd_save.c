@@ -21,9 +21,23 @@ static const struct option_def options[] = {
 	{ 0 }
 };
 
-static int written(void *file, struct pvctl_error *err)
+struct target { struct pvctl *ctx; uint32_t domid; bool ends; struct savefile file; };
+
+/*
+ * Between the file's name and the domain's end it is there twice. Whoever is killed then leaves it suspended, for a person to choose:
+ * it must not go on by itself, as the file would then be of a domain that has gone on.
+ */
+static int written(void *data, struct pvctl_error *err)
 {
-	return savefile_commit(file, err);
+	struct target *t = data;
+	int rc = savefile_sync(&t->file, err);
+
+	if (!rc && t->ends)
+		rc = pvctl_domain_keep_suspended(t->ctx, t->domid, err);
+	test_hook("PVCTL_STEP_HOOK", "kept");
+	rc = rc ? rc : savefile_commit(&t->file, err);
+	test_hook("PVCTL_STEP_HOOK", "named");
+	return rc;
 }
 
 static int print_stats(const struct pvctl_save_stats *s, const char *path)
@@ -50,23 +64,24 @@ static int save(struct pvctl *ctx, uint32_t domid, const struct parsed *in, cons
 	struct pvctl_save_stats s = { .size = sizeof(s) };
 	const char *path = in->argv[1];
 	struct pvctl_error err = { 0 };
-	struct savefile file;
+	struct target t = { .ctx = ctx, .domid = domid };
 	char what[200];
 	int rc;
 
 	o.leave = in->count[OPT_PAUSED] ? PVCTL_SAVE_PAUSED : in->count[OPT_CHECKPOINT] ? PVCTL_SAVE_RUNNING : PVCTL_SAVE_DESTROY;
-	rc = savefile_open(&file, path, &err);
+	t.ends = o.leave == PVCTL_SAVE_DESTROY;
+	rc = savefile_open(&t.file, path, &err);
 	if (rc)
 		return fail("save", in->argv[0], &err);
-	o.written_data = &file;
+	o.written_data = &t;
 	snprintf(what, sizeof(what), "saving %.60s", domain_label(ctx, domid));
 	note("Saving to %s new xl format", path);
 	interrupts_catch();
 	progress_begin(what);
-	rc = pvctl_domain_save(ctx, domid, file.fd, &o, &s, &err);
+	rc = pvctl_domain_save(ctx, domid, t.file.fd, &o, &s, &err);
 	progress_end();
-	savefile_name_in(&file, rc, &err);
-	savefile_close(&file);
+	savefile_name_in(&t.file, rc, &err);
+	savefile_close(&t.file);
 	if (rc == -ECANCELED)
 		say_error("save %s: interrupted; the domain goes on", in->argv[0]);
 	else if (rc)

@@ -72,6 +72,7 @@ static int find_source(struct pvctl *ctx, const struct parsed *in, struct pvctl_
 	struct load_opts load = { .filename = from, .quiet = true };
 	struct pvctl_error err = { 0 };
 	struct stat st;
+	int rc;
 
 	*ret_domid = 0;
 	if (!stat(from, &st) && !S_ISDIR(st.st_mode)) {
@@ -81,7 +82,10 @@ static int find_source(struct pvctl *ctx, const struct parsed *in, struct pvctl_
 			return EXIT_FAILED;
 		return config_of_disk(from, in->value[MAKE_FORMAT], ret, &err) ? fail("template create", from, &err) : 0;
 	}
-	if (!pvctl_domain_lookup(ctx, from, ret_domid, &err))
+	rc = pvctl_domain_lookup(ctx, from, ret_domid, &err);
+	if (rc && !is_no_domain(rc))
+		return fail("template create", from, &err);
+	if (!rc)
 		return pvctl_domain_config(ctx, *ret_domid, ret, &err) ? fail("template create", from, &err) : 0;
 	if (!pvctl_defined_get(globals.node, from, ret, &err))
 		return 0;

@@ -80,10 +80,11 @@ static int write_all(const char *data, size_t len)
 
 		if (n < 0 && errno == EINTR && !interrupted())
 			continue;
-		if (n < 0 && errno == EAGAIN) {
+		/* Whoever does not read must not keep a signal from ending us. */
+		if (n < 0 && errno == EAGAIN && !interrupted()) {
 			struct pollfd p = { .fd = STDOUT_FILENO, .events = POLLOUT };
 
-			poll(&p, 1, -1);
+			poll(&p, 1, 500);
 			continue;
 		}
 		if (n < 0)

@@ -31,10 +31,16 @@ void node_log(void *data, int level, const char *msg)
 	fputc('\n', stderr);
 }
 
+static void step(void *data, const char *name)
+{
+	test_hook(data, name);
+}
+
 static int open_node(struct pvctl **ret, struct pvctl_error *err)
 {
+	static char hook[] = "PVCTL_STEP_HOOK";
 	struct pvctl_open_opts opts = {
-		.size = sizeof(opts), .node = globals.node, .log = node_log, .progress = progress_step,
+		.size = sizeof(opts), .node = globals.node, .log = node_log, .progress = progress_step, .step = step, .step_data = hook,
 	};
 
 	return pvctl_open(&opts, ret, err);
@@ -163,6 +169,30 @@ int node_reboot(void)
 	return rc ? fail("node start", node_name(), &err) : EXIT_OK;
 }
 
+bool is_no_domain(int rc)
+{
+	return rc == -ESRCH || rc == -ENOENT || rc == -EINVAL;
+}
+
+int domain_runs(const char *what, const char *name, bool *ret)
+{
+	struct pvctl_error err = { 0 };
+	struct pvctl *ctx = NULL;
+	uint32_t domid;
+	int rc = open_node(&ctx, &err);
+
+	*ret = false;
+	if (!rc) {
+		rc = pvctl_domain_lookup(ctx, name, &domid, &err);
+		*ret = !rc;
+		rc = is_no_domain(rc) ? 0 : rc;
+	} else if (rc == -ENOENT) {
+		rc = 0;
+	}
+	pvctl_close(ctx);
+	return rc ? fail(what, name, &err) : 0;
+}
+
 static bool all_digits(const char *s)
 {
 	return s[0] && strspn(s, "0123456789") == strlen(s);
@@ -194,7 +224,7 @@ int domain_resolve(struct pvctl *ctx, const char *arg, uint32_t *ret_domid)
 	}
 	if (!rc)
 		return 0;
-	if (rc != -ESRCH && rc != -ENOENT && rc != -EINVAL)
+	if (!is_no_domain(rc))
 		return fail("domain", arg, &err);
 	/* Programs look for this line, to the letter. */
 	fprintf(stderr, "%s is an invalid domain identifier (rc=-6)\n", arg);

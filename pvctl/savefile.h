@@ -12,9 +12,11 @@ struct savefile {
 	bool direct;       /* a device or a pipe: it is what it is */
 	char temporary[4200]; /* its name; "": it has none yet */
 };
-/* 0 or a code with err */
+/* 0 or a code with err. What somebody left beside path who was killed is gone. */
 int savefile_open(struct savefile *f, const char *path, struct pvctl_error *err);
-/* On disk, under its name. */
+/* Its contents are on disk. */
+int savefile_sync(struct savefile *f, struct pvctl_error *err);
+/* So is its name; after savefile_sync. */
 int savefile_commit(struct savefile *f, struct pvctl_error *err);
 /* rc and err are those of who wrote to it: a failure to write names the file. */
 void savefile_name_in(const struct savefile *f, int rc, struct pvctl_error *err);

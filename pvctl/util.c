@@ -19,7 +19,8 @@ int parse_u32(const char *text, uint32_t min, uint32_t max, uint32_t *ret)
 	if (text[0] < '0' || text[0] > '9')
 		return -EINVAL;
 	errno = 0;
-	n = strtoull(text, &end, 0);
+	/* Zeros in front, as `seq -w' prints them, do not make it octal. */
+	n = strtoull(text, &end, 10);
 	if (errno || *end || n < min || n > max)
 		return -EINVAL;
 	*ret = (uint32_t)n;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """bench.py [-i] KERNEL NAME=COMMAND...: on a node with 50 domains, what listing them and creating and destroying one take: the first
-command's (C's), and of each other how much more, and how much more it may take. Rounds take turns, and the best of five (TURNS) counts: the
+command's (C's), and of each other how much more, and how much more it may take. Rounds take turns, and the best of five medians (TURNS) counts: the
 machine is not alone. -i: instructions of a list instead of times, by valgrind: a busy machine does not change them. Printed, not asserted."""
 import os
 import re
@@ -11,7 +11,7 @@ import sys
 
 import pvctl
 
-LISTS, ROUNDS, TURNS = 200, 20, int(os.environ.get("TURNS", "5"))
+LISTS, ROUNDS, TURNS = 2000, 20, int(os.environ.get("TURNS", "5"))
 #: Percent more than C, at most.
 LIMITS = {"Python": 30, "Go": 10, "Rust": 10}
 

@@ -129,6 +129,9 @@ func (c *Conn) do(ctx context.Context, op string, f func(p *C.struct_pvctl, e *C
 	var e C.struct_pvctl_error
 	c.state.ctx = ctx
 	defer func() { c.state.ctx = nil }()
+	// Go's monitor thread takes the processor from a goroutine that has run for 10 ms whenever it finds it in C: then each short call
+	// wakes threads. A new turn is not yet 10 ms old.
+	runtime.Gosched()
 	rc := f(c.p, &e)
 	runtime.KeepAlive(c)
 	if rc >= 0 {

@@ -3,12 +3,20 @@
 package pvctl
 
 // #include "callbacks.h"
+//
+// // All of a list by one call: each has its price.
+// static void pvctl_go_domains(const struct pvctl_domain_list *list, const struct pvctl_domain_info **into, size_t n)
+// {
+// 	for (size_t i = 0; i < n; i++)
+// 		into[i] = pvctl_domain_list_at(list, i);
+// }
 import "C"
 
 import (
 	"context"
 	"fmt"
 	"time"
+	"unsafe"
 )
 
 // RunState is what a domain does.
@@ -73,16 +81,21 @@ type DomainInfo struct {
 	PVH                                           bool // else PV
 }
 
-func domainInfo(d *C.struct_pvctl_domain_info) DomainInfo {
-	info := DomainInfo{ID: uint32(d.domid), UniqueID: uint64(d.unique_id), Name: C.GoString(&d.name[0]), State: RunState(d.state),
-		Reason: Reason(d.reason), Crashed: d.flags&(1<<5) != 0, Kept: d.flags&(1<<6) != 0, CPUTime: duration(d.cpu_ns),
-		MemoryBytes: uint64(d.memory_bytes), MaxMemoryBytes: uint64(d.max_memory_bytes), OutstandingBytes: uint64(d.outstanding_bytes),
-		VCPUsOnline: uint32(d.vcpus_online), VCPUsMax: uint32(d.vcpus_max), Created: unixTime(d.created_unix_ns),
-		PVH: d._type == C.PVCTL_TYPE_PVH}
-	for i, b := range d.uuid {
-		info.UUID[i] = byte(b)
-	}
-	return info
+func domainInfo(d *C.struct_pvctl_domain_info) (info DomainInfo) {
+	info.fill(d)
+	return
+}
+
+func (info *DomainInfo) fill(d *C.struct_pvctl_domain_info) {
+	info.ID, info.UniqueID, info.Name = uint32(d.domid), uint64(d.unique_id), C.GoString(&d.name[0])
+	info.UUID = *(*UUID)(unsafe.Pointer(&d.uuid))
+	info.State, info.Reason = RunState(d.state), Reason(d.reason)
+	info.Crashed, info.Kept = d.flags&(1<<5) != 0, d.flags&(1<<6) != 0
+	info.CPUTime = duration(d.cpu_ns)
+	info.MemoryBytes, info.MaxMemoryBytes, info.OutstandingBytes = uint64(d.memory_bytes), uint64(d.max_memory_bytes), uint64(d.outstanding_bytes)
+	info.VCPUsOnline, info.VCPUsMax = uint32(d.vcpus_online), uint32(d.vcpus_max)
+	info.Created = unixTime(d.created_unix_ns)
+	info.PVH = d._type == C.PVCTL_TYPE_PVH
 }
 
 // Domain is one domain of a connection's node. It is a number, and no handle: the domain may be gone, which is ErrNoDomain.
@@ -143,9 +156,14 @@ func (c *Conn) Domains(ctx context.Context) ([]DomainInfo, error) {
 		return nil, err
 	}
 	defer C.pvctl_domain_list_free(list)
-	all := make([]DomainInfo, 0, int(C.pvctl_domain_list_count(list)))
-	for i := 0; i < cap(all); i++ {
-		all = append(all, domainInfo(C.pvctl_domain_list_at(list, C.size_t(i))))
+	n := int(C.pvctl_domain_list_count(list))
+	if n == 0 {
+		return nil, nil
+	}
+	from, all := make([]*C.struct_pvctl_domain_info, n), make([]DomainInfo, n)
+	C.pvctl_go_domains(list, &from[0], C.size_t(n))
+	for i, d := range from {
+		all[i].fill(d)
 	}
 	return all, nil
 }

@@ -136,6 +136,9 @@ struct pvctl_open_opts {
 	/* Long operations: called about 10 times a second; non-zero cancels (-ECANCELED). */
 	int (*progress)(void *data, const char *what, uint64_t done, uint64_t total);
 	void *progress_data;
+	/* A step of a clone, a template, a domain of one, or a reinstallation was made. For tests, which end somebody there. NULL: nobody is told. */
+	void (*step)(void *data, const char *name);
+	void *step_data;
 };
 PVCTL_API int pvctl_open(const struct pvctl_open_opts *opts, struct pvctl **ret_ctx, struct pvctl_error *err) PVCTL_CHECK; /* -ENOENT: the node does not run */
 PVCTL_API void pvctl_close(struct pvctl *ctx);
@@ -394,7 +397,10 @@ struct pvctl_save_opts {
 	uint32_t compress;       /* 1: by zstd; such a file is for pvctl alone */
 	uint32_t suspend_timeout_ms; /* how long the guest may take to suspend; 0: 60 s */
 	const struct pvctl_config *config; /* saved instead of the domain's own; NULL: its own */
-	/* All has been written: 0 when that is safe (on disk, say). Anything else is a failure; it fills err. NULL: no such. */
+	/*
+	 * All has been written: 0 when that is safe (on disk, say). Anything else is a failure; it fills err. NULL: no such. Who is killed in it
+	 * lets the domain go on, unless it called pvctl_domain_keep_suspended.
+	 */
 	int (*written)(void *data, struct pvctl_error *err);
 	void *written_data;
 	uint32_t max_rounds;     /* live: at most so many before the suspend; 0: 30 */

@@ -136,6 +136,13 @@ void device_adopt(struct dom *dom, const char *what, const char *spec)
 	remove_dirs(dom->d, dom->domid, name);
 }
 
+void devices_adopted(struct daemon *d)
+{
+	for (unsigned int i = 0; i < NR_DEVICE_CLASSES; i++)
+		if (device_classes[i] && device_classes[i]->adopted)
+			device_classes[i]->adopted(d);
+}
+
 void devices_remove_nodes(struct daemon *d, uint32_t domid)
 {
 	char path[64];

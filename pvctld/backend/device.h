@@ -18,6 +18,8 @@ struct device_class {
 	int (*create)(struct dom *dom, const char *spec, struct xenbus_dev **ret, struct pvctl_error *err);
 	/* row is zeroed, of row_size; the size that it starts with is set. */
 	void (*row)(const struct xenbus_dev *x, void *row);
+	/* All devices of another daemon are taken over: what else it had begun is seen to. May be NULL. */
+	void (*adopted)(struct daemon *d);
 	/* Before the devices are freed: waits for all requests. May be NULL. */
 	void (*quiesce)(struct daemon *d);
 	/* After. May be NULL. */
@@ -34,6 +36,8 @@ const struct device_class *device_class(uint32_t proto_class);
 int device_attach(const struct device_class *k, struct dom *dom, const char *spec, struct pvctl_error *err);
 /* One that another daemon had: what is its kind and number, as in the store. */
 void device_adopt(struct dom *dom, const char *what, const char *spec);
+/* There are no more of these. */
+void devices_adopted(struct daemon *d);
 /* Backends' directories of a domain that has no devices. */
 void devices_remove_nodes(struct daemon *d, uint32_t domid);
 /*

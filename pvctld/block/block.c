@@ -73,14 +73,6 @@ static void nbd_dead(void *data, const char *why)
 		xenbus_dev_fail(&v->x, why);
 }
 
-static void script_done(struct vbd *v, const char *path, const char *why)
-{
-	struct pvctl_error e = { 0 };
-	int rc = path ? vbd_open(v, path, &e) : fail(&e, -EIO, "disk %s: %s", v->x.name, why);
-
-	device_ready(&v->x, rc, e.msg);
-}
-
 #define AGAIN_NS 2000000u
 #define AGAIN_MOST_NS 30000000000ull
 
@@ -89,7 +81,7 @@ static void open_again(void *data)
 {
 	struct vbd *v = data;
 	struct pvctl_error e = { 0 };
-	int rc = vbd_open(v, NULL, &e);
+	int rc = vbd_open(v, v->device, &e);
 
 	if (rc == -EBUSY && now_ns() < v->again_until_ns) {
 		vbd_close(v);
@@ -99,9 +91,10 @@ static void open_again(void *data)
 	device_ready(&v->x, rc, e.msg);
 }
 
-static int open_raw(struct vbd *v, struct pvctl_error *err)
+/* device: what its script named, or NULL. -EINPROGRESS: it is tried again. */
+static int open_raw(struct vbd *v, const char *device, struct pvctl_error *err)
 {
-	int rc = vbd_open(v, NULL, err);
+	int rc = vbd_open(v, device, err);
 
 	if (rc != -EBUSY || !v->x.adopted)
 		return rc;
@@ -109,7 +102,16 @@ static int open_raw(struct vbd *v, struct pvctl_error *err)
 	v->x.pending = true;
 	v->again_until_ns = now_ns() + AGAIN_MOST_NS;
 	loop_timer_set(&v->x.d->loop, &v->again, AGAIN_NS);
-	return 0;
+	return -EINPROGRESS;
+}
+
+static void script_done(struct vbd *v, const char *path, const char *why)
+{
+	struct pvctl_error e = { 0 };
+	int rc = path ? open_raw(v, path, &e) : fail(&e, -EIO, "disk %s: %s", v->x.name, why);
+
+	if (rc != -EINPROGRESS)
+		device_ready(&v->x, rc, e.msg);
 }
 
 int vbd_open_image(struct vbd *v, void (*ready)(void *data, int rc, const char *why), struct pvctl_error *err)
@@ -126,8 +128,11 @@ static int open_target(struct vbd *v, struct pvctl_error *err)
 		v->sector_size = v->physical_size = BLK_SECTOR;
 		return 0;
 	}
-	if (v->spec.format == DISK_RAW && !v->spec.script[0])
-		return open_raw(v, err);
+	if (v->spec.format == DISK_RAW && !v->spec.script[0]) {
+		int rc = open_raw(v, NULL, err);
+
+		return rc == -EINPROGRESS ? 0 : rc;
+	}
 	v->x.pending = true;
 	if (v->spec.script[0])
 		return blk_script_add(v, script_done, err);
@@ -223,5 +228,5 @@ const struct xenbus_ops vbd_ops = {
 };
 const struct device_class block_class = {
 	.key = "disk", .row_size = sizeof(struct pvctl_disk_info), .max = MAX_DISKS, .ops = &vbd_ops,
-	.devid = spec_devid, .create = create, .row = row, .quiesce = quiesce, .fini = blk_nbd_fini,
+	.devid = spec_devid, .create = create, .row = row, .quiesce = quiesce, .fini = blk_nbd_fini, .adopted = blk_scripts_adopt,
 };

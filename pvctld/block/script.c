@@ -29,6 +29,10 @@ struct blk_script {
 	bool late, added, removing;
 	bool holds;              /* a departed disk's number */
 	bool waiting;            /* for another's "remove" in the same directory of the store */
+	bool adopted;            /* "add" was run by a daemon before: what it has said is in the store */
+	bool kept;               /* a later daemon finds it */
+	pid_t others;            /* of an "add" that a daemon before had begun */
+	uint64_t until_ns;       /* that is waited for its end */
 	uint32_t domid;
 	char path[128], back[64];
 	char node[64], device[32], device_path[256]; /* what "add" has said, for "remove" */
@@ -47,6 +51,48 @@ bool blk_scripts_busy(void)
 			return true;
 	}
 	return false;
+}
+
+/* ---- for a later daemon: what is to be undone, though nobody has the disk then ---- */
+
+enum stage { ADDING, ADDED, REMOVING };
+struct kept_script {
+	uint32_t stage;
+	int32_t pid;
+	char node[64], device[32], device_path[256];
+	char text[DISK_SPEC_MAX + 1];
+};
+
+static void key_of(const struct blk_script *s, char buf[40])
+{
+	snprintf(buf, 40, "script/%u/%u", s->domid, s->spec.vdev);
+}
+
+static void keep(struct blk_script *s, enum stage stage)
+{
+	static struct kept_script k; /* one thread */
+	char key[40];
+
+	memset(&k, 0, sizeof(k));
+	k.stage = stage;
+	k.pid = s->pid;
+	memcpy(k.node, s->node, sizeof(k.node));
+	memcpy(k.device, s->device, sizeof(k.device));
+	memcpy(k.device_path, s->device_path, sizeof(k.device_path));
+	disk_spec_format(&s->spec, k.text);
+	key_of(s, key);
+	state_set(&s->d->state, key, &k, sizeof(k));
+	s->kept = true;
+}
+
+static void keep_not(struct blk_script *s)
+{
+	char key[40];
+
+	key_of(s, key);
+	if (s->kept)
+		state_drop(&s->d->state, key);
+	s->kept = false;
 }
 
 /* One of a disk that has gone uses the directory. */
@@ -146,6 +192,7 @@ static void destroy(struct blk_script *s)
 	loop_timer_cancel(&s->timer);
 	loop_task_cancel(&s->begin);
 	list_del(&s->link);
+	keep_not(s);
 	if (s->holds)
 		departed_release(s->d, &vbd_ops, s->domid, s->spec.vdev);
 	list_for(p, &scripts)
@@ -206,10 +253,15 @@ static void ended(void *data, int status)
 	}
 	bad = judge(s, status, why, sizeof(why));
 	s->added = !bad;
-	if (!s->v)
+	if (s->added)
+		keep(s, ADDED);
+	if (!s->v) {
 		begin_remove(s); /* it was not waited for */
-	else
-		s->done(s->v, bad ? NULL : s->device_path, bad);
+		return;
+	}
+	if (bad)
+		keep_not(s);
+	s->done(s->v, bad ? NULL : s->device_path, bad);
 }
 
 static void too_late(void *data)
@@ -232,15 +284,32 @@ static int start(struct blk_script *s, bool add)
 	return 0;
 }
 
+/* Once more "add" would make a second device, of which the first is nobody's any more; or it would be refused. */
+static void take_over(struct blk_script *s)
+{
+	char why[400];
+	const char *bad = judge(s, 0, why, sizeof(why));
+
+	s->done(s->v, bad ? NULL : s->device_path, bad);
+}
+
 static void begin_add(struct blk_script *s)
 {
-	if (s->d->node.down || is_taken(s))
+	if (s->d->node.down || (!s->adopted && is_taken(s)))
 		return;
 	s->waiting = false;
+	if (s->adopted) {
+		take_over(s);
+		return;
+	}
 	put_nodes(s);
+	keep(s, ADDING);
 	if (start(s, true)) {
+		keep_not(s);
 		(void)store_rm(s->d->store, s->back);
 		s->done(s->v, NULL, "it could not be started");
+	} else {
+		keep(s, ADDING); /* with its process */
 	}
 }
 
@@ -260,6 +329,8 @@ static void begin_remove(struct blk_script *s)
 	s->late = false;
 	/* The backend's nodes are gone by now, and scripts read them. */
 	put_nodes(s);
+	/* Before it: twice would be worse than never, as the device's name may be another's by then. */
+	keep(s, REMOVING);
 	if (start(s, false)) {
 		log_line("disk %s of domain %u: script %s could not be started", s->spec.vdev_name, s->domid, s->path);
 		(void)store_rm(s->d->store, s->back);
@@ -270,6 +341,7 @@ static void begin_remove(struct blk_script *s)
 int blk_script_add(struct vbd *v, void (*done)(struct vbd *v, const char *path, const char *why), struct pvctl_error *err)
 {
 	struct blk_script *s = calloc(1, sizeof(*s));
+	char why[400];
 	struct stat st;
 	int rc;
 
@@ -284,12 +356,19 @@ int blk_script_add(struct vbd *v, void (*done)(struct vbd *v, const char *path, 
 	snprintf(s->back, sizeof(s->back), "%s", v->x.back);
 	loop_timer_init(&s->timer, too_late, s);
 	loop_task_init(&s->begin, begin, s);
-	rc = vbd_look(&v->spec, &st, err);
+	/* A device is in the records when its script has ended. */
+	s->adopted = v->x.adopted;
+	rc = s->adopted ? 0 : vbd_look(&v->spec, &st, err);
 	if (rc) {
 		free(s);
 		return rc;
 	}
 	list_add_tail(&scripts, &s->link);
+	if (s->adopted) {
+		(void)judge(s, 0, why, sizeof(why));
+		s->added = true;
+		keep(s, ADDED);
+	}
 	/* Later, as another disk's nodes may be there. */
 	s->waiting = true;
 	loop_task_post(&s->d->loop, &s->begin);
@@ -318,6 +397,90 @@ void blk_script_remove(struct blk_script *s)
 		return;
 	}
 	s->removing = true;
+	s->waiting = false;
 	/* Not now: whoever frees the disk takes its nodes away. */
 	loop_task_post(&s->d->loop, &s->begin);
+}
+
+/* ---- what another daemon has left: "add" for a disk that nobody has, or one that was to be undone ---- */
+
+#define LOOK_NS 200000000u
+
+static void wait_for_add(void *data)
+{
+	struct blk_script *s = data;
+	char status[32], error[160], why[400];
+
+	get(s, "hotplug-status", status, sizeof(status));
+	get(s, "hotplug-error", error, sizeof(error));
+	if (!status[0] && !error[0] && now_ns() < s->until_ns) {
+		loop_timer_set(&s->d->loop, &s->timer, LOOK_NS);
+		return;
+	}
+	if (!status[0] && !error[0] && s->others > 0)
+		child_kill(s->others, SIGKILL, true);
+	(void)judge(s, 0, why, sizeof(why));
+	loop_timer_init(&s->timer, too_late, s);
+	begin_remove(s);
+}
+
+static void undo(struct blk_script *s, const struct kept_script *k)
+{
+	log_line("disk %s of domain %u: script %s had been run for a daemon that has ended: it is undone", s->spec.vdev_name, s->domid,
+		 s->path);
+	s->kept = s->removing = true;
+	s->holds = departed_hold(s->d, &vbd_ops, s->domid, s->spec.vdev);
+	if (k->stage == ADDED) {
+		memcpy(s->node, k->node, sizeof(s->node));
+		memcpy(s->device, k->device, sizeof(s->device));
+		memcpy(s->device_path, k->device_path, sizeof(s->device_path));
+		loop_task_post(&s->d->loop, &s->begin);
+		return;
+	}
+	s->others = k->pid;
+	s->until_ns = now_ns() + LIMIT_NS;
+	loop_timer_init(&s->timer, wait_for_add, s);
+	loop_timer_set(&s->d->loop, &s->timer, 0);
+}
+
+static bool is_ours(uint32_t domid, uint32_t vdev)
+{
+	list_for(p, &scripts) {
+		const struct blk_script *s = list_entry(p, struct blk_script, link);
+
+		if (s->domid == domid && s->spec.vdev == vdev)
+			return true;
+	}
+	return false;
+}
+
+static void look_at_kept(void *data, const char *key, const void *value, size_t len)
+{
+	const struct kept_script *k = value;
+	struct daemon *d = data;
+	struct blk_script *s;
+	uint32_t domid, vdev;
+
+	if (sscanf(key, "script/%u/%u", &domid, &vdev) == 2 && is_ours(domid, vdev))
+		return;
+	s = len == sizeof(*k) && k->stage != REMOVING ? calloc(1, sizeof(*s)) : NULL;
+	/* Its "remove" ends by itself. */
+	if (!s || disk_spec_parse(k->text, &s->spec, NULL)) {
+		free(s);
+		state_drop(&d->state, key);
+		return;
+	}
+	s->d = d;
+	s->domid = domid;
+	disk_script_path(&s->spec, s->path, sizeof(s->path));
+	snprintf(s->back, sizeof(s->back), "/local/domain/0/backend/vbd/%u/%u", domid, vdev);
+	loop_timer_init(&s->timer, too_late, s);
+	loop_task_init(&s->begin, begin, s);
+	list_add_tail(&scripts, &s->link);
+	undo(s, k);
+}
+
+void blk_scripts_adopt(struct daemon *d)
+{
+	state_each(&d->state, "script/", look_at_kept, d);
 }

@@ -21,6 +21,9 @@ int blk_script_add(struct vbd *v, void (*done)(struct vbd *v, const char *path, 
 void blk_script_remove(struct blk_script *s);
 /* A "remove" is under way. */
 bool blk_scripts_busy(void);
+/* All disks of another daemon are taken over: what its scripts have made for others is undone. */
+struct daemon;
+void blk_scripts_adopt(struct daemon *d);
 
 /* The spawner's part: its pid, -1. back: where the store has what it is to know. Its output goes to the log. */
 struct disk_spec;

@@ -217,6 +217,7 @@ void console_retire(struct console *c)
 
 	console_stop(c);
 	logfile_close(&c->log);
+	viewers_keep_not(c);
 	keep_not(c);
 	c->retired = true;
 	c->ended_unix_ns = now_unix_ns();

@@ -65,6 +65,8 @@ int console_attach(struct console *c, uint64_t replay_bytes, int *ret_fd);
 void viewers_output(struct console *c);   /* more is in the replay buffer */
 void viewers_input(struct console *c);    /* there may be room in the ring */
 void viewers_close(struct console *c);
+/* Not for a later daemon: their names may be another's soon, whose domain has the same number. */
+void viewers_keep_not(struct console *c);
 void viewers_recall(struct console *c);
 void console_notify(struct console *c);
 

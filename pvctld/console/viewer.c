@@ -63,6 +63,16 @@ static void keep_not(struct viewer *v)
 	(void)keep_drop(name);
 }
 
+void viewers_keep_not(struct console *c)
+{
+	list_for(p, &c->viewers) {
+		struct viewer *v = list_entry(p, struct viewer, link);
+
+		keep_not(v);
+		v->slot = CONSOLE_MAX_VIEWERS;
+	}
+}
+
 static void viewer_free(struct viewer *v)
 {
 	int fd = v->lf.fd;

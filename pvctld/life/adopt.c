@@ -354,6 +354,7 @@ void doms_adopt(struct daemon *d)
 	(void)hvc_each_domain(d, look_at, d);
 	state_each(&d->state, "dom/", look_at_record, d);
 	state_each(&d->state, "dev/", look_at_device, d);
+	devices_adopted(d);
 	state_slots_sweep(&d->state, is_of_nobody, d);
 	drop_left_overs(d);
 	store_drop_orphans(d->store);

@@ -184,8 +184,13 @@ static bool start(struct tap_run *r)
 	int status_fd;
 
 	if (spawn(r, &status_fd) || child_watch(r->t.d, r->pid, status_fd, ended, r)) {
-		if (r->online)
+		if (r->online) {
 			net_report(r->t.d, r->t.domid, r->t.spec.devid, "its script could not be started");
+		} else {
+			log_line("vif %u of domain %u: script \"%s\" offline could not be started", r->t.spec.devid, r->t.domid,
+				 r->t.spec.script);
+			forget_nodes(r);
+		}
 		run_free(r);
 		return false;
 	}

@@ -42,10 +42,19 @@ static struct state_entry **find(const struct state *st, const char *key)
 	return p;
 }
 
-static void forget(struct state_entry **p)
+/* One walk over all records, perhaps within another. */
+struct state_walk {
+	struct state_walk *outer;
+	struct state_entry *next;
+};
+
+static void forget(struct state *st, struct state_entry **p)
 {
 	struct state_entry *e = *p;
 
+	for (struct state_walk *w = st->walks; w; w = w->outer)
+		if (w->next == e)
+			w->next = e->next;
 	*p = e->next;
 	free(e->data);
 	free(e);
@@ -107,7 +116,7 @@ void state_drop(struct state *st, const char *key)
 	state_log_add(&st->records, R_DROP, 0, key, NULL, 0);
 	state_log_commit(&st->records);
 	if (*p)
-		forget(p);
+		forget(st, p);
 }
 
 const void *state_get(const struct state *st, const char *key, size_t *ret_len)
@@ -122,12 +131,16 @@ const void *state_get(const struct state *st, const char *key, size_t *ret_len)
 void state_each(struct state *st, const char *prefix, void (*fn)(void *data, const char *key, const void *value, size_t len),
 		void *data)
 {
+	struct state_walk w = { .outer = st->walks };
+
+	st->walks = &w;
 	for (unsigned int i = 0; i < STATE_HASH; i++)
-		for (struct state_entry *e = st->hash[i], *next; e; e = next) {
-			next = e->next;
+		for (struct state_entry *e = st->hash[i]; e; e = w.next) {
+			w.next = e->next;
 			if (!strncmp(e->key, prefix, strlen(prefix)))
 				fn(data, e->key, e->data, e->len);
 		}
+	st->walks = w.outer;
 }
 
 static int read_records(struct state *st)
@@ -141,7 +154,7 @@ static int read_records(struct state *st)
 		if (!r.key_len || r.type < R_SET || r.type > R_DROP)
 			return -EPROTO;
 		if (r.type == R_DROP && *p)
-			forget(p);
+			forget(st, p);
 		else if (r.type == R_SET && !remember(st, r.key, r.data, r.data_len))
 			return -ENOMEM;
 	}
@@ -294,7 +307,7 @@ void state_close(struct state *st)
 {
 	for (unsigned int i = 0; i < STATE_HASH; i++)
 		while (st->hash[i])
-			forget(&st->hash[i]);
+			forget(st, &st->hash[i]);
 	if (st->slots) {
 		(void)munmap(st->slots, SLOTS_BYTES);
 		close(st->slots_fd);

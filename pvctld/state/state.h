@@ -21,6 +21,7 @@ struct state {
 	uint8_t *slots;           /* NULL: not kept */
 	uint64_t *slots_used;     /* a bit each */
 	struct state_entry *hash[STATE_HASH];
+	struct state_walk *walks; /* of state_each */
 };
 
 /* -errno. */
@@ -35,7 +36,7 @@ void state_set(struct state *st, const char *key, const void *data, size_t len);
 void state_drop(struct state *st, const char *key);
 /* NULL: there is none. Until it is set or dropped. */
 const void *state_get(const struct state *st, const char *key, size_t *ret_len);
-/* In no order. fn may set and drop the record that it is told of, and no other. */
+/* In no order. fn may set and drop any record: one that it drops is not told of any more, one that it adds perhaps. */
 void state_each(struct state *st, const char *prefix, void (*fn)(void *data, const char *key, const void *value, size_t len),
 		void *data);
 

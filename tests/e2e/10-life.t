@@ -16,6 +16,18 @@ t "the console replays what was missed" grep -q 'guest-init: up' <<<"$out"
 t "a shell answers" grep -qx '42.\?' <<<"$out"
 say_in one 'cat /proc/interrupts | grep -c "xen-percpu.*timer0"; dmesg | tail -n 3' 2 >"$W/out"
 t "the kernel complains of nothing" eval "! console_log one | grep -E '\] (BUG:|WARNING:|.*Oops|Call Trace)'"
+# More than a pipe takes, to one that does not wait for its reader.
+say_in one 'seq 1 30000' 8 >/dev/null
+t "a console that nobody reads ends by a signal" python3 - "$PVCTL" <<'END'
+import os, subprocess, sys, time
+r, w = os.pipe()
+os.set_blocking(w, False)
+p = subprocess.Popen([sys.argv[1], "console", "one"], stdin=subprocess.PIPE, stdout=w, stderr=subprocess.DEVNULL)
+time.sleep(2)
+assert p.poll() is None
+p.terminate()
+p.wait(5)
+END
 
 # The store, by Debian's own tools.
 if command -v xenstore-ls >/dev/null; then

@@ -53,6 +53,10 @@ t "one domain" pvctl create -q -p "$(config twin)"
 refused "a name that is taken" '*' 'twin' pvctl create -q -p "$(config twin)"
 t "destroy it" pvctl destroy twin
 refused "config check misses a script, as create does" '*' 'script "/etc/xen/scripts/block-none"' pvctl config check "$(config x 'disk=["script=block-none,vdev=xvda,target=a:b"]')"
+refused "and goes on to what else is missing" '*' 'warning: vif: the host has no bridge "none0"' pvctl config check \
+	"$(config x 'disk=["script=block-none,vdev=xvda,target=a:b"]' 'vif=["bridge=none0"]')"
+refused "errors too" '*' 'error: vif: script "/nonexistent" cannot be run' pvctl config check \
+	"$(config x 'disk=["script=block-none,vdev=xvda,target=a:b"]' 'vif=["script=/nonexistent,bridge=lo"]')"
 t "config check warns of a bridge as create does, with what else there is" eval "pvctl config check \"$(config x 'vif=["bridge=xenbr77"]')\" 2>&1 | grep -q 'no bridge \"xenbr77\".*link=user'"
 if command -v qemu-img >/dev/null; then
 	qemu-img create -q -f qcow2 "$W/k.qcow2" 8M

@@ -152,6 +152,7 @@ refused "nor by its file" 1 'in use' pvctl disk resize "$W/r.img" 48m
 t "the file's size alone" truncate -s 28M "$W/r.img"
 t "is taken over" pvctl disk resize grow xvda
 t "and seen" eventually 60 console_has grow "xvda-$((28 << 11))-"
+t "by so much, by another of its names" sh -c "$PVCTL disk resize --json grow d0 +4m | python3 -c 'import json,sys; d=json.load(sys.stdin); assert d[\"bytes_before\"] > 4<<20 and d[\"bytes\"]-d[\"bytes_before\"]==4<<20, d'"
 if [ -e "$W/q.qcow2" ]; then
 	t "grow a qcow2 image" pvctl disk resize grow xvdc +8m
 	t "the guest sees it" eventually 60 console_has grow "xvdc-$((24 << 11))-"
@@ -175,4 +176,6 @@ t "as it likes" pvctl disk resize --shrink "$W/r.img" 16m
 pvctl define "$(linux grow x "disk=[\"$W/r.img,raw,xvda,rw\"]")" >/dev/null
 t "of one that is defined" pvctl disk resize grow xvda 32m
 t "is its file" is "$(size "$W/r.img")" $((32 << 20))
+t "by its number" pvctl disk resize grow 51712 +1m
+t "is its file" is "$(size "$W/r.img")" $((33 << 20))
 done_testing

@@ -184,6 +184,16 @@ guest one '(i=0; while :; do i=$((i+1)); echo COUNT=$i >/dev/hvc0; sleep 1; done
 guest one 'dd if=/dev/zero bs=4096 count=256 2>/dev/null | tr "\000" s >/dev/xvda; sync; md5sum /dev/xvda' >"$W/sum"
 t "the disk has a sum" grep -q '^[0-9a-f]\{32\} ' "$W/sum"
 sum=$(grep -ao '^[0-9a-f]\{32\} ' "$W/sum")
+say "its configuration was changed: what is saved has what it has now"
+vif='vif=["link=user"]' disk="disk=[\"$W/disk.img,raw,xvda,w\"]"
+changed() { pvctl config-update one "$(net_config one net-up "$@")"; }
+t "config-update without its disk" changed "$vif" vcpus=2
+refused "it cannot be saved" 1 'disk xvda, which its changed configuration' pvctl save one "$W/none"
+t "without its interface" changed "$disk" vcpus=2
+refused "it cannot be saved" 1 'vif 0, which its changed configuration' pvctl save one "$W/none"
+t "nothing is left of that" [ ! -e "$W/none" ]
+refused "a configuration that is given has too few vCPUs" 1 'has 2 vCPUs' pvctl save one "$W/none" "$(net_config one net-up "$disk" "$vif" vcpus=1)"
+t "config-update with fewer vCPUs" changed "$vif" "$disk" vcpus=1 maxmem=192
 t "save" pvctl save --json one "$W/one.save"
 t "the file is sound" sound "$W/one.save"
 t "it is not as large as the memory" [ "$(stat -c %s "$W/one.save")" -lt $((100 << 20)) ]

@@ -69,6 +69,29 @@ t "start" pvctl start one
 t "undefine --disks" sh -c "$PVCTL destroy one && $PVCTL undefine --disks one && ! [ -e $W/data/disks/one ]"
 t "a domain of it" eval "$PVCTL create -p --template base name=late && $PVCTL undefine late"
 refused "its disks stay while it runs" 1 'it runs' pvctl undefine --disks late
+# A node that refuses to be asked: what it runs is not known then, and nothing is taken for stopped.
+mkdir -m 700 "$PVCTL_RUN_DIR/full"
+python3 - "$PVCTL_RUN_DIR/full/control.sock" <<'END' &
+import socket, struct, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen(8)
+while True:
+    c = s.accept()[0]
+    c.recv(16)
+    text = b"too many open files in pvctld"
+    c.send(struct.pack("=IIIi", 1 | 0x80000000, len(text), 1, -28) + text)
+    c.close()
+END
+full=$!
+eventually 10 [ -S "$PVCTL_RUN_DIR/full/control.sock" ]
+refused "nor are disks deleted when it cannot be asked" 1 'too many open files' pvctl --node full undefine --disks late
+t "they are there" [ -s "$W/data/disks/late/xvda.qcow2" ]
+refused "nor resized as if it did not run" 1 'too many open files' pvctl --node full disk resize late xvda +1m
+refused "nor is it listed as stopped" 1 'too many open files' pvctl --node full defined
+refused "nor is its node stopped" 1 'not known' pvctl node stop full
+kill $full
+rm -r "$PVCTL_RUN_DIR/full"
 t "destroy" pvctl destroy late
 refused "they keep the template, and that says how they go" 1 'undefine --disks late' pvctl template delete base
 t "undefine --disks of what is defined no more" sh -c "$PVCTL undefine --disks late && ! [ -e $W/data/disks/late ]"

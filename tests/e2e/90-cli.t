@@ -14,6 +14,11 @@ t "node start" pvctl node start --memory 512
 for n in web db; do t "create $n" pvctl create -q -p "$(config $n 'memory=72' 'maxmem=80' 'vcpus=2' 'maxvcpus=3' 'cpus=["0","all","0"]')"; done
 web=$(pvctl domid web)
 
+# As `seq -w' prints it: an octal one would be another domain, or none.
+t "a number with zeros in front is the same number" [ "$(pvctl domname "000$web")" = web ]
+t "and not octal" eval "pvctl domname 08 2>&1 | grep -q 'Can.t get domain name of domain id .8'"
+t "nor is a name hexadecimal" eval "pvctl rename web 0x2 && timeout 5 $PVCTL wait 0x2 --for running --timeout 0.5; [ \$? -eq 3 ] && pvctl rename 0x2 web"
+
 # The tables, to the byte.
 pvctl list >"$W/list"
 t "list: the header" [ "$(head -n 1 "$W/list")" = "Name                                        ID   Mem VCPUs${tab}State${tab}Time(s)" ]

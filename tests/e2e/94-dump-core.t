@@ -143,6 +143,8 @@ done
 
 own=$(pvctl dump-core web)
 t "without a file it is where those of crashes are" eval "core '$own' linux && [ '$own' -ef '$PVCTL_STATE_DIR/default/dump/${own##*/}' ]"
+t "by a name that the limits count" eval "echo '${own##*/}' | grep -qxE 'web-[0-9]{8}-[0-9]{6}-[0-9]+[.]core'"
+[ "$(id -u)" -ne 0 ] || t "which is the daemon's to remove" [ "$(stat -c %u "$own")" -eq "$(stat -c %g "${own%/*}")" ]
 t "-R: it is built again" eval "old=\$(pvctl domid web) && pvctl dump-core -R web '$W/reset.core' && core '$W/reset.core' linux && eventually 120 eval '[ \"\$(pvctl domid web)\" != '\$old' ]'"
 t "it boots again" eventually 120 eval "is_running web && pvctl vcpu-list web"
 t "-C: it has crashed" eval "pvctl dump-core -C web '$W/crash.core' && eventually 60 eval '[ \"\$(pvctl list --format csv -o state,reason web | tail -n 1)\" = shutdown,crash ]'"

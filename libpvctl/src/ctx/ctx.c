@@ -55,6 +55,8 @@ int ctx_new(struct transport *t, const struct pvctl_open_opts *opts, struct pvct
 	ctx->log.data = opts->log_data;
 	ctx->progress = opts->progress;
 	ctx->progress_data = opts->progress_data;
+	ctx->step = opts->step;
+	ctx->step_data = opts->step_data;
 	snprintf(ctx->node, sizeof(ctx->node), "%s", opts->node ? opts->node : "default");
 	*ret = ctx;
 	return 0;
@@ -99,6 +101,12 @@ int ctx_progress(void *data, const char *what, uint64_t done, uint64_t total)
 	ctx->progress_what = what;
 	ctx->progress_ns = now;
 	return ctx->progress(ctx->progress_data, what, done, total);
+}
+
+void ctx_step(const struct pvctl *ctx, const char *name)
+{
+	if (ctx && ctx->step)
+		ctx->step(ctx->step_data, name);
 }
 
 int ctx_request(struct pvctl *ctx, uint32_t type, const void *body, size_t len, struct pvctl_error *err)

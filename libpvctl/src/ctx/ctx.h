@@ -22,6 +22,8 @@ struct pvctl {
 	void *progress_data;
 	uint64_t progress_ns;      /* when it was called last */
 	const char *progress_what; /* and of what */
+	void (*step)(void *data, const char *name); /* may be NULL */
+	void *step_data;
 	char node[64];
 	const struct file_tail *tail; /* of what this context saves to, or restores from; NULL: it is no such file */
 };
@@ -31,6 +33,8 @@ struct pvctl {
 int ctx_new(struct transport *t, const struct pvctl_open_opts *opts, struct pvctl **ret, struct pvctl_error *err);
 /* build_in.progress of a context: about 10 calls a second reach the user. */
 int ctx_progress(void *ctx, const char *what, uint64_t done, uint64_t total);
+/* A step was made. ctx may be NULL. */
+void ctx_step(const struct pvctl *ctx, const char *name);
 uint64_t ctx_now_ns(void);  /* CLOCK_MONOTONIC */
 /*
  * A caller's size-first struct into one of ours, whose size is known: an older,

@@ -190,6 +190,36 @@ static int check_node(struct pvctl *ctx, const struct create_plan *p, struct pvc
 	return 0;
 }
 
+static int plan_device(unsigned int which, struct pvctl *ctx, const struct log *log, struct pvctl_config *c, struct pvctl_error *err)
+{
+	switch (which) {
+	case 0:
+		return disk_plan(c, err);
+	case 1:
+		return device_list_plan(&p9_list, c, err);
+	case 2:
+		return device_list_plan(&channel_list, c, err);
+	default:
+		return vif_plan(ctx, log, c, err);
+	}
+}
+
+/* Without a node it is a person who asks what a domain would need: the first that fails is the result, and the log has the others. */
+static int plan_devices(struct pvctl *ctx, const struct log *log, struct pvctl_config *c, struct pvctl_error *err)
+{
+	int rc = 0;
+
+	for (unsigned int i = 0; i < 4 && (!rc || (!ctx && log)); i++) {
+		struct pvctl_error other = { 0 };
+		int failed = plan_device(i, ctx, log, c, rc ? &other : err);
+
+		if (rc && failed)
+			log_msg(log, LOG_ERROR, "%s", other.msg);
+		rc = rc ? rc : failed;
+	}
+	return rc;
+}
+
 static int plan(struct pvctl *ctx, const struct log *log, const struct pvctl_config *c, bool images, const char *boot_entry,
                 struct create_plan *ret, struct pvctl_error *err)
 {
@@ -209,13 +239,7 @@ static int plan(struct pvctl *ctx, const struct log *log, const struct pvctl_con
 	if (!rc)
 		rc = plan_path(&p, "ramdisk", err);
 	if (!rc)
-		rc = disk_plan(p.config, err);
-	if (!rc)
-		rc = device_list_plan(&p9_list, p.config, err);
-	if (!rc)
-		rc = device_list_plan(&channel_list, p.config, err);
-	if (!rc)
-		rc = vif_plan(ctx, log, p.config, err);
+		rc = plan_devices(ctx, log, p.config, err);
 	if (!rc && !images)
 		rc = type_plan(ctx, &p, err);
 	if (!rc && ctx)

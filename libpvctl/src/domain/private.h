@@ -53,6 +53,12 @@ void create_undo(struct pvctl *ctx, uint32_t domid, const struct create_plan *p,
 int features_check(struct pvctl *ctx, const struct pvctl_config *c, struct pvctl_error *err);
 int features_set(struct pvctl *ctx, uint32_t domid, const struct pvctl_config *c, struct pvctl_error *err);
 
+/*
+ * lost.c: a domain with config's uuid was being made, and that failed with rc. Where the daemon was lost meanwhile it may have been made all
+ * the same: then it is ended. Not 0: nobody can tell; what it would need must stay.
+ */
+int domain_end_lost(const struct pvctl *ctx, const struct pvctl_config *config, int rc);
+
 /* nodes.c: the domain's part of the store */
 int nodes_make(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, struct pvctl_error *err);
 int nodes_rings(struct pvctl *ctx, uint32_t domid, uint64_t store_mfn, uint32_t store_port,

@@ -31,11 +31,10 @@ struct saver {
 	uint64_t *list;            /* of a batch */
 	struct iovec *iov;
 	int n_iov;
-	uint32_t n_list, n_scratch;
-	uint8_t *scratch;          /* page tables, translated */
-	uint8_t *copy;             /* live: what the batch's pages had in them, until their owner is known */
+	uint32_t n_list;
+	uint8_t *copy;             /* what the batch's pages had in them, in order; while it runs, until their owner is known */
 	uint64_t *copy_mfn;
-	uint32_t n_copy;
+	uint32_t n_copy, n_read;   /* looked at, and read */
 	uint8_t *sent;             /* bit of a pfn: there is something of it in the stream */
 	uint8_t *dirty;            /* bit of a pfn: to be sent */
 	uint64_t *sent_mfn;        /* which frame it was; NO_FRAME: it was not sent, or was taken back */
@@ -54,8 +53,8 @@ struct saver {
 int save_keeping_log(struct pvctl *ctx, uint32_t domid, int fd, const struct pvctl_save_opts *opts, struct pvctl_save_stats *ret,
                      struct pvctl_error *err);
 void save_log_end(struct pvctl *ctx, uint32_t domid);
-/* Its configuration, with memory and vCPUs as it has them now. */
-int save_config_now(struct pvctl *ctx, uint32_t domid, uint64_t tot_pages, struct pvctl_config **ret, struct pvctl_error *err);
+/* config_now.c: its configuration, with memory and vCPUs as it has them now. -EBUSY: it has a device that is not in there. */
+int save_config_now(struct pvctl *ctx, uint32_t domid, struct pvctl_config **ret, struct pvctl_error *err);
 
 /* save_p2m.c: reads the guest's table, and the types of what is in it */
 int save_p2m_read(struct saver *s, struct pvctl_error *err);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "save/private.h"
-#include "store/client.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/grow.h"
@@ -85,63 +84,15 @@ static void saver_free(struct saver *s)
 	pvctl_config_free(s->begun);
 }
 
-/* Where it is now in the store, as a number; -ENOENT. */
-static int node_number(struct pvctl *ctx, uint32_t domid, const char *node, int64_t *ret)
+/* Or it could not be restored, and is gone by then. */
+static int enough_vcpus(const struct saver *s, const struct pvctl_config *c, struct pvctl_error *err)
 {
-	CLEANUP_FREE char *value = NULL;
-	struct pvctl_error ignored;
-	char path[96];
-	size_t len;
-	int rc;
+	int64_t max = config_int_or(c, "maxvcpus", config_int_or(c, "vcpus", 1));
 
-	snprintf(path, sizeof(path), "/local/domain/%u/%s", domid, node);
-	rc = store_client_read(ctx->t, path, &value, &len, &ignored);
-	if (!rc)
-		*ret = strtoll(value, NULL, 10);
-	return rc;
-}
-
-static bool vcpu_is_on(struct pvctl *ctx, uint32_t domid, int64_t vcpu)
-{
-	CLEANUP_FREE char *value = NULL;
-	struct pvctl_error ignored;
-	char path[96];
-	size_t len;
-
-	snprintf(path, sizeof(path), "/local/domain/%u/cpu/%lld/availability", domid, (long long)vcpu);
-	return store_client_read(ctx->t, path, &value, &len, &ignored) || strcmp(value, "offline") != 0;
-}
-
-/* Memory and vCPUs as it has them now: balloons and hot-plug have been at work. */
-int save_config_now(struct pvctl *ctx, uint32_t domid, uint64_t tot_pages, struct pvctl_config **ret, struct pvctl_error *err)
-{
-	int64_t memory, maxmem, kib, v, on = 0, max;
-	struct pvctl_config *c;
-	int rc = pvctl_domain_config(ctx, domid, &c, err);
-
-	if (rc)
-		return rc;
-	memory = config_int_or(c, "memory", 0);
-	maxmem = config_int_or(c, "maxmem", memory);
-	if (!node_number(ctx, domid, "memory/target", &kib) && kib > 0 && kib <= maxmem << 10)
-		memory = (kib + 1023) >> 10;
-	if (memory < (int64_t)((tot_pages + 255) >> 8))
-		memory = (int64_t)((tot_pages + 255) >> 8);
-	max = config_int_or(c, "maxvcpus", config_int_or(c, "vcpus", 1));
-	for (v = 0; v < max; v++)
-		on += vcpu_is_on(ctx, domid, v);
-	rc = pvctl_config_set_int(c, "memory", memory, err);
-	if (!rc)
-		rc = pvctl_config_set_int(c, "maxmem", maxmem > memory ? maxmem : memory, err);
-	if (!rc)
-		rc = pvctl_config_set_int(c, "maxvcpus", max, err);
-	if (!rc)
-		rc = pvctl_config_set_int(c, "vcpus", on ? on : 1, err);
-	if (rc)
-		pvctl_config_free(c);
-	else
-		*ret = c;
-	return rc;
+	if (max > s->max_vcpu)
+		return 0;
+	return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "domain %u has %u vCPUs, and the configuration that is given for it has maxvcpus=%lld", s->domid,
+	               s->max_vcpu + 1, (long long)max);
 }
 
 static int write_head(struct saver *s, const struct pvctl_config *override, struct pvctl_error *err)
@@ -151,7 +102,9 @@ static int write_head(struct saver *s, const struct pvctl_config *override, stru
 	uint32_t major, minor;
 	int rc;
 
-	rc = override ? config_copy(override, &c, err) : save_config_now(s->ctx, s->domid, s->tot_pages, &c, err);
+	rc = override ? config_copy(override, &c, err) : save_config_now(s->ctx, s->domid, &c, err);
+	if (!rc)
+		rc = enough_vcpus(s, c, err);
 	if (!rc)
 		rc = pvctl_config_to_json(c, &own, err);
 	if (!rc)

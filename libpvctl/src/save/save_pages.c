@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory into the stream: written from where it is, but for page tables, which are translated, and pages of zeroes, which are named.
- * While the guest runs it is copied first, since a frame may be another's when it is read.
+ * Memory into the stream, by way of a buffer: page tables are translated in it, pages of zeroes are named. While the guest runs a frame may
+ * be another's when it is read, so that its owner is asked for behind that. Mapped, the first look at each page would cost a fault: more than
+ * all else that is done with it.
  */
 #include "save/private.h"
 #include "stream/table.h"
@@ -9,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define AHEAD 64u /* pages that are read at once, where they are in order */
+#define COPY_PAGES (STREAM_WRITE_PAGES + AHEAD)
 #define BIT(map, i) ((map)[(i) >> 3] >> ((i) & 7) & 1)
 #define SET(map, i) ((map)[(i) >> 3] |= (uint8_t)(1u << ((i) & 7)))
 #define CLEAR(map, i) ((map)[(i) >> 3] &= (uint8_t)~(1u << ((i) & 7)))
@@ -20,18 +23,13 @@ int save_pages_init(struct saver *s, struct pvctl_error *err)
 
 	s->list = malloc(STREAM_WRITE_PAGES * sizeof(*s->list));
 	s->iov = malloc((STREAM_WRITE_PAGES + 1) * sizeof(*s->iov));
-	s->scratch = malloc((size_t)STREAM_WRITE_PAGES * STREAM_PAGE);
 	s->sent = calloc(1, bytes);
 	s->dirty = malloc(bytes);
 	s->sent_mfn = malloc(s->n * sizeof(*s->sent_mfn));
 	s->sent_type = calloc(1, s->n);
-	if (!s->final) {
-		s->copy = malloc((size_t)STREAM_WRITE_PAGES * STREAM_PAGE);
-		s->copy_mfn = malloc(STREAM_WRITE_PAGES * sizeof(*s->copy_mfn));
-		if (!s->copy || !s->copy_mfn)
-			return err_nomem(err);
-	}
-	if (!s->list || !s->iov || !s->scratch || !s->sent || !s->dirty || !s->sent_mfn || !s->sent_type)
+	s->copy = malloc((size_t)COPY_PAGES * STREAM_PAGE);
+	s->copy_mfn = malloc(COPY_PAGES * sizeof(*s->copy_mfn));
+	if (!s->list || !s->iov || !s->copy || !s->copy_mfn || !s->sent || !s->dirty || !s->sent_mfn || !s->sent_type)
 		return err_nomem(err);
 	for (i = 0; i < s->n; i++)
 		s->sent_mfn[i] = NO_FRAME;
@@ -44,7 +42,6 @@ void save_pages_free(struct saver *s)
 {
 	free(s->list);
 	free(s->iov);
-	free(s->scratch);
 	free(s->copy);
 	free(s->copy_mfn);
 	free(s->sent);
@@ -53,12 +50,10 @@ void save_pages_free(struct saver *s)
 	free(s->sent_type);
 }
 
-static bool is_zero(struct saver *s, uint64_t mfn, const void *page)
+static bool is_zero(const void *page)
 {
 	const uint64_t *p = page;
 
-	if (s->t->ops->untouched && s->t->ops->untouched(s->t, mfn))
-		return true;
 	return !(p[0] | p[1] | p[2] | p[3] | p[64] | p[511]) && !memcmp(p, p + 4, STREAM_PAGE - 32);
 }
 
@@ -68,11 +63,11 @@ static bool is_zero(struct saver *s, uint64_t mfn, const void *page)
  */
 static int drop_what_is_not_own(struct saver *s, struct pvctl_error *err)
 {
-	uint64_t type[HV_FRAME_TYPES_MAX];
+	uint64_t type[COPY_PAGES];
 	uint32_t i;
 	int rc;
 
-	if (!s->n_copy)
+	if (!s->n_copy || s->final)
 		return 0;
 	memcpy(type, s->copy_mfn, s->n_copy * sizeof(*type));
 	rc = hv_frame_types(s->t, s->domid, type, s->n_copy, err);
@@ -81,31 +76,57 @@ static int drop_what_is_not_own(struct saver *s, struct pvctl_error *err)
 			memset(s->copy + (size_t)i * STREAM_PAGE, 0, STREAM_PAGE);
 			SET(s->dirty, s->pfn_of[s->copy_mfn[i]] - 1);
 		}
-	s->n_copy = 0;
 	return rc;
 }
 
 static int flush(struct saver *s, struct pvctl_error *err)
 {
-	int rc;
+	int rc = s->n_list ? drop_what_is_not_own(s, err) : 0;
 
-	if (!s->n_list)
-		return 0;
-	rc = drop_what_is_not_own(s, err);
-	rc = rc ? rc : save_wrote(s, stream_write_pages(&s->w, s->list, s->n_list, s->iov, s->n_iov), err);
-	s->n_list = s->n_scratch = 0;
+	if (!rc && s->n_list)
+		rc = save_wrote(s, stream_write_pages(&s->w, s->list, s->n_list, s->iov, s->n_iov), err);
+	s->n_list = s->n_copy = s->n_read = 0;
 	s->n_iov = 1;
 	return rc;
 }
 
-static void add_data(struct saver *s, uint64_t mfn, const void *page)
+/* Nobody has ever written it, and nothing else was sent of it. */
+static bool is_untouched(struct saver *s, uint64_t pfn)
+{
+	return !BIT(s->sent, pfn) && s->t->ops->untouched && s->t->ops->untouched(s->t, s->p2m[pfn]);
+}
+
+/* That one, and those that will be asked for behind it and lie behind it. */
+static int read_ahead(struct saver *s, uint64_t pfn, struct pvctl_error *err)
+{
+	uint64_t mfn = s->p2m[pfn], end = (pfn | (STREAM_WRITE_PAGES - 1)) + 1;
+	uint32_t k = 0;
+	int rc;
+
+	do
+		s->copy_mfn[s->n_read + k] = mfn + k;
+	while (++k < AHEAD && pfn + k < end && pfn + k < s->n && BIT(s->dirty, pfn + k) && s->p2m[pfn + k] == mfn + k && !is_untouched(s, pfn + k));
+	rc = s->t->ops->read_mem(s->t, mfn * STREAM_PAGE, s->copy + (size_t)s->n_read * STREAM_PAGE, (size_t)k * STREAM_PAGE);
+	s->n_read += k;
+	return rc ? err_os(err, -rc, "reading the domain's memory") : 0;
+}
+
+static int read_page(struct saver *s, uint64_t pfn, void **ret, struct pvctl_error *err)
+{
+	int rc = 0;
+
+	/* One that nobody had written when it was read may be given back since, and is passed over. */
+	while (s->n_copy < s->n_read && s->copy_mfn[s->n_copy] != s->p2m[pfn])
+		s->n_copy++;
+	if (s->n_copy == s->n_read)
+		rc = read_ahead(s, pfn, err);
+	*ret = s->copy + (size_t)s->n_copy++ * STREAM_PAGE;
+	return rc;
+}
+
+static void add_data(struct saver *s, const void *page)
 {
 	struct iovec *last = &s->iov[s->n_iov - 1];
-
-	if (!s->final) {
-		page = memcpy(s->copy + (size_t)s->n_copy * STREAM_PAGE, page, STREAM_PAGE);
-		s->copy_mfn[s->n_copy++] = mfn;
-	}
 
 	if (s->n_iov > 1 && (const uint8_t *)last->iov_base + last->iov_len == page)
 		last->iov_len += STREAM_PAGE;
@@ -119,10 +140,9 @@ static void name(struct saver *s, uint64_t pfn, unsigned int type)
 }
 
 /* 0; 1: it has to wait until the guest does not run. */
-static int add_table(struct saver *s, uint64_t pfn, const void *page, struct pvctl_error *err)
+static int add_table(struct saver *s, uint64_t pfn, void *page, struct pvctl_error *err)
 {
-	uint64_t *to = (uint64_t *)(void *)(s->scratch + (size_t)s->n_scratch * STREAM_PAGE);
-	unsigned int i = table_translate(page, to, pfn_type_level(s->type[pfn]), save_pfn_of, s);
+	unsigned int i = table_translate(page, page, pfn_type_level(s->type[pfn]), save_pfn_of, s);
 
 	if (i < TABLE_ENTRIES && !s->final)
 		return 1;
@@ -130,15 +150,33 @@ static int add_table(struct saver *s, uint64_t pfn, const void *page, struct pvc
 		return err_set(err, -EBUSY, PVCTL_ORIGIN_LIB,
 		               "domain %u: entry %u of its page table 0x%llx maps memory that is not its own (a grant of another domain's)",
 		               s->domid, i, (unsigned long long)pfn);
-	s->n_scratch++;
 	name(s, pfn, s->type[pfn]);
-	add_data(s, s->p2m[pfn], to);
+	add_data(s, page);
+	return 0;
+}
+
+/* 0; 1: it has to wait. */
+static int add_contents(struct saver *s, uint64_t pfn, struct pvctl_error *err)
+{
+	void *page;
+	int rc = read_page(s, pfn, &page, err);
+
+	if (rc)
+		return rc;
+	if (pfn_type_level(s->type[pfn]))
+		return add_table(s, pfn, page, err);
+	if (!BIT(s->sent, pfn) && is_zero(page)) {
+		name(s, pfn, PFN_XALLOC);
+		s->stats.zero_pages++;
+		return 0;
+	}
+	name(s, pfn, PFN_NOTAB);
+	add_data(s, page);
 	return 0;
 }
 
 static int add_page(struct saver *s, uint64_t pfn, struct pvctl_error *err)
 {
-	const void *page;
 	int rc;
 
 	if (s->p2m[pfn] == NO_FRAME) {
@@ -148,17 +186,13 @@ static int add_page(struct saver *s, uint64_t pfn, struct pvctl_error *err)
 		CLEAR(s->dirty, pfn);
 		return 0;
 	}
-	page = s->t->ops->map(s->t, s->p2m[pfn], 1);
-	if (pfn_type_level(s->type[pfn])) {
-		rc = add_table(s, pfn, page, err);
-		if (rc)
-			return rc < 0 ? rc : 0;
-	} else if (!BIT(s->sent, pfn) && is_zero(s, s->p2m[pfn], page)) {
+	if (!pfn_type_level(s->type[pfn]) && is_untouched(s, pfn)) {
 		name(s, pfn, PFN_XALLOC);
 		s->stats.zero_pages++;
 	} else {
-		name(s, pfn, PFN_NOTAB);
-		add_data(s, s->p2m[pfn], page);
+		rc = add_contents(s, pfn, err);
+		if (rc)
+			return rc < 0 ? rc : 0;
 	}
 	SET(s->sent, pfn);
 	s->sent_mfn[pfn] = s->p2m[pfn];
@@ -176,7 +210,7 @@ int save_pages(struct saver *s, struct pvctl_error *err)
 	if (s->t->ops->untouched)
 		(void)s->t->ops->untouched(s->t, ~0ull);
 	for (pfn = 0; pfn < s->n && !rc; pfn++) {
-		if (pfn % STREAM_WRITE_PAGES == 0) {
+		if (pfn % STREAM_WRITE_PAGES == 0 || s->n_read > STREAM_WRITE_PAGES) {
 			rc = flush(s, err);
 			if (!rc && ctx_progress(s->ctx, "save", s->done_pages, s->tot_pages))
 				rc = err_set(err, -ECANCELED, PVCTL_ORIGIN_LIB, "canceled");

@@ -133,7 +133,7 @@ static int plan(struct taker *t, uint32_t domid, const char *name, struct pvctl_
 	rc = rc ? rc : plan_dirs(t, err);
 	if (!rc && !t->o.no_memory)
 		rc = domain_may_move(t->ctx, domid, err);
-	rc = rc ? rc : save_config_now(t->ctx, domid, t->info.memory_bytes >> 12, &t->s.config, err);
+	rc = rc ? rc : save_config_now(t->ctx, domid, &t->s.config, err);
 	rc = rc ? rc : plan_disks(t, err);
 	if (!rc && t->o.no_memory && !t->s.n_disks)
 		rc = err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "domain \"%s\" has no disk that it writes: there is nothing to keep without its memory",

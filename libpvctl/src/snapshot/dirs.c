@@ -26,6 +26,17 @@ int snapshot_base(const char *node, char buf[SNAPSHOT_PATH], struct pvctl_error 
 	return paths_make(buf, err);
 }
 
+int snapshot_clones_dir(const char *node, char buf[SNAPSHOT_PATH], struct pvctl_error *err)
+{
+	char state[300];
+	int rc = paths_state_dir(node, state, sizeof(state), err);
+
+	if (rc)
+		return rc;
+	snprintf(buf, SNAPSHOT_PATH, "%s/clones", state);
+	return paths_make(buf, err);
+}
+
 int snapshot_domain_dir(const char *node, const char *domain, char buf[SNAPSHOT_PATH], struct pvctl_error *err)
 {
 	char base[SNAPSHOT_PATH];
@@ -95,6 +106,7 @@ int snapshot_hold(const char *node, const char *domain, bool all, struct snapsho
 		return rc;
 	}
 	snapshot_recover(node, ret->dir);
+	snapshot_recover_clones(node);
 	return 0;
 }
 

@@ -10,6 +10,11 @@ void snapshot_free(struct snapshot *s)
 {
 	pvctl_config_free(s->config);
 	free(s->disk);
+	while (s->n_copies) {
+		free(s->copy[--s->n_copies].file);
+		free(s->copy[s->n_copies].stamp);
+	}
+	free(s->copy);
 	*s = (struct snapshot){ .n_disks = 0 };
 }
 
@@ -41,6 +46,21 @@ static void put_disk(struct json_out *o, const struct snapshot_disk *d)
 	json_out_close(o, '}');
 }
 
+static void put_copies(struct json_out *o, const struct snapshot *s)
+{
+	if (!s->n_copies)
+		return;
+	json_out_key(o, "copies");
+	json_out_open(o, '[');
+	for (size_t i = 0; i < s->n_copies; i++) {
+		json_out_open(o, '{');
+		put_str(o, "file", s->copy[i].file);
+		put_str(o, "stamp", s->copy[i].stamp);
+		json_out_close(o, '}');
+	}
+	json_out_close(o, ']');
+}
+
 int snapshot_format(const struct snapshot *s, char **ret, struct pvctl_error *err)
 {
 	CLEANUP_FREE char *config = NULL;
@@ -64,6 +84,7 @@ int snapshot_format(const struct snapshot *s, char **ret, struct pvctl_error *er
 	for (size_t i = 0; i < s->n_disks; i++)
 		put_disk(&o, &s->disk[i]);
 	json_out_close(&o, ']');
+	put_copies(&o, s);
 	json_out_close(&o, '}');
 	rc = json_out_take(&o, ret);
 	if (rc == -EINVAL)
@@ -144,6 +165,36 @@ static int get_disks(yajl_val obj, struct snapshot *s, struct pvctl_error *err)
 	return rc;
 }
 
+static int get_copy(yajl_val obj, struct snapshot_copy *c, struct pvctl_error *err)
+{
+	const char *file = json_str(obj, "file"), *stamp = json_str(obj, "stamp");
+
+	if (!file || file[0] != '/' || !stamp)
+		return wrong(err, "copies");
+	c->file = strdup(file);
+	c->stamp = strdup(stamp);
+	return c->file && c->stamp ? 0 : err_nomem(err);
+}
+
+static int get_copies(yajl_val obj, struct snapshot *s, struct pvctl_error *err)
+{
+	static const char *const path[] = { "copies", NULL };
+	yajl_val v = yajl_tree_get(obj, (const char **)(uintptr_t)path, yajl_t_array);
+	int rc = 0;
+
+	if (!v)
+		return 0;
+	s->copy = calloc(v->u.array.len + 1, sizeof(*s->copy));
+	if (!s->copy)
+		return err_nomem(err);
+	for (; s->n_copies < v->u.array.len && !rc; s->n_copies++) {
+		yajl_val e = v->u.array.values[s->n_copies];
+
+		rc = YAJL_IS_OBJECT(e) ? get_copy(e, &s->copy[s->n_copies], err) : wrong(err, "copies");
+	}
+	return rc;
+}
+
 static int get_all(yajl_val obj, struct snapshot *s, struct pvctl_error *err)
 {
 	const char *config = json_str(obj, "config");
@@ -159,6 +210,7 @@ static int get_all(yajl_val obj, struct snapshot *s, struct pvctl_error *err)
 	s->stopped = !json_int(obj, "stopped", &stopped) && stopped;
 	rc = rc ? rc : manifest_get_file(obj, "memory", &s->memory, err);
 	rc = rc ? rc : get_disks(obj, s, err);
+	rc = rc ? rc : get_copies(obj, s, err);
 	if (rc)
 		return rc;
 	return config ? pvctl_config_from_json(config, &s->config, err) : wrong(err, "config");

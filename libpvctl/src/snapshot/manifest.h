@@ -20,6 +20,8 @@ struct snapshot_disk {
 	/* While it is made, for who finds that nobody came to the end of it: an overlay that is not head yet, and what was head. */
 	char fresh[DISK_TARGET_MAX + 1], was[DISK_TARGET_MAX + 1];
 };
+/* A disk of a copy's. stamp: as its file was before the copy could have it ("": it cannot have it yet). Both malloc'd. */
+struct snapshot_copy { char *file, *stamp; };
 struct snapshot {
 	char domain[128], name[64], description[200];
 	uint64_t created_unix_ns;
@@ -28,6 +30,9 @@ struct snapshot {
 	struct template_file memory;    /* name "": of disks alone */
 	struct snapshot_disk *disk;
 	size_t n_disks;
+	/* Of a clone that is being made (recover.c), not of a snapshot. */
+	struct snapshot_copy *copy;
+	size_t n_copies;
 };
 
 /* Pure code. */

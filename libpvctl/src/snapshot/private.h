@@ -37,6 +37,11 @@ int snapshot_each(const char *node, const char *domain, int (*one)(void *data, c
 
 /* recover.c: the domain is held */
 void snapshot_recover(const char *node, const char *dir);
+/* Clones that are being made have a record in STATEDIR/clones, each a directory of its maker's (util/fresh.h); of those who were killed: */
+int snapshot_clones_dir(const char *node, char buf[SNAPSHOT_PATH], struct pvctl_error *err);
+void snapshot_recover_clones(const char *node);
+/* As a file is now, malloc'd; NULL: it is not there, or no memory. */
+char *snapshot_stamp(const char *file);
 
 /* images.c: files that are disks of somebody's, and who is based on what */
 struct image {

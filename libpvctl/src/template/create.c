@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A domain from a template: disks of its own on top of the template's, and a definition by which it starts again. */
 #include "device/disk_spec.h"
+#include "domain/private.h"
 #include "template/private.h"
 #include "util/err.h"
 #include "util/fd.h"
@@ -18,8 +19,9 @@ struct instance {
 	struct pvctl_config *config;
 	const char *name;
 	char dir[TEMPLATE_PATH], disks[TEMPLATE_PATH]; /* the template's, and the domain's own */
-	int held;
-	bool warm, made;
+	int held, lock;      /* lock: of its own, until it is finished */
+	struct pvctl_config *was; /* the definition that there was of this name */
+	bool warm, made, defined;
 };
 
 /* Memory brings its size, its CPUs and its kernel along. */
@@ -132,16 +134,46 @@ static int make_disks(struct instance *n, const char *template, struct pvctl_err
 {
 	int rc;
 
-	if (mkdir(n->disks, 0700))
-		return errno == EEXIST ? err_set(err, -EEXIST, PVCTL_ORIGIN_LIB, "name=\"%s\": disks of a domain of this name are in %s already: "
+	template_sweep_disks();
+	rc = template_disks_begin(n->disks, n->ctx->node, &n->lock, err);
+	if (rc)
+		return rc == -EEXIST ? err_set(err, -EEXIST, PVCTL_ORIGIN_LIB, "name=\"%s\": disks of a domain of this name are in %s already: "
 		                                 "`pvctl start %s' starts it, `pvctl reinstall %s' makes it anew, `pvctl undefine --disks %s' deletes them",
-		                                 n->name, n->disks, n->name, n->name, n->name) :
-		       err_os(err, errno, "%s", n->disks);
+		                                 n->name, n->disks, n->name, n->name, n->name) : rc;
 	n->made = true;
 	rc = template_note(n->disks, template, true, err);
 	for (size_t i = 0; i < n->m.n_disks && !rc; i++)
 		rc = make_disk(n, i, err);
 	return rc;
+}
+
+/*
+ * Before it runs: whoever is killed from here on leaves a domain that is defined and has its disks. Whoever is killed before leaves what
+ * goes with the next.
+ */
+static int define(struct instance *n, struct pvctl_error *err)
+{
+	uint32_t domid;
+	int rc;
+
+	if (!pvctl_domain_lookup(n->ctx, n->name, &domid, NULL))
+		return err_set(err, -EEXIST, PVCTL_ORIGIN_LIB, "a domain \"%s\" has this name already", n->name);
+	if (pvctl_defined_get(n->ctx->node, n->name, &n->was, NULL))
+		n->was = NULL;
+	rc = pvctl_defined_set(n->ctx->node, n->config, err);
+	if (rc)
+		return rc;
+	n->defined = true;
+	ctx_step(n->ctx, "defined");
+	template_disks_finished(n->disks);
+	ctx_step(n->ctx, "finished");
+	return 0;
+}
+
+static void undefine(struct instance *n)
+{
+	if (n->was ? pvctl_defined_set(n->ctx->node, n->was, NULL) : pvctl_defined_remove(n->ctx->node, n->name, NULL))
+		log_msg(&n->ctx->log, LOG_ERROR, "domain \"%s\" is defined, and has no disks", n->name);
 }
 
 static int start_warm(struct instance *n, const struct pvctl_create_opts *o, uint32_t *ret_domid, struct pvctl_error *err)
@@ -179,8 +211,12 @@ static int begin(struct instance *n, const char *template, const struct pvctl_co
 
 static void end(struct instance *n, int rc)
 {
+	if (rc && n->defined)
+		undefine(n);
 	if (rc && n->made)
 		template_remove_dir(n->disks);
+	fd_unlock_close(n->lock);
+	pvctl_config_free(n->was);
 	fd_unlock_close(n->held);
 	pvctl_config_free(n->config);
 	manifest_free(&n->m);
@@ -189,21 +225,23 @@ static void end(struct instance *n, int rc)
 int pvctl_template_create(struct pvctl *ctx, const char *template, const struct pvctl_config *over,
                           const struct pvctl_template_create_opts *opts, uint32_t *ret_domid, struct pvctl_error *err)
 {
-	struct instance n = { .ctx = ctx, .held = -1 };
+	struct instance n = { .ctx = ctx, .held = -1, .lock = -1 };
 	struct pvctl_template_create_opts o;
 	struct pvctl_create_opts create = { .size = sizeof(create) };
 	int rc = opts_load(&o, sizeof(o), opts, err);
 
 	rc = rc ? rc : begin(&n, template, over, o.cold, err);
 	rc = rc ? rc : make_disks(&n, template, err);
+	if (!rc)
+		ctx_step(ctx, "disks");
+	rc = rc ? rc : define(&n, err);
 	create.paused = o.paused;
 	if (!rc)
 		rc = n.warm ? start_warm(&n, &create, ret_domid, err) : pvctl_domain_create(ctx, n.config, &create, ret_domid, err);
-	if (!rc) {
-		rc = pvctl_defined_set(ctx->node, n.config, err);
-		if (rc)
-			(void)!pvctl_domain_destroy(ctx, *ret_domid, NULL, NULL);
-	}
+	if (!rc)
+		ctx_step(ctx, "started");
+	else if (n.defined && domain_end_lost(ctx, n.config, rc))
+		n.defined = n.made = false;
 	end(&n, rc);
 	return rc;
 }

@@ -28,6 +28,11 @@ static int below(const char *sub, char buf[TEMPLATE_PATH], struct pvctl_error *e
 	return paths_make_safe(buf, err);
 }
 
+int template_disks_base(char buf[TEMPLATE_PATH], struct pvctl_error *err)
+{
+	return below("disks", buf, err);
+}
+
 int template_base(char buf[TEMPLATE_PATH], struct pvctl_error *err)
 {
 	return below("templates", buf, err);
@@ -50,7 +55,7 @@ int template_dir(const char *name, char buf[TEMPLATE_PATH], struct pvctl_error *
 int template_disks_dir(const char *domain, char buf[TEMPLATE_PATH], struct pvctl_error *err)
 {
 	char base[TEMPLATE_PATH];
-	int rc = below("disks", base, err);
+	int rc = template_disks_base(base, err);
 
 	rc = rc ? rc : key_check_name("name", domain, err);
 	if (rc)

@@ -85,6 +85,7 @@ int pvctl_template_list(struct pvctl_template_list **ret, struct pvctl_error *er
 	DIR *d = NULL;
 	int rc = l ? template_base(base, err) : err_nomem(err);
 
+	template_sweep();
 	if (!rc && !(d = opendir(base)))
 		rc = err_os(err, errno, "%s", base);
 	while (!rc && (e = readdir(d)))
@@ -149,6 +150,7 @@ static int in_use_by(const char *name, struct pvctl_error *err)
 
 	if (rc)
 		return rc;
+	template_sweep_disks();
 	*strrchr(base, '/') = '\0';
 	d = opendir(base);
 	while (!rc && d && (e = readdir(d)))
@@ -160,7 +162,7 @@ static int in_use_by(const char *name, struct pvctl_error *err)
 	return rc;
 }
 
-/* With its name it is gone. What somebody left who was killed then goes with the next of that name. */
+/* With its name it is gone. */
 static int drop(const char *name, struct pvctl_error *err)
 {
 	char base[TEMPLATE_PATH], dir[TEMPLATE_PATH], gone[TEMPLATE_PATH + 80];
@@ -169,7 +171,7 @@ static int drop(const char *name, struct pvctl_error *err)
 	rc = rc ? rc : template_dir(name, dir, err);
 	if (rc)
 		return rc;
-	snprintf(gone, sizeof(gone), "%s/.gone-%s", base, name);
+	snprintf(gone, sizeof(gone), "%s/" TEMPLATE_GONE "%s", base, name);
 	rc = template_remove_dir(gone);
 	if (!rc && rename(dir, gone))
 		rc = -errno;
@@ -186,6 +188,7 @@ int pvctl_template_delete(const char *name, struct pvctl_error *err)
 
 	if (rc)
 		return rc;
+	template_sweep();
 	rc = in_use_by(name, err);
 	rc = rc ? rc : drop(name, err);
 	fd_unlock_close(held);

@@ -7,6 +7,7 @@
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/fd.h"
+#include "util/fresh.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -143,13 +144,17 @@ static int add_state(struct maker *k, struct pvctl_error *err)
 		return rc;
 	if (stopped)
 		rc = k->o.warm ? add_memory(k, err) : pvctl_domain_suspend(k->ctx, k->o.domid, 0, err);
+	ctx_step(k->ctx, "saved");
 	if (rc)
 		return rc;
 	/* Who serves an image that is not raw has a part of it in its own memory until it ends; the domain's memory knows it as written. */
 	rc = stopped ? pvctl_domain_release_disks(k->ctx, k->o.domid, err) : 0;
+	ctx_step(k->ctx, "released");
 	rc = rc ? rc : add_disks(k, err);
+	ctx_step(k->ctx, "copied");
 	if (stopped && pvctl_domain_resume(k->ctx, k->o.domid, rc ? &ignored : err) && !rc)
 		rc = -EIO;
+	ctx_step(k->ctx, "resumed");
 	return rc;
 }
 
@@ -204,7 +209,7 @@ int pvctl_template_make(struct pvctl *ctx, const char *name, const struct pvctl_
 {
 	struct maker k = { .ctx = ctx, .from = from };
 	char dir[TEMPLATE_PATH], base[TEMPLATE_PATH];
-	int rc = opts_load(&k.o, sizeof(k.o), opts, err);
+	int rc = opts_load(&k.o, sizeof(k.o), opts, err), lock;
 
 	if (!rc && (k.o.domid || k.o.warm) && !ctx)
 		rc = err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "of a domain, on no node");
@@ -218,15 +223,21 @@ int pvctl_template_make(struct pvctl *ctx, const char *name, const struct pvctl_
 		rc = err_set(err, -EEXIST, PVCTL_ORIGIN_LIB, "there is a template \"%s\" already", name);
 	if (rc)
 		return rc;
-	if (snprintf(k.dir, sizeof(k.dir), "%s/.new-XXXXXX", base) >= (int)sizeof(k.dir) || !mkdtemp(k.dir))
-		return err_os(err, errno, "%s", base);
+	template_sweep();
+	rc = fresh_make(base, TEMPLATE_NEW, k.dir, sizeof(k.dir), &lock);
+	if (rc)
+		return err_os(err, -rc, "%s", base);
+	ctx_step(ctx, "begun");
 	rc = fill(&k, name, err);
+	ctx_step(ctx, "filled");
 	if (!rc && rename(k.dir, dir))
 		rc = err_os(err, errno, "%s", dir);
+	ctx_step(ctx, "published");
 	if (rc)
 		template_remove_dir(k.dir);
 	else
 		(void)fd_sync_path(base);
+	fd_unlock_close(lock);
 	manifest_free(&k.m);
 	return rc;
 }

@@ -4,6 +4,7 @@
 #include "template/private.h"
 #include "util/err.h"
 #include "util/fd.h"
+#include "util/fresh.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,19 +68,19 @@ static int copy_files(struct pvctl *ctx, const char *from, const char *to, struc
 	return rc;
 }
 
-/* parent/last appears as a whole, or not at all. */
+/* parent/last appears as a whole, or not at all. In a directory of somebody else's, what was left there is for him to see. */
 static int copy_dir(struct pvctl *ctx, const char *from, const char *parent, const char *last, struct pvctl_error *err)
 {
 	char fresh[TEMPLATE_PATH], to[TEMPLATE_PATH];
-	int rc;
+	int rc, lock;
 
-	if (snprintf(to, sizeof(to), "%s/%s", parent, last) >= (int)sizeof(to) ||
-	    snprintf(fresh, sizeof(fresh), "%s/.new-XXXXXX", parent) >= (int)sizeof(fresh) || strlen(from) >= TEMPLATE_PATH)
+	if (snprintf(to, sizeof(to), "%s/%s", parent, last) >= (int)sizeof(to) || strlen(from) >= TEMPLATE_PATH)
 		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s: the path is too long", strlen(from) >= TEMPLATE_PATH ? from : parent);
 	if (!access(to, F_OK))
 		return err_set(err, -EEXIST, PVCTL_ORIGIN_LIB, "%s is there already", to);
-	if (!mkdtemp(fresh))
-		return err_os(err, errno, "%s", parent);
+	rc = fresh_make(parent, TEMPLATE_NEW, fresh, sizeof(fresh), &lock);
+	if (rc)
+		return err_os(err, -rc, "%s", parent);
 	rc = copy_files(ctx, from, fresh, err);
 	if (!rc && rename(fresh, to))
 		rc = err_os(err, errno, "%s", to);
@@ -87,6 +88,7 @@ static int copy_dir(struct pvctl *ctx, const char *from, const char *parent, con
 		template_remove_dir(fresh);
 	else
 		(void)fd_sync_path(parent);
+	fd_unlock_close(lock);
 	return rc;
 }
 
@@ -113,5 +115,6 @@ int pvctl_template_import(struct pvctl *ctx, const char *dir, const char *name, 
 	int rc = template_dir(name, to, err);
 
 	rc = rc ? rc : template_base(base, err);
+	template_sweep();
 	return rc ? rc : copy_dir(ctx, dir, base, name, err);
 }

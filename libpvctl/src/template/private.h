@@ -10,11 +10,24 @@
 #define TEMPLATE_FILE_PATH 480 /* of a file in it, whose name fits a manifest */
 #define TEMPLATE_MANIFEST "manifest.json"
 #define TEMPLATE_MANIFEST_MAX (1u << 20)
+/* Directories of templates that are not there yet, and of those that are there no more (util/fresh.h). */
+#define TEMPLATE_NEW ".new-"
+#define TEMPLATE_GONE ".gone-"
 
 /* dirs.c: DATADIR/templates/NAME, and DATADIR/disks/DOMAIN, which has the disks of a domain that was made of one. */
 int template_dir(const char *name, char buf[TEMPLATE_PATH], struct pvctl_error *err);
 int template_disks_dir(const char *domain, char buf[TEMPLATE_PATH], struct pvctl_error *err);
 int template_base(char buf[TEMPLATE_PATH], struct pvctl_error *err);
+int template_disks_base(char buf[TEMPLATE_PATH], struct pvctl_error *err);
+/* left.c: what somebody left in DATADIR/templates, or in DATADIR/disks, who was killed. */
+void template_sweep(void);
+void template_sweep_disks(void);
+/*
+ * DATADIR/disks/DOMAIN is made, and is the caller's alone until *ret_lock is closed. Until it is finished it goes when the caller has been
+ * killed, unless the node has a definition of that name: that is made before. -EEXIST.
+ */
+int template_disks_begin(const char *disks, const char *node, int *ret_lock, struct pvctl_error *err);
+void template_disks_finished(const char *disks);
 /* With all files in it, which has no directories. -errno. */
 int template_remove_dir(const char *dir);
 void template_path(const char *dir, const char *file, char buf[TEMPLATE_FILE_PATH]);

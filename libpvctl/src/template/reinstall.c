@@ -2,6 +2,7 @@
 /* A domain's system disk, anew. */
 #include "device/disk_spec.h"
 #include "disk/image.h"
+#include "domain/private.h"
 #include "template/private.h"
 #include "util/err.h"
 #include "util/fd.h"
@@ -15,6 +16,8 @@ struct reinstall {
 	struct manifest m;
 	struct pvctl_config *config;
 	char base[TEMPLATE_FILE_PATH], disks[TEMPLATE_PATH], own[TEMPLATE_FILE_PATH]; /* the template's disk; the domain's own */
+	char fresh[TEMPLATE_FILE_PATH + 8]; /* what is to be that */
+	bool defined;              /* by us, until it runs again */
 };
 
 static int convert_onto(const struct reinstall *n, const char *target, struct pvctl_error *err)
@@ -26,14 +29,14 @@ static int convert_onto(const struct reinstall *n, const char *target, struct pv
 }
 
 /* The new one is whole before it takes the old one's place. */
-static int replace(const struct reinstall *n, const char *fresh, struct pvctl_error *err)
+static int replace(const struct reinstall *n, struct pvctl_error *err)
 {
 	char copy[256];
 	int rc;
 
 	/* Both templates are needed in between, and as long as copies or snapshots are on the old one. */
 	rc = template_note(n->disks, n->template, false, err);
-	if (!rc && rename(fresh, n->own))
+	if (!rc && rename(n->fresh, n->own))
 		rc = err_os(err, errno, "%s", n->own);
 	if (rc)
 		return rc;
@@ -41,24 +44,84 @@ static int replace(const struct reinstall *n, const char *fresh, struct pvctl_er
 	return template_has_copies(n->disks, copy) ? 0 : template_note(n->disks, n->template, true, err);
 }
 
+/* While it runs yet. One that nobody defined is defined: whoever is killed when it has ended leaves a domain that can be started. */
+static int prepare(struct reinstall *n, bool own, bool runs, struct pvctl_error *err)
+{
+	struct pvctl_config *there;
+	int rc;
+
+	/* Of somebody who did not come to the end. */
+	unlink(n->fresh);
+	rc = own ? template_overlay(n->base, n->fresh, err) : 0;
+	if (!rc && own && (rc = fd_sync_path(n->fresh)))
+		rc = err_os(err, -rc, "%s", n->fresh);
+	if (rc || !runs)
+		return rc;
+	if (!pvctl_defined_get(n->ctx->node, n->name, &there, NULL)) {
+		pvctl_config_free(there);
+		return 0;
+	}
+	rc = pvctl_defined_set(n->ctx->node, n->config, err);
+	n->defined = !rc;
+	return rc;
+}
+
 /* ended: just now. Nobody begins to use the old one while the new one takes its place. */
 static int renew(const struct reinstall *n, bool ended, struct pvctl_error *err)
 {
-	char fresh[TEMPLATE_FILE_PATH + 8];
 	int rc = 0, lock = -1;
 
-	snprintf(fresh, sizeof(fresh), "%s.new", n->own);
-	unlink(fresh);
 	if (!access(n->own, F_OK))
 		rc = ended ? image_open_ended(n->own, &lock, err) : image_open_locked(n->own, true, &lock, err);
-	rc = rc ? rc : template_overlay(n->base, fresh, err);
-	if (!rc && (rc = fd_sync_path(fresh)))
-		rc = err_os(err, -rc, "%s", fresh);
-	rc = rc ? rc : replace(n, fresh, err);
-	if (rc)
-		unlink(fresh);
+	rc = rc ? rc : replace(n, err);
 	fd_unlock_close(lock);
 	return rc;
+}
+
+static int end_domain(const struct reinstall *n, uint32_t domid, struct pvctl_error *err)
+{
+	const struct pvctl_open_opts o = { .size = sizeof(o), .node = n->ctx->node };
+	struct pvctl_domain_info info = { .size = sizeof(info) };
+	struct pvctl *again;
+	int rc = pvctl_domain_destroy(n->ctx, domid, NULL, err);
+
+	if (rc != -EIO || pvctl_open(&o, &again, NULL))
+		return rc;
+	/* The daemon was lost: the next one goes on with what that had begun. */
+	if (pvctl_domain_get(again, domid, &info, NULL) == -ESRCH || info.state == PVCTL_STATE_DYING)
+		rc = 0;
+	pvctl_close(again);
+	return rc;
+}
+
+/* A daemon that was lost has another one in its place soon. */
+static int start_again(const struct reinstall *n, uint32_t *ret_domid, struct pvctl_error *err)
+{
+	const struct pvctl_open_opts o = { .size = sizeof(o), .node = n->ctx->node };
+	struct pvctl *again;
+	int rc;
+
+	if (domain_end_lost(n->ctx, n->config, -EIO))
+		return -EIO;
+	rc = pvctl_open(&o, &again, err);
+	if (rc)
+		return rc;
+	rc = pvctl_domain_create(again, n->config, NULL, ret_domid, err);
+	pvctl_close(again);
+	return rc;
+}
+
+static int start(struct reinstall *n, uint32_t *ret_domid, struct pvctl_error *err)
+{
+	int rc = pvctl_domain_create(n->ctx, n->config, NULL, ret_domid, err);
+
+	rc = rc == -EIO ? start_again(n, ret_domid, err) : rc;
+	ctx_step(n->ctx, "started");
+	if (rc)
+		return err_wrap(err, rc, "it has ended, and `pvctl start %s' starts it", n->name);
+	if (n->defined)
+		(void)!pvctl_defined_remove(n->ctx->node, n->name, NULL);
+	return 0;
 }
 
 static bool first_is_own(const struct reinstall *n)
@@ -83,7 +146,7 @@ static int reinstall(struct reinstall *n, uint32_t *ret_domid, struct pvctl_erro
 {
 	uint32_t domid;
 	bool own;
-	int rc = config_of(n, &domid, err);
+	int rc = config_of(n, &domid, err), started;
 
 	if (rc)
 		return rc;
@@ -91,18 +154,29 @@ static int reinstall(struct reinstall *n, uint32_t *ret_domid, struct pvctl_erro
 		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "template \"%s\" has no disk", n->template);
 	if (!pvctl_config_get_item(n->config, "disk", 0))
 		return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "domain \"%s\" has no disk", n->name);
-	rc = domid ? pvctl_domain_destroy(n->ctx, domid, NULL, err) : 0;
-	if (rc)
-		return rc;
 	own = first_is_own(n);
+	rc = prepare(n, own, domid != 0, err);
+	if (!rc)
+		ctx_step(n->ctx, "prepared");
+	if (!rc && domid)
+		rc = end_domain(n, domid, err);
+	if (rc) {
+		unlink(n->fresh);
+		if (n->defined)
+			(void)!pvctl_defined_remove(n->ctx->node, n->name, NULL);
+		return rc;
+	}
+	ctx_step(n->ctx, "ended");
 	rc = own ? renew(n, domid != 0, err) : convert_onto(n, pvctl_config_get_item(n->config, "disk", 0), err);
+	ctx_step(n->ctx, "placed");
+	if (rc)
+		unlink(n->fresh);
 	*ret_domid = 0;
-	if (domid && !rc)
-		return pvctl_domain_create(n->ctx, n->config, NULL, ret_domid, err);
 	/* Where its own disk could not be made anew, it has the old one yet. */
-	if (domid && own)
-		(void)!pvctl_domain_create(n->ctx, n->config, NULL, ret_domid, NULL);
-	return rc;
+	if (!domid || (rc && !own))
+		return rc;
+	started = start(n, ret_domid, rc ? NULL : err);
+	return rc ? rc : started;
 }
 
 static int find_paths(struct reinstall *n, struct pvctl_error *err)
@@ -115,6 +189,7 @@ static int find_paths(struct reinstall *n, struct pvctl_error *err)
 		return rc;
 	template_path(dir, n->m.disk[0].file.name, n->base);
 	template_path(n->disks, n->m.disk[0].file.name, n->own);
+	snprintf(n->fresh, sizeof(n->fresh), "%s.new", n->own);
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 #include "transport/wire.h"
 #include "util/cleanup.h"
 #include "util/err.h"
+#include "util/fd.h"
 #include "util/paths.h"
 #include <poll.h>
 #include <stdbool.h>
@@ -322,6 +323,14 @@ static int hosted_write_mem(struct transport *t, uint64_t paddr, const void *src
 	return 0;
 }
 
+static int hosted_read_mem(struct transport *t, uint64_t paddr, void *to, size_t len)
+{
+	struct hosted *h = hosted_of(t);
+	uint64_t off;
+
+	return ram_offset(h, paddr, len, &off) ? fd_pread_all(h->ram_fd, to, len, off) : -EINVAL;
+}
+
 static void hosted_close(struct transport *t)
 {
 	struct hosted *h = hosted_of(t);
@@ -346,6 +355,7 @@ static const struct transport_ops hosted_ops = {
 	.map = hosted_map,
 	.untouched = hosted_untouched,
 	.write_mem = hosted_write_mem,
+	.read_mem = hosted_read_mem,
 	.request = hosted_request,
 	.batch = hosted_batch,
 	.allow = hosted_allow,

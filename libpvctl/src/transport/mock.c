@@ -167,6 +167,18 @@ static int mock_write_mem(struct transport *t, uint64_t paddr, const void *src, 
 	return 0;
 }
 
+static int mock_read_mem(struct transport *t, uint64_t paddr, void *to, size_t len)
+{
+	struct mock *m = mock_of(t);
+
+	if (mock_fails(m))
+		return -EIO;
+	if (paddr > MOCK_PAGES * 4096ull || len > MOCK_PAGES * 4096ull - paddr)
+		return -EINVAL;
+	memcpy(to, m->ram + paddr, len);
+	return 0;
+}
+
 static int mock_batch(struct transport *t, uint32_t type, const struct iovec *bodies, unsigned int n,
                       int (*reply)(void *data, unsigned int i, const void *body, size_t len, struct pvctl_error *err),
                       void *data, struct pvctl_error *err)
@@ -214,6 +226,7 @@ static const struct transport_ops mock_ops = {
 	.hypercall = mock_hypercall,
 	.map = mock_map,
 	.write_mem = mock_write_mem,
+	.read_mem = mock_read_mem,
 	.request = mock_request,
 	.batch = mock_batch,
 	.close = mock_close,

@@ -33,6 +33,8 @@ struct transport_ops {
 	bool (*untouched)(struct transport *, uint64_t mfn);
 	/* Bytes to machine memory without mapping it page by page (pwrite to the RAM file): 0 or -errno. */
 	int (*write_mem)(struct transport *, uint64_t paddr, const void *src, size_t len);
+	/* The same from there (pread). */
+	int (*read_mem)(struct transport *, uint64_t paddr, void *to, size_t len);
 	/* A request to domain 0's services (proto.h): reply body is malloc'd; up to one fd. 0 or -errno with *err. */
 	int (*request)(struct transport *, uint32_t type, const void *body, size_t len,
 	               void **ret_body, size_t *ret_len, int *ret_fd, struct pvctl_error *err);

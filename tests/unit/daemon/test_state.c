@@ -48,6 +48,41 @@ START_TEST(records_and_slots)
 }
 END_TEST
 
+static struct state *walked;
+static unsigned int nr_told;
+#define WALKED 2000u /* many to a chain */
+
+static void drop_others(void *data, const char *key, const void *value, size_t len)
+{
+	char other[32];
+
+	nr_told++;
+	/* As a device that cannot be taken over drops what it had beside its own record. */
+	for (unsigned int i = 0; i < WALKED; i++) {
+		snprintf(other, sizeof(other), "walk/%u", i);
+		if (strcmp(other, key))
+			state_drop(walked, other);
+	}
+}
+
+START_TEST(records_are_dropped_while_they_are_told)
+{
+	struct state st;
+	char key[32];
+
+	ck_assert_int_eq(state_new(&st), 0);
+	walked = &st;
+	for (unsigned int i = 0; i < WALKED; i++) {
+		snprintf(key, sizeof(key), "walk/%u", i);
+		state_set(&st, key, "", 1);
+	}
+	nr_told = 0;
+	state_each(&st, "walk/", drop_others, NULL);
+	ck_assert_uint_eq(nr_told, 1);
+	state_close(&st);
+}
+END_TEST
+
 /* There was no memory for one of the records: it is not written over by what was known of it before. */
 START_TEST(without_memory)
 {
@@ -331,6 +366,7 @@ int main(void)
 
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, records_and_slots);
+	tcase_add_test(tc, records_are_dropped_while_they_are_told);
 	tcase_add_test(tc, without_memory);
 	tcase_add_test(tc, not_kept_it_works_the_same);
 	tcase_add_test(tc, each_request_is_answered_once);

@@ -3,6 +3,7 @@
 #include "disk/image.h"
 #include "template/private.h"
 #include "util/fd.h"
+#include "util/fresh.h"
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -164,6 +165,82 @@ START_TEST(disks_of_others)
 }
 END_TEST
 
+static bool is_there(const char *what, const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s/%s", base, what, name);
+	return !access(path, F_OK);
+}
+
+static void make_dir(const char *what, const char *name, const char *file, const char *text)
+{
+	char path[160];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", base, what);
+	ck_assert(!mkdir(path, 0700) || errno == EEXIST);
+	snprintf(path, sizeof(path), "%s/%s/%s", base, what, name);
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	if (!file)
+		return;
+	snprintf(path, sizeof(path), "%s/%s/%s/%s", base, what, name, file);
+	fd = open(path, O_WRONLY | O_CREAT, 0600);
+	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+}
+
+/* What somebody is making stays; what a process left that was killed goes, and nothing else. */
+START_TEST(what_is_left)
+{
+	struct pvctl_template_list *l;
+	char fresh[TEMPLATE_PATH], parent[80];
+	int mine;
+
+	make_dir("templates", ".new-killed", "kernel", "x");
+	make_dir("templates", ".gone-killed", "kernel", "x");
+	make_dir("templates", ".other", "kernel", "x");
+	snprintf(parent, sizeof(parent), "%s/templates", base);
+	ck_assert_int_eq(fresh_make(parent, TEMPLATE_NEW, fresh, sizeof(fresh), &mine), 0);
+	ck_assert_int_eq(pvctl_template_list(&l, &err), 0);
+	pvctl_template_list_free(l);
+	ck_assert(!is_there("templates", ".new-killed"));
+	ck_assert(!is_there("templates", ".gone-killed"));
+	ck_assert(is_there("templates", ".other"));
+	ck_assert(is_there("templates", "t"));
+	ck_assert_int_eq(access(fresh, F_OK), 0);
+	fd_unlock_close(mine);
+	template_sweep();
+	ck_assert_int_ne(access(fresh, F_OK), 0);
+}
+END_TEST
+
+/* Disks that were being made for a domain: finished ones are the domain's, whatever became of it. */
+START_TEST(disks_that_are_left)
+{
+	char disks[TEMPLATE_PATH];
+	int mine;
+
+	setenv("PVCTL_STATE_DIR", base, 1);
+	make_dir("disks", "killed", "unfinished", "default");
+	make_dir("disks", "empty", NULL, NULL);
+	make_dir("disks", "whole", "template", "t\n");
+	ck_assert_int_eq(template_disks_dir("mine", disks, &err), 0);
+	ck_assert_int_eq(template_disks_begin(disks, "default", &mine, &err), 0);
+	ck_assert_int_eq(template_disks_begin(disks, "default", &mine, &err), -EEXIST);
+	template_sweep_disks();
+	ck_assert(!is_there("disks", "killed"));
+	ck_assert(!is_there("disks", "empty"));
+	ck_assert(is_there("disks", "whole"));
+	ck_assert(is_there("disks", "mine"));
+	template_disks_finished(disks);
+	ck_assert_int_eq(template_note(disks, "t", true, &err), 0);
+	fd_unlock_close(mine);
+	template_sweep_disks();
+	ck_assert(is_there("disks", "mine"));
+}
+END_TEST
+
 /* A disk that somebody writes is not copied while he does. */
 START_TEST(a_disk_in_use)
 {
@@ -196,6 +273,8 @@ int main(void)
 	tcase_add_test(t, all_templates_that_are_needed);
 	tcase_add_test(t, disks_of_others);
 	tcase_add_test(t, a_disk_in_use);
+	tcase_add_test(t, what_is_left);
+	tcase_add_test(t, disks_that_are_left);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);

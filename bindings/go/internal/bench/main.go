@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"sort"
 	"strconv"
 	"time"
 
@@ -45,18 +46,21 @@ func main() {
 	fmt.Printf("%.4f %.4f\n", listed, each(os.Args[3], round))
 }
 
-// each is how many milliseconds one takes.
+// each is the median, in milliseconds.
 func each(count string, f func()) float64 {
 	n, err := strconv.Atoi(count)
 	must(err)
-	start := time.Now()
-	for i := 0; i < n; i++ {
+	took := make([]float64, n)
+	for i := range took {
+		start := time.Now()
 		f()
+		took[i] = float64(time.Since(start)) / float64(time.Millisecond)
 	}
 	if n == 0 {
 		return 0
 	}
-	return float64(time.Since(start)) / float64(time.Millisecond) / float64(n)
+	sort.Float64s(took)
+	return took[n/2]
 }
 
 func must(err error) {

@@ -190,6 +190,8 @@ pub struct pvctl_open_opts {
     pub log_data: *mut c_void,
     pub progress: Option<unsafe extern "C" fn(data: *mut c_void, what: *const c_char, done: u64, total: u64) -> c_int>,
     pub progress_data: *mut c_void,
+    pub step: Option<unsafe extern "C" fn(data: *mut c_void, name: *const c_char)>,
+    pub step_data: *mut c_void,
 }
 
 #[repr(C)]

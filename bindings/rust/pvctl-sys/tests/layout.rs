@@ -61,7 +61,8 @@ fn rows(c: &mut String) -> Vec<Row> {
             daemon daemon, hypervisor hypervisor
         }
         pvctl_open_opts {
-            size size, node node, log log, log_data log_data, progress progress, progress_data progress_data
+            size size, node node, log log, log_data log_data, progress progress, progress_data progress_data,
+            step step, step_data step_data
         }
         pvctl_parse_message {
             size size, level level, line line, column column, file file, text text,

@@ -6,13 +6,16 @@ use std::env;
 use std::error::Error;
 use std::time::Instant;
 
-/// How many milliseconds one takes.
-fn each(n: u32, mut f: impl FnMut() -> pvctl::Result<()>) -> pvctl::Result<f64> {
-    let begun = Instant::now();
+/// The median of n, in milliseconds.
+fn each(n: usize, mut f: impl FnMut() -> pvctl::Result<()>) -> pvctl::Result<f64> {
+    let mut took = Vec::with_capacity(n);
     for _ in 0..n {
+        let begun = Instant::now();
         f()?;
+        took.push(begun.elapsed());
     }
-    Ok(begun.elapsed().as_secs_f64() * 1e3 / f64::from(n.max(1)))
+    took.sort();
+    Ok(took.get(n / 2).map_or(0.0, |t| t.as_secs_f64() * 1e3))
 }
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -35,8 +35,15 @@ pub(crate) use collect;
 pub(crate) fn text(chars: &[c_char]) -> String {
     // SAFETY: a c_char is a byte.
     let bytes = unsafe { std::slice::from_raw_parts(chars.as_ptr().cast::<u8>(), chars.len()) };
-    let end = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
-    String::from_utf8_lossy(&bytes[..end]).into_owned()
+    if bytes.last() != Some(&0) {
+        return String::from_utf8_lossy(&bytes[..bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len())]).into_owned();
+    }
+    // SAFETY: there is a NUL, at the latest at its end. C looks for it by words, and a list has many names.
+    let bytes = unsafe { CStr::from_ptr(chars.as_ptr()) }.to_bytes();
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => String::from_utf8_lossy(bytes).into_owned(),
+    }
 }
 
 /// A text of C's, or None for NULL.

@@ -11,8 +11,8 @@
  *
  * What the two share is under one lock; each writes its own words. The caller's save fails once the thread has failed.
  */
-#ifndef CLONE_TWIN_H
-#define CLONE_TWIN_H
+#ifndef TWIN_TWIN_H
+#define TWIN_TWIN_H
 
 #include "ctx/ctx.h"
 

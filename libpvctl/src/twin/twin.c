@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "clone/twin.h"
+#include "twin/twin.h"
 #include "clone/identity.h"
 #include "util/err.h"
 #include <errno.h>

@@ -5,8 +5,10 @@
  */
 #include "clone/identity.h"
 #include "clone/moment.h"
-#include "clone/twin.h"
+#include "domain/private.h"
 #include "save/private.h"
+#include "twin/record.h"
+#include "twin/twin.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/grow.h"
@@ -23,9 +25,11 @@ struct clone {
 	struct pvctl_domain_info info;
 	struct pvctl_config *config; /* as it is now */
 	struct fork fork;
+	struct record record;
 	char **name;
 	uint32_t *domid, made;
 	int fd;                      /* its state */
+	bool lost;                   /* nobody can tell whether a copy runs */
 	struct pvctl_clone_stats stats;
 };
 
@@ -69,7 +73,7 @@ static int plan(struct clone *c, uint32_t domid, const char *name, struct pvctl_
 	rc = rc ? rc : pvctl_domain_get(c->ctx, domid, &c->info, err);
 	rc = rc ? rc : plan_names(c, name, err);
 	rc = rc ? rc : domain_may_move(c->ctx, domid, err);
-	rc = rc ? rc : save_config_now(c->ctx, domid, c->info.memory_bytes >> 12, &c->config, err);
+	rc = rc ? rc : save_config_now(c->ctx, domid, &c->config, err);
 	rc = rc ? rc : identity_check(c->config, err);
 	if (rc)
 		return rc;
@@ -78,9 +82,16 @@ static int plan(struct clone *c, uint32_t domid, const char *name, struct pvctl_
 	return fork_plan(&c->fork, c->config, err);
 }
 
+static void step(void *data, const char *name)
+{
+	const struct clone *c = data;
+
+	ctx_step(c->ctx, name);
+}
+
 static int take_state(struct clone *c, int fd, struct pvctl_error *err)
 {
-	struct moment m = { .fd = fd, .suspend_timeout_ms = c->o.suspend_timeout_ms };
+	struct moment m = { .fd = fd, .suspend_timeout_ms = c->o.suspend_timeout_ms, .point = step, .point_data = c };
 	int rc = moment_take(&m, &c->fork, err);
 
 	c->stats.pause_ns = m.pause_ns;
@@ -118,9 +129,11 @@ static int make_copy(struct clone *c, uint32_t k, struct pvctl_error *err)
 
 	if (rc)
 		return rc;
+	ctx_step(c->ctx, "copying");
 	if (lseek(c->fd, 0, SEEK_SET))
 		rc = err_os(err, errno, "the domain's state");
 	rc = rc ? rc : pvctl_domain_restore(c->ctx, c->fd, config, &o, &c->domid[k], NULL, err);
+	c->lost |= rc && domain_end_lost(c->ctx, config, rc);
 	pvctl_config_free(config);
 	return rc ? err_wrap(err, rc, "%s", c->name[k]) : 0;
 }
@@ -136,8 +149,21 @@ static int make_copies(struct clone *c, struct pvctl_error *err)
 	if (!rc)
 		return 0;
 	while (c->made)
-		(void)!pvctl_domain_destroy(c->ctx, c->domid[--c->made], NULL, NULL);
-	fork_drop_copies(&c->fork);
+		c->lost |= pvctl_domain_destroy(c->ctx, c->domid[--c->made], NULL, NULL) == -EIO;
+	/* One that may run keeps its disks. */
+	if (!c->lost)
+		fork_drop_copies(&c->fork);
+	return rc;
+}
+
+/* The domain runs again. */
+static int switched(struct clone *c, struct pvctl_error *err)
+{
+	int rc;
+
+	fork_finish(&c->fork);
+	rc = record_switched(&c->record, &c->fork, c->config, err);
+	ctx_step(c->ctx, "finished");
 	return rc;
 }
 
@@ -149,12 +175,16 @@ static int save_and_restore(struct clone *c, struct pvctl_error *err)
 	if (c->fd < 0)
 		return err_os(err, errno, "memory for the domain's state");
 	rc = take_state(c, c->fd, err);
-	if (!rc)
-		fork_finish(&c->fork);
+	if (rc)
+		return rc;
+	rc = switched(c, err);
+	if (rc)
+		fork_drop_copies(&c->fork);
 	return rc ? rc : make_copies(c, err);
 }
 
-static int with_twin(struct clone *c, struct twin *w, struct pvctl_error *err)
+/* config: the copy's. */
+static int with_twin(struct clone *c, struct twin *w, const struct pvctl_config *config, struct pvctl_error *err)
 {
 	uint64_t start;
 	int rc;
@@ -165,31 +195,65 @@ static int with_twin(struct clone *c, struct twin *w, struct pvctl_error *err)
 	start = ctx_now_ns();
 	if (rc)
 		return twin_stop(w, rc, err);
-	fork_finish(&c->fork);
+	rc = switched(c, err);
+	if (rc) {
+		fork_drop_copies(&c->fork);
+		return twin_stop(w, rc, err);
+	}
 	rc = twin_finish(w, &c->domid[0], err);
 	c->stats.restore_ns = ctx_now_ns() - start;
 	if (!rc)
 		return 0;
-	fork_drop_copies(&c->fork);
+	c->lost = domain_end_lost(c->ctx, config, rc) != 0;
+	if (!c->lost)
+		fork_drop_copies(&c->fork);
 	return err_wrap(err, rc, "%s", c->name[0]);
 }
 
-static int make_clones(struct clone *c, struct pvctl_error *err)
+/* NULL: it is to be restored when all is saved. */
+static struct twin *start_twin(const struct clone *c, const struct pvctl_config *config)
+{
+	struct pvctl_config *own;
+	struct twin *w;
+
+	if (c->o.count != 1 || !fork_has_copies(&c->fork) || config_copy(config, &own, NULL))
+		return NULL;
+	w = twin_start(c->ctx, own, c->o.paused != 0);
+	if (!w)
+		pvctl_config_free(own);
+	return w;
+}
+
+static int make_prepared(struct clone *c, struct pvctl_error *err)
 {
 	struct pvctl_config *config;
-	struct twin *w = NULL;
-	int rc = fork_prepare(&c->fork, err);
+	struct twin *w;
+	int rc = copy_config(c, 0, &config, err);
 
 	if (rc) {
 		fork_undo(&c->fork);
 		return rc;
 	}
-	if (c->o.count == 1 && fork_has_copies(&c->fork) && !copy_config(c, 0, &config, NULL)) {
-		w = twin_start(c->ctx, config, c->o.paused != 0);
-		if (!w)
-			pvctl_config_free(config);
-	}
-	return w ? with_twin(c, w, err) : save_and_restore(c, err);
+	w = start_twin(c, config);
+	rc = w ? with_twin(c, w, config, err) : save_and_restore(c, err);
+	pvctl_config_free(config);
+	return rc;
+}
+
+static int make_clones(struct clone *c, struct pvctl_error *err)
+{
+	int rc = record_begin(&c->record, &c->fork, c->config, err);
+
+	if (rc)
+		return rc;
+	ctx_step(c->ctx, "begun");
+	rc = fork_prepare(&c->fork, err);
+	if (rc)
+		fork_undo(&c->fork);
+	rc = rc ? rc : make_prepared(c, err);
+	ctx_step(c->ctx, "made");
+	record_end(&c->record, c->lost || fork_in_doubt(&c->fork));
+	return rc;
 }
 
 static void clone_free(struct clone *c)
@@ -207,7 +271,7 @@ static void clone_free(struct clone *c)
 int pvctl_domain_clone(struct pvctl *ctx, uint32_t domid, const char *name, const struct pvctl_clone_opts *opts, uint32_t *ret_domids,
                        struct pvctl_clone_stats *ret, struct pvctl_error *err)
 {
-	struct clone c = { .ctx = ctx, .fd = -1, .info.size = sizeof(c.info) };
+	struct clone c = { .ctx = ctx, .fd = -1, .record.lock = -1, .info.size = sizeof(c.info) };
 	uint64_t start = ctx_now_ns();
 	int rc = opts_load(&c.o, sizeof(c.o), opts, err);
 
