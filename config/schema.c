@@ -17,13 +17,16 @@
 #define IGNORED(n, h) { .name = n, .kind = CFG_KIND_ANY, .status = CFG_STATUS_IGNORED, .help = h }
 /* Changes less than running the guest without it would; only what asks for it is told. */
 #define WITHOUT(n, k, h) { .name = n, .kind = CFG_KIND_##k, .status = CFG_STATUS_IGNORED, .help = h }
+#define NO_HVM "there are no emulated devices and no firmware: use type=\"pvh\" or \"pv\", which start a kernel directly"
 #define HVM(n) IGNORED(n, "for HVM guests only")
 #define ARM(n) IGNORED(n, "for Arm only")
 
 /* A name that ends with `*' stands for all that begin so; the first row that fits counts. */
 static const struct cfg_key keys[] = {
 	TEXT("name", 127, NULL, "the domain's name; must be given and unique on the node"),
-	CHOICE("type", "pv", "pvh hvm", "pv", "kind of guest"),
+	{ .name = "type", .kind = CFG_KIND_CHOICE, .choices = "pv pvh auto", .later = "hvm", .fallback = "pv", .instead = NO_HVM,
+	  .help = "kind of guest: pv; pvh, with page tables of its own, where the node can (pvctl info, virt_caps); auto: pvh where node and "
+		  "kernel can, else pv" },
 	TEXT("uuid", 36, "random", "identifier of the domain"),
 	NUMBER("memory", 1, MIB_MAX, NULL, "memory at the start, in MiB; must be given"),
 	NUMBER("maxmem", 1, MIB_MAX, "memory", "most memory the domain may ever have, in MiB"),
@@ -69,7 +72,7 @@ static const struct cfg_key keys[] = {
 	NUMBER("nomigrate", 0, 1, "0", "1: it is not saved, moved or copied"),
 
 	{ .name = "builder", .kind = CFG_KIND_CHOICE, .status = CFG_STATUS_OLD, .choices = "generic linux", .later = "hvm",
-	  .help = "old form of type=\"pv\"" },
+	  .instead = NO_HVM, .help = "old form of type=\"pv\"" },
 
 	LATER("pci", LIST, "PCI devices given to the guest"),
 	LATER("usbctrl", LIST, "USB controllers"),
@@ -85,6 +88,7 @@ static const struct cfg_key keys[] = {
 	LATER("driver_domain", BOOL, "the guest may serve devices to others"),
 	{ .name = "pool", .kind = CFG_KIND_CHOICE, .status = CFG_STATUS_OLD, .choices = "Pool-0",
 	  .help = "there is one pool of CPUs" },
+	LATER("pvh", BOOL, "old form of type=\"pvh\": write that"),
 	LATER("pvshim", BOOL, "PV guest inside a PVH one"),
 
 	WITHOUT("vfb", LIST, "no virtual screen yet: the guest runs without one, its console is pvctl console"),

@@ -33,6 +33,7 @@ struct cfg_key {
 	int64_t min, max;    /* NUMBER: the value; STRING and PATH: max is of the length, 0: none */
 	const char *choices; /* CHOICE: separated by blanks */
 	const char *later;   /* CHOICE: known to xl, not supported yet */
+	const char *instead; /* what to use then; may be NULL */
 	const char *as_is;   /* IGNORED: values, separated by blanks, that are what is done anyway */
 	const char *fallback; /* for people: what holds when the key is not set; NULL: nothing */
 	const char *help;

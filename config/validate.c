@@ -139,7 +139,7 @@ static void check_choice(const struct check *c, const struct cfg_key *key, const
 	if (is_word(key->choices, v->text))
 		return;
 	if (key->later && is_word(key->later, v->text)) {
-		report(c, CFG_ERROR, v->pos, NULL, "%s=\"%s\": not supported yet", key->name, v->text);
+		report(c, CFG_ERROR, v->pos, key->instead, "%s=\"%s\": not supported yet", key->name, v->text);
 		return;
 	}
 	split(&w, key->choices);

@@ -28,6 +28,26 @@ LINUX_PROBES := $(patsubst %.c,$(O)/%,$(wildcard tests/linux/*.c))
 $(O)/tests/linux/%: tests/linux/%.c
 	$(call say,CC,$<)mkdir -p $(@D) && $(CC) -std=gnu11 -O2 -g0 $(WARN) -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -static -pthread -o $@ $<
 
-guests: $(GUEST_ELFS) $(LINUX_PROBES)
+# PVH test guests: tests/pvh/NAME/main.c becomes $(O)/guests/pvh/NAME.elf. What prints and judges is the same.
+PVH_NAMES := $(filter-out lib,$(notdir $(patsubst %/main.c,%,$(wildcard tests/pvh/*/main.c))))
+PVH_ELFS := $(PVH_NAMES:%=$(O)/guests/pvh/%.elf)
+PVH_LIB := $(patsubst %,$(O)/%.o,$(wildcard tests/pvh/lib/*.c tests/pvh/lib/*.S)) \
+	$(O)/tests/pvh/common/text.c.o $(O)/tests/pvh/common/verdict.c.o
+PVH_CFLAGS := $(filter-out -mcmodel=kernel,$(GUEST_CFLAGS)) -Itests/pvh/lib -mcmodel=small -DPVH_GUEST
+
+$(O)/tests/pvh/common/%.c.o: tests/guests/lib/%.c $(HV_INC)/.stamp
+	$(call say,GUESTCC,$<)mkdir -p $(@D) && $(CC) $(PVH_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(O)/tests/pvh/%.c.o: tests/pvh/%.c $(HV_INC)/.stamp
+	$(call say,GUESTCC,$<)mkdir -p $(@D) && $(CC) $(PVH_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(O)/tests/pvh/%.S.o: tests/pvh/%.S
+	$(call say,GUESTAS,$<)mkdir -p $(@D) && $(CC) $(PVH_CFLAGS) -D__ASSEMBLY__ -c -o $@ $<
+
+$(O)/guests/pvh/%.elf: $(O)/tests/pvh/%/main.c.o $(PVH_LIB) tests/pvh/lib/guest.lds
+	$(call say,GUESTLD,$@)mkdir -p $(@D) && $(CC) -nostdlib -static -no-pie -Wl,-T,tests/pvh/lib/guest.lds \
+		-Wl,-z,max-page-size=4096 -Wl,--build-id=none -Wl,--no-warn-rwx-segments -o $@ $(filter %.o,$^)
+
+guests: $(GUEST_ELFS) $(PVH_ELFS) $(LINUX_PROBES)
 .PHONY: guests
-.SECONDARY: $(GUEST_LIB) $(GUEST_NAMES:%=$(O)/tests/guests/%/main.c.o)
+.SECONDARY: $(PVH_LIB) $(PVH_NAMES:%=$(O)/tests/pvh/%/main.c.o) $(GUEST_LIB) $(GUEST_NAMES:%=$(O)/tests/guests/%/main.c.o)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # xen-like-hv: freestanding, position: linked at HV_IMAGE_VIRT, loaded at 2 MiB.
 
-HV_SRC := $(sort $(wildcard $(addsuffix /*.c,$(addprefix xen-like-hv/,lib x86 drivers mm domain sched event time vtime pv grant control host entry boot))))
-HV_ASM := $(sort $(wildcard $(addsuffix /*.S,$(addprefix xen-like-hv/,boot x86 entry))))
+HV_SRC := $(sort $(wildcard $(addsuffix /*.c,$(addprefix xen-like-hv/,lib x86 drivers mm domain sched event time vtime pv p2m hvm grant control host entry boot))))
+HV_ASM := $(sort $(wildcard $(addsuffix /*.S,$(addprefix xen-like-hv/,boot x86 entry hvm))))
 HV_SRC := $(filter-out xen-like-hv/entry/asm_offsets.c,$(HV_SRC))
 
 # Builds of the same source beside the normal one, each in its own directory: the debug build checks the order of locks

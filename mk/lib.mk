@@ -22,7 +22,7 @@ $(O)/libpvctl.a: $(LIB_OBJ)
 	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
 
 # The mock transport is for the tests, which link the archive.
-LIB_SO_OBJ := $(patsubst %/libxml2.o,%/libxml2-so.o,$(filter-out %/mock.o %/mock_hv.o %/mock_services.o,$(LIB_OBJ)))
+LIB_SO_OBJ := $(patsubst %/libxml2.o,%/libxml2-so.o,$(filter-out %/mock.o %/mock_hv.o %/mock_pvh.o %/mock_services.o,$(LIB_OBJ)))
 $(O)/libpvctl/src/xml/libxml2-so.o: libpvctl/src/xml/libxml2.c
 	$(call say,CC,$@)mkdir -p $(@D) && $(CC) $(LIB_CFLAGS) -DLIBXML2_SO='"$(or $(LIBXML2_SO),$(error the name in libxml2.so cannot be read))"' -MMD -MP -c -o $@ $<
 $(LIB_SO): $(LIB_SO_OBJ) libpvctl/libpvctl.map

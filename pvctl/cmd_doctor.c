@@ -21,6 +21,7 @@
 #include "pvctl/commands.h"
 #include "pvctl/json.h"
 
+#define PVH_CURE "type=\"pv\" runs everywhere; PVH takes an AMD CPU with kvm_amd.nested=1, or pvctl node start --accel tcg"
 #define MIB (UINT64_C(1) << 20)
 #define QEMU "qemu-system-x86_64"
 #define QEMU_OLDEST 7
@@ -357,6 +358,48 @@ static void check_nodes(struct findings *f)
 	pvctl_node_list_free(list);
 }
 
+static bool file_says(const char *path, const char *yes)
+{
+	char line[16];
+
+	first_line(path, line, sizeof(line));
+	return line[0] && strchr(yes, line[0]);
+}
+
+/* As the nodes say that run; without one, as it may be expected: QEMU has SVM where it emulates, KVM where it may be nested in. */
+static void check_pvh(struct findings *f)
+{
+	const struct pvctl_node_info *n;
+	struct pvctl_node_list *list = NULL;
+	struct pvctl_error err = { 0 };
+	bool told = false;
+
+	if (pvctl_node_list(&list, &err))
+		list = NULL;
+	for (size_t i = 0; list && (n = pvctl_node_list_at(list, i)); i++) {
+		struct pvctl_open_opts o = { .size = sizeof(o), .node = n->name };
+		struct pvctl_host_info h = { .size = sizeof(h) };
+		struct pvctl *ctx = NULL;
+
+		if (n->running && !n->silent_ns && !pvctl_open(&o, &ctx, &err) && !pvctl_host_get(ctx, &h, &err)) {
+			told = true;
+			if (h.virt_caps & PVCTL_VIRT_HVM && h.virt_caps & PVCTL_VIRT_HAP)
+				found(f, "pvh", OK, "node %s can run PVH domains", n->name);
+			else
+				found(f, "pvh", INFO, "node %s runs PV domains only: its CPUs show no SVM with nested paging\n" PVH_CURE, n->name);
+		}
+		pvctl_close(ctx);
+	}
+	pvctl_node_list_free(list);
+	if (told)
+		return;
+	if (access("/dev/kvm", R_OK | W_OK) || !cpu_can_virtualize() || file_says("/sys/module/kvm_amd/parameters/nested", "1Y"))
+		found(f, "pvh", OK, "nodes can run PVH domains");
+	else
+		found(f, "pvh", INFO, "nodes under KVM run PV domains only: %s\n" PVH_CURE, access("/sys/module/kvm_amd", F_OK) ?
+		      "it offers no SVM on this CPU" : "kvm_amd does not allow nested virtualization");
+}
+
 static void check_all(struct findings *f)
 {
 	struct pvctl_paths paths = { .size = sizeof(paths) };
@@ -377,6 +420,7 @@ static void check_all(struct findings *f)
 	check_limits(f);
 	check_bridges(f);
 	check_kernels(f);
+	check_pvh(f);
 	check_nodes(f);
 }
 

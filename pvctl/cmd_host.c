@@ -67,7 +67,7 @@ static void machine_fields(struct fields *f, const struct pvctl_host_info *h)
 	for (int i = 0; i < 8; i++)
 		n += snprintf(caps + n, sizeof(caps) - (size_t)n, "%s%08x", i ? ":" : "", h->hw_cap[i]);
 	field(f, "hw_caps", "%s", caps);
-	field(f, "virt_caps", "pv");
+	field(f, "virt_caps", "pv%s%s", h->virt_caps & PVCTL_VIRT_HVM ? " hvm" : "", h->virt_caps & PVCTL_VIRT_HAP ? " hap" : "");
 	field(f, "total_memory", "%" PRIu64, h->total_bytes / MIB);
 	field(f, "free_memory", "%" PRIu64, (h->free_bytes - h->outstanding_bytes) / MIB);
 	field(f, "sharing_freed_memory", "0");

@@ -178,6 +178,7 @@ static void json_state(struct json *j, const struct pvctl_domain_info *info)
 	json_u64(j, "vcpus_online", info->vcpus_online);
 	json_u64(j, "vcpus_max", info->vcpus_max);
 	json_u64(j, "created_unix_ns", info->created_unix_ns);
+	json_str(j, "type", info->type == PVCTL_TYPE_PVH ? "pvh" : "pv");
 }
 
 static int print_json(const struct selection *s)

@@ -15,18 +15,19 @@
 #define MAX_BYTES (64u << 10)
 
 /* NONE: xl.conf's, and nothing to set here; help says why. */
-enum conf_kind { CONF_PROGRAM, CONF_NUMBER, CONF_NAME, CONF_NONE };
+enum conf_kind { CONF_PROGRAM, CONF_NUMBER, CONF_NAME, CONF_CHOICE, CONF_NONE };
 static const struct conf_key {
 	const char *name;
 	enum conf_kind kind;
 	int64_t min, max;  /* of a number */
-	const char *as_is; /* NONE: values, in words, that are what is done anyway */
+	const char *as_is; /* NONE: values, in words, that are what is done anyway; CHOICE: all that it can be */
 	const char *help;
 } keys[] = {
 	{ "qemu_path", CONF_PROGRAM, .help = "the QEMU program of nodes that are started" },
 	{ "max_grant_frames", CONF_NUMBER, 1, 16384, .help = "of domains whose config does not say" },
 	{ "max_maptrack_frames", CONF_NUMBER, 0, 16384, .help = "of domains whose config does not say" },
 	{ "max_grant_version", CONF_NUMBER, 1, 2, .help = "of domains whose config does not say" },
+	{ "type", CONF_CHOICE, .as_is = "pv pvh auto", .help = "kind of the domains whose config does not say" },
 	{ "vif.default.bridge", CONF_NAME, .help = "the bridge of a vif that names neither bridge nor link" },
 	{ "vif.default.script", CONF_NAME, .help = "the script of a vif that names neither script nor link" },
 	{ "vif.default.backend", CONF_NONE, .as_is = "0 Domain-0", .help = "all backends are in domain 0" },
@@ -60,7 +61,7 @@ const char *conf_key_at(unsigned int i, const char **ret_help)
 
 const char *conf_domain_key_at(unsigned int i)
 {
-	static const char *const same[] = { "max_grant_frames", "max_maptrack_frames", "max_grant_version" };
+	static const char *const same[] = { "max_grant_frames", "max_maptrack_frames", "max_grant_version", "type" };
 
 	return i < sizeof(same) / sizeof(same[0]) ? same[i] : NULL;
 }
@@ -128,22 +129,7 @@ static int add_file(const char *path, struct cfg_diag *diag)
 	return rc;
 }
 
-static bool is_good(const struct conf_key *k, const struct cfg_value *v)
-{
-	int64_t n;
-
-	if (v->type == CFG_LIST)
-		return false;
-	if (k->kind == CONF_NUMBER)
-		return !cfg_value_number(v, &n) && n >= k->min && n <= k->max;
-	/* It becomes part of a vif's specification. */
-	if (k->kind == CONF_NAME)
-		return v->text[0] && !strpbrk(v->text, ", \t\n");
-	/* A name is looked for on the PATH. */
-	return v->text[0] == '/' || (v->text[0] && !strchr(v->text, '/'));
-}
-
-static bool is_as_it_is(const struct conf_key *k, const struct cfg_value *v)
+static bool is_word_of(const struct conf_key *k, const struct cfg_value *v)
 {
 	size_t len;
 
@@ -153,6 +139,23 @@ static bool is_as_it_is(const struct conf_key *k, const struct cfg_value *v)
 			return true;
 	}
 	return false;
+}
+
+static bool is_good(const struct conf_key *k, const struct cfg_value *v)
+{
+	int64_t n;
+
+	if (v->type == CFG_LIST)
+		return false;
+	if (k->kind == CONF_NUMBER)
+		return !cfg_value_number(v, &n) && n >= k->min && n <= k->max;
+	if (k->kind == CONF_CHOICE)
+		return is_word_of(k, v);
+	/* It becomes part of a vif's specification. */
+	if (k->kind == CONF_NAME)
+		return v->text[0] && !strpbrk(v->text, ", \t\n");
+	/* A name is looked for on the PATH. */
+	return v->text[0] == '/' || (v->text[0] && !strchr(v->text, '/'));
 }
 
 static void check_one(const struct cfg_setting *s, struct cfg_diag *diag)
@@ -171,12 +174,14 @@ static void check_one(const struct cfg_setting *s, struct cfg_diag *diag)
 		cfg_report(diag, CFG_WARNING, source, s->pos.offset, near ? hint : NULL, "unknown key `%s': ignored", s->key);
 		return;
 	}
-	if (k->kind == CONF_NONE && !is_as_it_is(k, &s->value))
+	if (k->kind == CONF_NONE && !is_word_of(k, &s->value))
 		cfg_report(diag, CFG_WARNING, source, s->pos.offset, NULL, "%s: not used (%s)", s->key, k->help);
 	if (k->kind == CONF_NONE || is_good(k, &s->value))
 		return;
 	if (k->kind == CONF_NUMBER)
 		snprintf(hint, sizeof(hint), "a number from %lld to %lld", (long long)k->min, (long long)k->max);
+	else if (k->kind == CONF_CHOICE)
+		snprintf(hint, sizeof(hint), "one of: %s", k->as_is);
 	else if (k->kind == CONF_NAME)
 		snprintf(hint, sizeof(hint), "a name or a path, without commas and blanks");
 	else

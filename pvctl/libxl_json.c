@@ -20,13 +20,23 @@ static void put_text(struct json *j, const char *name, const struct pvctl_config
 		json_str(j, name, value);
 }
 
+/* As it runs; before that, as it is wanted. */
+static const char *type_of(const struct pvctl_config *c, const struct pvctl_domain_info *info)
+{
+	const char *type = c ? pvctl_config_get_str(c, "type") : NULL;
+
+	if (info)
+		return info->type == PVCTL_TYPE_PVH ? "pvh" : "pv";
+	return type ? type : "pv";
+}
+
 static void put_c_info(struct json *j, const struct pvctl_config *c, const struct pvctl_domain_info *info)
 {
 	const char *name = c ? pvctl_config_get_str(c, "name") : info->name;
 	char uuid[37];
 
 	json_map(j, "c_info");
-	json_str(j, "type", "pv");
+	json_str(j, "type", type_of(c, info));
 	json_str(j, "name", name && name[0] ? name : NULL);
 	if (info) {
 		uuid_text(info->uuid, uuid);

@@ -158,9 +158,15 @@ static int apply_conf(const struct cfg_file *file, struct pvctl_config *config)
 	struct pvctl_error err = { 0 };
 	const char *key;
 
-	for (unsigned int i = 0; (key = conf_domain_key_at(i)); i++)
-		if (conf_text(key) && !cfg_find(file, key) && pvctl_config_set_int(config, key, conf_number(key, 0), &err))
+	for (unsigned int i = 0; (key = conf_domain_key_at(i)); i++) {
+		const char *text = conf_text(key);
+		bool is_type = !strcmp(key, "type");
+
+		if (!text || cfg_find(file, key) || (is_type && cfg_find(file, "builder")))
+			continue;
+		if (is_type ? pvctl_config_set_str(config, key, text, &err) : pvctl_config_set_int(config, key, conf_number(key, 0), &err))
 			return fail("pvctl.conf", key, &err);
+	}
 	return EXIT_OK;
 }
 

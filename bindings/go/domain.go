@@ -78,6 +78,7 @@ type DomainInfo struct {
 	MemoryBytes, MaxMemoryBytes, OutstandingBytes uint64
 	VCPUsOnline, VCPUsMax                         uint32
 	Created                                       time.Time
+	PVH                                           bool // else PV
 }
 
 func domainInfo(d *C.struct_pvctl_domain_info) (info DomainInfo) {
@@ -94,6 +95,7 @@ func (info *DomainInfo) fill(d *C.struct_pvctl_domain_info) {
 	info.MemoryBytes, info.MaxMemoryBytes, info.OutstandingBytes = uint64(d.memory_bytes), uint64(d.max_memory_bytes), uint64(d.outstanding_bytes)
 	info.VCPUsOnline, info.VCPUsMax = uint32(d.vcpus_online), uint32(d.vcpus_max)
 	info.Created = unixTime(d.created_unix_ns)
+	info.PVH = d._type == C.PVCTL_TYPE_PVH
 }
 
 // Domain is one domain of a connection's node. It is a number, and no handle: the domain may be gone, which is ErrNoDomain.

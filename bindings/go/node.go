@@ -209,6 +209,7 @@ type Host struct {
 	HWCap                                                                              [8]uint32
 	FreeCPU                                                                            []time.Duration // of each CPU
 	Scheduler                                                                          string
+	PVH                                                                                bool // it can run such domains
 }
 
 // Host tells of the node's machine.
@@ -225,7 +226,8 @@ func (c *Conn) Host(ctx context.Context) (host Host, err error) {
 		NUMANodes: uint32(h.nodes), CoresPerSocket: uint32(h.cores_per_socket), ThreadsPerCore: uint32(h.threads_per_core),
 		CPUKHz: uint32(h.cpu_khz), TotalBytes: uint64(h.total_bytes), FreeBytes: uint64(h.free_bytes),
 		OutstandingBytes: uint64(h.outstanding_bytes), ScrubBytes: uint64(h.scrub_bytes), ReclaimableBytes: uint64(h.reclaimable_bytes),
-		Scheduler: C.GoString(&h.scheduler[0])}
+		Scheduler: C.GoString(&h.scheduler[0]),
+		PVH:       h.virt_caps&(C.PVCTL_VIRT_HVM|C.PVCTL_VIRT_HAP) == C.PVCTL_VIRT_HVM|C.PVCTL_VIRT_HAP}
 	for i, word := range h.hw_cap {
 		host.HWCap[i] = uint32(word)
 	}

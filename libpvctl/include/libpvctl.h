@@ -242,6 +242,8 @@ enum pvctl_run_state { PVCTL_STATE_RUNNING = 0, PVCTL_STATE_BLOCKED = 1, PVCTL_S
 	PVCTL_STATE_SHUTDOWN = 3, PVCTL_STATE_DYING = 4 };
 enum pvctl_reason { PVCTL_REASON_NONE = -1, PVCTL_REASON_POWEROFF = 0, PVCTL_REASON_REBOOT = 1,
 	PVCTL_REASON_SUSPEND = 2, PVCTL_REASON_CRASH = 3, PVCTL_REASON_WATCHDOG = 4, PVCTL_REASON_SOFT_RESET = 5 };
+/* PV: its page tables are the hypervisor's business; PVH: it has its own, and the same devices. */
+enum pvctl_domain_type { PVCTL_TYPE_PV = 0, PVCTL_TYPE_PVH = 1 };
 struct pvctl_domain_info {
 	size_t size;
 	uint32_t domid;
@@ -255,6 +257,7 @@ struct pvctl_domain_info {
 	uint64_t memory_bytes, max_memory_bytes, outstanding_bytes;
 	uint32_t vcpus_online, vcpus_max;
 	uint64_t created_unix_ns;
+	uint32_t type;           /* enum pvctl_domain_type */
 };
 struct pvctl_create_opts {
 	size_t size;
@@ -847,6 +850,7 @@ PVCTL_API int pvctl_events_next(struct pvctl_events *, struct pvctl_event *ret, 
 PVCTL_API void pvctl_events_close(struct pvctl_events *);
 
 /* ---- the host and the hypervisor ---- */
+enum pvctl_virt_caps { PVCTL_VIRT_PV = 1, PVCTL_VIRT_HVM = 2, PVCTL_VIRT_HAP = 4 };
 struct pvctl_host_info {
 	size_t size;
 	char hv_version[64], hv_extra[64], hv_caps[256], hv_compiler[128], hv_date[64], hv_changeset[64], hv_commandline[256];
@@ -859,6 +863,7 @@ struct pvctl_host_info {
 	char scheduler[32];
 	/* What comes back without anybody's decision: freed and not handed back to the host yet, and held by guests above their limits. */
 	uint64_t reclaimable_bytes;
+	uint32_t virt_caps;      /* bits of PVCTL_VIRT_*: PVH domains take HVM and HAP */
 };
 PVCTL_API int pvctl_host_get(struct pvctl *, struct pvctl_host_info *ret, struct pvctl_error *err) PVCTL_CHECK;
 /* The hypervisor's log so far, NUL-terminated; free with pvctl_free. */

@@ -139,6 +139,12 @@ bool request_hypercall_lets_go(const struct ctl_conn *c)
 	       op.cmd == XEN_DOMCTL_destroydomain;
 }
 
+/* Of the node's own operations, a builder needs one. */
+static bool known(uint32_t op)
+{
+	return op < NR_HYPERCALLS || op == NODE_OP_GFNS_TO_MFNS;
+}
+
 void request_hypercall(struct ctl_conn *c)
 {
 	const struct proto_hypercall *b = (const struct proto_hypercall *)(const void *)c->body;
@@ -149,9 +155,9 @@ void request_hypercall(struct ctl_conn *c)
 		return;
 	}
 	arena_len = c->head.len - sizeof(*b);
-	if (b->op >= NR_HYPERCALLS || arena_len > c->d->mbox.queue_bytes) {
-		ctl_refuse(c, b->op >= NR_HYPERCALLS ? -ENOSYS : -E2BIG,
-			   b->op >= NR_HYPERCALLS ? "no such hypercall" : "too many hypercall arguments");
+	if (!known(b->op) || arena_len > c->d->mbox.queue_bytes) {
+		ctl_refuse(c, !known(b->op) ? -ENOSYS : -E2BIG,
+			   !known(b->op) ? "no such hypercall" : "too many hypercall arguments");
 		return;
 	}
 	if (!ctl_room(c, sizeof(struct proto_hypercall_reply) + arena_len))

@@ -46,7 +46,7 @@ again() { printf "for i in 1 2 3 4 5 6 7 8 9; do [ -d /sys/class/net/eth0 ] && b
 net_linux() {
 	local name=$1 n=$2 cpus=$3
 	shift 3
-	printf '%s\n' "name=\"$name\"" "kernel=\"$KERNEL\"" "ramdisk=\"$RAMDISK\"" 'memory=160' "vcpus=$cpus" "$@" \
+	printf '%s\n' "name=\"$name\"" ${TYPE:+"type=\"$TYPE\""} "kernel=\"$KERNEL\"" "ramdisk=\"$RAMDISK\"" 'memory=160' "vcpus=$cpus" "$@" \
 		"cmdline=\"console=hvc0 quiet run=$(setup "$n");httpd+-p+80+-h+/tmp\"" >"$W/$name.cfg"
 	echo "$W/$name.cfg"
 }

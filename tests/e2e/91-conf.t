@@ -59,6 +59,12 @@ for k in 'vif.default.backend="net"' 'vif.default.gatewaydev="eth0"' 'autoballoo
 done
 echo 'max_grant_version = 3' >"$own"
 refused "a number out of its range" 1 'a number from 1 to 2' pvctl config check "$W/x.cfg"
+echo 'type = "auto"' >"$own"
+t "the kind of domains whose config does not say" as_json 'd["type"] == "auto"'
+t "where that is from" eval "pvctl config show '$W/x.cfg' | grep -qx 'type = \"auto\"  # $own:1'"
+t "a config that says counts more" eval "pvctl config show '$W/x.cfg' type=pv | grep -qx 'type = .pv.  # command line'"
+echo 'type = "hvm"' >"$own"
+refused "a kind that there is not" 1 'one of: pv pvh auto' pvctl config check "$W/x.cfg"
 echo 'vif.default.bridge = "a,ip=1.2.3.4"' >"$own"
 refused "a bridge that is more than one" 1 'without commas' pvctl config check "$W/x.cfg"
 rm "$own"

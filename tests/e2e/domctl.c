@@ -68,6 +68,43 @@ static int64_t create(struct transport *t, uint32_t misc_flags)
 	return hv_domain_destroy(t, op.domain, NULL);
 }
 
+/* The state of a PVH domain that is paused goes out and in, and is the same then, but for its TSC. */
+static int64_t hvmcontext(struct transport *t, uint32_t domid)
+{
+	struct xen_domctl op = { 0 };
+	int64_t ret = call(t, XEN_DOMCTL_gethvmcontext, domid, &op);
+	uint32_t size = op.u.hvmcontext.size;
+	unsigned char *buf = (unsigned char *)t->arena + HV_TABLE_OFFSET, *first;
+	struct pvctl_error err = { 0 };
+	bool broken;
+
+	if (ret)
+		return ret;
+	first = malloc(size);
+	if (!first)
+		return -12;
+	for (unsigned int round = 0; round < 2 && !ret; round++) {
+		memset(&op, 0, sizeof(op));
+		op.u.hvmcontext.size = size;
+		HV_SET_HANDLE(t, op.u.hvmcontext.buffer, buf);
+		ret = hv_domctl(t, XEN_DOMCTL_gethvmcontext, domid, &op, size, &broken, &err);
+		if (ret)
+			break;
+		if (round == 0) {
+			memcpy(first, buf, size);
+			ret = hv_domctl(t, XEN_DOMCTL_sethvmcontext, domid, &op, size, &broken, &err);
+		} else {
+			unsigned int differ = 0;
+
+			for (uint32_t i = 0; i < size; i++)
+				differ += first[i] != buf[i];
+			printf("%s\n", differ <= 16 ? "the same" : "not the same");
+		}
+	}
+	free(first);
+	return ret;
+}
+
 int main(int argc, char **argv)
 {
 	const char *cmd = argc == 3 ? argv[1] : "";
@@ -89,6 +126,8 @@ int main(int argc, char **argv)
 		ret = weight(t, arg);
 	else if (!strcmp(cmd, "create"))
 		ret = create(t, arg);
+	else if (!strcmp(cmd, "hvmcontext"))
+		ret = hvmcontext(t, arg);
 	else if (!strcmp(cmd, "resume"))
 		ret = call(t, XEN_DOMCTL_resumedomain, arg, &op);
 	t->ops->close(t);

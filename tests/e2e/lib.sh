@@ -49,12 +49,12 @@ eventually() {
 		sleep 0.1
 	done
 }
-# config NAME [LINE...]: a config file for a Linux guest, printed path
+# config NAME [LINE...]: a config file for a Linux guest, printed path; of the type that TYPE names, if any
 config() {
 	local name=$1 f=$W/$1.cfg
 	shift
 	printf '%s\n' "name=\"$name\"" "kernel=\"$KERNEL\"" "ramdisk=\"$RAMDISK\"" 'memory=128' 'vcpus=1' \
-		'cmdline="console=hvc0 quiet"' "$@" >"$f"
+		'cmdline="console=hvc0 quiet"' ${TYPE:+"type=\"$TYPE\""} "$@" >"$f"
 	echo "$f"
 }
 # The demo guest's ramdisk with what is in $W/root, as $W/initrd.gz

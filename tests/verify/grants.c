@@ -13,6 +13,7 @@
 #include "x86/printk.h"
 #include "mm/heap.h"
 #include "mm/page_alloc.h"
+#include "p2m/p2m.h"
 #include "pv/mmu.h"
 
 #define FRAMES 20
@@ -78,6 +79,23 @@ int pv_grant_unmap_pte(struct vcpu *v, uint64_t host_addr, bool contains_pte, mf
 		       uint64_t new_addr)
 {
 	return fails() ? -EINVAL : 0;
+}
+/* Both know machine frames. */
+static void no_p2m(void) { VERIFY(false, "a domain without a p2m is asked for gfns"); }
+struct page_info *p2m_get_page(struct domain *d, uint64_t gfn, bool write)
+{
+	no_p2m();
+	return NULL;
+}
+int p2m_add_page(struct domain *d, uint64_t gfn, struct page_info *pg, struct domain *owner, enum p2m_type type)
+{
+	no_p2m();
+	return -EINVAL;
+}
+int p2m_remove_page(struct domain *d, uint64_t gfn, mfn_t m, unsigned int types, struct page_info **was)
+{
+	no_p2m();
+	return -EINVAL;
 }
 struct domain *get_domain_by_id(domid_t id)
 {

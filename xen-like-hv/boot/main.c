@@ -8,6 +8,7 @@
 #include "drivers/uart.h"
 #include "event/evtchn.h"
 #include "host/host.h"
+#include "hvm/hvm.h"
 #include "lib/cmdline.h"
 #include "mm/hv_pagetable.h"
 #include "mm/memmap.h"
@@ -74,6 +75,7 @@ static void become_idle(void)
 	pv_mmu_switch_to(current);
 	tlb_set_idle_root(read_cr3());
 	gdt_load_final(0);
+	hvm_init_cpu();
 }
 
 void hv_main(uint32_t start_info_paddr)

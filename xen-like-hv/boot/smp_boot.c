@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "boot/smp_boot.h"
 #include "domain/domain.h"
+#include "hvm/hvm.h"
 #include "mm/hv_pagetable.h"
 #include "mm/page_alloc.h"
 #include "pv/mmu.h"
@@ -65,6 +66,7 @@ void cpu_start_secondary(void)
 	pv_mmu_switch_to(per_cpu(idle_vcpu, cpu));
 	tlb_set_idle_root(read_cr3());
 	gdt_load_final(cpu);
+	hvm_init_cpu();
 	lapic_init_cpu();
 	__atomic_or_fetch(&cpu_online_map, 1ULL << cpu, __ATOMIC_SEQ_CST);
 	irq_enable();

@@ -4,7 +4,9 @@
 #include "event/evtchn.h"
 #include "grant/grant.h"
 #include "mm/heap.h"
+#include "p2m/p2m.h"
 #include "pv/audit.h"
+#include "pv/mmu.h"
 #include "sched/sched.h"
 
 #define OWNERS_MAX 1024u
@@ -117,6 +119,35 @@ static void explain_grant(mfn_t frame, bool readonly, void *a)
 	audit_explain(a, mfn_to_page(frame), readonly ? PGT_none : PGT_writable, "a grant mapping");
 }
 
+struct p2m_audit {
+	struct audit *a;
+	struct domain *d;
+};
+
+/* An entry's page is the domain's own, or one that it maps by grant. */
+static void explain_p2m(mfn_t frame, uint64_t gfn, enum p2m_type type, void *arg)
+{
+	const struct p2m_audit *p = arg;
+	struct page_info *pg = mfn_to_page(frame);
+	bool writable = type != P2M_ram_ro && type != P2M_grant_ro, own = pg->owner == p->d->domid + 1;
+
+	audit_explain(p->a, pg, writable ? PGT_writable : PGT_none, "a p2m entry");
+	if (!p->a->first_pass)
+		return;
+	if (type != P2M_grant_rw && type != P2M_grant_ro ? !own : !grant_maps_frame(p->d, frame, writable))
+		audit_differ(p->a, pg, "d%u has it at gfn %#lx as type %u", p->d->domid, gfn, type);
+	if ((type == P2M_ram_rw || type == P2M_ram_ro) && m2p_get(frame) != gfn)
+		audit_differ(p->a, pg, "at gfn %#lx of d%u, but known as %#lx", gfn, p->d->domid, m2p_get(frame));
+}
+
+static void walk_p2m(struct audit *a, struct domain *d)
+{
+	struct p2m_audit p = { a, d };
+
+	if (!p2m_each_frame(d, explain_p2m, &p) && a->first_pass)
+		audit_differ(a, NULL, "d%u: its p2m has other tables than it counted", d->domid);
+}
+
 static void walk(struct audit *a)
 {
 	struct vcpu *v;
@@ -133,6 +164,7 @@ static void walk(struct audit *a)
 			audit_walk_vcpu(a, v);
 		evtchn_each_page(d, explain_event_page, a);
 		grant_each_mapping(d, explain_grant, a);
+		walk_p2m(a, d);
 	}
 }
 

@@ -3,8 +3,10 @@
 #include "control/private.h"
 #include "event/evtchn.h"
 #include "grant/grant.h"
+#include "hvm/hvm.h"
 #include "mm/heap.h"
 #include "mm/page_alloc.h"
+#include "p2m/p2m.h"
 #include "pv/trap.h"
 #include "sched/sched.h"
 #include "vtime/vtime.h"
@@ -13,6 +15,8 @@
 #define GRANT_FRAMES_DEFAULT 64u
 #define MAPTRACK_FRAMES_DEFAULT 1024u
 #define SCHED_WEIGHT_DEFAULT 256u
+/* A virtual machine of ours has nested page tables, and no devices but its local APIC. */
+#define PVH_FLAGS (XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap)
 #define HOST_MAX_PORT 4095u /* node_shared.host_send has bits for as many */
 
 /* Where vcpu_info writes go of vCPUs that have no shared_info, or no longer. */
@@ -27,7 +31,9 @@ static int check_config(const struct xen_domctl_createdomain *cfg)
 {
 	if (cfg->flags & ~(XEN_DOMCTL_CDF_MAX * 2 - 1))
 		return -EINVAL;
-	if (cfg->flags & ~XEN_DOMCTL_CDF_xs_domain) /* the rest is of HVM, passthrough and the vPMU */
+	if (cfg->flags & ~(XEN_DOMCTL_CDF_xs_domain | PVH_FLAGS)) /* the rest is of passthrough and the vPMU */
+		return -EOPNOTSUPP;
+	if (cfg->flags & PVH_FLAGS && ((cfg->flags & PVH_FLAGS) != PVH_FLAGS || !hvm_available()))
 		return -EOPNOTSUPP;
 	if (cfg->iommu_opts != 0 || cfg->vmtrace_size != 0)
 		return -EOPNOTSUPP;
@@ -37,7 +43,7 @@ static int check_config(const struct xen_domctl_createdomain *cfg)
 		return -EINVAL;
 	if (cfg->cpupool_id != 0)
 		return -ENOENT;
-	if (cfg->arch.emulation_flags != 0)
+	if (cfg->arch.emulation_flags != (cfg->flags & XEN_DOMCTL_CDF_hvm ? XEN_X86_EMU_LAPIC : 0))
 		return -EINVAL;
 	if (cfg->arch.misc_flags & ~XEN_X86_MISC_FLAGS_MAX)
 		return -EINVAL;
@@ -92,6 +98,8 @@ static int init_parts(struct domain *d, uint32_t max_port, uint32_t grant_frames
 {
 	int ret;
 
+	if (d->is_hvm && (p2m_create(d) != 0 || hvm_init_domain(d) != 0))
+		return -ENOMEM;
 	d->shared_info = alloc_hv_page();
 	if (d->shared_info == NULL)
 		return -ENOMEM;
@@ -128,6 +136,8 @@ int domain_create(domid_t id, const struct xen_domctl_createdomain *cfg, struct 
 		return -ENOMEM;
 	d->max_vcpus = cfg->max_vcpus;
 	d->createflags = cfg->flags;
+	d->is_hvm = cfg->flags & XEN_DOMCTL_CDF_hvm;
+	d->copies = d->is_hvm ? COPIES_nested : COPIES_virtual;
 	d->msr_relaxed = cfg->arch.misc_flags & XEN_X86_MSR_RELAXED;
 	d->ssidref = cfg->ssidref;
 	memcpy(d->handle, cfg->handle, sizeof(d->handle));
@@ -174,7 +184,7 @@ int vcpu_create(struct domain *d, unsigned int id)
 	v = vcpu_alloc(d, id);
 	if (v == NULL)
 		return -ENOMEM;
-	ret = pv_init_vcpu(v);
+	ret = d->is_hvm ? hvm_init_vcpu(v) : pv_init_vcpu(v);
 	if (ret != 0)
 		goto free_vcpu;
 	ret = sched_init_vcpu(v);
@@ -186,7 +196,10 @@ int vcpu_create(struct domain *d, unsigned int id)
 	return 0;
 
 destroy_pv:
-	pv_destroy_vcpu(v);
+	if (d->is_hvm)
+		hvm_destroy_vcpu(v);
+	else
+		pv_destroy_vcpu(v);
 free_vcpu:
 	xfree(v);
 	return ret;
@@ -224,6 +237,7 @@ static void create_host(void)
 	host_domain = d;
 	d->max_vcpus = 1;
 	d->max_pages = UINT32_MAX;
+	d->copies = COPIES_arena;
 	d->creation_finished = true;
 	if (domain_list_add(d) != 0 ||
 	    init_parts(d, HOST_MAX_PORT, GRANT_FRAMES_DEFAULT, 4 * MAPTRACK_FRAMES_DEFAULT, 2) != 0)

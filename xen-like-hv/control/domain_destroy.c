@@ -9,8 +9,10 @@
 #include "domain/dirty_log.h"
 #include "event/evtchn.h"
 #include "grant/grant.h"
+#include "hvm/hvm.h"
 #include "mm/heap.h"
 #include "mm/page_alloc.h"
+#include "p2m/p2m.h"
 #include "pv/cpu_policy.h"
 #include "pv/mmu.h"
 #include "pv/trap.h"
@@ -57,6 +59,8 @@ static void stop_vcpus(struct domain *d)
 	for_each_vcpu(d, v, i) {
 		d->retired_run_ns += vcpu_run_time(v);
 		vtime_destroy_vcpu(v);
+		if (v->hvm)
+			hvm_stop_vcpu(v);
 		v->mc.active = false;
 	}
 	watchdog_destroy(d);
@@ -97,7 +101,9 @@ int domain_kill(struct domain *d)
 		d->relinquish_state = KILL_memory;
 		/* fall through */
 	case KILL_memory:
-		ret = pv_relinquish_memory(d);
+		ret = p2m_relinquish(d);
+		if (ret == 0)
+			ret = pv_relinquish_memory(d);
 		if (ret != 0)
 			return ret;
 		d->relinquish_state = KILL_shared;
@@ -125,13 +131,19 @@ void domain_free(struct domain *d)
 	domain_list_remove(d);
 	for_each_vcpu(d, v, i) {
 		sched_destroy_vcpu(v);
-		pv_destroy_vcpu(v);
+		if (d->is_hvm)
+			hvm_destroy_vcpu(v);
+		else
+			pv_destroy_vcpu(v);
 		d->vcpu[i] = NULL;
 		xfree(v);
 	}
 	if (d->evtchn != NULL)
 		evtchn_free(d);
 	grant_destroy(d);
+	p2m_destroy(d);
+	hvm_free_domain(d);
+	xfree(d->memory_map);
 	dirty_log_free(d);
 	cpu_policy_free(d);
 	xfree(d);

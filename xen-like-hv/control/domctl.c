@@ -4,6 +4,7 @@
 #include "domain/continuation.h"
 #include "domain/dirty_log.h"
 #include "mm/page_alloc.h"
+#include "p2m/frame.h"
 #include "pv/mmu.h"
 #include "pv/trap.h"
 #include "sched/sched.h"
@@ -81,13 +82,11 @@ static int settimeoffset(struct xen_domctl *op, struct domain *d)
 
 static int hypercall_init(struct xen_domctl *op, struct domain *d)
 {
-	mfn_t frame = mfn(op->u.hypercall_init.gmfn);
 	struct page_info *pg;
 
-	if (!mfn_valid(frame))
-		return -EACCES;
-	pg = mfn_to_page(frame);
-	if (get_page_and_type(pg, d, PGT_writable) != 0)
+	if (d->is_hvm)
+		return -EOPNOTSUPP; /* it has an MSR for that */
+	if (guest_frame_get(d, op->u.hypercall_init.gmfn, true, &pg) != 0)
 		return -EACCES;
 	pv_fill_hypercall_page(page_to_virt(pg));
 	page_written(d, pg);
@@ -213,6 +212,8 @@ static const struct domctl_op ops[] = {
 	[XEN_DOMCTL_resumedomain] = { resumedomain, 0 },
 	[XEN_DOMCTL_sendtrigger] = { domctl_sendtrigger, 0 },
 	[XEN_DOMCTL_subscribe] = { subscribe, 0 },
+	[XEN_DOMCTL_gethvmcontext] = { domctl_gethvmcontext, COPY_BACK },
+	[XEN_DOMCTL_sethvmcontext] = { domctl_sethvmcontext, 0 },
 	[XEN_DOMCTL_set_address_size] = { set_address_size, 0 },
 	[XEN_DOMCTL_get_address_size] = { get_address_size, COPY_BACK },
 	[XEN_DOMCTL_set_target] = { not_supported, 0 },

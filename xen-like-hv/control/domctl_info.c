@@ -3,6 +3,7 @@
 #include "control/private.h"
 #include "host/host.h"
 #include "mm/frametable.h"
+#include "p2m/frame.h"
 #include "sched/sched.h"
 #include <xen/sched.h>
 
@@ -21,6 +22,8 @@ static uint32_t state_flags(struct domain *d, bool any_running, bool all_blocked
 		flags |= XEN_DOMINF_running;
 	if (all_blocked)
 		flags |= XEN_DOMINF_blocked;
+	if (d->is_hvm)
+		flags |= XEN_DOMINF_hvm_guest | XEN_DOMINF_hap;
 	if (d->createflags & XEN_DOMCTL_CDF_xs_domain)
 		flags |= XEN_DOMINF_xs_domain;
 	return flags;
@@ -119,10 +122,7 @@ static uint64_t frame_type(struct domain *d, uint64_t frame)
 	uint64_t info, type = XEN_DOMCTL_PFINFO_NOTAB;
 	struct page_info *pg;
 
-	if (!mfn_valid(mfn(frame)))
-		return XEN_DOMCTL_PFINFO_XTAB;
-	pg = mfn_to_page(mfn(frame));
-	if (!get_page(pg, d))
+	if (guest_frame_get(d, frame, false, &pg) != 0)
 		return XEN_DOMCTL_PFINFO_XTAB;
 	info = READ_ONCE(pg->type_info);
 	if (info & PGT_count_mask) {

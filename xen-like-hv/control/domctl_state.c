@@ -11,9 +11,10 @@ struct xstate_head {
 	uint64_t xcr0, xcr0_accum;
 };
 
+/* Of a PVH domain all of it is in gethvmcontext. */
 static struct vcpu *find_vcpu(struct domain *d, uint32_t id)
 {
-	return id < d->max_vcpus && !is_host_domain(d) ? d->vcpu[id] : NULL;
+	return id < d->max_vcpus && !is_host_domain(d) && !d->is_hvm ? d->vcpu[id] : NULL;
 }
 
 static uint64_t xstate_size(const struct vcpu *v)

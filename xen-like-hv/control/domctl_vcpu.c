@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Operations on a domain's vCPUs and how they are scheduled. */
 #include "control/private.h"
+#include "hvm/hvm.h"
 #include "mm/heap.h"
 #include "pv/bounce.h"
 #include "pv/trap.h"
@@ -53,6 +54,8 @@ int domctl_setvcpucontext(struct xen_domctl *op, struct domain *d)
 
 	if (v == NULL || handle_addr(op->u.vcpucontext.ctxt) == 0)
 		return -EINVAL;
+	if (d->is_hvm)
+		return -EOPNOTSUPP; /* sethvmcontext */
 	if (d->is_dying != DOMDYING_alive)
 		return -ESRCH;
 	c = xzalloc(struct vcpu_guest_context);
@@ -78,6 +81,8 @@ int domctl_getvcpucontext(struct xen_domctl *op, struct domain *d)
 		return -EINVAL;
 	if (!v->is_initialised)
 		return -ENODATA;
+	if (d->is_hvm)
+		return -EOPNOTSUPP; /* gethvmcontext */
 	c = xzalloc(struct vcpu_guest_context);
 	if (c == NULL)
 		return -ENOMEM;
@@ -100,6 +105,10 @@ int domctl_sendtrigger(struct xen_domctl *op, struct domain *d)
 		return -ENOSYS;
 	if (v == NULL || !v->is_initialised)
 		return -ESRCH;
+	if (d->is_hvm) {
+		hvm_send_nmi(v);
+		return 0;
+	}
 	__atomic_fetch_or(&v->pv.nmi_pending, PENDING_NMI, __ATOMIC_SEQ_CST);
 	vcpu_unblock(v);
 	vcpu_kick(v);

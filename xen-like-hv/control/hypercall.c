@@ -5,6 +5,7 @@
 #include "event/evtchn.h"
 #include "grant/grant.h"
 #include "host/host.h"
+#include "hvm/hvm.h"
 #include "lib/errno.h"
 #include "pv/mmu.h"
 #include "pv/trap.h"
@@ -47,9 +48,36 @@ const hypercall_fn hypercall_table[NR_HYPERCALLS] = {
 	[__HYPERVISOR_physdev_op] = HANDLER(do_physdev_op),
 	[__HYPERVISOR_sysctl] = HANDLER(do_sysctl),
 	[__HYPERVISOR_domctl] = HANDLER(do_domctl),
+	[__HYPERVISOR_hvm_op] = HANDLER(do_hvm_op),
 	[__HYPERVISOR_hypfs_op] = HANDLER(do_hypfs_op),
 	[__HYPERVISOR_xenpmu_op] = HANDLER(do_xenpmu_op),
 };
+
+/* What is left for a guest that has its own page tables, descriptors and traps. */
+const hypercall_fn hvm_hypercall_table[NR_HYPERCALLS] = {
+	[__HYPERVISOR_memory_op] = HANDLER(do_memory_op),
+	[__HYPERVISOR_multicall] = HANDLER(do_multicall),
+	[__HYPERVISOR_set_timer_op] = HANDLER(do_set_timer_op),
+	[__HYPERVISOR_xen_version] = HANDLER(do_xen_version),
+	[__HYPERVISOR_console_io] = HANDLER(do_console_io),
+	[__HYPERVISOR_grant_table_op] = HANDLER(do_grant_table_op),
+	[__HYPERVISOR_vcpu_op] = HANDLER(do_vcpu_op),
+	[__HYPERVISOR_sched_op] = HANDLER(do_sched_op),
+	[__HYPERVISOR_event_channel_op] = HANDLER(do_event_channel_op),
+	[__HYPERVISOR_hvm_op] = HANDLER(do_hvm_op),
+};
+
+void hvm_hypercall(struct cpu_user_regs *regs)
+{
+	uint32_t nr = (uint32_t)regs->rax;
+	unsigned int before = longest_begin(nr);
+	hypercall_fn fn = hypercall_of(current->domain, nr);
+	long ret = fn ? fn(regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8) : -ENOSYS;
+
+	if (ret != -ERESTART_HC)
+		regs->rax = (uint64_t)ret;
+	longest_end(before);
+}
 
 /* A continuation has set rax itself; an iret has replaced all registers. */
 void pv_hypercall(struct cpu_user_regs *regs)

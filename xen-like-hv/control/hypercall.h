@@ -9,6 +9,16 @@ typedef long (*hypercall_fn)(unsigned long, unsigned long, unsigned long, unsign
 #define NR_HYPERCALLS 64
 extern const hypercall_fn hypercall_table[NR_HYPERCALLS]; /* NULL: -ENOSYS */
 
+extern const hypercall_fn hvm_hypercall_table[NR_HYPERCALLS]; /* of PVH domains */
+
+/* What nr is for d; NULL: -ENOSYS. */
+static inline hypercall_fn hypercall_of(const struct domain *d, uint64_t nr)
+{
+	if (nr >= NR_HYPERCALLS)
+		return NULL;
+	return unlikely(d->is_hvm) ? hvm_hypercall_table[nr] : hypercall_table[nr];
+}
+
 /* From the entry path: a hypercall of current's guest kernel; nr in rax, args in
  * rdi, rsi, rdx, r10, r8; the result goes to rax unless a continuation was made. */
 void pv_hypercall(struct cpu_user_regs *regs);
@@ -17,7 +27,6 @@ long do_multicall(unsigned long calls, unsigned long nr);
 long do_xen_version(unsigned long cmd, unsigned long arg);
 long do_console_io(unsigned long cmd, unsigned long count, unsigned long buf);
 long do_sched_op_compat(unsigned long cmd, unsigned long arg);
-long do_vcpu_op(unsigned long cmd, unsigned long vcpu, unsigned long arg);
 long do_memory_op(unsigned long cmd, unsigned long arg);
 long do_domctl(unsigned long arg);
 long do_sysctl(unsigned long arg);

@@ -8,6 +8,7 @@
 #include "host/host.h"
 #include "lib/errno.h"
 #include "mm/page_host.h"
+#include "p2m/p2m.h"
 #include "vtime/vtime.h"
 #include "x86/printk.h"
 #include "x86/processor.h"
@@ -53,6 +54,28 @@ static long reset_host(void)
 	return rc;
 }
 
+static long gfns_to_mfns(const unsigned long a[6])
+{
+	uint64_t *list, i;
+	struct domain *d;
+
+	list = a[2] < 1UL << 32 ? host_arena(a[1], a[2] * sizeof(*list)) : NULL;
+	if (!list)
+		return -EFAULT;
+	d = a[0] < DOMID_FIRST_RESERVED ? get_domain_by_id((domid_t)a[0]) : NULL;
+	if (!d)
+		return -ESRCH;
+	for (i = 0; d->p2m && i < a[2]; i++) {
+		if (i % 1024 == 1023 && preempt_wanted())
+			break;
+		list[i] = p2m_lookup(d, READ_ONCE(list[i]), NULL).m;
+	}
+	put_domain(d);
+	if (i < a[2] && i != 0)
+		return hypercall_continuation(NODE_OP_GFNS_TO_MFNS, a[0], a[1] + i * sizeof(*list), a[2] - i, 0, 0);
+	return i == a[2] && a[2] != 0 ? 0 : -EINVAL;
+}
+
 static long run_call(uint32_t op, const unsigned long a[6])
 {
 	if (op == NODE_OP_SHUTDOWN)
@@ -67,6 +90,8 @@ static long run_call(uint32_t op, const unsigned long a[6])
 	}
 	if (op == NODE_OP_PROMISED)
 		return (long)promised_pages((uint32_t)a[0], a[1]);
+	if (op == NODE_OP_GFNS_TO_MFNS)
+		return gfns_to_mfns(a);
 	if (op >= NR_HYPERCALLS || !hypercall_table[op])
 		return -ENOSYS;
 	return hypercall_table[op](a[0], a[1], a[2], a[3], a[4]);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/hypercall.h"
+#include "control/private.h"
 #include "grant/grant.h"
 #include "lib/errno.h"
 #include "pv/reservation.h"
@@ -20,6 +21,10 @@ long do_memory_op(unsigned long cmd, unsigned long arg)
 		return memory_exchange(start, arg);
 	case XENMEM_claim_pages:
 		return memory_claim(arg);
+	case XENMEM_add_to_physmap:
+	case XENMEM_add_to_physmap_batch:
+	case XENMEM_remove_from_physmap:
+		return memory_physmap(op, start, arg);
 	case XENMEM_acquire_resource:
 		return memory_acquire_resource(arg);
 	default:

@@ -10,9 +10,11 @@
 static long call_one(const struct multicall_entry *c)
 {
 	/* A batch in a batch has no place for its state. */
-	if (c->op >= NR_HYPERCALLS || c->op == __HYPERVISOR_multicall || !hypercall_table[c->op])
+	hypercall_fn fn = hypercall_of(current->domain, c->op);
+
+	if (c->op == __HYPERVISOR_multicall || !fn)
 		return -ENOSYS;
-	return hypercall_table[c->op](c->args[0], c->args[1], c->args[2], c->args[3], c->args[4]);
+	return fn(c->args[0], c->args[1], c->args[2], c->args[3], c->args[4]);
 }
 
 #define LEFT_BY_IRET 1
@@ -29,7 +31,7 @@ static long do_entry(struct vcpu *v, unsigned long entry)
 
 	if (copy_from_guest(c, entry, 1))
 		return -EFAULT;
-	if (c->op == __HYPERVISOR_iret && !is_host_domain(v->domain)) {
+	if (c->op == __HYPERVISOR_iret && !is_host_domain(v->domain) && !v->hvm) {
 		do_iret();
 		return LEFT_BY_IRET;
 	}

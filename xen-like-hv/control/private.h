@@ -62,10 +62,17 @@ int domctl_set_ext_vcpucontext(struct xen_domctl *op, struct domain *d);
 int domctl_get_vcpu_msrs(struct xen_domctl *op, struct domain *d);
 int domctl_set_vcpu_msrs(struct xen_domctl *op, struct domain *d);
 
+/* hvmcontext.c */
+int domctl_gethvmcontext(struct xen_domctl *op, struct domain *d);
+int domctl_sethvmcontext(struct xen_domctl *op, struct domain *d);
+
 /* cpu_policy_op.c */
 int domctl_get_cpu_policy(struct xen_domctl *op, struct domain *d);
 int domctl_set_cpu_policy(struct xen_domctl *op, struct domain *d);
 int sysctl_get_cpu_policy(struct xen_sysctl *op);
+
+/* physmap.c */
+long memory_physmap(unsigned int op, uint64_t start, unsigned long arg);
 
 /* shadow_op.c */
 int domctl_shadow_op(struct xen_domctl *op, struct domain *d);

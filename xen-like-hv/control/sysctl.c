@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* SYSCTL: the tools' operations on the node as a whole. Domain 0 alone may call it. */
 #include "control/private.h"
+#include "hvm/hvm.h"
 #include "host/host.h"
 #include "mm/page_alloc.h"
 #include "sched/sched.h"
@@ -92,6 +93,8 @@ static int physinfo(struct xen_sysctl *op)
 	p->nr_nodes = 1;
 	p->cpu_khz = tsc_khz;
 	p->capabilities = XEN_SYSCTL_PHYSCAP_pv | XEN_SYSCTL_PHYSCAP_gnttab_v1 | XEN_SYSCTL_PHYSCAP_gnttab_v2;
+	if (hvm_available())
+		p->capabilities |= XEN_SYSCTL_PHYSCAP_hvm | XEN_SYSCTL_PHYSCAP_hap;
 	p->total_pages = node_shared->nr_pages;
 	p->free_pages = free_pages_total();
 	p->scrub_pages = dirty_pages_total();

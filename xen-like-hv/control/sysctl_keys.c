@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* `pvctl debug-keys`: what the hypervisor knows, to its log. */
 #include "control/private.h"
+#include "hvm/hvm.h"
 #include "mm/page_alloc.h"
 #include "sched/sched.h"
 
@@ -60,10 +61,13 @@ void debug_key(char key)
 	case 'm':
 		dump_memory();
 		break;
+	case 'v':
+		hvm_show_exits();
+		break;
 	case 't':
 		audit_all();
 		break;
 	default:
-		printk("keys: h this, l longest times (debug build), m memory, q domains, r CPUs, t tables and counts (stops all domains)\n");
+		printk("keys: h this, l longest times (debug build), m memory, q domains, r CPUs, t tables and counts (stops all domains), v exits of PVH guests\n");
 	}
 }

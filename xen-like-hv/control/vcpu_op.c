@@ -5,6 +5,7 @@
 #include "domain/uaccess.h"
 #include "event/poll.h"
 #include "lib/errno.h"
+#include "hvm/hvm.h"
 #include "mm/heap.h"
 #include "pv/bounce.h"
 #include "pv/trap.h"
@@ -35,6 +36,8 @@ static long op_initialise(struct vcpu *v, unsigned long arg)
 
 	if (v->is_initialised)
 		return -EEXIST;
+	if (v->hvm)
+		return -EOPNOTSUPP; /* they start by INIT and SIPI */
 	/* 5 KiB: too much for the stack. */
 	c = xzalloc(struct vcpu_guest_context);
 	if (!c)
@@ -156,6 +159,10 @@ static long op_set_singleshot(struct vcpu *v, unsigned long arg)
 
 static long op_send_nmi(struct vcpu *v)
 {
+	if (v->hvm) {
+		hvm_send_nmi(v);
+		return 0;
+	}
 	__atomic_fetch_or(&v->pv.nmi_pending, PENDING_NMI, __ATOMIC_SEQ_CST);
 	vcpu_kick(v);
 	return 0;

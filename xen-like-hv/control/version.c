@@ -75,6 +75,10 @@ static uint32_t features_of(const struct domain *d)
 	uint32_t f = 1u << XENFEAT_pae_pgdir_above_4gb | 1u << XENFEAT_mmu_pt_update_preserve_ad |
 		     1u << XENFEAT_gnttab_map_avail_bits | 1u << XENFEAT_not_direct_mapped;
 
+	if (d->is_hvm)
+		f = 1u << XENFEAT_writable_page_tables | 1u << XENFEAT_writable_descriptor_tables | 1u << XENFEAT_auto_translated_physmap |
+		    1u << XENFEAT_supervisor_mode_kernel | 1u << XENFEAT_gnttab_map_avail_bits | 1u << XENFEAT_hvm_callback_vector |
+		    1u << XENFEAT_hvm_safe_pvclock | 1u << XENFEAT_memory_op_vnode_supported | 1u << XENFEAT_not_direct_mapped;
 	if (is_host_domain(d))
 		f |= 1u << XENFEAT_dom0;
 	return f;

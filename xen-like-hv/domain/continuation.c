@@ -5,6 +5,7 @@
 #include "lib/string.h"
 
 #define SYSCALL_INSN_BYTES 2
+#define VMMCALL_INSN_BYTES 3
 
 struct host_continuation host_continuation;
 
@@ -31,7 +32,7 @@ long hypercall_continuation(unsigned int op, unsigned long a1, unsigned long a2,
 		regs->rdx = a3;
 		regs->r10 = a4;
 		regs->r8 = a5;
-		regs->rip -= SYSCALL_INSN_BYTES;
+		regs->rip -= v->hvm ? VMMCALL_INSN_BYTES : SYSCALL_INSN_BYTES;
 	}
 	return -ERESTART_HC;
 }

@@ -20,6 +20,10 @@
 #define MAX_VCPUS 32        /* a domain */
 #define HOST_DOMID 0        /* domain 0 of a hosted node: has one vCPU object that never runs */
 
+struct hvm_vcpu;
+struct hvm_domain;
+struct p2m;
+
 struct vcpu {
 	struct pv_vcpu pv;              /* hot part first */
 	struct domain *domain;          /* the idle domain for an idle vCPU */
@@ -45,8 +49,14 @@ struct vcpu {
 	struct { bool active, preempted; struct multicall_entry call; } mc;
 	/* pv/: a validation or teardown that was preempted, to be finished before anything else */
 	struct page_info *partial_page;
+	struct hvm_vcpu *hvm;           /* of a PVH domain; else NULL */
 	uint64_t tmp[2];                /* continuation state of the hypercall in progress */
 };
+
+/* d->copies: what an address of its hypercalls is (domain/uaccess.c) */
+#define COPIES_virtual 0u /* the hardware's: the present address space of a PV guest */
+#define COPIES_arena   1u /* domain 0's */
+#define COPIES_nested  2u /* virtual in a guest that has tables of its own */
 
 /* d->is_dying */
 #define DOMDYING_alive 0u
@@ -75,6 +85,8 @@ struct domain {
 	uint32_t ssidref;
 	uint32_t createflags;
 	bool msr_relaxed;               /* an unknown MSR is no #GP */
+	bool is_hvm;                    /* a PVH domain: page tables of its own; set before anybody can see it */
+	uint8_t copies;                 /* COPIES_* */
 
 	struct shared_info *shared_info; /* hypervisor page, shared writable with the guest */
 
@@ -83,6 +95,8 @@ struct domain {
 	uint64_t tot_pages, max_pages, xenheap_pages;
 	struct page_claim claim;        /* under the heap's lock */
 	uint64_t memmap_pages;          /* end of its memory map; 0: max_pages */
+	struct memory_map *memory_map;  /* what a domain with a p2m is told, by domain 0's word (pv/reservation_query.c) */
+	uint64_t max_gfn;               /* the highest that its p2m ever had, under the p2m's lock */
 	uint32_t relinquish_state;      /* control/domain_destroy.c */
 	volatile cpumask_t dirty_cpus;  /* CPUs that may hold TLB entries of it */
 	struct dirty_log *dirty_log;    /* domain/dirty_log.h; NULL: nobody asks */
@@ -92,6 +106,8 @@ struct domain {
 	spinlock_t event_lock;
 	struct grant_table *grant;
 	struct pv_domain pv;
+	struct hvm_domain *hvm;         /* of a PVH domain; else NULL */
+	struct p2m *p2m;                /* p2m/p2m.h; NULL: it knows machine frames */
 
 	uint32_t sched_weight, sched_cap;
 	struct sched_dom sched;

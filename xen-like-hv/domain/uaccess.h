@@ -4,7 +4,8 @@
  *
  * For a vCPU of a guest the address is virtual in its present address space;
  * for domain 0 of a hosted node (is_host_domain) it is an offset into the
- * node's argument arena (public/node.h). Both are checked in full; a fault on
+ * node's argument arena (public/node.h); for one of a PVH domain virtual in its
+ * own tables, which are walked (p2m/guest_copy.c). All are checked in full; a fault on
  * the way ends the copy. They return the number of bytes NOT copied.
  * Copy once, then validate the copy.
  */

@@ -10,6 +10,7 @@
 #include "lib/errno.h"
 #include "mm/frametable.h"
 #include "mm/heap.h"
+#include "p2m/frame.h"
 #include "pv/mmu.h"
 #include "x86/printk.h"
 
@@ -185,15 +186,7 @@ bool fifo_is_busy(struct domain *d, const struct evtchn *chn)
 
 static int take_page(struct domain *d, uint64_t frame, struct page_info **ret)
 {
-	int rc;
-
-	if (!mfn_valid(mfn(frame)))
-		return -EINVAL;
-	rc = get_page_and_type(mfn_to_page(mfn(frame)), d, PGT_writable);
-	if (rc)
-		return rc;
-	*ret = mfn_to_page(mfn(frame));
-	return 0;
+	return guest_frame_get(d, frame, true, ret);
 }
 
 static int map_control(struct domain *d, struct fifo_vcpu *q, uint64_t frame, uint32_t offset)

@@ -5,7 +5,7 @@
 #include "event/private.h"
 #include "lib/errno.h"
 #include "mm/frametable.h"
-#include "pv/mmu.h"
+#include "p2m/frame.h"
 #include "x86/hooks.h"
 #include "x86/printk.h"
 
@@ -30,10 +30,9 @@ int vcpu_info_register(struct vcpu *v, uint64_t frame, uint32_t offset)
 
 	if (offset > PAGE_SIZE - sizeof(struct vcpu_info) || offset % _Alignof(struct vcpu_info))
 		return -EINVAL;
-	if (!may_move(v) || !mfn_valid(mfn(frame)))
+	if (!may_move(v))
 		return -EINVAL;
-	pg = mfn_to_page(mfn(frame));
-	rc = get_page_and_type(pg, v->domain, PGT_writable);
+	rc = guest_frame_get(v->domain, frame, true, &pg);
 	if (rc)
 		return rc;
 	to = (void *)((char *)page_to_virt(pg) + offset);

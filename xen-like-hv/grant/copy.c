@@ -52,7 +52,7 @@ static int open_frame(struct side *s, const struct gnttab_copy_ptr *p)
 	s->frame = mfn(p->u.gmfn);
 	if (is_host_domain(ld) && in_host_arena(s->frame))
 		return GNTST_okay;
-	if (!grant_get_frame(s->frame, ld, s->readonly))
+	if (!grant_get_frame(ld, p->u.gmfn, s->readonly, &s->frame))
 		return GNTST_bad_page;
 	s->held = true;
 	return GNTST_okay;

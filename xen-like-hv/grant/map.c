@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* GNTTABOP_map_grant_ref. */
 #include "grant/private.h"
+#include "p2m/p2m.h"
 #include "pv/mmu.h"
 
 static int check_args(const struct gnttab_map_grant_ref *op)
@@ -12,14 +13,27 @@ static int check_args(const struct gnttab_map_grant_ref *op)
 	return GNTST_okay;
 }
 
+/* host_addr is a physical address of ld's, where it has nothing (ballooned out, or never populated). */
+static int install_by_gfn(struct domain *ld, struct domain *rd, const struct gnttab_map_grant_ref *op, mfn_t frame)
+{
+	enum p2m_type type = op->flags & GNTMAP_readonly ? P2M_grant_ro : P2M_grant_rw;
+
+	if (op->flags & GNTMAP_contains_pte || op->host_addr % PAGE_SIZE != 0 ||
+	    p2m_add_page(ld, op->host_addr >> PAGE_SHIFT, mfn_to_page(frame), rd, type) != 0)
+		return GNTST_general_error;
+	return GNTST_okay;
+}
+
 /* Domain 0 of a hosted node has no page tables: it reaches the frame by its machine address. */
-static int install(struct domain *ld, const struct gnttab_map_grant_ref *op, mfn_t frame)
+static int install(struct domain *ld, struct domain *rd, const struct gnttab_map_grant_ref *op, mfn_t frame)
 {
 	uint64_t avail = ((uint64_t)(op->flags >> _GNTMAP_guest_avail0) << 9) & PTE_AVAIL;
 	bool pte = op->flags & GNTMAP_contains_pte;
 
 	if (!(op->flags & GNTMAP_host_map) || is_host_domain(ld))
 		return GNTST_okay;
+	if (ld->p2m)
+		return install_by_gfn(ld, rd, op, frame);
 	if (pv_grant_map_pte(current, op->host_addr, pte, frame, op->flags & GNTMAP_readonly, avail) == 0)
 		return GNTST_okay;
 	return pte ? GNTST_general_error : GNTST_bad_virt_addr;
@@ -47,12 +61,13 @@ static int map_grant(struct domain *ld, struct domain *rd, struct gnttab_map_gra
 	if (ret != GNTST_okay)
 		goto free_handle;
 	m.frame = use.frame;
-	ret = install(ld, op, use.frame);
+	ret = install(ld, rd, op, use.frame);
 	if (ret != GNTST_okay)
 		goto release;
 
 	op->handle = handle;
-	op->dev_bus_addr = use.frame.m << PAGE_SHIFT;
+	/* Where there are no machine frames to be seen, a bus address is what the CPU's is. */
+	op->dev_bus_addr = ld->p2m ? op->host_addr : use.frame.m << PAGE_SHIFT;
 	spin_lock(&gt->maptrack_lock);
 	*maptrack_get(gt, handle) = m;
 	spin_unlock(&gt->maptrack_lock);

@@ -7,7 +7,7 @@
  */
 #include "domain/dirty_log.h"
 #include "grant/private.h"
-#include "pv/mmu.h"
+#include "p2m/frame.h"
 #include "x86/softirq.h"
 
 #define MAX_TRIES 5
@@ -68,17 +68,18 @@ static void unmark(struct grant_table *gt, uint32_t ref, const struct active_gra
 			   (uint16_t)~clear, __ATOMIC_SEQ_CST);
 }
 
-static int read_entry(struct grant_table *gt, uint32_t ref, uint32_t word, struct active_grant *act)
+/* *nr: the frame as the guest names it. */
+static int read_entry(struct grant_table *gt, uint32_t ref, uint32_t word, struct active_grant *act, uint64_t *nr)
 {
 	act->start = 0;
 	act->length = PAGE_SIZE;
 	act->sub_page = false;
 	if (gt->version == 1) {
-		act->frame = mfn(READ_ONCE(grant_v1(gt, ref)->frame));
+		*nr = READ_ONCE(grant_v1(gt, ref)->frame);
 	} else {
 		union grant_entry_v2 *e = grant_v2(gt, ref);
 
-		act->frame = mfn(READ_ONCE(e->full_page.frame));
+		*nr = READ_ONCE(e->full_page.frame);
 		if (word & GTF_sub_page) {
 			act->start = READ_ONCE(e->sub_page.page_off);
 			act->length = READ_ONCE(e->sub_page.length);
@@ -90,16 +91,22 @@ static int read_entry(struct grant_table *gt, uint32_t ref, uint32_t word, struc
 	return GNTST_okay;
 }
 
-bool grant_get_frame(mfn_t frame, struct domain *owner, bool readonly)
+bool grant_get_frame(struct domain *owner, uint64_t nr, bool readonly, mfn_t *ret)
 {
 	struct page_info *pg;
 
-	if (!mfn_valid(frame))
+	if (guest_frame_get(owner, nr, !readonly, &pg) != 0)
 		return false;
-	pg = mfn_to_page(frame);
-	if (readonly)
-		return get_page(pg, owner);
-	return get_page_and_type(pg, owner, PGT_writable) == 0;
+	*ret = page_to_mfn(pg);
+	return true;
+}
+
+/* Of an entry in use already: that frame, wherever the guest may have it now. */
+static bool get_pinned_frame(struct domain *rd, mfn_t frame, bool readonly)
+{
+	struct page_info *pg = mfn_to_page(frame);
+
+	return readonly ? get_page(pg, rd) : get_page_and_type(pg, rd, PGT_writable) == 0;
 }
 
 void grant_put_frame(mfn_t frame, bool readonly)
@@ -144,8 +151,9 @@ static int acquire_locked(struct domain *rd, uint32_t ref, const struct domain *
 			  struct active_grant *act, bool *marked)
 {
 	struct grant_table *gt = rd->grant;
-	bool first = !pinned(act);
+	bool first = !pinned(act), got;
 	uint32_t word = 0;
+	uint64_t nr = 0;
 	int ret;
 
 	if (!first && act->domid != ld->domid)
@@ -159,14 +167,15 @@ static int acquire_locked(struct domain *rd, uint32_t ref, const struct domain *
 		*marked = true;
 	}
 	if (first) {
-		ret = read_entry(gt, ref, word, act);
+		ret = read_entry(gt, ref, word, act, &nr);
 		if (ret != GNTST_okay)
 			return ret;
 		act->domid = ld->domid;
 	}
 	if (whole && act->sub_page)
 		return GNTST_general_error;
-	return grant_get_frame(act->frame, rd, readonly) ? GNTST_okay : GNTST_bad_page;
+	got = first ? grant_get_frame(rd, nr, readonly, &act->frame) : get_pinned_frame(rd, act->frame, readonly);
+	return got ? GNTST_okay : GNTST_bad_page;
 }
 
 int grant_acquire(struct domain *rd, uint32_t ref, const struct domain *ld, bool readonly, bool whole,

@@ -98,8 +98,8 @@ int grant_acquire(struct domain *rd, uint32_t ref, const struct domain *ld, bool
 /* Undoes the pin alone; the frame's references are put with grant_put_frame. */
 void grant_unpin(struct domain *rd, uint32_t ref, bool readonly);
 void grant_put_frame(mfn_t frame, bool readonly);
-/* For the copy's own frames: the same references. */
-bool grant_get_frame(mfn_t frame, struct domain *owner, bool readonly);
+/* The same references to what owner names nr: a machine frame, or a gfn. */
+bool grant_get_frame(struct domain *owner, uint64_t nr, bool readonly, mfn_t *ret);
 
 /* maptrack.c */
 uint32_t maptrack_alloc(struct grant_table *gt); /* MAPTRACK_NONE */

@@ -44,6 +44,9 @@ static int list_frames(struct domain *d, uint32_t nr, bool status, uint64_t addr
 	return GNTST_okay;
 }
 
+/* Who knows no machine frames gets its table where it likes, by XENMEM_add_to_physmap. */
+static bool by_gfn(void) { return current->domain->p2m != NULL; }
+
 int gnttab_setup_table(uint64_t arg)
 {
 	struct gnttab_setup_table op;
@@ -54,7 +57,7 @@ int gnttab_setup_table(uint64_t arg)
 		return -EFAULT;
 	d = grant_lookup_own(op.dom, &op.status);
 	if (d != NULL) {
-		rc = op.nr_frames > d->grant->max_frames
+		rc = op.nr_frames > d->grant->max_frames || by_gfn()
 			     ? GNTST_general_error
 			     : list_frames(d, op.nr_frames, false, handle_addr(op.frame_list));
 		put_domain(d);
@@ -75,7 +78,7 @@ int gnttab_get_status_frames(uint64_t arg)
 		return -EFAULT;
 	d = grant_lookup_own(op.dom, &op.status);
 	if (d != NULL) {
-		rc = op.nr_frames > READ_ONCE(d->grant->nr_status)
+		rc = op.nr_frames > READ_ONCE(d->grant->nr_status) || by_gfn()
 			     ? GNTST_general_error
 			     : list_frames(d, op.nr_frames, true, handle_addr(op.frame_list));
 		put_domain(d);

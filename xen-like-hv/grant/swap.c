@@ -60,7 +60,7 @@ int gnttab_cache_flush_one(uint64_t arg)
 
 	if (copy_from_guest(&op, arg, 1))
 		return -EFAULT;
-	if (op.op & GNTTAB_CACHE_SOURCE_GREF)
+	if (op.op & GNTTAB_CACHE_SOURCE_GREF || ld->p2m)
 		return -EOPNOTSUPP;
 	if (op.op & ~(GNTTAB_CACHE_CLEAN | GNTTAB_CACHE_INVAL) || op.offset >= PAGE_SIZE ||
 	    op.offset + op.length > PAGE_SIZE)

@@ -63,13 +63,14 @@ static int transfer(const struct gnttab_transfer *op)
 	struct page_info *pg;
 	int ret;
 
-	if (is_host_domain(ld))
+	/* A machine frame changes hands: nothing for who has none to give, or takes gfns. */
+	if (is_host_domain(ld) || ld->p2m)
 		return GNTST_permission_denied;
 	if (!mfn_valid(frame))
 		return GNTST_bad_page;
 	pg = mfn_to_page(frame);
 	rd = get_domain_by_id(op->domid);
-	if (rd == NULL || rd->grant == NULL || rd->is_dying != DOMDYING_alive) {
+	if (rd == NULL || rd->grant == NULL || rd->p2m != NULL || rd->is_dying != DOMDYING_alive) {
 		if (rd != NULL)
 			put_domain(rd);
 		return GNTST_bad_domain;

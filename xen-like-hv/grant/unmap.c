@@ -2,6 +2,7 @@
 /* GNTTABOP_unmap_grant_ref, unmap_and_replace; and the end of a domain's mappings. */
 #include "grant/private.h"
 #include "mm/page_alloc.h"
+#include "p2m/p2m.h"
 #include "pv/mmu.h"
 #include "x86/softirq.h"
 
@@ -52,6 +53,17 @@ static void unclaim(struct grant_table *gt, uint32_t handle)
 	spin_unlock(&gt->maptrack_lock);
 }
 
+/* The mapping itself, and what the domain's CPUs know of it. */
+static int remove(struct domain *ld, const struct maptrack *m, uint64_t host_addr, uint64_t new_addr)
+{
+	if (!ld->p2m)
+		return pv_grant_unmap_pte(current, host_addr, m->flags & MT_PTE, m->frame, m->flags & MT_RO, new_addr);
+	if (host_addr % PAGE_SIZE != 0)
+		return -EINVAL;
+	return p2m_remove_page(ld, host_addr >> PAGE_SHIFT, m->frame,
+			       P2M_TYPE(m->flags & MT_RO ? P2M_grant_ro : P2M_grant_rw), NULL);
+}
+
 static int unmap(uint32_t handle, uint64_t host_addr, uint64_t dev_bus_addr, uint64_t new_addr)
 {
 	struct domain *ld = current->domain;
@@ -61,19 +73,19 @@ static int unmap(uint32_t handle, uint64_t host_addr, uint64_t dev_bus_addr, uin
 
 	if (!claim(ld->grant, handle, &m))
 		return GNTST_bad_handle;
-	if (is_host_domain(ld))
-		what = m.flags & (MT_HOST | MT_DEVICE); /* no page tables: an address says nothing */
+	if (is_host_domain(ld) || (ld->p2m && host_addr != 0))
+		what = m.flags & (MT_HOST | MT_DEVICE); /* no page tables: an address says nothing; or one says it for both */
 	if (host_addr != 0)
 		what |= m.flags & MT_HOST;
 	if (dev_bus_addr != 0 && (m.flags & MT_DEVICE)) {
-		if (dev_bus_addr != m.frame.m << PAGE_SHIFT) {
+		if (!ld->p2m && dev_bus_addr != m.frame.m << PAGE_SHIFT) {
 			unclaim(ld->grant, handle);
 			return GNTST_bad_dev_addr;
 		}
 		what |= MT_DEVICE;
 	}
 	if ((what & MT_HOST) && !is_host_domain(ld)) {
-		ret = pv_grant_unmap_pte(current, host_addr, m.flags & MT_PTE, m.frame, m.flags & MT_RO, new_addr);
+		ret = remove(ld, &m, host_addr, new_addr);
 		if (ret != 0) {
 			unclaim(ld->grant, handle);
 			return GNTST_general_error;
@@ -99,7 +111,7 @@ int gnttab_unmap_and_replace_one(uint64_t arg)
 
 	if (copy_from_guest(&op, arg, 1))
 		return -EFAULT;
-	if (is_host_domain(current->domain))
+	if (is_host_domain(current->domain) || current->domain->p2m)
 		op.status = GNTST_general_error;
 	else if (op.host_addr == 0)
 		op.status = GNTST_bad_virt_addr;

@@ -64,6 +64,12 @@
  * args[1]; it need not be there.
  */
 #define NODE_OP_PROMISED    0x1005u
+/*
+ * Where a PVH domain's memory is: args are its number, a guest handle to uint64_t gfn[] and how many. Each is replaced
+ * by the machine frame that is there now, ~0 for a hole. 0; -ESRCH: no such domain; -EINVAL: a PV domain, which knows
+ * machine frames itself. Nothing holds a frame that is not RAM of a domain that is paused.
+ */
+#define NODE_OP_GFNS_TO_MFNS 0x1006u
 
 /*
  * One hypercall of domain 0. Guest handles (pointers) in args and inside

@@ -36,6 +36,8 @@ void pv_mmu_switch_from(struct vcpu *v);
 void pv_init_idle_root(unsigned int cpu);
 /* Interrupts off, with the switch to v: its root into CR3, the idle root for an idle vCPU. */
 void pv_mmu_switch_to(struct vcpu *v);
+/* To a vCPU of d with nested tables: the hypervisor runs on the idle root, and the CPU counts as one that has d's translations. */
+void mmu_switch_to_hvm(struct domain *d);
 
 /* A page fault taken by a guest: true if handled (writable-page-table emulation,
  * a spurious fault, LDT page demand mapping) and the guest may go on. */

@@ -164,6 +164,11 @@ long memory_exchange(uint64_t start, unsigned long arg)
 		rc = resolve_domain_arg(e.x.in.domid, &e.d);
 	if (rc)
 		return rc;
+	if (e.d->p2m) {
+		/* One frame for another is nothing to who sees none. */
+		release_domain_arg(e.d);
+		return -EOPNOTSUPP;
+	}
 	while (!rc && chunk < e.chunks) {
 		rc = exchange_chunk(&e, chunk);
 		if (rc == -ENOMEM && page_gather(e.order))

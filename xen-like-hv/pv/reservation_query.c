@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* memory_op: what can be asked. */
 #include "domain/uaccess.h"
+#include "mm/heap.h"
 #include "mm/hv_pagetable.h"
 #include "pv/mmu_private.h"
 #include "pv/reservation.h"
@@ -32,6 +33,10 @@ static long query_domain(unsigned int op, unsigned long arg)
 		n = d->max_pages;
 		break;
 	default:
+		if (d->p2m) {
+			n = READ_ONCE(d->max_gfn);
+			break;
+		}
 		/* Only the guest knows: its own word for it. */
 		n = d->shared_info ? READ_ONCE(d->shared_info->arch.max_pfn) - 1 : 0;
 		break;
@@ -66,6 +71,49 @@ static long machphys_mfn_list(unsigned long arg)
 	return copy_to_guest(arg, &l, 1);
 }
 
+#define MAP_ENTRIES 64u
+
+/* Allocated once, so that a guest may read while domain 0 writes: what it gets then is nobody's fault. */
+struct memory_map {
+	uint32_t nr;
+	struct e820_entry entry[MAP_ENTRIES];
+};
+
+/* As many entries as the guest has room for. */
+static long told_map(const struct memory_map *m, unsigned long arg)
+{
+	struct xen_memory_map map;
+
+	if (copy_from_guest(&map, arg, 1))
+		return -EFAULT;
+	if (map.nr_entries < 1 || !handle_addr(map.buffer))
+		return -EINVAL;
+	map.nr_entries = min(map.nr_entries, READ_ONCE(m->nr));
+	if (copy_to_guest(handle_addr(map.buffer), m->entry, map.nr_entries))
+		return -EFAULT;
+	return copy_to_guest(arg, &map, 1);
+}
+
+/* Any number of ranges of any kind: holes, tables, RAM. They mean nothing to us. */
+static int tell_map(struct domain *d, const struct xen_memory_map *map)
+{
+	struct memory_map *m = d->memory_map;
+
+	if (map->nr_entries < 1 || map->nr_entries > MAP_ENTRIES)
+		return -EINVAL;
+	if (!m) {
+		m = xzalloc(struct memory_map);
+		if (!m)
+			return -ENOMEM;
+		/* Whole before the guest can find it. */
+		__atomic_store_n(&d->memory_map, m, __ATOMIC_RELEASE);
+	}
+	if (copy_from_guest(m->entry, handle_addr(map->buffer), map->nr_entries))
+		return -EFAULT;
+	WRITE_ONCE(m->nr, map->nr_entries);
+	return 0;
+}
+
 static long memory_map(unsigned long arg)
 {
 	const struct domain *d = current->domain;
@@ -73,6 +121,8 @@ static long memory_map(unsigned long arg)
 	struct e820_entry e = { .addr = 0, .type = E820_RAM };
 	struct xen_memory_map map;
 
+	if (READ_ONCE(d->memory_map))
+		return told_map(d->memory_map, arg);
 	if (copy_from_guest(&map, arg, 1))
 		return -EFAULT;
 	if (map.nr_entries < 1 || !handle_addr(map.buffer))
@@ -87,12 +137,25 @@ static long memory_map(unsigned long arg)
 
 /*
  * max_pages is what it may have now; the map goes up to what it may ever have.
- * One range of RAM from 0 is all that a domain without hardware can have.
+ * One range of RAM from 0 is all that a PV domain without hardware can have.
  */
+static int set_end(struct domain *d, const struct xen_memory_map *map)
+{
+	struct e820_entry e;
+
+	if (map->nr_entries != 1)
+		return -EINVAL;
+	if (copy_from_guest(&e, handle_addr(map->buffer), 1))
+		return -EFAULT;
+	if (e.addr != 0 || e.type != E820_RAM || e.size < PAGE_SIZE)
+		return -EINVAL;
+	WRITE_ONCE(d->memmap_pages, e.size >> PAGE_SHIFT);
+	return 0;
+}
+
 static long set_memory_map(unsigned long arg)
 {
 	struct xen_foreign_memory_map fmap;
-	struct e820_entry e;
 	struct domain *d;
 	int rc;
 
@@ -100,25 +163,22 @@ static long set_memory_map(unsigned long arg)
 		return -EPERM;
 	if (copy_from_guest(&fmap, arg, 1))
 		return -EFAULT;
-	if (fmap.map.nr_entries != 1)
-		return -EINVAL;
-	if (copy_from_guest(&e, handle_addr(fmap.map.buffer), 1))
-		return -EFAULT;
-	if (e.addr != 0 || e.type != E820_RAM || e.size < PAGE_SIZE)
-		return -EINVAL;
 	rc = resolve_domain_arg(fmap.domid, &d);
 	if (rc)
 		return rc;
 	if (is_host_domain(d))
 		rc = -EINVAL;
 	else
-		WRITE_ONCE(d->memmap_pages, e.size >> PAGE_SHIFT);
+		rc = d->p2m ? tell_map(d, &fmap.map) : set_end(d, &fmap.map);
 	release_domain_arg(d);
 	return rc;
 }
 
 long memory_query(unsigned int op, unsigned long arg)
 {
+	/* Where machine frames are kept is nothing to a domain that knows none. */
+	if (current->domain->p2m && (op == XENMEM_machphys_mapping || op == XENMEM_machphys_mfn_list))
+		return -ENOSYS;
 	switch (op) {
 	case XENMEM_maximum_ram_page:
 		return (long)(max_page - 1);
@@ -139,7 +199,6 @@ long memory_query(unsigned int op, unsigned long arg)
 	case XENMEM_get_vnumainfo:
 		return -EOPNOTSUPP;
 	default:
-		/* Among them those for translated guests: add_to_physmap and the like. */
 		return -ENOSYS;
 	}
 }

@@ -58,6 +58,15 @@ void pv_mmu_switch_to(struct vcpu *v)
 	ldt_load(v->pv.ldt_entries);
 }
 
+void mmu_switch_to_hvm(struct domain *d)
+{
+	unsigned int cpu = smp_cpu();
+
+	switch_domain(cpu, d, idle_cr3[cpu]);
+	tlb_guest_on_idle_root();
+	ldt_load(0);
+}
+
 static void free_window(struct window *w)
 {
 	free_hv_page(w->l1);

@@ -22,6 +22,25 @@ static void let_go(struct vcpu *v)
 	__atomic_store_n(&v->is_running, false, __ATOMIC_RELEASE);
 }
 
+/* What v has in the CPU goes to memory, but for its tables. */
+static void save_state(struct vcpu *v)
+{
+	if (unlikely(v->hvm))
+		hvm_switch_from(v);
+	else
+		pv_ctxt_switch_from(v);
+}
+
+static void load_state(struct vcpu *v)
+{
+	if (unlikely(v->hvm)) {
+		hvm_switch_to(v);
+		return;
+	}
+	pv_mmu_switch_to(v);
+	pv_ctxt_switch_to(v);
+}
+
 void flush_lazy_here(struct run_queue *rq)
 {
 	struct vcpu *v = rq->lazy;
@@ -29,7 +48,7 @@ void flush_lazy_here(struct run_queue *rq)
 	if (!v)
 		return;
 	rq->lazy = NULL;
-	pv_ctxt_switch_from(v);
+	save_state(v);
 	pv_mmu_switch_to(this_cpu(idle_vcpu));
 	let_go(v);
 }
@@ -106,11 +125,10 @@ void context_switch(struct vcpu *prev, struct vcpu *next)
 
 	rq->lazy = NULL;
 	if (old && old != next)
-		pv_ctxt_switch_from(old);
+		save_state(old);
 	get_cpu_info()->cur = next;
 	if (old != next) {
-		pv_mmu_switch_to(next);
-		pv_ctxt_switch_to(next);
+		load_state(next);
 		if (old)
 			let_go(old);
 	}
@@ -120,5 +138,7 @@ void context_switch(struct vcpu *prev, struct vcpu *next)
 	wake_an_idle_cpu(rq);
 	host_cpu_runs();
 	host_look();
+	if (unlikely(next->hvm))
+		reset_stack_and_jump(hvm_run);
 	exit_to_guest();
 }

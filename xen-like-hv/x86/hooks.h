@@ -8,6 +8,7 @@
 #include "lib/types.h"
 
 struct domain;
+struct guest_paging;
 struct vcpu;
 
 /* --- from x86 --- */
@@ -24,10 +25,26 @@ void domain_shutdown(struct domain *d, uint32_t reason);
 /* control/domain_destroy.c: the last reference went. */
 void domain_free(struct domain *d);
 
+/* p2m/guest_copy.c: what domain/uaccess.h does, for a vCPU of a PVH domain. Bytes not copied; 0 or -EFAULT. */
+enum guest_copy { GUEST_COPY_from, GUEST_COPY_to, GUEST_COPY_clear };
+unsigned long p2m_guest_copy(uint64_t va, void *buf, unsigned long n, enum guest_copy op);
+int p2m_guest_cmpxchg(uint64_t va, uint64_t *old, uint64_t new);
+
+/* --- from p2m --- */
+
+/* hvm/: the registers of v, which is current, that say what its addresses mean (p2m/paging.h). */
+void hvm_guest_paging(const struct vcpu *v, struct guest_paging *p);
+
 /* --- from pv --- */
 
 /* control/sched_op.c: a guest kernel's hlt is SCHEDOP_block. */
 long do_sched_op(unsigned long cmd, unsigned long arg);
+/*
+ * p2m/reservation.c: for a domain that has a p2m. populate, an extent: 1, 0 (there is no chunk of that size) or an
+ * error; decrease: how many of these frames it gave up, up to one that was not RAM, or a limit.
+ */
+int p2m_populate(struct domain *d, uint64_t gfn, unsigned int order, unsigned int flags);
+unsigned int p2m_decrease(struct domain *d, const uint64_t *gfns, unsigned int n);
 
 /* --- from sched --- */
 
@@ -40,4 +57,16 @@ void reset_stack_and_jump(void (*fn)(void) __noreturn) __noreturn;
 /* vtime/, with the switch to v: vcpu_info.time and the time area; the runstate area (after v stopped, too: its queue is locked). */
 void vtime_update(struct vcpu *v, bool force);
 void vtime_update_runstate_area(struct vcpu *v);
+/* hvm/: the CPU state of a PVH domain's vCPU, interrupts off; and its turns, at the top of the stack. */
+void hvm_switch_from(struct vcpu *v);
+void hvm_switch_to(struct vcpu *v);
+void hvm_run(void) __noreturn;
+
+/* --- from hvm --- */
+
+struct cpu_user_regs;
+/* control/hypercall.c: rax and so on are the guest's, rip is behind its vmmcall. */
+void hvm_hypercall(struct cpu_user_regs *regs);
+/* control/vcpu_op.c: halting for good is VCPUOP_down. */
+long do_vcpu_op(unsigned long cmd, unsigned long vcpu, unsigned long arg);
 #endif

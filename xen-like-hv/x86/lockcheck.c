@@ -24,7 +24,8 @@ static const struct lock_class { const char *name; unsigned int rank, flags; } c
 	{ "gt->lock", 3, 0 },
 	{ "maptrack_lock", 4, 0 },
 	{ "event_lock", 5, PAIRS },
-	{ "PGT_locked", 6, 0 },
+	{ "p2m->lock", 6, 0 },
+	{ "PGT_locked", 6, 0 }, /* never with the one before */
 	{ "root_lock", 7, 0 },
 	{ "page_lock", 8, 0 },
 	{ "shadow_lock", 8, 0 }, /* never with the one before */

@@ -64,6 +64,12 @@ void tlb_set_idle_root(uint64_t cr3)
 	write_cr3(cr3);
 }
 
+void tlb_guest_on_idle_root(void)
+{
+	/* Ordered before the first look at the nested tables, and before that at their generation. */
+	__atomic_and_fetch(&on_idle_root, ~(1ULL << smp_cpu()), __ATOMIC_SEQ_CST);
+}
+
 void write_cr3(uint64_t cr3)
 {
 	unsigned int cpu = smp_cpu();

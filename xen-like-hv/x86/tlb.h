@@ -35,4 +35,6 @@ void flush_tlb_va_local(uint64_t va);
 void write_cr3(uint64_t cr3);
 /* This CPU's idle root, which maps nothing of a guest: loads it. On it a CPU is left out of flushes. */
 void tlb_set_idle_root(uint64_t cr3);
+/* A guest with nested tables is about to run while the idle root is loaded: flushes must ask this CPU, until the next write_cr3. */
+void tlb_guest_on_idle_root(void);
 #endif

@@ -259,6 +259,7 @@ class DomainInfo(Record, struct="pvctl_domain_info"):
     vcpus_online: int
     vcpus_max: int
     created: datetime | None = _c("created_unix_ns")
+    pvh: bool = _c("type", lambda c: c == lib.PVCTL_TYPE_PVH)
 
 
 class VcpuInfo(Record, struct="pvctl_vcpu_info"):
@@ -473,6 +474,7 @@ class HostInfo(Record, struct="pvctl_host_info"):
     free_cpu_time: tuple[timedelta, ...] = _c("free_cpu_ns", lambda c: tuple(_ns(value) for value in c))
     scheduler: str
     reclaimable_bytes: int
+    pvh: bool = _c("virt_caps", lambda c: c & lib.PVCTL_VIRT_HVM != 0 and c & lib.PVCTL_VIRT_HAP != 0)
 
 
 class SaveStats(Record, struct="pvctl_save_stats"):

@@ -74,7 +74,7 @@ static int mask_upcalls(struct transport *t, uint64_t mfn, struct pvctl_error *e
 }
 
 /* Domain 0 may map both rings through the reserved entries, as any backend does. */
-static int grant_rings(struct transport *t, uint32_t domid, const struct build_out *b, struct pvctl_error *err)
+int build_grant_rings(struct transport *t, uint32_t domid, const struct build_out *b, struct pvctl_error *err)
 {
 	struct grant_entry_v1 *table;
 	uint64_t mfn;
@@ -86,9 +86,9 @@ static int grant_rings(struct transport *t, uint32_t domid, const struct build_o
 	if (!table)
 		return err_set(err, -EPROTO, PVCTL_ORIGIN_HV, "the domain's grant table is outside the node's memory");
 	table[GNTTAB_RESERVED_CONSOLE].domid = 0;
-	table[GNTTAB_RESERVED_CONSOLE].frame = (uint32_t)b->console_mfn;
+	table[GNTTAB_RESERVED_CONSOLE].frame = (uint32_t)b->console_gfn;
 	table[GNTTAB_RESERVED_XENSTORE].domid = 0;
-	table[GNTTAB_RESERVED_XENSTORE].frame = (uint32_t)b->store_mfn;
+	table[GNTTAB_RESERVED_XENSTORE].frame = (uint32_t)b->store_gfn;
 	__atomic_store_n(&table[GNTTAB_RESERVED_CONSOLE].flags, GTF_permit_access, __ATOMIC_RELEASE);
 	__atomic_store_n(&table[GNTTAB_RESERVED_XENSTORE].flags, GTF_permit_access, __ATOMIC_RELEASE);
 	return 0;
@@ -124,9 +124,9 @@ static int fill(struct transport *t, const struct dommem *m, const struct layout
 	uint8_t page[PAGE_SIZE];
 	int rc;
 
-	rc = load_kernel(m, l, in, err);
+	rc = load_kernel(m, n->paddr_offset, in, err);
 	if (!rc)
-		rc = load_ramdisk(m, l, in, err);
+		rc = load_ramdisk(m, l->ramdisk_pfn * PAGE_SIZE, in, err);
 	if (!rc)
 		rc = dommem_write(m, l->p2m_pfn * PAGE_SIZE, m->p2m, l->nr_pages * sizeof(*m->p2m), err);
 	if (!rc)
@@ -153,15 +153,15 @@ int build_domain(struct transport *t, uint32_t domid, const struct build_in *in,
 		rc = dommem_populate(t, domid, l.nr_pages, &m, err);
 	if (rc)
 		return rc;
-	out.store_mfn = m.p2m[l.store_pfn];
-	out.console_mfn = m.p2m[l.console_pfn];
+	out.store_gfn = m.p2m[l.store_pfn];
+	out.console_gfn = m.p2m[l.console_pfn];
 	rc = dommem_back(&m, err);
 	if (!rc)
 		rc = fill(t, &m, &l, in, err);
 	if (!rc)
 		rc = mask_upcalls(t, in->shared_info_mfn, err);
 	if (!rc)
-		rc = grant_rings(t, domid, &out, err);
+		rc = build_grant_rings(t, domid, &out, err);
 	if (!rc)
 		rc = hv_pin_l4(t, domid, m.p2m[l.main.pfn], err);
 	if (!rc)

@@ -58,7 +58,7 @@ static int write_sparse(const struct dommem *m, uint64_t addr, const uint8_t *p,
 	return rc;
 }
 
-int load_kernel(const struct dommem *m, const struct layout *l, const struct build_in *in, struct pvctl_error *err)
+int load_kernel(const struct dommem *m, uint64_t bias, const struct build_in *in, struct pvctl_error *err)
 {
 	const struct elf_image *e = &in->kernel->elf;
 	uint64_t addr, done, n, total = e->pend - e->pstart;
@@ -68,8 +68,8 @@ int load_kernel(const struct dommem *m, const struct layout *l, const struct bui
 	for (i = 0; i < e->n_segments; i++) {
 		const struct elf_segment *s = &e->segment[i];
 
-		/* build_layout has seen that [pstart, pend) lies within the region. */
-		addr = s->paddr - e->notes.paddr_offset;
+		/* The layout has seen that [pstart, pend) lies within the memory. */
+		addr = s->paddr - bias;
 		for (done = 0; done < s->file_bytes; done += n) {
 			n = s->file_bytes - done < KERNEL_CHUNK ? s->file_bytes - done : KERNEL_CHUNK;
 			rc = progress(in, "kernel", s->paddr - e->pstart + done, total, err);
@@ -82,26 +82,26 @@ int load_kernel(const struct dommem *m, const struct layout *l, const struct bui
 	return 0;
 }
 
-int load_ramdisk(const struct dommem *m, const struct layout *l, const struct build_in *in, struct pvctl_error *err)
+int load_ramdisk(const struct dommem *m, uint64_t addr, const struct build_in *in, struct pvctl_error *err)
 {
 	CLEANUP_FREE uint8_t *chunk = NULL;
 	uint64_t done, n;
 	int rc;
 
-	if (!l->ramdisk_bytes)
+	if (!in->ramdisk_bytes)
 		return 0;
 	chunk = malloc(RAMDISK_CHUNK);
 	if (!chunk)
 		return err_nomem(err);
-	for (done = 0; done < l->ramdisk_bytes; done += n) {
-		n = l->ramdisk_bytes - done < RAMDISK_CHUNK ? l->ramdisk_bytes - done : RAMDISK_CHUNK;
-		rc = progress(in, "ramdisk", done, l->ramdisk_bytes, err);
+	for (done = 0; done < in->ramdisk_bytes; done += n) {
+		n = in->ramdisk_bytes - done < RAMDISK_CHUNK ? in->ramdisk_bytes - done : RAMDISK_CHUNK;
+		rc = progress(in, "ramdisk", done, in->ramdisk_bytes, err);
 		if (rc)
 			return rc;
 		rc = fd_pread_all(in->ramdisk_fd, chunk, n, done);
 		if (rc)
 			return err_os(err, -rc, "reading the ramdisk");
-		rc = dommem_write(m, l->ramdisk_pfn * PAGE_SIZE + done, chunk, n, err);
+		rc = dommem_write(m, addr + done, chunk, n, err);
 		if (rc)
 			return rc;
 	}

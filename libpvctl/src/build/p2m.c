@@ -2,12 +2,14 @@
 #include "build/dommem.h"
 #include "build/layout.h"
 #include "hv/hv.h"
+#include "hv/hvm.h"
 #include "transport/proto.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include <string.h>
 
 #define ORDER_2M 9u
+#define POPULATE_BATCH 1024u
 
 /* Of n extents of 2^order pages from pfn first on: how many were allocated. */
 static int64_t populate_extents(struct dommem *m, uint64_t first, uint64_t n, unsigned int order,
@@ -71,6 +73,91 @@ int dommem_populate(struct transport *t, uint32_t domid, uint64_t nr_pages, stru
 fail:
 	free(m.p2m);
 	return (int)got;
+}
+
+/* Of the region's pages from the one numbered done on; *ret: how many were allocated. */
+static int populate_region(struct transport *t, uint32_t domid, const struct pvh_region *r, unsigned int order,
+                           uint64_t done, uint64_t *ret, struct pvctl_error *err)
+{
+	uint64_t extents = (r->pages - done) >> order, i, list[POPULATE_BATCH];
+	uint32_t max = hv_populate_max(t), batch;
+	int got;
+
+	if (max > POPULATE_BATCH)
+		max = POPULATE_BATCH;
+	for (*ret = 0; extents; extents -= batch) {
+		batch = extents < max ? (uint32_t)extents : max;
+		for (i = 0; i < batch; i++)
+			list[i] = r->gfn + done + *ret + (i << order);
+		got = hv_populate(t, domid, order, list, list, batch, err);
+		if (got < 0)
+			return got;
+		*ret += (uint64_t)got << order;
+		if ((uint32_t)got < batch)
+			break;
+	}
+	return 0;
+}
+
+/* The hypervisor does not say where an extent of a translated domain lies: that is asked for. */
+static int translate_region(struct dommem *m, const struct pvh_region *r, struct pvctl_error *err)
+{
+	uint64_t done, *p2m = m->p2m + r->index;
+	uint32_t n, max = hv_gfns_max(m->t);
+	int rc;
+
+	for (done = 0; done < r->pages; done += n) {
+		n = r->pages - done < max ? (uint32_t)(r->pages - done) : max;
+		for (uint32_t i = 0; i < n; i++)
+			p2m[done + i] = r->gfn + done + i;
+		rc = hv_gfns_to_mfns(m->t, m->domid, p2m + done, n, err);
+		if (rc)
+			return rc;
+		for (uint32_t i = 0; i < n; i++)
+			if (p2m[done + i] == HV_GFN_HOLE)
+				return err_set(err, -EPROTO, PVCTL_ORIGIN_HV, "domain %u: there is nothing at its frame 0x%llx", m->domid,
+				               (unsigned long long)(r->gfn + done + i));
+	}
+	return 0;
+}
+
+static int populate_pvh(struct dommem *m, const struct pvh_region *r, struct pvctl_error *err)
+{
+	struct pvctl_error first = { 0 };
+	uint64_t big = 0, small;
+	int rc;
+
+	/* A refusal of the big ones is no failure: the small ones tell. */
+	rc = populate_region(m->t, m->domid, r, ORDER_2M, 0, &big, &first);
+	if (rc && first.origin != PVCTL_ORIGIN_HV) {
+		if (err)
+			*err = first;
+		return rc;
+	}
+	rc = populate_region(m->t, m->domid, r, 0, big, &small, err);
+	if (!rc && big + small < r->pages)
+		rc = err_set(err, -ENOMEM, PVCTL_ORIGIN_HV, "domain %u: the node ran out of memory after %llu of %llu MiB", m->domid,
+		             (unsigned long long)(r->index + big + small) >> 8, (unsigned long long)m->nr_pages >> 8);
+	return rc ? rc : translate_region(m, r, err);
+}
+
+int dommem_populate_pvh(struct transport *t, uint32_t domid, const struct pvh_layout *l, struct dommem *ret,
+                        struct pvctl_error *err)
+{
+	struct dommem m = { .t = t, .domid = domid, .nr_pages = l->nr_pages };
+	int rc = 0;
+
+	m.p2m = malloc(l->nr_pages * sizeof(*m.p2m));
+	if (!m.p2m)
+		return err_nomem(err);
+	for (unsigned int i = 0; i < PVH_REGIONS && !rc; i++)
+		if (l->region[i].pages)
+			rc = populate_pvh(&m, &l->region[i], err);
+	if (rc)
+		free(m.p2m);
+	else
+		*ret = m;
+	return rc;
 }
 
 int dommem_write(const struct dommem *m, uint64_t addr, const void *src, uint64_t len, struct pvctl_error *err)

@@ -62,6 +62,7 @@ void domain_info_fill(const struct xen_domctl_getdomaininfo *d, const struct pro
 	ret->flags = (d->flags & XEN_DOMINF_running ? FLAG_RUNNING : 0) | (d->flags & XEN_DOMINF_blocked ? FLAG_BLOCKED : 0) |
 	             (d->flags & XEN_DOMINF_paused ? FLAG_PAUSED : 0) | (d->flags & XEN_DOMINF_shutdown ? FLAG_SHUTDOWN : 0) |
 	             (d->flags & XEN_DOMINF_dying ? FLAG_DYING : 0) | (ret->reason == PVCTL_REASON_CRASH ? FLAG_CRASHED : 0);
+	ret->type = d->flags & XEN_DOMINF_hvm_guest ? PVCTL_TYPE_PVH : PVCTL_TYPE_PV;
 	ret->state = state_of(ret->flags);
 	ret->cpu_ns = d->cpu_time;
 	ret->memory_bytes = d->tot_pages << PAGE_SHIFT;

@@ -107,7 +107,7 @@ static int plan_kernel(struct create_plan *p, const char *boot_entry, const stru
 	return kernel ? kernel_open(kernel, log, &p->kernel, err) : boot_plan(p, boot_entry, log, err);
 }
 
-static int plan_images(const struct log *log, struct create_plan *p, const char *boot_entry, struct pvctl_error *err)
+static int plan_images(struct pvctl *ctx, const struct log *log, struct create_plan *p, const char *boot_entry, struct pvctl_error *err)
 {
 	const char *ramdisk = pvctl_config_get_str(p->config, "ramdisk");
 	struct build_in in = { 0 };
@@ -118,6 +118,8 @@ static int plan_images(const struct log *log, struct create_plan *p, const char 
 		return err_nomem(err);
 	rc = plan_kernel(p, boot_entry, log, err);
 	if (!rc)
+		rc = type_plan(ctx, p, err);
+	if (!rc)
 		rc = start_info_check_cmdline(p->cmdline, err);
 	if (!rc && ramdisk)
 		rc = fd_open_file("ramdisk", ramdisk, RAMDISK_MAX, &p->ramdisk_fd, &p->ramdisk_bytes, err);
@@ -126,7 +128,7 @@ static int plan_images(const struct log *log, struct create_plan *p, const char 
 	in.kernel = &p->kernel;
 	in.ramdisk_bytes = p->ramdisk_bytes;
 	in.nr_pages = p->nr_pages;
-	return build_layout(&in, NULL, err);
+	return p->pvh ? build_pvh_layout(&in, NULL, err) : build_layout(&in, NULL, err);
 }
 
 static int check_name_free(struct pvctl *ctx, const struct create_plan *p, struct pvctl_error *err)
@@ -238,12 +240,14 @@ static int plan(struct pvctl *ctx, const struct log *log, const struct pvctl_con
 		rc = plan_path(&p, "ramdisk", err);
 	if (!rc)
 		rc = plan_devices(ctx, log, p.config, err);
+	if (!rc && !images)
+		rc = type_plan(ctx, &p, err);
 	if (!rc && ctx)
 		rc = check_name_free(ctx, &p, err);
 	if (!rc && ctx && pvctl_config_get_str(c, "uuid"))
 		rc = check_uuid_free(ctx, &p, err);
 	if (!rc && images)
-		rc = plan_images(log, &p, boot_entry, err);
+		rc = plan_images(ctx, log, &p, boot_entry, err);
 	if (!rc && ctx)
 		rc = check_node(ctx, &p, err);
 	if (!rc && ctx)

@@ -25,6 +25,10 @@ int create_domain(struct pvctl *ctx, const struct create_plan *p, uint32_t *ret_
 		.grant_opts = XEN_DOMCTL_GRANT_version((uint32_t)config_int_or(c, "max_grant_version", 2)),
 	};
 
+	if (p->pvh) {
+		d.flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap;
+		d.arch.emulation_flags = XEN_X86_EMU_LAPIC;
+	}
 	memcpy(d.handle, p->uuid, sizeof(d.handle));
 	return hv_domain_create(ctx->t, &d, p->domid, ret_domid, err);
 }
@@ -87,7 +91,7 @@ int create_set_limits(struct pvctl *ctx, uint32_t domid, const struct create_pla
 	if (!rc)
 		rc = hv_domain_max_mem(ctx->t, domid, p->memory_mib << 10, err);
 	/* The guest makes room for maxmem at boot, but has it only when it is given it. */
-	if (!rc)
+	if (!rc && !p->pvh)
 		rc = hv_memory_map(ctx->t, domid, p->maxmem_mib << 20, err);
 	if (!rc)
 		rc = place_vcpus(ctx, domid, p, err);
@@ -207,7 +211,7 @@ static int fill_domain(struct pvctl *ctx, uint32_t domid, const struct create_pl
 {
 	struct build_in in = {
 		.kernel = &p->kernel, .ramdisk_fd = p->ramdisk_fd, .ramdisk_bytes = p->ramdisk_bytes,
-		.cmdline = p->cmdline, .nr_pages = p->nr_pages, .progress = ctx_progress, .progress_data = ctx,
+		.cmdline = p->cmdline, .nr_pages = p->nr_pages, .max_vcpus = p->maxvcpus, .progress = ctx_progress, .progress_data = ctx,
 	};
 	struct proto_introduce intro = { .domid = domid };
 	struct build_out built;
@@ -217,19 +221,19 @@ static int fill_domain(struct pvctl *ctx, uint32_t domid, const struct create_pl
 	if (!rc)
 		rc = make_ports(ctx, domid, &in, err);
 	if (!rc)
-		rc = build_domain(ctx->t, domid, &in, &built, err);
+		rc = (p->pvh ? build_pvh_domain : build_domain)(ctx->t, domid, &in, &built, err);
 	if (!rc)
 		rc = claim(ctx, domid, 0, err);
 	if (!rc)
 		rc = nodes_make(ctx, domid, p, err);
 	if (!rc)
-		rc = nodes_rings(ctx, domid, built.store_mfn, in.store_port, built.console_mfn, in.console_port, err);
+		rc = nodes_rings(ctx, domid, built.store_gfn, in.store_port, built.console_gfn, in.console_port, err);
 	if (rc)
 		return rc;
 	intro.store_port = in.store_port;
 	intro.console_port = in.console_port;
-	intro.store_gfn = built.store_mfn;
-	intro.console_gfn = built.console_mfn;
+	intro.store_gfn = built.store_gfn;
+	intro.console_gfn = built.console_gfn;
 	rc = ctx_request(ctx, PROTO_INTRODUCE, &intro, sizeof(intro), err);
 	if (!rc)
 		rc = create_devices(ctx, domid, p, err);

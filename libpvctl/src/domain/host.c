@@ -68,6 +68,8 @@ static int fill_resources(struct transport *t, struct pvctl_host_info *h, struct
 	h->total_bytes = p.total_pages << PAGE_SHIFT;
 	h->free_bytes = p.free_pages << PAGE_SHIFT;
 	h->outstanding_bytes = p.outstanding_pages << PAGE_SHIFT;
+	h->virt_caps = PVCTL_VIRT_PV | (p.capabilities & XEN_SYSCTL_PHYSCAP_hvm ? PVCTL_VIRT_HVM : 0) |
+	               (p.capabilities & XEN_SYSCTL_PHYSCAP_hap ? PVCTL_VIRT_HAP : 0);
 	h->scrub_bytes = p.scrub_pages << PAGE_SHIFT;
 	memcpy(h->hw_cap, p.hw_cap, sizeof(h->hw_cap));
 	snprintf(h->scheduler, sizeof(h->scheduler), "%s", scheduler_name(sched));

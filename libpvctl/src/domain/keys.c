@@ -84,15 +84,6 @@ static int check_action(const char *key, const char *value, struct pvctl_error *
 	               "coredump-restart", key, value);
 }
 
-static int check_type(const char *key, const char *value, struct pvctl_error *err)
-{
-	if (strcmp(value, "pv") == 0)
-		return 0;
-	if (strcmp(value, "pvh") == 0 || strcmp(value, "hvm") == 0)
-		return not_yet(key, value, err);
-	return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "%s=\"%.60s\": must be pv", key, value);
-}
-
 /* Which there are, and how far, is the daemon's to say. */
 int quota_split(const char *text, char name[24], uint32_t *ret)
 {
@@ -127,7 +118,7 @@ static int check_quotas(const char *key, const char *const *values, size_t n, st
 const struct config_key config_keys[CONFIG_KEYS + 1] = {
 	STR("name", key_check_name),
 	STR("uuid", check_uuid),
-	STR("type", check_type),
+	STR("type", type_check),
 	INT("memory", 1, 1 << 20),
 	INT("maxmem", 1, 1 << 20),
 	INT("vcpus", 1, 32),

@@ -124,7 +124,7 @@ int nodes_make(struct pvctl *ctx, uint32_t domid, const struct create_plan *p, s
 	put(&h, "control/platform-feature-xs_reset_watches", "1");
 	put_writable(&h, domid);
 	snprintf(node, sizeof(node), "/libxl/%u/type", domid);
-	put(&h, node, "pv");
+	put(&h, node, p->pvh ? "pvh" : "pv");
 	return home_end(&h, domid);
 }
 

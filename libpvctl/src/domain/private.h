@@ -19,6 +19,7 @@ struct create_plan {
 	char uuid_text[37];
 	const char *name;              /* in config */
 	bool images;                   /* a kernel is needed, to start it with */
+	bool pvh;                      /* else PV */
 	uint32_t domid;                /* the one that it is to have; 0: any */
 };
 /* boot_entry: of the boot menu, for this start alone; NULL: what the configuration says */
@@ -27,6 +28,13 @@ int plan_make(struct pvctl *ctx, const struct log *log, const struct pvctl_confi
 /* Of a domain that brings its memory along. */
 int plan_make_restored(struct pvctl *ctx, const struct pvctl_config *c, struct create_plan *ret, struct pvctl_error *err);
 void plan_free(struct create_plan *p);
+
+/* type.c: whether a new domain is to be PVH, once its kernel is known; ctx NULL: of a node nothing is known. What type="pvh" cannot
+ * have is refused by name, and makes type="auto" PV. */
+int type_check(const char *key, const char *value, struct pvctl_error *err);
+int type_plan(struct pvctl *ctx, struct create_plan *p, struct pvctl_error *err);
+/* -ENOSYS: it is a PVH domain, and "what" is not there for those. */
+int refuse_pvh(struct pvctl *ctx, uint32_t domid, const char *what, struct pvctl_error *err);
 
 /* keys.c: "nodes=2000". -EINVAL. */
 int quota_split(const char *text, char name[24], uint32_t *ret);

@@ -333,6 +333,7 @@ int pvctl_domain_dump_core(struct pvctl *ctx, uint32_t domid, int fd, const stru
 	if (!rc && o.then > PVCTL_DUMP_RESET)
 		rc = err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "then=%u: there is no such", o.then);
 	rc = rc ? rc : refuse_host(domid, "dumped", err);
+	rc = rc ? rc : refuse_pvh(ctx, domid, "dump-core", err);
 	if (!rc && fstat(fd, &st))
 		rc = err_os(err, errno, "where the core is to go");
 	rc = rc ? rc : hv_domain_info(ctx->t, domid, &u.info, err);

@@ -73,6 +73,8 @@ uint32_t hv_populate_max(const struct transport *t); /* extents of one call */
 int hv_claim(struct transport *t, uint32_t domid, uint64_t pages, struct pvctl_error *err); /* 0 pages: ends it */
 /* Where the domain's memory map ends: the most it may ever have, whatever its limit is now. */
 int hv_memory_map(struct transport *t, uint32_t domid, uint64_t bytes, struct pvctl_error *err);
+struct hv_map_entry { uint64_t addr, size; uint32_t type; } __attribute__((packed)); /* as the hypercall has it */
+int hv_memory_map_set(struct transport *t, uint32_t domid, const struct hv_map_entry *map, uint32_t n, struct pvctl_error *err);
 int hv_pin_l4(struct transport *t, uint32_t domid, uint64_t mfn, struct pvctl_error *err);
 int hv_evtchn_alloc_unbound(struct transport *t, uint32_t domid, uint32_t remote, uint32_t *ret_port,
                             struct pvctl_error *err);

@@ -57,24 +57,30 @@ int hv_claim(struct transport *t, uint32_t domid, uint64_t pages, struct pvctl_e
 
 #define E820_RAM 1u
 
-int hv_memory_map(struct transport *t, uint32_t domid, uint64_t bytes, struct pvctl_error *err)
+int hv_memory_map_set(struct transport *t, uint32_t domid, const struct hv_map_entry *entries, uint32_t n, struct pvctl_error *err)
 {
-	struct { uint64_t addr, size; uint32_t type; } __attribute__((packed)) e = { .size = bytes, .type = E820_RAM };
-	struct xen_foreign_memory_map map = { .domid = (domid_t)domid, .map.nr_entries = 1 };
+	struct xen_foreign_memory_map map = { .domid = (domid_t)domid, .map.nr_entries = n };
 	uint64_t args[6] = { XENMEM_set_memory_map, arena_handle(t, t->arena) };
-	void *table = hv_arena(t, HV_TABLE_OFFSET, 1, sizeof(e));
+	void *table = hv_arena(t, HV_TABLE_OFFSET, n, sizeof(*entries));
 	bool broken;
 	int64_t ret;
 
 	if (!table)
 		return err_nomem(err);
-	memcpy(table, &e, sizeof(e));
+	memcpy(table, entries, n * sizeof(*entries));
 	HV_SET_HANDLE(t, map.map.buffer, table);
 	memcpy(t->arena, &map, sizeof(map));
-	ret = hv_call(t, __HYPERVISOR_memory_op, args, HV_TABLE_OFFSET + sizeof(e), &broken, err);
+	ret = hv_call(t, __HYPERVISOR_memory_op, args, HV_TABLE_OFFSET + n * sizeof(*entries), &broken, err);
 	if (broken)
 		return err_fold(ret);
 	return ret < 0 ? err_hv(err, ret, "domain %u: setting its memory map", domid) : 0;
+}
+
+int hv_memory_map(struct transport *t, uint32_t domid, uint64_t bytes, struct pvctl_error *err)
+{
+	const struct hv_map_entry e = { .size = bytes, .type = E820_RAM };
+
+	return hv_memory_map_set(t, domid, &e, 1, err);
 }
 
 int hv_pin_l4(struct transport *t, uint32_t domid, uint64_t mfn, struct pvctl_error *err)

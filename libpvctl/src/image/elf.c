@@ -172,7 +172,7 @@ int elf_check_pv(const struct elf_image *e, struct pvctl_error *err)
 		               "not a Xen PV kernel: it has no Xen notes (Linux needs CONFIG_XEN_PV)");
 	if ((n->present & ~(1u << XEN_ELFNOTE_PHYS32_ENTRY | 1u << XEN_ELFNOTE_INFO)) == 0)
 		return err_set(err, -EINVAL, PVCTL_ORIGIN_IMAGE,
-		               "not a Xen PV kernel: it can be started as PVH only (Linux needs CONFIG_XEN_PV)");
+		               "not a Xen PV kernel: it can be started with type=\"pvh\" only (Linux needs CONFIG_XEN_PV)");
 	if (n->xen_version[0] && strcmp(n->xen_version, "xen-3.0") != 0)
 		return err_set(err, -EINVAL, PVCTL_ORIGIN_IMAGE, "the kernel is for \"%s\", not for xen-3.0", n->xen_version);
 	if (n->features_required & ~can)
@@ -180,4 +180,21 @@ int elf_check_pv(const struct elf_image *e, struct pvctl_error *err)
 		               "the kernel requires features that a PV domain does not have (mask 0x%x)",
 		               n->features_required & ~can);
 	return 0;
+}
+
+int elf_check_pvh(const struct elf_image *e, struct pvctl_error *err)
+{
+	const struct elf_notes *n = &e->notes;
+
+	if (!elf_has_note(n, XEN_ELFNOTE_PHYS32_ENTRY))
+		return err_set(err, -EINVAL, PVCTL_ORIGIN_IMAGE,
+		               "not a PVH kernel: it has no PHYS32_ENTRY note (Linux needs CONFIG_PVH)");
+	if (n->phys32_entry < e->pstart || n->phys32_entry >= e->pend || n->phys32_entry > UINT32_MAX)
+		return err_set(err, -EINVAL, PVCTL_ORIGIN_IMAGE, "the kernel's PVH entry is outside of its segments, or above 4 GiB");
+	return 0;
+}
+
+int elf_check_any(const struct elf_image *e, struct pvctl_error *err)
+{
+	return elf_check_pvh(e, NULL) ? elf_check_pv(e, err) : 0;
 }

@@ -23,7 +23,7 @@ struct elf_segment {
 struct elf_notes {
 	uint32_t present;      /* a bit for each XEN_ELFNOTE_* found, up to XEN_ELFNOTE_MAX */
 	bool legacy;           /* from a __xen_guest section */
-	uint64_t entry, hypercall_page, virt_base, paddr_offset, init_p2m, hv_start_low;
+	uint64_t entry, hypercall_page, virt_base, paddr_offset, init_p2m, hv_start_low, phys32_entry;
 	uint32_t features_required, features_supported; /* bits XENFEAT_*, submap 0 */
 	bool mod_start_pfn, suspend_cancel;
 	uint64_t l1_mfn_valid_mask, l1_mfn_valid_value;
@@ -47,6 +47,10 @@ bool elf_probe(const uint8_t *p, size_t len); /* the magic only */
 int elf_parse(const uint8_t *p, size_t len, struct elf_image *ret, struct pvctl_error *err);
 /* Is it a PV kernel this builder can start? Uses the notes alone. */
 int elf_check_pv(const struct elf_image *e, struct pvctl_error *err);
+/* And as PVH: it has an entry for 32-bit flat mode. */
+int elf_check_pvh(const struct elf_image *e, struct pvctl_error *err);
+/* Either; the error is why it is no PV kernel. */
+int elf_check_any(const struct elf_image *e, struct pvctl_error *err);
 
 /* image/notes.c */
 int notes_add(struct elf_notes *n, uint32_t type, const uint8_t *desc, size_t len, struct pvctl_error *err);

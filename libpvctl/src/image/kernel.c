@@ -48,7 +48,7 @@ int kernel_unpack(const uint8_t *p, size_t len, struct kernel_image *ret, struct
 	}
 	rc = elf_parse(k.data, k.len, &k.elf, err);
 	if (!rc)
-		rc = elf_check_pv(&k.elf, err);
+		rc = elf_check_any(&k.elf, err);
 	if (rc)
 		return rc;
 	k.heap = TAKE_PTR(out.data);
@@ -63,7 +63,7 @@ static int from_cache(const char *dir, const uint8_t *key, struct kernel_image *
 
 	if (cache_get(dir, key, &k.map, &k.map_len, &k.data, &k.len))
 		return -ENOENT;
-	if (elf_parse(k.data, k.len, &k.elf, NULL) || elf_check_pv(&k.elf, NULL)) {
+	if (elf_parse(k.data, k.len, &k.elf, NULL) || elf_check_any(&k.elf, NULL)) {
 		kernel_close(&k);
 		return -ENOENT;
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A kernel file, opened, unpacked (or found in the cache) and parsed. */
+/* A kernel file, opened, unpacked (or found in the cache) and parsed: one for PV or PVH, which of them its user checks. */
 #ifndef IMAGE_KERNEL_H
 #define IMAGE_KERNEL_H
 

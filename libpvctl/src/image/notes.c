@@ -82,6 +82,7 @@ static uint64_t *numeric_field(struct elf_notes *n, uint32_t type)
 	case XEN_ELFNOTE_PADDR_OFFSET: return &n->paddr_offset;
 	case XEN_ELFNOTE_INIT_P2M: return &n->init_p2m;
 	case XEN_ELFNOTE_HV_START_LOW: return &n->hv_start_low;
+	case XEN_ELFNOTE_PHYS32_ENTRY: return &n->phys32_entry;
 	default: return NULL;
 	}
 }

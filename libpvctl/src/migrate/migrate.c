@@ -196,6 +196,8 @@ int pvctl_domain_migrate_send(struct pvctl *ctx, uint32_t domid, int in, int out
 	if (!rc)
 		rc = refuse_host(domid, "migrated", err);
 	if (!rc)
+		rc = refuse_pvh(ctx, domid, "migrate", err);
+	if (!rc)
 		rc = pvctl_domain_get(ctx, domid, &info, err);
 	if (!rc)
 		rc = domain_may_move(ctx, domid, err);

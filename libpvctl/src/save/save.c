@@ -230,6 +230,8 @@ static int save_domain(struct pvctl *ctx, uint32_t domid, int fd, const struct p
 	if (!rc)
 		rc = refuse_host(domid, "saved", err);
 	if (!rc)
+		rc = refuse_pvh(ctx, domid, "save", err);
+	if (!rc)
 		rc = saver_init(&s, ctx, domid, err);
 	if (rc)
 		return rc;

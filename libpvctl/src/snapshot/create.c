@@ -124,6 +124,8 @@ static int plan(struct taker *t, uint32_t domid, const char *name, struct pvctl_
 {
 	int rc = refuse_host(domid, "kept in a snapshot", err);
 
+	if (!rc && !t->o.no_memory)
+		rc = refuse_pvh(t->ctx, domid, "snapshot with memory", err);
 	rc = rc ? rc : pvctl_domain_get(t->ctx, domid, &t->info, err);
 	snprintf(t->s.domain, sizeof(t->s.domain), "%s", t->info.name);
 	rc = rc ? rc : choose_name(t, name, err);

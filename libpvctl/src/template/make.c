@@ -2,6 +2,7 @@
 /* A template from a configuration, its disks, and the domain that has them. */
 #include "device/disk_image.h"
 #include "device/vif_spec.h"
+#include "domain/private.h"
 #include "template/private.h"
 #include "util/cleanup.h"
 #include "util/err.h"
@@ -214,6 +215,8 @@ int pvctl_template_make(struct pvctl *ctx, const char *name, const struct pvctl_
 		rc = err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "of a domain, on no node");
 	if (!rc && k.o.warm && !k.o.domid)
 		rc = err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "warm: only a domain that runs has memory to take along");
+	if (!rc && k.o.warm)
+		rc = refuse_pvh(ctx, k.o.domid, "template with memory", err);
 	rc = rc ? rc : template_dir(name, dir, err);
 	rc = rc ? rc : template_base(base, err);
 	if (!rc && !access(dir, F_OK))

@@ -6,6 +6,7 @@
  */
 #include "transport/mock.h"
 #include "transport/mock_private.h"
+#include "public/node.h"
 #include "util/err.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,6 +139,8 @@ static int64_t mock_hypercall(struct transport *t, uint32_t op, uint64_t *args, 
 	case __HYPERVISOR_event_channel_op: return op_evtchn(m, args);
 	case __HYPERVISOR_grant_table_op: return op_grant(m, args);
 	case __HYPERVISOR_mmuext_op: return op_mmuext(m, args);
+	case __HYPERVISOR_hvm_op: return mock_hvm_op(m, args);
+	case NODE_OP_GFNS_TO_MFNS: return mock_gfns_to_mfns(m, args);
 	case __HYPERVISOR_xen_version: return op_version(m, args);
 	default: return -ENOSYS;
 	}
@@ -206,8 +209,10 @@ static void mock_close(struct transport *t)
 	struct mock *m = mock_of(t);
 	unsigned int i;
 
-	for (i = 0; i < MOCK_DOMAINS; i++)
+	for (i = 0; i < MOCK_DOMAINS; i++) {
 		free(m->domain[i].config);
+		free(m->domain[i].gfn_of);
+	}
 	while (m->n_nodes)
 		free(m->node[--m->n_nodes].value);
 	free(m->node);

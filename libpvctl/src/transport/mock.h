@@ -23,4 +23,11 @@ void mock_shutdown(struct transport *t, uint32_t domid, uint32_t reason);
 /* Nothing is available in 2 MiB pieces, or at every odd frame only. */
 void mock_fragment(struct transport *t, bool on);
 
+/* A node whose CPUs have no SVM. */
+void mock_no_pvh(struct transport *t);
+/* The byte at a guest's physical address; -1: there is no memory. */
+int mock_guest_byte(const struct transport *t, uint32_t domid, uint64_t paddr);
+/* Where its first vCPU starts, and with what in ebx. */
+void mock_pvh_start(const struct transport *t, uint32_t domid, uint32_t *ret_eip, uint32_t *ret_ebx);
+
 #endif

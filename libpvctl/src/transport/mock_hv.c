@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "transport/mock_private.h"
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <xen/xen.h>
 #include <xen/domctl.h>
@@ -21,11 +22,15 @@ static int64_t create(struct mock *m, struct xen_domctl *op)
 		;
 	if (id == MOCK_DOMAINS)
 		return -ENOMEM;
-	if (op->u.createdomain.flags || op->u.createdomain.max_vcpus < 1 || op->u.createdomain.max_vcpus > 32)
+	if ((op->u.createdomain.flags && (op->u.createdomain.flags != (XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap) || m->no_pvh ||
+	                                  op->u.createdomain.arch.emulation_flags != XEN_X86_EMU_LAPIC)) || op->u.createdomain.max_vcpus < 1 || op->u.createdomain.max_vcpus > 32)
 		return -EINVAL;
 	d = &m->domain[id];
 	memset(d, 0, sizeof(*d));
 	d->used = d->paused = true;
+	d->pvh = op->u.createdomain.flags != 0;
+	if (d->pvh)
+		d->gfn_of = calloc(MOCK_PAGES, sizeof(*d->gfn_of));
 	d->unique_id = ++m->next_unique;
 	memcpy(d->handle, op->u.createdomain.handle, sizeof(d->handle));
 	d->max_vcpus = op->u.createdomain.max_vcpus;
@@ -49,6 +54,7 @@ static int64_t destroy(struct mock *m, uint32_t id)
 		m->free_pages++;
 	}
 	mock_forget(m, id);
+	free(m->domain[id].gfn_of);
 	memset(&m->domain[id], 0, sizeof(m->domain[id]));
 	return 0;
 }
@@ -64,7 +70,7 @@ static void info(const struct mock_domain *d, uint32_t id, struct xen_domctl_get
 	i->max_vcpu_id = d->max_vcpus ? d->max_vcpus - 1 : XEN_INVALID_MAX_VCPU_ID;
 	i->cpu_time = 1000000ull * id;
 	memcpy(i->handle, d->handle, sizeof(i->handle));
-	i->flags = (d->paused ? XEN_DOMINF_paused : id ? XEN_DOMINF_blocked : XEN_DOMINF_running) |
+	i->flags = (d->pvh ? XEN_DOMINF_hvm_guest | XEN_DOMINF_hap : 0) | (d->paused ? XEN_DOMINF_paused : id ? XEN_DOMINF_blocked : XEN_DOMINF_running) |
 	           (d->shut_down ? XEN_DOMINF_shutdown | d->reason << XEN_DOMINF_shutdownshift : 0);
 }
 
@@ -123,7 +129,7 @@ int64_t mock_domctl(struct mock *m, const uint64_t *args)
 		d->paused = true;
 		return 0;
 	case XEN_DOMCTL_unpausedomain:
-		if (!d->has_context || !d->pinned)
+		if (!d->has_context || (!d->pinned && !d->pvh))
 			return -EINVAL;
 		d->paused = false;
 		return 0;
@@ -138,6 +144,8 @@ int64_t mock_domctl(struct mock *m, const uint64_t *args)
 	case XEN_DOMCTL_setvcpucontext:
 		d->has_context = mock_arena(m, HANDLE(op->u.vcpucontext.ctxt), sizeof(vcpu_guest_context_t)) != NULL;
 		return d->has_context ? 0 : -EFAULT;
+	case XEN_DOMCTL_sethvmcontext:
+		return mock_hvm_context(m, d, op);
 	case XEN_DOMCTL_getvcpuinfo:
 		if (op->u.getvcpuinfo.vcpu >= d->max_vcpus)
 			return -ESRCH;
@@ -200,6 +208,7 @@ int64_t mock_sysctl(struct mock *m, const uint64_t *args)
 		p->cpu_khz = 2000000;
 		p->total_pages = MOCK_PAGES;
 		p->free_pages = m->free_pages;
+		p->capabilities = XEN_SYSCTL_PHYSCAP_pv | (m->no_pvh ? 0 : XEN_SYSCTL_PHYSCAP_hvm | XEN_SYSCTL_PHYSCAP_hap);
 		return 0;
 	case XEN_SYSCTL_getdomaininfolist:
 		return list(m, &op->u.getdomaininfolist);
@@ -231,7 +240,10 @@ static int64_t populate(struct mock *m, struct mock_domain *d, struct xen_memory
 		if (!mfn)
 			break;
 		memset(m->ram + mfn * 4096, 0, 4096ull << r->extent_order);
-		list_of[i] = mfn;
+		if (d->pvh)
+			mock_place(m, d, list_of[i], mfn, 1ull << r->extent_order);
+		else
+			list_of[i] = mfn;
 		d->tot_pages += 1ull << r->extent_order;
 	}
 	return (int64_t)i;
@@ -243,6 +255,8 @@ static int64_t set_memory_map(struct mock *m, const struct xen_foreign_memory_ma
 	struct { uint64_t addr, size; uint32_t type; } __attribute__((packed)) *e;
 
 	e = d ? mock_arena(m, HANDLE(map->map.buffer), sizeof(*e)) : NULL;
+	if (e && d->pvh)
+		return map->map.nr_entries <= 128 ? 0 : -EINVAL;
 	if (!e || map->map.nr_entries != 1 || e->addr || e->type != 1)
 		return -EINVAL;
 	d->map_bytes = e->size;

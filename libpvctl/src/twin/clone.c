@@ -69,6 +69,7 @@ static int plan(struct clone *c, uint32_t domid, const char *name, struct pvctl_
 {
 	int rc = refuse_host(domid, "cloned", err);
 
+	rc = rc ? rc : refuse_pvh(c->ctx, domid, "clone", err);
 	rc = rc ? rc : pvctl_domain_get(c->ctx, domid, &c->info, err);
 	rc = rc ? rc : plan_names(c, name, err);
 	rc = rc ? rc : domain_may_move(c->ctx, domid, err);

@@ -64,12 +64,16 @@ static void take_os_type(struct xml_in *x, xmlNode *n)
 {
 	const char *type = xml_text(x, n), *machine = xml_attr(x, n, "machine"), *arch = xml_attr(x, n, "arch");
 
-	if (strcmp(type, "linux") && strcmp(type, "xen"))
-		xml_say(x, 0, n, "<type>%.20s</type>: a domain here is a PV guest, <type>linux</type>", type);
-	else if (machine && strcmp(machine, "xenpv"))
-		xml_say(x, 0, n, "machine='%.20s': a domain here is a PV guest, xenpv", machine);
+	bool pvh = !strcmp(type, "xenpvh");
+
+	if (!pvh && strcmp(type, "linux") && strcmp(type, "xen"))
+		xml_say(x, 0, n, "<type>%.20s</type>: a domain here is a PV guest, <type>linux</type>, or a PVH one, <type>xenpvh</type>", type);
+	else if (machine && strcmp(machine, pvh ? "xenpvh" : "xenpv"))
+		xml_say(x, 0, n, "machine='%.20s': a domain here is a PV guest, xenpv, or a PVH one, xenpvh", machine);
 	else if (arch && strcmp(arch, "x86_64"))
 		xml_say(x, 0, n, "arch='%.20s': only x86_64 is supported", arch);
+	else if (pvh)
+		xml_set(x, n, "type", "pvh");
 }
 
 static const char not_pv[] = "it is not for PV guests: such a domain cannot run here as it is meant";

@@ -182,6 +182,8 @@ static void put_cpu(struct xml_out *o)
 static void put_boot(struct xml_out *o)
 {
 	char *cmdline = config_cmdline(o->config), *words = NULL;
+	const char *type = str(o, "type");
+	bool pvh = type && !strcmp(type, "pvh");
 	struct buf args = { 0 };
 	const char *word;
 
@@ -191,7 +193,7 @@ static void put_boot(struct xml_out *o)
 			o->rc = -ENOMEM;
 	words = args.len ? strndup((char *)args.data, args.len) : NULL;
 	put_element(o, "  ", "bootloader_args", words);
-	put(o, "  <os>\n    <type arch='x86_64' machine='xenpv'>linux</type>\n");
+	put(o, "  <os>\n    <type arch='x86_64' machine='%s'>%s</type>\n", pvh ? "xenpvh" : "xenpv", pvh ? "xenpvh" : "linux");
 	put_element(o, "    ", "kernel", str(o, "kernel"));
 	put_element(o, "    ", "initrd", str(o, "ramdisk"));
 	if (!cmdline)

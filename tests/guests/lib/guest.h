@@ -146,6 +146,11 @@ domid_t own_domid(void);                    /* a port of its own says whose it i
 long set_pte(uint64_t *entry, uint64_t val); /* one mmu_update */
 
 /* Hypercalls, made with the instruction itself. */
+#ifdef PVH_GUEST
+#define HYPERCALL_INSN "vmmcall"
+#else
+#define HYPERCALL_INSN "syscall"
+#endif
 static inline long hypercall(unsigned long nr, unsigned long a1, unsigned long a2, unsigned long a3,
 			     unsigned long a4, unsigned long a5)
 {
@@ -153,7 +158,7 @@ static inline long hypercall(unsigned long nr, unsigned long a1, unsigned long a
 	register unsigned long r8 __asm__("r8") = a5;
 	long ret;
 
-	__asm__ volatile("syscall"
+	__asm__ volatile(HYPERCALL_INSN
 			 : "=a"(ret), "+D"(a1), "+S"(a2), "+d"(a3), "+r"(r10), "+r"(r8)
 			 : "0"(nr)
 			 : "rcx", "r11", "memory");

@@ -99,7 +99,10 @@ START_TEST(statuses)
 	ck_assert_int_eq(validate("builder='linux'", CFG_STRICT).rc, 0);
 	ck_assert_uint_eq(validate("builder='linux'", CFG_STRICT).messages, 1);
 	ck_assert_int_eq(validate("builder='hvm'", 0).rc, -EINVAL);
-	ck_assert_int_eq(validate("type='pvh'", 0).rc, -EINVAL);
+	ck_assert_int_eq(validate("type='hvm'", 0).rc, -EINVAL);
+	ck_assert_int_eq(validate("type='pvh'", CFG_STRICT).messages, 0);
+	ck_assert_int_eq(validate("type='auto'", CFG_STRICT).messages, 0);
+	ck_assert_int_eq(validate("pvh=1", 0).rc, -EINVAL);
 	ck_assert_int_eq(validate("maxmem=4\nmemory=4", 0).rc, 0);
 	ck_assert_int_eq(validate("maxmem=3\nmemory=4", 0).rc, -EINVAL);
 	ck_assert_uint_eq(validate("maxmem=3\nmemory='x'", 0).errors, 1);

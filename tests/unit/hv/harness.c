@@ -24,6 +24,7 @@ void *cpu_gdt_page[NR_CPUS];
 unsigned int preempt_one_in, flushes, code_freed, gathers, continuations;
 void (*shim_hook)(const char *what);
 void (*shim_flushed)(unsigned int cpu);
+void (*shim_freed)(uint64_t m, uint64_t n);
 
 /* --- what other parts of the hypervisor do --- */
 
@@ -109,6 +110,8 @@ void flush_tlb_local(void) { flush_tlb_mask(1ULL << smp_cpu()); }
 void flush_tlb_va_local(uint64_t va) { }
 s_time_t shim_now;
 s_time_t NOW(void) { return shim_now; }
+void tlb_guest_on_idle_root(void) {}
+
 void write_cr3(uint64_t cr3)
 {
 	flush_cpu(smp_cpu());
@@ -161,6 +164,8 @@ void page_free_run(struct page_info *pg, uint64_t n, bool code)
 		BUG_ON(pg[i].count_info || !!(pg[i].flags & PGF_exec) != code);
 		code_freed += code;
 	}
+	if (shim_freed)
+		shim_freed(m, n);
 	memset(page_to_virt(pg), 0, n * PAGE_SIZE);
 	memset(pg, 0, n * sizeof(*pg));
 	spin_lock(&heap_lock);
@@ -267,6 +272,7 @@ void harness_init(void)
 	preempt_one_in = gathers = continuations = 0;
 	shim_hook = NULL;
 	shim_flushed = NULL;
+	shim_freed = NULL;
 	if (!host_domain) {
 		host_domain = calloc(1, sizeof(*host_domain));
 		host_domain->max_vcpus = 1;

@@ -9,6 +9,7 @@ extern unsigned int gathers;             /* so often page_gather finds something
 extern unsigned int preempt_one_in;      /* 0: never; n: each check with a chance of 1/n */
 extern void (*shim_hook)(const char *what);     /* at each hv_delay_point, see shim/lib/delay.h */
 extern void (*shim_flushed)(unsigned int cpu);  /* that CPU's TLB is empty at this moment */
+extern void (*shim_freed)(uint64_t m, uint64_t n); /* these frames go to the next owner */
 void clock_set(uint64_t now);            /* of the TLB stamps */
 bool somebody_waits(void);               /* in smp_rendezvous, for a CPU with interrupts off or on */
 extern unsigned int flushes;             /* flush_tlb_mask and flush_tlb_va_mask calls so far */

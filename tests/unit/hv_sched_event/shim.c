@@ -182,3 +182,7 @@ void test_machine(unsigned int cpus)
 /* Nobody asks which pages were written. */
 void dirty_log_mark(struct dirty_log *l, struct page_info *pg) { }
 void page_written_known(struct page_info *pg) { }
+
+/* None of these domains has a p2m. */
+struct page_info *p2m_get_page(struct domain *d, uint64_t gfn, bool write) { return NULL; }
+struct page_info *p2m_get_page_at(uint64_t va) { return NULL; }

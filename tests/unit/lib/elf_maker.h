@@ -14,6 +14,8 @@ struct maker {
 	int with_base, with_p2m, with_entry, mod_pfn, notes_in_section;
 	uint64_t file_bytes, mem_bytes;
 	const char *features;
+	uint32_t pvh_entry; /* 0: none */
+	int pvh_only;
 };
 
 static inline size_t put_note(uint8_t *p, uint32_t type, const void *desc, uint32_t len)
@@ -48,8 +50,12 @@ static inline uint8_t *make_elf(const struct maker *m, size_t *ret_len)
 	                      .p_memsz = m->mem_bytes };
 	for (size_t i = 0; i < m->file_bytes; i++)
 		p[data + i] = (uint8_t)(i * 7 + i / 4096 + 1);
-	n += put_note(p + n, XEN_ELFNOTE_XEN_VERSION, "xen-3.0", 8);
-	n += put_note(p + n, XEN_ELFNOTE_GUEST_OS, "test", 5);
+	if (!m->pvh_only)
+		n += put_note(p + n, XEN_ELFNOTE_XEN_VERSION, "xen-3.0", 8);
+	if (!m->pvh_only)
+		n += put_note(p + n, XEN_ELFNOTE_GUEST_OS, "test", 5);
+	if (m->pvh_entry)
+		n += put_note(p + n, XEN_ELFNOTE_PHYS32_ENTRY, &m->pvh_entry, 4);
 	if (m->with_entry)
 		n += put_note(p + n, XEN_ELFNOTE_ENTRY, &m->vaddr_entry, 8);
 	if (m->with_base)
@@ -79,6 +85,15 @@ static const struct maker linux_like = {
 	.paddr = 0x1000000, .vaddr_entry = 0xffffffff81000100, .virt_base = 0xffffffff80000000, .p2m = 0x8000000000,
 	.with_base = 1, .with_p2m = 1, .with_entry = 1, .mod_pfn = 1, .file_bytes = 300000, .mem_bytes = 500000,
 	.features = "!writable_page_tables|pae_pgdir_above_4gb",
+};
+/* One that starts either way, as Debian's; and one without PV. */
+static const struct maker linux_both __attribute__((unused)) = {
+	.paddr = 0x1000000, .vaddr_entry = 0xffffffff81000100, .virt_base = 0xffffffff80000000, .p2m = 0x8000000000,
+	.with_base = 1, .with_p2m = 1, .with_entry = 1, .mod_pfn = 1, .file_bytes = 300000, .mem_bytes = 500000,
+	.features = "!writable_page_tables|pae_pgdir_above_4gb", .pvh_entry = 0x1000200,
+};
+static const struct maker linux_pvh __attribute__((unused)) = {
+	.paddr = 0x1000000, .vaddr_entry = 0x1000100, .file_bytes = 300000, .mem_bytes = 500000, .pvh_entry = 0x1000200, .pvh_only = 1,
 };
 
 #endif

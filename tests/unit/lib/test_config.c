@@ -41,7 +41,10 @@ START_TEST(test_keys)
 	ck_assert_int_eq(pvctl_config_set_int(c, "kernel", 1, &err), -EINVAL);
 	ck_assert_int_eq(pvctl_config_set_str(c, "memroy", "1", &err), -ENOENT);
 	ck_assert_int_eq(pvctl_config_set_str(c, "vfb", "x", &err), -ENOSYS);
-	ck_assert_int_eq(pvctl_config_set_str(c, "type", "pvh", &err), -ENOSYS);
+	ck_assert_int_eq(pvctl_config_set_str(c, "type", "pvh", &err), 0);
+	ck_assert_int_eq(pvctl_config_set_str(c, "type", "auto", &err), 0);
+	ck_assert_int_eq(pvctl_config_set_str(c, "type", "hvm", &err), -ENOSYS);
+	ck_assert_ptr_nonnull(strstr(err.msg, "\"pvh\""));
 	ck_assert_int_eq(pvctl_config_set_str(c, "type", "vm", &err), -EINVAL);
 	ck_assert_int_eq(pvctl_config_set_str(c, "on_crash", "preserve", &err), 0);
 	ck_assert_int_eq(pvctl_config_set_str(c, "on_crash", "soft-reset", &err), -ENOSYS);

@@ -14,6 +14,11 @@ pub const PVCTL_STATE_BLOCKED: u32 = 1;
 pub const PVCTL_STATE_PAUSED: u32 = 2;
 pub const PVCTL_STATE_SHUTDOWN: u32 = 3;
 pub const PVCTL_STATE_DYING: u32 = 4;
+pub const PVCTL_TYPE_PV: u32 = 0;
+pub const PVCTL_TYPE_PVH: u32 = 1;
+pub const PVCTL_VIRT_PV: u32 = 1;
+pub const PVCTL_VIRT_HVM: u32 = 2;
+pub const PVCTL_VIRT_HAP: u32 = 4;
 pub const PVCTL_REASON_NONE: i32 = -1;
 pub const PVCTL_REASON_POWEROFF: i32 = 0;
 pub const PVCTL_REASON_REBOOT: i32 = 1;
@@ -249,6 +254,7 @@ pub struct pvctl_domain_info {
     pub vcpus_online: u32,
     pub vcpus_max: u32,
     pub created_unix_ns: u64,
+    pub type_: u32,
 }
 
 #[repr(C)]
@@ -730,6 +736,7 @@ pub struct pvctl_host_info {
     pub free_cpu_ns: [u64; 64],
     pub scheduler: [c_char; 32],
     pub reclaimable_bytes: u64,
+    pub virt_caps: u32,
 }
 
 #[repr(C)]

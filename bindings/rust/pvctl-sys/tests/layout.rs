@@ -81,7 +81,7 @@ fn rows(c: &mut String) -> Vec<Row> {
             size size, domid domid, unique_id unique_id, name name, uuid uuid, state state, reason reason,
             flags flags, cpu_ns cpu_ns, memory_bytes memory_bytes, max_memory_bytes max_memory_bytes,
             outstanding_bytes outstanding_bytes, vcpus_online vcpus_online, vcpus_max vcpus_max,
-            created_unix_ns created_unix_ns
+            created_unix_ns created_unix_ns, type_ type
         }
         pvctl_create_opts {
             size size, paused paused, boot_entry boot_entry
@@ -224,7 +224,8 @@ fn rows(c: &mut String) -> Vec<Row> {
             max_cpu_id max_cpu_id, nodes nodes, cores_per_socket cores_per_socket,
             threads_per_core threads_per_core, cpu_khz cpu_khz, total_bytes total_bytes,
             free_bytes free_bytes, outstanding_bytes outstanding_bytes, scrub_bytes scrub_bytes,
-            hw_cap hw_cap, free_cpu_ns free_cpu_ns, scheduler scheduler, reclaimable_bytes reclaimable_bytes
+            hw_cap hw_cap, free_cpu_ns free_cpu_ns, scheduler scheduler, reclaimable_bytes reclaimable_bytes,
+            virt_caps virt_caps
         }
         pvctl_store_quota {
             size size, name name, limit limit, own own, used used
@@ -244,7 +245,7 @@ fn rows(c: &mut String) -> Vec<Row> {
     constants! { rows, c,
         PVCTL_ORIGIN_LIB PVCTL_ORIGIN_OS PVCTL_ORIGIN_HV PVCTL_ORIGIN_STORE PVCTL_ORIGIN_IMAGE
         PVCTL_ORIGIN_DAEMON PVCTL_STATE_RUNNING PVCTL_STATE_BLOCKED PVCTL_STATE_PAUSED PVCTL_STATE_SHUTDOWN
-        PVCTL_STATE_DYING PVCTL_REASON_NONE PVCTL_REASON_POWEROFF PVCTL_REASON_REBOOT PVCTL_REASON_SUSPEND
+        PVCTL_STATE_DYING PVCTL_TYPE_PV PVCTL_TYPE_PVH PVCTL_VIRT_PV PVCTL_VIRT_HVM PVCTL_VIRT_HAP PVCTL_REASON_NONE PVCTL_REASON_POWEROFF PVCTL_REASON_REBOOT PVCTL_REASON_SUSPEND
         PVCTL_REASON_CRASH PVCTL_REASON_WATCHDOG PVCTL_REASON_SOFT_RESET PVCTL_MIGRATE_THERE
         PVCTL_MIGRATE_HERE PVCTL_MIGRATE_STUCK PVCTL_MIGRATE_UNKNOWN PVCTL_SAVE_DESTROY PVCTL_SAVE_PAUSED
         PVCTL_SAVE_RUNNING PVCTL_SAVE_SUSPENDED PVCTL_DUMP_NOTHING PVCTL_DUMP_CRASH PVCTL_DUMP_RESET

@@ -84,6 +84,8 @@ pub struct DomainInfo {
     pub vcpus_online: u32,
     pub vcpus_max: u32,
     pub created: Option<SystemTime>,
+    /// Else PV.
+    pub pvh: bool,
 }
 
 impl DomainInfo {
@@ -104,6 +106,7 @@ impl DomainInfo {
             vcpus_online: d.vcpus_online,
             vcpus_max: d.vcpus_max,
             created: unix(d.created_unix_ns),
+            pvh: d.type_ == sys::PVCTL_TYPE_PVH,
         }
     }
 }

@@ -259,6 +259,8 @@ pub struct Host {
     /// Of each CPU.
     pub free_cpu: Vec<Duration>,
     pub scheduler: String,
+    /// It can run PVH domains.
+    pub pvh: bool,
 }
 
 impl Connection {
@@ -292,6 +294,7 @@ impl Connection {
             hw_cap: h.hw_cap,
             free_cpu: h.free_cpu_ns.iter().take(h.cpus as usize).map(|ns| Duration::from_nanos(*ns)).collect(),
             scheduler: text(&h.scheduler),
+            pvh: h.virt_caps & sys::PVCTL_VIRT_HVM != 0 && h.virt_caps & sys::PVCTL_VIRT_HAP != 0,
         })
     }
 

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+#include "hv/hvm.h"
+#include "hv/private.h"
+#include "util/err.h"
+#include "public/node.h"
+#include <stddef.h>
+#include <string.h>
+#include <xen/hvm/hvm_op.h>
+#include <xen/hvm/params.h>
+#include <xen/hvm/save.h>
+
+uint32_t hv_gfns_max(const struct transport *t)
+{
+	return hv_populate_max(t);
+}
+
+int hv_gfns_to_mfns(struct transport *t, uint32_t domid, uint64_t *frames, uint32_t n, struct pvctl_error *err)
+{
+	uint64_t *table = hv_arena(t, HV_TABLE_OFFSET, n, sizeof(*table));
+	uint64_t args[6] = { domid, 0, n };
+	bool broken;
+	int64_t ret;
+
+	if (!table)
+		return err_nomem(err);
+	args[1] = arena_handle(t, table);
+	memcpy(table, frames, n * sizeof(*table));
+	ret = hv_call(t, NODE_OP_GFNS_TO_MFNS, args, HV_TABLE_OFFSET + n * sizeof(*table), &broken, err);
+	if (broken)
+		return err_fold(ret);
+	if (ret < 0)
+		return err_hv(err, ret, "domain %u: asking where its frames are", domid);
+	memcpy(frames, table, n * sizeof(*table));
+	return 0;
+}
+
+int hv_hvm_param_set(struct transport *t, uint32_t domid, uint32_t index, uint64_t value, struct pvctl_error *err)
+{
+	struct xen_hvm_param op = { .domid = (domid_t)domid, .index = index, .value = value };
+	uint64_t args[6] = { HVMOP_set_param, arena_handle(t, t->arena) };
+	bool broken;
+	int64_t ret;
+
+	memcpy(t->arena, &op, sizeof(op));
+	ret = hv_call(t, __HYPERVISOR_hvm_op, args, HV_TABLE_OFFSET, &broken, err);
+	if (broken)
+		return err_fold(ret);
+	return ret < 0 ? err_hv(err, ret, "domain %u: setting its parameter %u", domid, index) : 0;
+}
+
+/* Attributes as a VMCB has them: type, present, 32 bits, in units of pages. */
+#define ATTR_CODE 0xc9bu
+#define ATTR_DATA 0xc93u
+#define ATTR_TSS 0x8bu
+#define TSS_LIMIT 0x67u
+#define CR0_PE 0x01u
+#define CR0_ET 0x10u
+
+static void start_state(struct hvm_hw_cpu *c, uint32_t entry, uint64_t start_info)
+{
+	memset(c, 0, sizeof(*c));
+	c->rip = entry;
+	c->rbx = start_info;
+	c->rflags = 2;
+	c->cr0 = CR0_PE | CR0_ET;
+	c->dr6 = 0xffff0ff0;
+	c->dr7 = 0x400;
+	c->cs_limit = c->ds_limit = c->es_limit = c->ss_limit = ~0u;
+	c->cs_arbytes = ATTR_CODE;
+	c->ds_arbytes = c->es_arbytes = c->ss_arbytes = ATTR_DATA;
+	c->tr_limit = TSS_LIMIT;
+	c->tr_arbytes = ATTR_TSS;
+}
+
+int hv_hvm_start(struct transport *t, uint32_t domid, uint32_t entry, uint64_t start_info, struct pvctl_error *err)
+{
+	struct {
+		struct hvm_save_descriptor h;
+		HVM_SAVE_TYPE(HEADER) header;
+		struct hvm_save_descriptor c;
+		HVM_SAVE_TYPE(CPU) cpu;
+		struct hvm_save_descriptor end;
+	} s = {
+		.h = { .typecode = HVM_SAVE_CODE(HEADER), .length = HVM_SAVE_LENGTH(HEADER) },
+		.header = { .magic = HVM_FILE_MAGIC, .version = HVM_FILE_VERSION },
+		.c = { .typecode = HVM_SAVE_CODE(CPU), .length = HVM_SAVE_LENGTH(CPU) },
+		.end = { .typecode = HVM_SAVE_CODE(END) },
+	};
+	struct xen_domctl op = { .u.hvmcontext.size = sizeof(s) };
+	void *table = hv_arena(t, HV_TABLE_OFFSET, 1, sizeof(s));
+
+	_Static_assert(offsetof(__typeof__(s), cpu) == 2 * sizeof(s.h) + sizeof(s.header) &&
+	               offsetof(__typeof__(s), end) + sizeof(s.end) == sizeof(s), "records follow each other");
+	if (!table)
+		return err_nomem(err);
+	start_state(&s.cpu, entry, start_info);
+	memcpy(table, &s, sizeof(s));
+	HV_SET_HANDLE(t, op.u.hvmcontext.buffer, table);
+	return hv_domctl_simple(t, XEN_DOMCTL_sethvmcontext, domid, &op, sizeof(s), "setting its first vCPU's state", err);
+}

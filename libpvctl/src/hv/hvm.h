@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* The hypercalls that are for PVH domains alone. */
+#ifndef HV_HVM_H
+#define HV_HVM_H
+
+#include "hv/hv.h"
+
+#define HV_GFN_HOLE (~0ull)
+
+/* In: guest frame numbers; out: machine frames, or HV_GFN_HOLE. At most hv_gfns_max. */
+int hv_gfns_to_mfns(struct transport *t, uint32_t domid, uint64_t *frames, uint32_t n, struct pvctl_error *err);
+uint32_t hv_gfns_max(const struct transport *t);
+int hv_hvm_param_set(struct transport *t, uint32_t domid, uint32_t index, uint64_t value, struct pvctl_error *err);
+/* vCPU 0 starts at entry in flat 32-bit mode without paging, with the address of its start info in ebx. */
+int hv_hvm_start(struct transport *t, uint32_t domid, uint32_t entry, uint64_t start_info, struct pvctl_error *err);
+
+#endif

@@ -1,0 +1,6 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# A stock Linux kernel as a PVH domain: its disks.
+. "$(dirname "$0")/lib.sh"
+. tests/e2e/pvhlib.sh
+as_pvh 45-block.t
