@@ -238,6 +238,9 @@ int domctl_shadow_op(struct xen_domctl *op, struct domain *d)
 		return -EINVAL;
 	if (d->is_dying != DOMDYING_alive)
 		return -ESRCH;
+	/* Shadows are of a PV guest's tables. Nested ones are not logged yet: who would move such a domain hears of it here. */
+	if (d->p2m != NULL)
+		return -EOPNOTSUPP;
 	switch (s->op) {
 	case XEN_DOMCTL_SHADOW_OP_ENABLE:
 		return s->mode == XEN_DOMCTL_SHADOW_ENABLE_LOG_DIRTY ? enable(d) : -EINVAL;

@@ -135,6 +135,37 @@ static bool take_locked(struct p2m *p2m, uint64_t gfn, mfn_t m, unsigned int typ
 	return __atomic_exchange_n(slot, 0, __ATOMIC_SEQ_CST) != 0;
 }
 
+/* After the flush: up to it the frame may have been written to. The entry's reference becomes the caller's. */
+static struct page_info *let_go(pte_t e)
+{
+	struct page_info *pg = mfn_to_page(pte_mfn(e));
+
+	if (e & PTE_W) {
+		page_written_known(pg);
+		put_page_type(pg, false);
+	}
+	return pg;
+}
+
+unsigned int p2m_remove_ram(struct domain *d, const uint64_t *gfns, unsigned int n, struct page_info **was)
+{
+	struct p2m *p2m = d->p2m;
+	pte_t e[P2M_BATCH];
+	unsigned int got = 0, i;
+
+	spin_lock(&p2m->lock);
+	while (got < n && got < P2M_BATCH && take_locked(p2m, gfns[got], INVALID_MFN, P2M_RAM, &e[got]))
+		got++;
+	spin_unlock(&p2m->lock);
+	if (!got)
+		return 0;
+	hv_delay_point_long("p2m: entries went, not flushed");
+	p2m_flush(d);
+	for (i = 0; i < got; i++)
+		was[i] = let_go(e[i]);
+	return got;
+}
+
 int p2m_remove_page(struct domain *d, uint64_t gfn, mfn_t m, unsigned int types, struct page_info **was)
 {
 	struct p2m *p2m = d->p2m;
@@ -149,17 +180,10 @@ int p2m_remove_page(struct domain *d, uint64_t gfn, mfn_t m, unsigned int types,
 		return -ENOENT;
 	hv_delay_point_long("p2m: an entry went, not flushed");
 	p2m_flush(d);
-	pg = mfn_to_page(pte_mfn(e));
-	/* Up to the flush it may have been written to. */
-	if (e & PTE_W)
-		page_written_known(pg);
-	if (was) {
-		/* The entry's own becomes the caller's. */
-		if (e & PTE_W)
-			put_page_type(pg, false);
+	pg = let_go(e);
+	if (was)
 		*was = pg;
-	} else {
-		p2m_put_refs(e);
-	}
+	else
+		put_page(pg);
 	return 0;
 }

@@ -71,6 +71,9 @@ bool p2m_add_large(struct domain *d, uint64_t gfn, struct page_info *pg);
  * then drops the entry's reference. *was, with a reference of the caller's (NULL: not wanted). 0, -ENOENT.
  */
 int p2m_remove_page(struct domain *d, uint64_t gfn, mfn_t m, unsigned int types, struct page_info **was);
+/* The same of RAM at the first of these gfns, up to one that is none, with one flush: how many, with references. */
+#define P2M_BATCH 64u
+unsigned int p2m_remove_ram(struct domain *d, const uint64_t *gfns, unsigned int n, struct page_info **was);
 #define P2M_TYPE(t) (1u << (t))
 #define P2M_RAM (P2M_TYPE(P2M_ram_rw) | P2M_TYPE(P2M_ram_ro))
 

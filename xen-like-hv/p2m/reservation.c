@@ -68,23 +68,14 @@ int p2m_populate(struct domain *d, uint64_t gfn, unsigned int order, unsigned in
 	return rc;
 }
 
-int p2m_release_page(struct domain *d, uint64_t gfn)
+unsigned int p2m_decrease(struct domain *d, const uint64_t *gfns, unsigned int n)
 {
-	struct page_info *pg;
-	int rc = p2m_remove_page(d, gfn, INVALID_MFN, P2M_RAM, &pg);
+	struct page_info *was[P2M_BATCH];
+	unsigned int got = p2m_remove_ram(d, gfns, n, was);
 
-	if (rc)
-		return -EINVAL;
-	p2m_give_up(pg);
-	return 0;
+	for (unsigned int i = 0; i < got; i++)
+		p2m_give_up(was[i]);
+	return got;
 }
 
-bool p2m_decrease(struct domain *d, uint64_t gfn, unsigned int order)
-{
-	uint64_t n = 1ULL << order, i;
-
-	for (i = 0; i < n; i++)
-		if (p2m_release_page(d, gfn + i))
-			return false;
-	return true;
-}
+int p2m_release_page(struct domain *d, uint64_t gfn) { return p2m_decrease(d, &gfn, 1) == 1 ? 0 : -EINVAL; }

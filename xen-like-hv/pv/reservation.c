@@ -125,32 +125,69 @@ static bool decrease_one(struct domain *d, const struct xen_memory_reservation *
 
 	if (copy_from_guest(&frame, handle_at(r->extent_start, i), 1))
 		return false;
-	if (d->p2m)
-		return p2m_decrease(d, frame, r->extent_order);
 	for (j = 0; j < n; j++)
 		if (memory_release_page(d, frame + j))
 			return false;
 	return true;
 }
 
+#define GFNS 32u
+
+/* True: all of them. */
+static bool decrease_run(struct domain *d, const uint64_t *gfns, uint64_t n, uint64_t *done)
+{
+	unsigned int got = 1;
+
+	for (*done = 0; *done < n && got; *done += got)
+		got = p2m_decrease(d, gfns + *done, (unsigned int)(n - *done));
+	return *done == n;
+}
+
+/* Of a domain with a p2m: some extents at once, as each flush is dear. *done: extents. false: no more. */
+static bool decrease_gfns(struct domain *d, const struct xen_memory_reservation *r, uint64_t i, uint64_t *done)
+{
+	uint64_t gfns[GFNS], n = 1ULL << r->extent_order, k, at;
+
+	*done = 0;
+	if (r->extent_order == 0) {
+		n = min(r->nr_extents - i, (uint64_t)GFNS);
+		return !copy_from_guest(gfns, handle_at(r->extent_start, i), n) && decrease_run(d, gfns, n, done);
+	}
+	if (copy_from_guest(gfns, handle_at(r->extent_start, i), 1))
+		return false;
+	for (at = gfns[0]; n; n -= k, at += k) {
+		k = min(n, (uint64_t)GFNS);
+		for (uint64_t j = 0; j < k; j++)
+			gfns[j] = at + j;
+		if (!decrease_run(d, gfns, k, done)) {
+			*done = 0;
+			return false;
+		}
+	}
+	*done = 1;
+	return true;
+}
+
 long memory_decrease(uint64_t start, unsigned long arg)
 {
 	struct xen_memory_reservation r;
-	bool preempted = false;
+	bool preempted = false, more;
 	struct domain *d;
-	uint64_t i = start;
+	uint64_t i = start, n;
 	int rc = get_reservation(arg, &r, &d);
 
 	if (rc)
 		return rc;
 	if (r.extent_order <= memory_max_order()) {
-		for (; i < r.nr_extents; i++) {
+		for (more = true; more && i < r.nr_extents; i += n) {
 			if (i != start && preempt_wanted()) {
 				preempted = true;
 				break;
 			}
-			if (!decrease_one(d, &r, i))
-				break;
+			if (d->p2m)
+				more = decrease_gfns(d, &r, i, &n);
+			else
+				n = more = decrease_one(d, &r, i);
 		}
 	}
 	release_domain_arg(d);

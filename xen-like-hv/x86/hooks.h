@@ -40,11 +40,11 @@ void hvm_guest_paging(const struct vcpu *v, struct guest_paging *p);
 /* control/sched_op.c: a guest kernel's hlt is SCHEDOP_block. */
 long do_sched_op(unsigned long cmd, unsigned long arg);
 /*
- * p2m/reservation.c: an extent of a domain that has a p2m. populate: 1, 0 (there is no chunk of that size) or an error;
- * decrease: false: not all of it was RAM.
+ * p2m/reservation.c: for a domain that has a p2m. populate, an extent: 1, 0 (there is no chunk of that size) or an
+ * error; decrease: how many of these frames it gave up, up to one that was not RAM, or a limit.
  */
 int p2m_populate(struct domain *d, uint64_t gfn, unsigned int order, unsigned int flags);
-bool p2m_decrease(struct domain *d, uint64_t gfn, unsigned int order);
+unsigned int p2m_decrease(struct domain *d, const uint64_t *gfns, unsigned int n);
 
 /* --- from sched --- */
 
