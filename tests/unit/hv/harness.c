@@ -110,6 +110,8 @@ void flush_tlb_local(void) { flush_tlb_mask(1ULL << smp_cpu()); }
 void flush_tlb_va_local(uint64_t va) { }
 s_time_t shim_now;
 s_time_t NOW(void) { return shim_now; }
+void tlb_guest_on_idle_root(void) {}
+
 void write_cr3(uint64_t cr3)
 {
 	flush_cpu(smp_cpu());
