@@ -163,9 +163,9 @@ static void check_starts(void)
 		ups = i;
 	}
 	on_secondary(secondary);
-	wrmsr(X2APIC(0x30), 1ul << 32 | 0x4400); /* NMI: no IDT entry would be its end */
 	wrmsr(X2APIC(0x30), 1ul << 32 | 0x4500);
-	for (unsigned int i = 0; i < 200; i++)
+	/* It may have to wait for a CPU before it sees that. */
+	for (unsigned int i = 0; i < 1000000 && hc_vcpu_op(VCPUOP_is_up, 1, NULL) != 0; i++)
 		hc_sched_op(SCHEDOP_yield, NULL);
 	CHECK(hc_vcpu_op(VCPUOP_is_up, 1, NULL) == 0, "the second vCPU is not down after INIT");
 	EXPECT(hc_vcpu_op(VCPUOP_initialise, 1, NULL), -EEXIST);
