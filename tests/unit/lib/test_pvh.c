@@ -361,13 +361,16 @@ static int write_tables(const char *to, unsigned int vcpus)
 
 int main(int argc, char **argv)
 {
-	Suite *s = suite_create("pvh");
-	TCase *pure = tcase_create("pure"), *mock = tcase_create("mock");
+	TCase *pure, *mock;
 	SRunner *r;
+	Suite *s;
 	int failed;
 
 	if (argc == 4 && !strcmp(argv[1], "--acpi"))
 		return write_tables(argv[2], (unsigned int)atoi(argv[3]));
+	s = suite_create("pvh");
+	pure = tcase_create("pure");
+	mock = tcase_create("mock");
 	tcase_add_test(pure, test_layout);
 	tcase_add_test(pure, test_layout_refused);
 	tcase_add_test(pure, test_info);
