@@ -95,6 +95,10 @@ void pv_ctxt_switch_from(struct vcpu *v)
 	pv_mmu_switch_from(v);
 }
 void pv_ctxt_switch_to(struct vcpu *v) { }
+/* All guests are PV here. */
+void hvm_switch_from(struct vcpu *v) { verify_fail("not called"); }
+void hvm_switch_to(struct vcpu *v) { verify_fail("not called"); }
+void hvm_run(void) { verify_fail("not called"); }
 const char *verify_access(uintptr_t addr, size_t size, bool write) { return NULL; }
 
 void exit_to_guest(void) { __builtin_longjmp(jump[verify_cpu()], 1); }
