@@ -327,16 +327,17 @@ class Bench:
                 rows["uptime_at_init"] = {"unit": "s", "value": float(m[1])}
         return rows
 
-    def in_domain(self, icount):
+    def in_domain(self, icount, kind="pv"):
         node = "icount" if icount else "default"
         if icount:
             self.run("node", "start", "icount", "--icount", "--memory", "512")
         ms, reps = (2, 3) if icount else (60, 9)
-        cfg = self.config("pvbench" + node, memory=256, cmdline=f"console=hvc0 quiet loglevel=4 pvb=cpu pvbms={ms} pvbreps={reps}",
+        name = f"pvbench-{kind}-{node}"
+        cfg = self.config(name, memory=256, type=kind, cmdline=f"console=hvc0 quiet loglevel=4 pvb=cpu pvbms={ms} pvbreps={reps}",
                           on_poweroff="destroy")
         self.run("--node", node, "create", "-q", cfg)
-        self.wait("pvbench" + node, "BENCH-DONE", 900, node)
-        text = self.console("pvbench" + node, node)
+        self.wait(name, "BENCH-DONE", 900, node)
+        text = self.console(name, node)
         if icount:
             self.run("node", "stop", "icount", "--force")
         return self.parse(text)
@@ -353,7 +354,11 @@ class Bench:
     def guests(self):
         for kind, icount in (("wall", False), ("icount", True)):
             print(f"  guest, {kind} ...", file=sys.stderr, flush=True)
-            self.guest[kind] = {"native": self.native(icount), "domain": self.in_domain(icount)}
+            self.guest[kind] = {"native": self.native(icount), "domain": self.in_domain(icount),
+                                "pvh": self.in_domain(icount, "pvh") if self.has_pvh() else {}}
+
+    def has_pvh(self):
+        return "hvm" in json.loads(self.run("info", "--json"))["virt_caps"]
 
     # ---- devices ----
     def image(self, name, mib):
@@ -591,13 +596,16 @@ class Bench:
         for kind, both in self.guest.items():
             what, is_log = KINDS.get(kind, "wall time"), kind.startswith("log")
             ref = {} if is_log else xen["guest_icount" if kind == "icount" else "guest_wall"]
-            lines += ["", f"{'guest, ' + what:30s} {'off' if is_log else 'native':>10s} {'on' if is_log else 'domain':>10s} {'xen 4.17':>10s}  {'unit':4s} {'ratio':>6s}"]
+            pvh = both.get("pvh", {})
+            lines += ["", f"{'guest, ' + what:30s} {'off' if is_log else 'native':>10s} {'on' if is_log else 'domain':>10s} "
+                      f"{'pvh':>10s} {'xen 4.17':>10s}  {'unit':4s} {'ratio':>6s}"]
             for k, d in both["domain"].items():
                 n = both["native"].get(k, {}).get("value")
                 x = ref.get(k, [None])[0]
                 higher = d["unit"] in ("MB/s", "iops")
                 behind = x is not None and (d["value"] < x * 0.97 if higher else d["value"] > x * 1.03)
-                lines.append(f"{k:30s} {n if n is not None else '-':>10} {d['value']:>10} {x if x is not None else '-':>10}  "
+                lines.append(f"{k:30s} {n if n is not None else '-':>10} {d['value']:>10} {pvh.get(k, {}).get('value', '-'):>10} "
+                             f"{x if x is not None else '-':>10}  "
                              f"{d['unit']:4s} {(d['value'] / n if n else 0):6.2f}{'  behind stock Xen' if behind else ''}")
         return "\n".join(lines)
 

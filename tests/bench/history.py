@@ -28,6 +28,7 @@ def rows_of(tools, guest):
     rows = {name: (r["median"], r["unit"]) for name, r in tools.items()}
     for kind, both in guest.items():
         rows.update({f"{kind}/{name}": (r["value"], r["unit"]) for name, r in both["domain"].items()})
+        rows.update({f"{kind}/pvh/{name}": (r["value"], r["unit"]) for name, r in both.get("pvh", {}).items()})
     return rows
 
 
