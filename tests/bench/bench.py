@@ -358,7 +358,7 @@ class Bench:
                                 "pvh": self.in_domain(icount, "pvh") if self.has_pvh() else {}}
 
     def has_pvh(self):
-        return "hvm" in json.loads(self.run("info", "--json"))["virt_caps"]
+        return "hvm" in self.run("info", "virt_caps").split()
 
     # ---- devices ----
     def image(self, name, mib):
