@@ -69,6 +69,10 @@ t "start" pvctl start one
 t "undefine --disks" sh -c "$PVCTL destroy one && $PVCTL undefine --disks one && ! [ -e $W/data/disks/one ]"
 t "a domain of it" eval "$PVCTL create -p --template base name=late && $PVCTL undefine late"
 refused "its disks stay while it runs" 1 'it runs' pvctl undefine --disks late
+t "it has another name" pvctl rename late renamed
+refused "and its disks stay, whose name is the old one" 1 'late/xvda.qcow2' pvctl undefine --disks late
+t "they are there yet" [ -s "$W/data/disks/late/xvda.qcow2" ]
+t "it has its name again" pvctl rename renamed late
 # A node that refuses to be asked: what it runs is not known then, and nothing is taken for stopped.
 mkdir -m 700 "$PVCTL_RUN_DIR/full"
 python3 - "$PVCTL_RUN_DIR/full/control.sock" <<'END' &

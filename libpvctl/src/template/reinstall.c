@@ -6,9 +6,12 @@
 #include "template/private.h"
 #include "util/err.h"
 #include "util/fd.h"
+#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#define DISKS_HELD_MAX 32u /* one system disk, and its overlays' */
 
 struct reinstall {
 	struct pvctl *ctx;
@@ -217,6 +220,43 @@ int pvctl_domain_reinstall(struct pvctl *ctx, const char *domain, const char *na
 	return rc;
 }
 
+/* Locks what is in dir, as who deletes it: a domain that was renamed runs on it under another name. *ret: how many of the descriptors there are. */
+static int hold_disks(const char *dir, int fds[DISKS_HELD_MAX], unsigned int *ret, struct pvctl_error *err)
+{
+	char path[TEMPLATE_FILE_PATH];
+	DIR *d = opendir(dir);
+	struct dirent *e;
+	int rc = 0;
+
+	*ret = 0;
+	while (d && !rc && *ret < DISKS_HELD_MAX && (e = readdir(d))) {
+		const char *end = strrchr(e->d_name, '.');
+
+		if (!end || strcmp(end, ".qcow2") != 0)
+			continue;
+		if (snprintf(path, sizeof(path), "%s/%s", dir, e->d_name) >= (int)sizeof(path))
+			continue;
+		rc = image_open_locked(path, true, &fds[*ret], err);
+		*ret += !rc;
+	}
+	if (d)
+		closedir(d);
+	return rc;
+}
+
+static int remove_disks(const char *dir, struct pvctl_error *err)
+{
+	int fds[DISKS_HELD_MAX], rc;
+	unsigned int n;
+
+	rc = hold_disks(dir, fds, &n, err);
+	if (!rc && (rc = template_remove_dir(dir)))
+		rc = err_os(err, -rc, "%s", dir);
+	while (n)
+		fd_unlock_close(fds[--n]);
+	return rc;
+}
+
 int pvctl_template_disks_remove(const char *domain, struct pvctl_error *err)
 {
 	char dir[TEMPLATE_PATH], of[64], copy[256];
@@ -230,6 +270,5 @@ int pvctl_template_disks_remove(const char *domain, struct pvctl_error *err)
 	if (template_has_copies(dir, copy))
 		return err_set(err, -EBUSY, PVCTL_ORIGIN_LIB, "%s/%s: it is a disk of a copy or of a snapshot, or what such are based on: delete the "
 		               "domain's snapshots (pvctl snapshot delete), and move away what was cloned of it, then this file", dir, copy);
-	rc = template_remove_dir(dir);
-	return rc ? err_os(err, -rc, "%s", dir) : 0;
+	return remove_disks(dir, err);
 }
