@@ -59,4 +59,8 @@ fuzz:
 fuzz-hv:
 	$(Q)$(MAKE) --no-print-directory O=$(O) all guests
 	$(Q)O=$(O) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/e2e/32-fuzz-hv.t
-.PHONY: e2e-tools unit unit-san hv-unit check check-fast fuzz fuzz-hv
+# Whoever saves, clones or makes a template, and the daemon, killed at each step: a quarter of an hour.
+check-faults:
+	$(Q)$(MAKE) --no-print-directory O=$(O) all guests e2e-tools guest
+	$(Q)O=$(O) FAULTS=all tests/e2e/69-faults.t
+.PHONY: e2e-tools unit unit-san hv-unit check check-fast check-faults fuzz fuzz-hv

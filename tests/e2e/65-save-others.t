@@ -60,7 +60,9 @@ sed 's/^/# /' "$W/saver.out"
 t "there is nothing of b in it" eval "! grep -aq SECRET-OF-B '$W/a.save'"
 t "a runs on" console_has a 'guest:/#'
 t "destroy both" eval "pvctl destroy a && pvctl destroy b"
-t "and it is whole: a comes back" pvctl restore "$W/a.save"
+# Paused: running, it may take back at once what its configuration of the save's begin says.
+t "and it is whole: a comes back" pvctl restore -p "$W/a.save"
 t "with as little memory" is_small
+t "and goes on" pvctl unpause a
 t "node stop" pvctl node stop --force
 done_testing

@@ -6,6 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/blocklib.sh"
 
+[ -n "${FAULTS:-}" ] || { skip "faults" "all of its steps take a quarter of an hour: make check-faults"; done_testing; exit; }
 need_modules "faults" xen-blkfront xen-netfront
 command -v qemu-img >/dev/null || { skip "faults" "qemu-utils is not installed"; done_testing; exit; }
 export PVCTL_DATA_DIR=$W/data
