@@ -58,13 +58,10 @@ static int set_params(struct transport *t, uint32_t domid, const struct build_in
 
 static int set_memory_map(struct transport *t, uint32_t domid, const struct pvh_layout *l, struct pvctl_error *err)
 {
-	struct pvh_map_entry map[PVH_MAP_MAX];
-	struct hv_map_entry e[PVH_MAP_MAX];
+	struct hv_map_entry map[PVH_MAP_MAX];
 	unsigned int n = pvh_memory_map(l, map);
 
-	for (unsigned int i = 0; i < n; i++)
-		e[i] = (struct hv_map_entry){ map[i].addr, map[i].size, map[i].type };
-	return hv_memory_map_set(t, domid, e, n, err);
+	return hv_memory_map_set(t, domid, map, n, err);
 }
 
 int build_pvh_domain(struct transport *t, uint32_t domid, const struct build_in *in, struct build_out *ret,

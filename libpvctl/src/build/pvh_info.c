@@ -18,7 +18,7 @@ _Static_assert(sizeof(struct page) <= PAGE_SIZE, "it fits");
 
 int pvh_info_make(const struct pvh_layout *l, const char *cmdline, uint8_t *page, struct pvctl_error *err)
 {
-	struct pvh_map_entry map[PVH_MAP_MAX];
+	struct hv_map_entry map[PVH_MAP_MAX];
 	size_t len = cmdline ? strlen(cmdline) : 0;
 	struct page p;
 

@@ -67,17 +67,17 @@ int pvh_layout_make(const struct pvh_layout_in *in, struct pvh_layout *ret, stru
 	return 0;
 }
 
-unsigned int pvh_memory_map(const struct pvh_layout *l, struct pvh_map_entry map[PVH_MAP_MAX])
+unsigned int pvh_memory_map(const struct pvh_layout *l, struct hv_map_entry map[PVH_MAP_MAX])
 {
 	const struct pvh_region *low = &l->region[PVH_LOW], *high = &l->region[PVH_HIGH];
 	unsigned int n = 0;
 
-	map[n++] = (struct pvh_map_entry){ 0, low->pages << PAGE_SHIFT, XEN_HVM_MEMMAP_TYPE_RAM };
-	map[n++] = (struct pvh_map_entry){ (uint64_t)PVH_ACPI_GFN << PAGE_SHIFT, PAGE_SIZE, XEN_HVM_MEMMAP_TYPE_ACPI };
-	map[n++] = (struct pvh_map_entry){ (uint64_t)PVH_SPECIAL_GFN << PAGE_SHIFT, PVH_SPECIAL_PAGES * PAGE_SIZE,
+	map[n++] = (struct hv_map_entry){ 0, low->pages << PAGE_SHIFT, XEN_HVM_MEMMAP_TYPE_RAM };
+	map[n++] = (struct hv_map_entry){ (uint64_t)PVH_ACPI_GFN << PAGE_SHIFT, PAGE_SIZE, XEN_HVM_MEMMAP_TYPE_ACPI };
+	map[n++] = (struct hv_map_entry){ (uint64_t)PVH_SPECIAL_GFN << PAGE_SHIFT, PVH_SPECIAL_PAGES * PAGE_SIZE,
 	                                   XEN_HVM_MEMMAP_TYPE_RESERVED };
 	if (high->pages)
-		map[n++] = (struct pvh_map_entry){ (uint64_t)PVH_HIGH_GFN << PAGE_SHIFT, high->pages << PAGE_SHIFT,
+		map[n++] = (struct hv_map_entry){ (uint64_t)PVH_HIGH_GFN << PAGE_SHIFT, high->pages << PAGE_SHIFT,
 		                                   XEN_HVM_MEMMAP_TYPE_RAM };
 	return n;
 }

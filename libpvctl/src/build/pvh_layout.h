@@ -7,7 +7,7 @@
 #ifndef BUILD_PVH_LAYOUT_H
 #define BUILD_PVH_LAYOUT_H
 
-#include "libpvctl.h"
+#include "hv/hv.h"
 #include <stdint.h>
 
 /* RAM ends below the tables; above those, the local APIC has its page, and the rings lie where other tools look for them. */
@@ -42,11 +42,10 @@ struct pvh_layout {
 };
 
 #define PVH_MAP_MAX 4u
-struct pvh_map_entry { uint64_t addr, size; uint32_t type; };
 
 /* -EINVAL: the kernel asks for the impossible; -ENOMEM: nr_pages are too few, the message says how many it takes. */
 int pvh_layout_make(const struct pvh_layout_in *in, struct pvh_layout *ret, struct pvctl_error *err);
 /* What the guest may take its memory for, in order: how many there are. */
-unsigned int pvh_memory_map(const struct pvh_layout *l, struct pvh_map_entry map[PVH_MAP_MAX]);
+unsigned int pvh_memory_map(const struct pvh_layout *l, struct hv_map_entry map[PVH_MAP_MAX]);
 
 #endif

@@ -34,7 +34,7 @@ static void check_regions(const struct pvh_layout *l)
 START_TEST(test_layout)
 {
 	struct pvh_layout_in in = small;
-	struct pvh_map_entry map[PVH_MAP_MAX];
+	struct hv_map_entry map[PVH_MAP_MAX];
 	struct pvh_layout l;
 	unsigned int n;
 
