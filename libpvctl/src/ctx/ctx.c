@@ -103,6 +103,13 @@ int ctx_progress(void *data, const char *what, uint64_t done, uint64_t total)
 	return ctx->progress(ctx->progress_data, what, done, total);
 }
 
+int ctx_open_again(const struct pvctl *ctx, struct pvctl **ret, struct pvctl_error *err)
+{
+	const struct pvctl_open_opts o = { .size = sizeof(o), .node = ctx->node };
+
+	return pvctl_open(&o, ret, err);
+}
+
 void ctx_step(const struct pvctl *ctx, const char *name)
 {
 	if (ctx && ctx->step)

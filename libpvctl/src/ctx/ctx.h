@@ -33,6 +33,8 @@ struct pvctl {
 int ctx_new(struct transport *t, const struct pvctl_open_opts *opts, struct pvctl **ret, struct pvctl_error *err);
 /* build_in.progress of a context: about 10 calls a second reach the user. */
 int ctx_progress(void *ctx, const char *what, uint64_t done, uint64_t total);
+/* Another connection to its node: ours may be lost with a daemon that another one has taken over from. As pvctl_open. */
+int ctx_open_again(const struct pvctl *ctx, struct pvctl **ret, struct pvctl_error *err);
 /* A step was made. ctx may be NULL. */
 void ctx_step(const struct pvctl *ctx, const char *name);
 uint64_t ctx_now_ns(void);  /* CLOCK_MONOTONIC */

@@ -26,9 +26,8 @@ static int end_it(struct pvctl *ctx, const uuid_t uuid)
 
 static int look(const struct pvctl *ctx, const uuid_t uuid)
 {
-	const struct pvctl_open_opts o = { .size = sizeof(o), .node = ctx->node };
 	struct pvctl *again;
-	int rc = pvctl_open(&o, &again, NULL);
+	int rc = ctx_open_again(ctx, &again, NULL);
 
 	/* A node that is gone has taken it along. */
 	if (rc)

@@ -88,20 +88,12 @@ static int save(void *data, int fd, struct pvctl_error *err)
 	return pvctl_domain_release_disks(m->ctx, m->domid, err);
 }
 
-/* Our connection may be lost with a daemon that another one has taken over from. */
-static int open_again(struct move *m, struct pvctl **ret, struct pvctl_error *err)
-{
-	const struct pvctl_open_opts o = { .size = sizeof(o), .node = m->ctx->node };
-
-	return pvctl_open(&o, ret, err);
-}
-
 static int look_once(struct move *m)
 {
 	struct pvctl_domain_info info = { .size = sizeof(info) };
 	struct pvctl_error why;
 	struct pvctl *again;
-	int rc = open_again(m, &again, &why);
+	int rc = ctx_open_again(m->ctx, &again, &why);
 
 	if (rc)
 		return rc == -ENOENT ? -EIO : -ETIMEDOUT;
@@ -154,7 +146,7 @@ static int resume(void *data, struct pvctl_error *err)
 
 	for (;;) {
 		rc = pvctl_domain_resume(again ? again : m->ctx, m->domid, err);
-		if (rc == -EIO && !again && !open_again(m, &again, err))
+		if (rc == -EIO && !again && !ctx_open_again(m->ctx, &again, err))
 			continue;
 		if (rc != -EBUSY || ctx_now_ns() >= end)
 			break;

@@ -15,26 +15,25 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-int snapshot_base(const char *node, char buf[SNAPSHOT_PATH], struct pvctl_error *err)
+static int below(const char *node, const char *sub, char buf[SNAPSHOT_PATH], struct pvctl_error *err)
 {
 	char state[300];
 	int rc = paths_state_dir(node, state, sizeof(state), err);
 
 	if (rc)
 		return rc;
-	snprintf(buf, SNAPSHOT_PATH, "%s/snapshots", state);
+	snprintf(buf, SNAPSHOT_PATH, "%s/%s", state, sub);
 	return paths_make(buf, err);
+}
+
+int snapshot_base(const char *node, char buf[SNAPSHOT_PATH], struct pvctl_error *err)
+{
+	return below(node, "snapshots", buf, err);
 }
 
 int snapshot_clones_dir(const char *node, char buf[SNAPSHOT_PATH], struct pvctl_error *err)
 {
-	char state[300];
-	int rc = paths_state_dir(node, state, sizeof(state), err);
-
-	if (rc)
-		return rc;
-	snprintf(buf, SNAPSHOT_PATH, "%s/clones", state);
-	return paths_make(buf, err);
+	return below(node, "clones", buf, err);
 }
 
 int snapshot_domain_dir(const char *node, const char *domain, char buf[SNAPSHOT_PATH], struct pvctl_error *err)

@@ -11,8 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DISKS_HELD_MAX 32u /* one system disk, and its overlays' */
-
 struct reinstall {
 	struct pvctl *ctx;
 	const char *name, *template;
@@ -83,12 +81,11 @@ static int renew(const struct reinstall *n, bool ended, struct pvctl_error *err)
 
 static int end_domain(const struct reinstall *n, uint32_t domid, struct pvctl_error *err)
 {
-	const struct pvctl_open_opts o = { .size = sizeof(o), .node = n->ctx->node };
 	struct pvctl_domain_info info = { .size = sizeof(info) };
 	struct pvctl *again;
 	int rc = pvctl_domain_destroy(n->ctx, domid, NULL, err);
 
-	if (rc != -EIO || pvctl_open(&o, &again, NULL))
+	if (rc != -EIO || ctx_open_again(n->ctx, &again, NULL))
 		return rc;
 	/* The daemon was lost: the next one goes on with what that had begun. */
 	if (pvctl_domain_get(again, domid, &info, NULL) == -ESRCH || info.state == PVCTL_STATE_DYING)
@@ -100,13 +97,12 @@ static int end_domain(const struct reinstall *n, uint32_t domid, struct pvctl_er
 /* A daemon that was lost has another one in its place soon. */
 static int start_again(const struct reinstall *n, uint32_t *ret_domid, struct pvctl_error *err)
 {
-	const struct pvctl_open_opts o = { .size = sizeof(o), .node = n->ctx->node };
 	struct pvctl *again;
 	int rc;
 
 	if (domain_end_lost(n->ctx, n->config, -EIO))
 		return -EIO;
-	rc = pvctl_open(&o, &again, err);
+	rc = ctx_open_again(n->ctx, &again, err);
 	if (rc)
 		return rc;
 	rc = pvctl_domain_create(again, n->config, NULL, ret_domid, err);
@@ -221,7 +217,7 @@ int pvctl_domain_reinstall(struct pvctl *ctx, const char *domain, const char *na
 }
 
 /* Locks what is in dir, as who deletes it: a domain that was renamed runs on it under another name. *ret: how many of the descriptors there are. */
-static int hold_disks(const char *dir, int fds[DISKS_HELD_MAX], unsigned int *ret, struct pvctl_error *err)
+static int hold_disks(const char *dir, int fds[TEMPLATE_MAX_DISKS], unsigned int *ret, struct pvctl_error *err)
 {
 	char path[TEMPLATE_FILE_PATH];
 	DIR *d = opendir(dir);
@@ -229,14 +225,15 @@ static int hold_disks(const char *dir, int fds[DISKS_HELD_MAX], unsigned int *re
 	int rc = 0;
 
 	*ret = 0;
-	while (d && !rc && *ret < DISKS_HELD_MAX && (e = readdir(d))) {
+	while (d && !rc && (e = readdir(d))) {
 		const char *end = strrchr(e->d_name, '.');
 
 		if (!end || strcmp(end, ".qcow2") != 0)
 			continue;
-		if (snprintf(path, sizeof(path), "%s/%s", dir, e->d_name) >= (int)sizeof(path))
-			continue;
-		rc = image_open_locked(path, true, &fds[*ret], err);
+		if (*ret == TEMPLATE_MAX_DISKS || snprintf(path, sizeof(path), "%s/%s", dir, e->d_name) >= (int)sizeof(path))
+			rc = err_set(err, -E2BIG, PVCTL_ORIGIN_LIB, "%s/%s: it is no disk of a template's", dir, e->d_name);
+		else
+			rc = image_open_locked(path, true, &fds[*ret], err);
 		*ret += !rc;
 	}
 	if (d)
@@ -246,10 +243,10 @@ static int hold_disks(const char *dir, int fds[DISKS_HELD_MAX], unsigned int *re
 
 static int remove_disks(const char *dir, struct pvctl_error *err)
 {
-	int fds[DISKS_HELD_MAX], rc;
+	int fds[TEMPLATE_MAX_DISKS];
 	unsigned int n;
+	int rc = hold_disks(dir, fds, &n, err);
 
-	rc = hold_disks(dir, fds, &n, err);
 	if (!rc && (rc = template_remove_dir(dir)))
 		rc = err_os(err, -rc, "%s", dir);
 	while (n)

@@ -133,7 +133,6 @@ static int open_file(struct twin *w)
 
 struct twin *twin_start(const struct pvctl *ctx, struct pvctl_config *config, bool paused)
 {
-	const struct pvctl_open_opts o = { .size = sizeof(o), .node = ctx->node };
 	struct twin *w = calloc(1, sizeof(*w));
 
 	if (!w)
@@ -145,7 +144,7 @@ struct twin *twin_start(const struct pvctl *ctx, struct pvctl_config *config, bo
 	w->write_tail = (struct file_tail){ .wrote = wrote, .data = w };
 	w->read_tail = (struct file_tail){ .more = more, .data = w };
 	w->config = config;
-	if (!open_file(w) && !pvctl_open(&o, &w->ctx, NULL)) {
+	if (!open_file(w) && !ctx_open_again(ctx, &w->ctx, NULL)) {
 		w->ctx->tail = &w->read_tail;
 		if (!start_thread(w))
 			return w;
