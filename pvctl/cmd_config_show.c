@@ -123,25 +123,23 @@ static void show_default(struct json *j, const struct cfg_key *key)
 static void show_conf(struct json *j, const char *key)
 {
 	struct origin o = { .name = "pvctl.conf" };
-	bool is_text;
 
 	if (!conf_where(key, &o.file, &o.line, &o.col))
 		return;
-	is_text = !strcmp(key, "type");
 	if (j) {
 		json_map(j, NULL);
 		json_str(j, "name", key);
-		if (is_text)
-			json_str(j, "value", conf_text(key));
-		else
+		if (conf_is_number(key))
 			json_u64(j, "value", (uint64_t)conf_number(key, 0));
+		else
+			json_str(j, "value", conf_text(key));
 		json_str(j, "status", cfg_status_name(CFG_STATUS_SUPPORTED));
 		json_origin(j, &o);
 		json_end_map(j);
-	} else if (is_text) {
-		printf("%s = \"%s\"  # %s:%u\n", key, conf_text(key), o.file, o.line);
-	} else {
+	} else if (conf_is_number(key)) {
 		printf("%s = %lld  # %s:%u\n", key, (long long)conf_number(key, 0), o.file, o.line);
+	} else {
+		printf("%s = \"%s\"  # %s:%u\n", key, conf_text(key), o.file, o.line);
 	}
 }
 

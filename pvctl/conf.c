@@ -255,6 +255,14 @@ int64_t conf_number(const char *key, int64_t otherwise)
 	return s && !cfg_value_number(&s->value, &n) ? n : otherwise;
 }
 
+bool conf_is_number(const char *key)
+{
+	for (unsigned int i = 0; i < NR_KEYS; i++)
+		if (!strcmp(keys[i].name, key))
+			return keys[i].kind == CONF_NUMBER;
+	return false;
+}
+
 bool conf_where(const char *key, const char **ret_file, uint32_t *ret_line, uint32_t *ret_col)
 {
 	const struct cfg_setting *s = !conf_load() && file ? cfg_find(file, key) : NULL;

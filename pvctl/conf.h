@@ -14,6 +14,7 @@ int conf_load(void);
 /* NULL: not set. */
 const char *conf_text(const char *key);
 int64_t conf_number(const char *key, int64_t otherwise);
+bool conf_is_number(const char *key);
 /* Where it is set; false: nowhere. */
 bool conf_where(const char *key, const char **ret_file, uint32_t *ret_line, uint32_t *ret_col);
 /* Those that are defaults of a config's key of the same name; NULL past the end. */

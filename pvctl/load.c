@@ -160,11 +160,12 @@ static int apply_conf(const struct cfg_file *file, struct pvctl_config *config)
 
 	for (unsigned int i = 0; (key = conf_domain_key_at(i)); i++) {
 		const char *text = conf_text(key);
-		bool is_type = !strcmp(key, "type");
 
-		if (!text || cfg_find(file, key) || (is_type && cfg_find(file, "builder")))
+		/* builder is the old name of type. */
+		if (!text || cfg_find(file, key) || (!strcmp(key, "type") && cfg_find(file, "builder")))
 			continue;
-		if (is_type ? pvctl_config_set_str(config, key, text, &err) : pvctl_config_set_int(config, key, conf_number(key, 0), &err))
+		if (conf_is_number(key) ? pvctl_config_set_int(config, key, conf_number(key, 0), &err) :
+		                          pvctl_config_set_str(config, key, text, &err))
 			return fail("pvctl.conf", key, &err);
 	}
 	return EXIT_OK;
