@@ -129,14 +129,14 @@ static void explain_p2m(mfn_t frame, uint64_t gfn, enum p2m_type type, void *arg
 {
 	const struct p2m_audit *p = arg;
 	struct page_info *pg = mfn_to_page(frame);
-	bool writable = type != P2M_ram_ro && type != P2M_grant_ro, own = pg->owner == p->d->domid + 1;
+	bool writable = p2m_writable(type), own = pg->owner == p->d->domid + 1;
 
 	audit_explain(p->a, pg, writable ? PGT_writable : PGT_none, "a p2m entry");
 	if (!p->a->first_pass)
 		return;
-	if (type != P2M_grant_rw && type != P2M_grant_ro ? !own : !grant_maps_frame(p->d, frame, writable))
+	if (!p2m_is_grant(type) ? !own : !grant_maps_frame(p->d, frame, writable))
 		audit_differ(p->a, pg, "d%u has it at gfn %#lx as type %u", p->d->domid, gfn, type);
-	if ((type == P2M_ram_rw || type == P2M_ram_ro) && m2p_get(frame) != gfn)
+	if (p2m_is_ram(type) && m2p_get(frame) != gfn)
 		audit_differ(p->a, pg, "at gfn %#lx of d%u, but known as %#lx", gfn, p->d->domid, m2p_get(frame));
 }
 

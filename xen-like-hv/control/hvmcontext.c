@@ -16,34 +16,41 @@ struct out {
 	uint32_t at, size;
 };
 
-static void put_record(struct out *o, uint16_t type, uint16_t instance, const void *data, uint32_t length)
+/* The head of a record, and where its contents go; NULL: only the size is asked for. */
+static void *put_head(struct out *o, uint16_t type, uint16_t instance, uint32_t length)
 {
 	struct hvm_save_descriptor desc = { type, instance, length };
+	void *at = NULL;
 
 	if (o->p) {
 		memcpy(o->p + o->at, &desc, sizeof(desc));
-		memcpy(o->p + o->at + sizeof(desc), data, length);
+		at = o->p + o->at + sizeof(desc);
 	}
 	o->at += (uint32_t)sizeof(desc) + length;
+	return at;
+}
+
+static void put_record(struct out *o, uint16_t type, uint16_t instance, const void *data, uint32_t length)
+{
+	void *at = put_head(o, type, instance, length);
+
+	if (at)
+		memcpy(at, data, length);
 }
 
 /* XCR0, what was ever in it, and the area as XSAVE writes it; without XSAVE there is none. */
 static void put_xsave(struct out *o, struct vcpu *v)
 {
 	uint64_t accum = fpu_get_xcr0_accum(v);
-	uint32_t head = offsetof(struct hvm_hw_cpu_xsave, save_area), length = head + fpu_xstate_bytes(accum);
-	struct hvm_save_descriptor desc = { CPU_XSAVE_CODE, (uint16_t)v->vcpu_id, length };
+	uint32_t head = offsetof(struct hvm_hw_cpu_xsave, save_area);
 	struct hvm_hw_cpu_xsave x = { cpu_features.xcr0, v->pv.xcr0, accum, { { { 0 } }, { 0 } } };
+	uint8_t *at = accum ? put_head(o, CPU_XSAVE_CODE, (uint16_t)v->vcpu_id, head + fpu_xstate_bytes(accum)) : NULL;
 
-	if (accum == 0)
-		return;
-	if (o->p) {
-		memcpy(o->p + o->at, &desc, sizeof(desc));
-		memcpy(o->p + o->at + sizeof(desc), &x, head);
-		/* The area in o->p need not be aligned. */
-		fpu_get_xstate(v, o->p + o->at + sizeof(desc) + head);
+	if (at) {
+		memcpy(at, &x, head);
+		/* It need not be aligned there. */
+		fpu_get_xstate(v, at + head);
 	}
-	o->at += (uint32_t)sizeof(desc) + length;
 }
 
 static void put_all(struct out *o, struct domain *d)
@@ -99,13 +106,12 @@ int domctl_gethvmcontext(struct xen_domctl *op, struct domain *d)
 	return ret;
 }
 
-static int set_cpu(struct domain *d, uint16_t instance, const void *data, uint32_t length)
+static int set_cpu(struct vcpu *v, const void *data, uint32_t length)
 {
-	struct vcpu *v = instance < d->max_vcpus ? d->vcpu[instance] : NULL;
 	struct hvm_hw_cpu *cpu;
 	int ret;
 
-	if (v == NULL || length != sizeof(*cpu))
+	if (length != sizeof(*cpu))
 		return -EINVAL;
 	cpu = xzalloc(struct hvm_hw_cpu);
 	if (cpu == NULL)
@@ -118,22 +124,14 @@ static int set_cpu(struct domain *d, uint16_t instance, const void *data, uint32
 	return ret;
 }
 
-static int set_lapic_regs(struct domain *d, uint16_t instance, const void *data, uint32_t length)
-{
-	struct vcpu *v = instance < d->max_vcpus ? d->vcpu[instance] : NULL;
-
-	return v && length == sizeof(struct hvm_hw_lapic_regs) ? hvm_set_lapic(v, data) : -EINVAL;
-}
-
-static int set_xsave(struct domain *d, uint16_t instance, const void *data, uint32_t length)
+static int set_xsave(struct vcpu *v, const void *data, uint32_t length)
 {
 	const uint32_t head = offsetof(struct hvm_hw_cpu_xsave, save_area);
-	struct vcpu *v = instance < d->max_vcpus ? d->vcpu[instance] : NULL;
 	uint64_t words[3];
 	void *area;
 	int ret;
 
-	if (v == NULL || length < head || length - head > fpu_xstate_bytes(cpu_features.xcr0))
+	if (length < head || length - head > fpu_xstate_bytes(cpu_features.xcr0))
 		return -EINVAL;
 	memcpy(words, data, sizeof(words));
 	area = xzalloc_bytes(max(length - head, 1u), 64);
@@ -145,6 +143,20 @@ static int set_xsave(struct domain *d, uint16_t instance, const void *data, uint
 	return ret;
 }
 
+static int set_vcpu_record(struct vcpu *v, const struct hvm_save_descriptor *desc, const void *data)
+{
+	if (v == NULL)
+		return -EINVAL;
+	switch (desc->typecode) {
+	case HVM_SAVE_CODE(CPU):
+		return set_cpu(v, data, desc->length);
+	case HVM_SAVE_CODE(LAPIC_REGS):
+		return desc->length == sizeof(struct hvm_hw_lapic_regs) ? hvm_set_lapic(v, data) : -EINVAL;
+	default:
+		return set_xsave(v, data, desc->length);
+	}
+}
+
 static int set_record(struct domain *d, const struct hvm_save_descriptor *desc, const void *data)
 {
 	const struct hvm_save_header *h = data;
@@ -152,14 +164,12 @@ static int set_record(struct domain *d, const struct hvm_save_descriptor *desc, 
 	switch (desc->typecode) {
 	case HVM_SAVE_CODE(HEADER):
 		return desc->length == sizeof(*h) && h->magic == HVM_FILE_MAGIC && h->version == HVM_FILE_VERSION ? 0 : -EINVAL;
-	case HVM_SAVE_CODE(CPU):
-		return set_cpu(d, desc->instance, data, desc->length);
 	case HVM_SAVE_CODE(LAPIC):
 		return 0; /* it is always on, always in the same mode */
+	case HVM_SAVE_CODE(CPU):
 	case HVM_SAVE_CODE(LAPIC_REGS):
-		return set_lapic_regs(d, desc->instance, data, desc->length);
 	case CPU_XSAVE_CODE:
-		return set_xsave(d, desc->instance, data, desc->length);
+		return set_vcpu_record(desc->instance < d->max_vcpus ? d->vcpu[desc->instance] : NULL, desc, data);
 	}
 	return -EOPNOTSUPP;
 }

@@ -9,7 +9,6 @@
 #include "x86/printk.h"
 
 #define INSN_MAX 15u
-#define CS_L (1u << 9) /* of vmcb_seg.attr */
 
 struct bytes {
 	uint8_t b[INSN_MAX];
@@ -17,14 +16,9 @@ struct bytes {
 	uint8_t rex;
 };
 
-static bool in_64bit(const struct vmcb *b)
-{
-	return (b->efer & EFER_LMA) && (b->cs.attr & CS_L);
-}
-
 static uint64_t linear_rip(const struct vmcb *b)
 {
-	return in_64bit(b) ? b->rip : (uint32_t)(b->cs.base + b->rip);
+	return vmcb_in_64bit(b) ? b->rip : (uint32_t)(b->cs.base + b->rip);
 }
 
 static uint8_t next(struct bytes *s)
@@ -64,7 +58,7 @@ static uint8_t skip_prefixes(const struct vmcb *b, struct bytes *s)
 
 	while (is_prefix(c))
 		c = next(s);
-	if (in_64bit(b) && (c & 0xf0) == 0x40) {
+	if (vmcb_in_64bit(b) && (c & 0xf0) == 0x40) {
 		s->rex = c;
 		c = next(s);
 	}

@@ -9,16 +9,8 @@
 #include "x86/msr.h"
 #include "x86/processor.h"
 
-#define APIC_BASE_ADDR 0xfee00000UL
-#define APIC_BASE_BSP (1UL << 8)
 #define MSR_X2APIC_LAST 0x8ff
 #define MSR_HYPERCALL_PAGE 0x40000000 /* CPUID 0x40000002.ebx */
-#define EFER_KNOWN (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
-
-static uint64_t apic_base(const struct vcpu *v)
-{
-	return APIC_BASE_ADDR | APIC_BASE_ENABLE | APIC_BASE_X2APIC | (v->vcpu_id == 0 ? APIC_BASE_BSP : 0);
-}
 
 static uint64_t *own_register(struct vcpu *v, uint32_t msr)
 {
@@ -57,7 +49,7 @@ int hvm_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *val)
 		*val = vmcb_of(v)->g_pat;
 		return 0;
 	case MSR_APIC_BASE:
-		*val = apic_base(v);
+		*val = vlapic_base(v);
 		return 0;
 	}
 	return pv_rdmsr(v, msr, val);
@@ -66,7 +58,7 @@ int hvm_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *val)
 /* LMA follows LME and CR0.PG, which the CPU sees to; with paging on LME cannot change. */
 static int write_efer(struct vmcb *b, uint64_t val)
 {
-	if (val & ~EFER_KNOWN)
+	if (val & ~EFER_GUEST)
 		return -EPERM;
 	if ((b->cr0 & CR0_PG) && ((val ^ b->efer) & EFER_LME))
 		return -EPERM;
@@ -99,7 +91,7 @@ int hvm_wrmsr(struct vcpu *v, uint32_t msr, uint64_t val)
 		return write_pat(vmcb_of(v), val);
 	case MSR_APIC_BASE:
 		/* Always on, always in this mode, always there. */
-		return val == apic_base(v) ? 0 : -EPERM;
+		return val == vlapic_base(v) ? 0 : -EPERM;
 	case MSR_HYPERCALL_PAGE:
 		return hvm_write_hypercall_page(v, val);
 	}

@@ -5,6 +5,7 @@
 #include "hvm/hvm.h"
 #include "hvm/vmcb.h"
 #include "time/timer.h"
+#include "x86/msr.h"
 #include <xen/hvm/params.h>
 
 /* hvm_vcpu.pending, changed atomically by anybody; the vCPU looks before each entry. */
@@ -14,6 +15,30 @@
 
 #define LVT_TIMER 0
 #define LVT_NR 6
+
+/* What a guest may have in EFER. */
+#define EFER_GUEST (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
+
+/* The local APIC's registers: MSR numbers less that of the first; where they are mapped, sixteen times that. */
+#define APIC_ID 0x02u
+#define APIC_VERSION 0x03u
+#define APIC_TPR 0x08u
+#define APIC_PPR 0x0au
+#define APIC_EOI 0x0bu
+#define APIC_LDR 0x0du
+#define APIC_SVR 0x0fu
+#define APIC_ISR 0x10u
+#define APIC_TMR 0x18u
+#define APIC_IRR 0x20u
+#define APIC_ESR 0x28u
+#define APIC_ICR 0x30u
+#define APIC_ICR_HIGH 0x31u /* mapped alone */
+#define APIC_LVT 0x32u
+#define APIC_LVT_LAST 0x37u
+#define APIC_TIMER_INIT 0x38u
+#define APIC_TIMER_NOW 0x39u
+#define APIC_TIMER_DIVIDE 0x3eu
+#define APIC_SELF_IPI 0x3fu
 
 struct vlapic {
 	uint32_t irr[8];          /* atomically, by anybody */
@@ -50,6 +75,7 @@ struct hvm_domain {
 };
 
 static inline struct vmcb *vmcb_of(const struct vcpu *v) { return v->hvm->vmcb; }
+static inline bool vmcb_in_64bit(const struct vmcb *b) { return (b->efer & EFER_LMA) && (b->cs.attr & ATTR_L); }
 
 /* svm.c */
 extern uint8_t svm_iopm[], svm_msrpm[];
@@ -85,6 +111,7 @@ void hvm_dr_load(struct vcpu *v);
 void hvm_dr_unload(const struct vcpu *v);
 
 /* vlapic.c */
+uint64_t vlapic_base(const struct vcpu *v); /* MSR_APIC_BASE: always on, always in this mode */
 void vlapic_reset(struct vcpu *v);
 void vlapic_init_vcpu(struct vcpu *v);
 void vlapic_post(struct vcpu *v, uint8_t vector);     /* and wakes it */

@@ -31,7 +31,6 @@
 #define PORT_PIT_COUNT2 0x42u
 #define PORT_SLEEP 0xb004u /* where the builder's ACPI tables may have it */
 #define SLEEP_ENABLE (1u << 5)
-#define CS_L (1u << 9)
 
 static struct { uint64_t n[NR_EXITS + 2]; } __aligned(64) exits[NR_CPUS];
 
@@ -60,7 +59,7 @@ void hvm_skip(struct vcpu *v, unsigned int length)
 	struct vmcb *b = vmcb_of(v);
 	uint64_t rip = guest_regs()->rip + length;
 
-	guest_regs()->rip = (b->efer & EFER_LMA) && (b->cs.attr & CS_L) ? rip : (uint32_t)rip;
+	guest_regs()->rip = vmcb_in_64bit(b) ? rip : (uint32_t)rip;
 	b->int_shadow = 0;
 }
 
@@ -173,7 +172,7 @@ static void exit_vmmcall(struct vcpu *v, struct cpu_user_regs *regs)
 		return;
 	if (b->cpl != 0) {
 		regs->rax = (uint64_t)-EPERM;
-	} else if (!(b->efer & EFER_LMA) || !(b->cs.attr & CS_L)) {
+	} else if (!vmcb_in_64bit(b)) {
 		regs->rax = (uint32_t)-ENOSYS; /* there is no 32-bit form */
 	} else {
 		hvm_hypercall(regs);

@@ -13,10 +13,7 @@
 #define CR4_PVI (1UL << 1)
 #define CR4_PSE (1UL << 4)
 #define CR4_PCIDE (1UL << 17)
-#define EFER_VALID (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
-#define ATTR_L (1u << 9)
 #define EVENT_KEPT (EVENT_VALID | 0xfffUL) /* vector, type, whether there is an error code: as EVENTINJ has them */
-#define ATTR_DB (1u << 10)
 
 static uint64_t cr4_valid(const struct vcpu *v)
 {
@@ -41,7 +38,7 @@ static int check(const struct vcpu *v, const struct hvm_hw_cpu *c)
 
 	if ((c->cr0 & ~CR0_VALID) || ((c->cr0 & CR0_NW) && !(c->cr0 & CR0_CD)) || (paging && !(c->cr0 & CR0_PE)))
 		return -EINVAL;
-	if ((c->cr4 & ~cr4_valid(v)) || (c->msr_efer & ~EFER_VALID))
+	if ((c->cr4 & ~cr4_valid(v)) || (c->msr_efer & ~EFER_GUEST))
 		return -EINVAL;
 	if (!!(c->msr_efer & EFER_LMA) != (paging && (c->msr_efer & EFER_LME)))
 		return -EINVAL;

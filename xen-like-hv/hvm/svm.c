@@ -17,7 +17,7 @@ uint8_t svm_iopm[3 * 4096] __aligned(4096);
 uint8_t svm_msrpm[2 * 4096] __aligned(4096);
 
 static bool usable[NR_CPUS], nrip;
-static struct { paddr_t vmcb; } host_state[NR_CPUS];
+static paddr_t host_vmcb[NR_CPUS];
 
 bool svm_has_nrip(void)
 {
@@ -26,7 +26,7 @@ bool svm_has_nrip(void)
 
 paddr_t svm_host_vmcb(void)
 {
-	return this_cpu(host_state).vmcb;
+	return this_cpu(host_vmcb);
 }
 
 static bool probe(void)
@@ -91,7 +91,7 @@ void hvm_init_cpu(void)
 		fill_maps();
 	if (wrmsr_safe(MSR_VM_HSAVE_PA, virt_to_paddr(hsave)) != 0)
 		return;
-	this_cpu(host_state).vmcb = virt_to_paddr(host);
+	this_cpu(host_vmcb) = virt_to_paddr(host);
 	save_host_state(virt_to_paddr(host));
 	usable[smp_cpu()] = true;
 }

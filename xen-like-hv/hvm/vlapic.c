@@ -9,26 +9,6 @@
 #include "x86/printk.h"
 #include "x86/smp.h"
 
-/* MSR numbers less that of the first. */
-#define REG_ID 0x02
-#define REG_VERSION 0x03
-#define REG_TPR 0x08
-#define REG_PPR 0x0a
-#define REG_EOI 0x0b
-#define REG_LDR 0x0d
-#define REG_SVR 0x0f
-#define REG_ISR 0x10
-#define REG_TMR 0x18
-#define REG_IRR 0x20
-#define REG_ESR 0x28
-#define REG_ICR 0x30
-#define REG_LVT 0x32
-#define REG_LVT_LAST 0x37
-#define REG_TIMER_INIT 0x38
-#define REG_TIMER_NOW 0x39
-#define REG_TIMER_DIVIDE 0x3e
-#define REG_SELF_IPI 0x3f
-
 #define VERSION 0x50014u /* six LVT entries */
 #define SVR_ENABLE 0x100u
 #define LVT_MASKED 0x10000u
@@ -52,6 +32,14 @@
 
 #define TICK_NS 10u                    /* the timer's bus runs at 100 MHz */
 #define PERIOD_MIN MICROSECS(200)
+
+#define BASE_ADDR 0xfee00000UL
+#define BASE_BSP (1UL << 8)
+
+uint64_t vlapic_base(const struct vcpu *v)
+{
+	return BASE_ADDR | APIC_BASE_ENABLE | APIC_BASE_X2APIC | (v->vcpu_id == 0 ? BASE_BSP : 0);
+}
 
 static uint32_t lvt_valid(unsigned int i)
 {
@@ -280,47 +268,47 @@ int vlapic_read(struct vcpu *v, uint32_t reg, uint64_t *val)
 
 	*val = 0;
 	switch (reg) {
-	case REG_ID:
+	case APIC_ID:
 		*val = v->vcpu_id;
 		return 0;
-	case REG_VERSION:
+	case APIC_VERSION:
 		*val = VERSION;
 		return 0;
-	case REG_TPR:
+	case APIC_TPR:
 		*val = a->tpr;
 		return 0;
-	case REG_PPR:
+	case APIC_PPR:
 		*val = ppr(a);
 		return 0;
-	case REG_LDR:
+	case APIC_LDR:
 		*val = logical_id(v);
 		return 0;
-	case REG_SVR:
+	case APIC_SVR:
 		*val = a->svr;
 		return 0;
-	case REG_ESR:
+	case APIC_ESR:
 		*val = a->esr;
 		return 0;
-	case REG_ICR:
+	case APIC_ICR:
 		*val = a->icr;
 		return 0;
-	case REG_TIMER_INIT:
+	case APIC_TIMER_INIT:
 		*val = a->initial;
 		return 0;
-	case REG_TIMER_NOW:
+	case APIC_TIMER_NOW:
 		*val = timer_now(a);
 		return 0;
-	case REG_TIMER_DIVIDE:
+	case APIC_TIMER_DIVIDE:
 		*val = a->divide;
 		return 0;
 	}
-	if (reg >= REG_ISR && reg < REG_ISR + 8)
-		*val = a->isr[reg - REG_ISR];
-	else if (reg >= REG_IRR && reg < REG_IRR + 8)
-		*val = READ_ONCE(a->irr[reg - REG_IRR]);
-	else if (reg >= REG_LVT && reg <= REG_LVT_LAST)
-		*val = a->lvt[reg - REG_LVT];
-	else if (!(reg >= REG_TMR && reg < REG_TMR + 8))
+	if (reg >= APIC_ISR && reg < APIC_ISR + 8)
+		*val = a->isr[reg - APIC_ISR];
+	else if (reg >= APIC_IRR && reg < APIC_IRR + 8)
+		*val = READ_ONCE(a->irr[reg - APIC_IRR]);
+	else if (reg >= APIC_LVT && reg <= APIC_LVT_LAST)
+		*val = a->lvt[reg - APIC_LVT];
+	else if (!(reg >= APIC_TMR && reg < APIC_TMR + 8))
 		return -EPERM;
 	return 0;
 }
@@ -350,43 +338,43 @@ int vlapic_write(struct vcpu *v, uint32_t reg, uint64_t val)
 {
 	struct vlapic *a = &v->hvm->apic;
 
-	if (reg == REG_ICR)
+	if (reg == APIC_ICR)
 		return write_icr(v, val);
 	if (val >> 32)
 		return -EPERM;
 	switch (reg) {
-	case REG_EOI:
+	case APIC_EOI:
 		if (val != 0)
 			return -EPERM;
 		end_of_interrupt(a);
 		return 0;
-	case REG_TPR:
+	case APIC_TPR:
 		if (val & ~0xffUL)
 			return -EPERM;
 		a->tpr = (uint32_t)val;
 		return 0;
-	case REG_SVR:
+	case APIC_SVR:
 		return write_svr(a, val);
-	case REG_ESR:
+	case APIC_ESR:
 		if (val != 0)
 			return -EPERM;
 		a->esr = 0;
 		return 0;
-	case REG_TIMER_INIT:
+	case APIC_TIMER_INIT:
 		WRITE_ONCE(a->initial, (uint32_t)val);
 		timer_start(v);
 		return 0;
-	case REG_TIMER_DIVIDE:
+	case APIC_TIMER_DIVIDE:
 		if (val & ~0xbUL)
 			return -EPERM;
 		a->divide = (uint32_t)val;
 		return 0;
-	case REG_SELF_IPI:
+	case APIC_SELF_IPI:
 		if (val & ~0xffUL)
 			return -EPERM;
 		return write_icr(v, 1u << 18 | val);
 	}
-	return reg >= REG_LVT && reg <= REG_LVT_LAST ? write_lvt(v, reg - REG_LVT, val) : -EPERM;
+	return reg >= APIC_LVT && reg <= APIC_LVT_LAST ? write_lvt(v, reg - APIC_LVT, val) : -EPERM;
 }
 
 void vlapic_reset(struct vcpu *v)

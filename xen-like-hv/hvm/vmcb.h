@@ -68,6 +68,10 @@
 #define NPF_FINAL (1UL << 32)
 #define NPF_WALK (1UL << 33) /* the guest's own tables lie there */
 
+/* vmcb_seg.attr: of code */
+#define ATTR_L (1u << 9)
+#define ATTR_DB (1u << 10)
+
 #ifndef __ASSEMBLER__
 #include "lib/types.h"
 

@@ -147,14 +147,15 @@ static struct page_info *let_go(pte_t e)
 	return pg;
 }
 
-unsigned int p2m_remove_ram(struct domain *d, const uint64_t *gfns, unsigned int n, struct page_info **was)
+/* The first of them that can go, up to one that cannot: how many; *was has a reference to each. */
+static unsigned int remove_some(struct domain *d, const uint64_t *gfns, unsigned int n, mfn_t m, unsigned int types, struct page_info **was)
 {
 	struct p2m *p2m = d->p2m;
 	pte_t e[P2M_BATCH];
 	unsigned int got = 0, i;
 
 	spin_lock(&p2m->lock);
-	while (got < n && got < P2M_BATCH && take_locked(p2m, gfns[got], INVALID_MFN, P2M_RAM, &e[got]))
+	while (got < n && got < P2M_BATCH && take_locked(p2m, gfns[got], m, types, &e[got]))
 		got++;
 	spin_unlock(&p2m->lock);
 	if (!got)
@@ -166,21 +167,17 @@ unsigned int p2m_remove_ram(struct domain *d, const uint64_t *gfns, unsigned int
 	return got;
 }
 
+unsigned int p2m_remove_ram(struct domain *d, const uint64_t *gfns, unsigned int n, struct page_info **was)
+{
+	return remove_some(d, gfns, n, INVALID_MFN, P2M_RAM, was);
+}
+
 int p2m_remove_page(struct domain *d, uint64_t gfn, mfn_t m, unsigned int types, struct page_info **was)
 {
-	struct p2m *p2m = d->p2m;
 	struct page_info *pg;
-	bool took;
-	pte_t e;
 
-	spin_lock(&p2m->lock);
-	took = take_locked(p2m, gfn, m, types, &e);
-	spin_unlock(&p2m->lock);
-	if (!took)
+	if (!remove_some(d, &gfn, 1, m, types, &pg))
 		return -ENOENT;
-	hv_delay_point_long("p2m: an entry went, not flushed");
-	p2m_flush(d);
-	pg = let_go(e);
 	if (was)
 		*was = pg;
 	else

@@ -23,6 +23,10 @@ enum p2m_type {
 	P2M_grant_ro,
 };
 
+static inline bool p2m_writable(enum p2m_type t) { return t == P2M_ram_rw || t == P2M_shared || t == P2M_grant_rw; }
+static inline bool p2m_is_ram(enum p2m_type t) { return t == P2M_ram_rw || t == P2M_ram_ro; }
+static inline bool p2m_is_grant(enum p2m_type t) { return t == P2M_grant_rw || t == P2M_grant_ro; }
+
 #define P2M_MAX_GFN (1ULL << 28) /* 40 bits of physical address, as the guest's CPUID says */
 #define P2M_LARGE_ORDER 9u
 

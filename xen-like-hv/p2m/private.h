@@ -9,8 +9,6 @@
 #define P2M_ENTRIES 512u
 #define P2M_TYPE_SHIFT 9 /* in the three bits that the hardware leaves to us */
 
-static inline bool p2m_writable(enum p2m_type t) { return t == P2M_ram_rw || t == P2M_shared || t == P2M_grant_rw; }
-static inline bool p2m_is_ram(enum p2m_type t) { return t == P2M_ram_rw || t == P2M_ram_ro; }
 static inline enum p2m_type pte_p2m_type(pte_t e)
 {
 	return e & PTE_P ? (enum p2m_type)((e & PTE_AVAIL) >> P2M_TYPE_SHIFT) : P2M_hole;
