@@ -32,11 +32,14 @@ $(O)/tests/linux/%: tests/linux/%.c
 PVH_NAMES := $(filter-out lib,$(notdir $(patsubst %/main.c,%,$(wildcard tests/pvh/*/main.c))))
 PVH_ELFS := $(PVH_NAMES:%=$(O)/guests/pvh/%.elf)
 PVH_LIB := $(patsubst %,$(O)/%.o,$(wildcard tests/pvh/lib/*.c tests/pvh/lib/*.S)) \
-	$(O)/tests/pvh/common/text.c.o $(O)/tests/pvh/common/verdict.c.o
+	$(O)/tests/pvh/common/text.c.o $(O)/tests/pvh/common/verdict.c.o $(O)/tests/pvh/common/setjmp.S.o
 PVH_CFLAGS := $(filter-out -mcmodel=kernel,$(GUEST_CFLAGS)) -Itests/pvh/lib -mcmodel=small -DPVH_GUEST
 
 $(O)/tests/pvh/common/%.c.o: tests/guests/lib/%.c $(HV_INC)/.stamp
 	$(call say,GUESTCC,$<)mkdir -p $(@D) && $(CC) $(PVH_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(O)/tests/pvh/common/%.S.o: tests/guests/lib/%.S
+	$(call say,GUESTAS,$<)mkdir -p $(@D) && $(CC) $(PVH_CFLAGS) -D__ASSEMBLY__ -c -o $@ $<
 
 $(O)/tests/pvh/%.c.o: tests/pvh/%.c $(HV_INC)/.stamp
 	$(call say,GUESTCC,$<)mkdir -p $(@D) && $(CC) $(PVH_CFLAGS) -MMD -MP -c -o $@ $<

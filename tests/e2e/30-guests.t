@@ -14,17 +14,7 @@ for g in $(guest_names); do
 		sed 's/^/#   /' "$W/out"
 		continue
 	fi
-	eventually 240 eval "! pvctl domid $g" || { pvctl destroy "$g"; say "guest $g did not end by itself"; }
-	verdict=$(guest_verdict "$g")
-	case $verdict in
-	*SUCCESS*) ok "guest $g" ;;
-	*SKIP*) skip "guest $g" "${verdict#TEST RESULT: }" ;;
-	*)
-		not_ok "guest $g: ${verdict:-no verdict}"
-		console_log "$g" | tail -n 20 | sed 's/^/#   /'
-		pvctl dmesg | tail -n 10 | sed 's/^/#   /'
-		;;
-	esac
+	guest_judge "$g"
 done
 t "the hypervisor is well after all of them" eval "pvctl info total_memory && ! pvctl dmesg | grep -E 'BUG|panic'"
 say "free memory: $free0 bytes at first, $(free_pages) after"

@@ -13,19 +13,7 @@ pvh_config() {
 	echo "$W/$name.cfg"
 }
 ended() { eventually "$1" eval "! pvctl domid $2"; }
-passes() {
-	local verdict
-	ended 120 "$1" || { pvctl destroy "$1"; say "$1 did not end by itself"; }
-	verdict=$(guest_verdict "$1")
-	case $verdict in
-	*SUCCESS*) ok "guest $1" ;;
-	*)
-		not_ok "guest $1: ${verdict:-no verdict}"
-		console_log "$1" | tail -n 20 | sed 's/^/#   /'
-		pvctl dmesg | tail -n 10 | sed 's/^/#   /'
-		;;
-	esac
-}
+passes() { guest_judge "$1" 120 must; }
 
 t "node start" pvctl node start --memory 512 --cpus 2
 t "a domain to warm up" warm_up

@@ -24,3 +24,19 @@ guest_config() {
 }
 
 guest_verdict() { console_log "$1" | grep -a '^TEST RESULT:' | tail -n 1; }
+
+# guest_judge NAME [SECONDS [must]]: waits for its end, and says what came of it; must: it has nothing to skip
+guest_judge() {
+	local g=$1 must=${3:-} verdict
+	eventually "${2:-240}" eval "! pvctl domid $g" || { pvctl destroy "$g"; say "guest $g did not end by itself"; }
+	verdict=$(guest_verdict "$g")
+	case $must$verdict in
+	*SUCCESS*) ok "guest $g" ;;
+	TEST*SKIP*) skip "guest $g" "${verdict#TEST RESULT: }" ;;
+	*)
+		not_ok "guest $g: ${verdict:-no verdict}"
+		console_log "$g" | tail -n 20 | sed 's/^/#   /'
+		pvctl dmesg | tail -n 10 | sed 's/^/#   /'
+		;;
+	esac
+}
