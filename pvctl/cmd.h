@@ -150,6 +150,7 @@ uint64_t now_ns(void); /* monotonic */
 void uuid_text(const uint8_t uuid[16], char ret[37]);
 /* A program of a test's, if the environment names one, is told that a step was made, and may end whatever it likes at that place. */
 void test_hook(const char *variable, const char *step);
+#define STEP_HOOK "PVCTL_STEP_HOOK" /* of the library's steps (pvctl_open_opts), and of a save's */
 /* Guest's text for a terminal: no control characters but line feed and tab. */
 void print_clean(FILE *out, const char *text);
 

@@ -34,9 +34,9 @@ static int written(void *data, struct pvctl_error *err)
 
 	if (!rc && t->ends)
 		rc = pvctl_domain_keep_suspended(t->ctx, t->domid, err);
-	test_hook("PVCTL_STEP_HOOK", "kept");
+	test_hook(STEP_HOOK, "kept");
 	rc = rc ? rc : savefile_commit(&t->file, err);
-	test_hook("PVCTL_STEP_HOOK", "named");
+	test_hook(STEP_HOOK, "named");
 	return rc;
 }
 

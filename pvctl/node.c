@@ -31,16 +31,15 @@ void node_log(void *data, int level, const char *msg)
 	fputc('\n', stderr);
 }
 
-static void step(void *data, const char *name)
+static void step(void *unused, const char *name)
 {
-	test_hook(data, name);
+	test_hook(STEP_HOOK, name);
 }
 
 static int open_node(struct pvctl **ret, struct pvctl_error *err)
 {
-	static char hook[] = "PVCTL_STEP_HOOK";
 	struct pvctl_open_opts opts = {
-		.size = sizeof(opts), .node = globals.node, .log = node_log, .progress = progress_step, .step = step, .step_data = hook,
+		.size = sizeof(opts), .node = globals.node, .log = node_log, .progress = progress_step, .step = step,
 	};
 
 	return pvctl_open(&opts, ret, err);

@@ -79,21 +79,6 @@ struct memory_map {
 	struct e820_entry entry[MAP_ENTRIES];
 };
 
-/* As many entries as the guest has room for. */
-static long told_map(const struct memory_map *m, unsigned long arg)
-{
-	struct xen_memory_map map;
-
-	if (copy_from_guest(&map, arg, 1))
-		return -EFAULT;
-	if (map.nr_entries < 1 || !handle_addr(map.buffer))
-		return -EINVAL;
-	map.nr_entries = min(map.nr_entries, READ_ONCE(m->nr));
-	if (copy_to_guest(handle_addr(map.buffer), m->entry, map.nr_entries))
-		return -EFAULT;
-	return copy_to_guest(arg, &map, 1);
-}
-
 /* Any number of ranges of any kind: holes, tables, RAM. They mean nothing to us. */
 static int tell_map(struct domain *d, const struct xen_memory_map *map)
 {
@@ -114,24 +99,25 @@ static int tell_map(struct domain *d, const struct xen_memory_map *map)
 	return 0;
 }
 
+/*
+ * What domain 0 has told of it, as far as the guest has room; else one range of all that it may ever have: ballooning up needs
+ * page structures for it from the start.
+ */
 static long memory_map(unsigned long arg)
 {
 	const struct domain *d = current->domain;
+	const struct memory_map *told = READ_ONCE(d->memory_map);
 	uint64_t pages = READ_ONCE(d->memmap_pages) ? d->memmap_pages : READ_ONCE(d->max_pages);
-	struct e820_entry e = { .addr = 0, .type = E820_RAM };
+	const struct e820_entry ram = { .addr = 0, .size = min(pages, max_page) << PAGE_SHIFT, .type = E820_RAM };
 	struct xen_memory_map map;
 
-	if (READ_ONCE(d->memory_map))
-		return told_map(d->memory_map, arg);
 	if (copy_from_guest(&map, arg, 1))
 		return -EFAULT;
 	if (map.nr_entries < 1 || !handle_addr(map.buffer))
 		return -EINVAL;
-	/* All that it may ever have: ballooning up needs page structures for it from the start. */
-	e.size = min(pages, max_page) << PAGE_SHIFT;
-	if (copy_to_guest(handle_addr(map.buffer), &e, 1))
+	map.nr_entries = min(map.nr_entries, told ? READ_ONCE(told->nr) : 1u);
+	if (copy_to_guest(handle_addr(map.buffer), told ? told->entry : &ram, map.nr_entries))
 		return -EFAULT;
-	map.nr_entries = 1;
 	return copy_to_guest(arg, &map, 1);
 }
 
