@@ -48,12 +48,12 @@ printf '%s\n' 'name="k3"' "kernel=\"$O/guests/state-keeper.elf\"" memory=8 'cpus
 pvctl create -q "$W/k3.cfg"
 for g in k1 k2 k3; do passes $g; done
 
-for a in hole-read hole-write hole-exec hole-stack hole-idt hole-tables far-tables lapic-page triple halt; do
+for a in hole-read hole-write hole-exec hole-stack hole-idt hole-tables far-tables lapic-page watch-and-leave watch-the-stack triple halt; do
 	pvctl create -q "$(pvh_config "h-$a" hostile "$a")" 2>"$W/out" || not_ok "hostile guest $a: create: $(cat "$W/out")"
 	ended 30 "h-$a" || pvctl destroy "h-$a"
 	console_log "h-$a" 2>/dev/null | grep -q 'TEST RESULT' && not_ok "hostile guest $a: $(guest_verdict "h-$a")" || ok "hostile guest $a is ended"
 done
-t "those in holes have crashed, and it is said where" eval "[ \$(pvctl dmesg | grep -c 'crashed: .*at guest physical') -ge 6 ]"
+t "those in holes have crashed, and it is said where" eval "[ \$(pvctl dmesg | grep -c 'crashed: .*at guest physical') -ge 7 ]"
 t "the triple fault is told" eval "pvctl dmesg | grep -q 'triple fault'"
 for a in hole-hypercall-page random-tables; do
 	pvctl create -q "$(pvh_config "h-$a" hostile "$a")"

@@ -124,10 +124,14 @@ bool hvm_wants_to_run(struct vcpu *v)
 	return next_vector(v, &from_apic) != 0 || nmi_waits(v) || (READ_ONCE(v->hvm->pending) & (PENDING_INIT | PENDING_SIPI));
 }
 
-/* A software interrupt's instruction is done again; all else that was on its way is given once more. */
+/*
+ * A software interrupt's instruction is done again; all else that was on its way is given once more. What QEMU tells as an
+ * exception of a number that none has is the virtual interrupt, which it has not taken: it is raised again anyway.
+ */
 static uint64_t interrupted_event(uint64_t info)
 {
-	if (likely(!(info & EVENT_VALID)) || EVENT_TYPE(info) == EVENT_SOFT)
+	if (likely(!(info & EVENT_VALID)) || EVENT_TYPE(info) == EVENT_SOFT ||
+	    (EVENT_TYPE(info) == EVENT_EXCEPTION && (info & 0xff) >= NR_EXCEPTIONS))
 		return 0;
 	return info & ~(1UL << 30);
 }

@@ -81,6 +81,7 @@ static inline bool vmcb_in_64bit(const struct vmcb *b) { return (b->efer & EFER_
 extern uint8_t svm_iopm[], svm_msrpm[];
 paddr_t svm_host_vmcb(void);
 bool svm_has_nrip(void);
+void svm_idt_load(bool own); /* while a vCPU with a VMCB is in the CPU; or the one for all others */
 
 /* world.S */
 void svm_enter(paddr_t vmcb, struct cpu_user_regs *regs, paddr_t host_vmcb);

@@ -21,6 +21,67 @@ static void breakpoint(void) { __asm__ volatile("int3"); }
 
 static void set_cr3(uint64_t v) { __asm__ volatile("mov %0, %%cr3" :: "r"(v) : "memory"); }
 
+/*
+ * Reads what is watched and leaves by its store, with a task state segment where the hypervisor has nothing: a
+ * debug exception that is late must not look for a stack there.
+ */
+static void watch_and_leave(void)
+{
+	static volatile uint64_t word;
+	const uint64_t base = 0x500000001000;
+	volatile uint64_t *from = &word, *to = (uint64_t *)HOLE;
+
+	gdt[7] = 0x67 | (base & 0xffffff) << 16 | 0x89ul << 40 | (base >> 24 & 0xff) << 56;
+	gdt[8] = base >> 32;
+	__asm__ volatile("ltr %w0" :: "r"(0x38));
+	__asm__ volatile("mov %0, %%dr0" :: "r"(&word));
+	__asm__ volatile("mov %0, %%dr7" :: "r"(0xb0401ul)); /* 8 bytes, reads and writes */
+	__asm__ volatile("movsq" : "+S"(from), "+D"(to) :: "memory");
+}
+
+volatile uint32_t debug_traps, interrupts;
+void only_count_debug(void);
+void only_count_interrupt(void);
+__asm__(".pushsection .text\n"
+	"only_count_debug: incl debug_traps\n"
+	"iretq\n"
+	"only_count_interrupt: incl interrupts\n"
+	"push %rax; push %rcx; push %rdx\n"
+	"xor %eax, %eax; xor %edx, %edx; mov $0x80b, %ecx; wrmsr\n"
+	"pop %rdx; pop %rcx; pop %rax\n"
+	"iretq\n"
+	".popsection");
+
+static void set_handler(unsigned int vector, void (*fn)(void))
+{
+	struct { uint64_t lo, hi; } *idt;
+	struct pointer p;
+	uint64_t a = (uint64_t)fn;
+
+	__asm__ volatile("sidt %0" : "=m"(p));
+	idt = (void *)p.base;
+	idt[vector].lo = (a & 0xffff) | 8ul << 16 | 0x8e00ul << 32 | (a >> 16 & 0xffff) << 48;
+	idt[vector].hi = a >> 32;
+}
+
+/* An interrupt's frame goes where is watched, and the next instruction ends the turn: QEMU has a hit that nobody took. */
+static void watch_the_stack(void)
+{
+	set_handler(1, only_count_debug);
+	set_handler(0x40, only_count_interrupt);
+	wrmsr(X2APIC(0x0f), 0x1ff);
+	for (unsigned int i = 0; i < 20000; i++) {
+		wrmsr(X2APIC(0x3f), 0x40);
+		__asm__ volatile("lea -32(%%rsp), %%rax; and $-8, %%rax; mov %%rax, %%dr0; mov %0, %%dr7\n"
+				 "xor %%eax, %%eax; xor %%ecx, %%ecx; sti; nop; cpuid; cpuid; cli; xor %%eax, %%eax; mov %%rax, %%dr7"
+				 :: "r"(i & 1 ? 0xb0402ul : 0xb0403ul) : "rax", "rbx", "rcx", "rdx", "memory");
+		if (i % 4 == 3)
+			hc_sched_op(SCHEDOP_yield, NULL);
+	}
+	printk("debug traps %u, interrupts %u\n", debug_traps, interrupts);
+	hc_sched_op(SCHEDOP_shutdown, &(struct sched_shutdown){ .reason = SHUTDOWN_poweroff });
+}
+
 static void random_words(void)
 {
 	uint64_t s = 0x123456789abcdef1;
@@ -54,6 +115,10 @@ void test_main(void)
 		set_cr3(0xfffffff000ul), *(volatile uint8_t *)0x1000;
 	else if (is("lapic-page"))
 		*(volatile uint32_t *)0xfee00020;
+	else if (is("watch-and-leave"))
+		watch_and_leave();
+	else if (is("watch-the-stack"))
+		watch_the_stack();
 	else if (is("triple"))
 		load_idt_at(0, 0), breakpoint();
 	else if (is("hang"))
