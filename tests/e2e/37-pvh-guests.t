@@ -26,7 +26,7 @@ passes first
 pvctl debug-keys t # what the hypervisor keeps for the next time it has now
 sleep 1
 free0=$(free_pages)
-for g in basic apic state physmap; do
+for g in basic apic state physmap fuzz; do
 	t "guest $g: create" pvctl create -q "$(pvh_config $g $g '')"
 	passes $g
 done
