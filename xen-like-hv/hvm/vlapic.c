@@ -31,7 +31,7 @@
 #define BROADCAST 0xffffffffu
 
 #define TICK_NS 10u                    /* the timer's bus runs at 100 MHz */
-#define PERIOD_MIN MICROSECS(200)
+#define PERIOD_MIN MILLISECS(1)            /* as a PV timer: these fire for a domain that is paused or asleep, too */
 
 #define BASE_ADDR 0xfee00000UL
 #define BASE_BSP (1UL << 8)

@@ -82,6 +82,50 @@ static void watch_the_stack(void)
 	hc_sched_op(SCHEDOP_shutdown, &(struct sched_shutdown){ .reason = SHUTDOWN_poweroff });
 }
 
+#define SET_CR(n, v) ({ __asm__ volatile("mov %0, %%cr" #n :: "r"((uint64_t)(v)) : "memory"); })
+static uint64_t cr0(void) { uint64_t v; __asm__ volatile("mov %%cr0, %0" : "=r"(v)); return v; }
+static uint64_t cr4(void) { uint64_t v; __asm__ volatile("mov %%cr4, %0" : "=r"(v)); return v; }
+static void icebp(void) { __asm__ volatile(".byte 0xf1"); }
+static void leave(void) { uint32_t r[4]; cpuid(0, 0, r); }
+
+/* A frame on its way to a hole. */
+static void interrupt_into_a_hole(void)
+{
+	set_handler(0x40, only_count_interrupt);
+	wrmsr(X2APIC(0x0f), 0x1ff);
+	wrmsr(X2APIC(0x3f), 0x40);
+	__asm__ volatile("mov %0, %%rsp; sti; nop; 1: jmp 1b" :: "r"(HOLE + 0x800));
+}
+
+/* A page fault whose handler's first byte is none of its own: for ever, on one stack. */
+static void fault_for_ever(void)
+{
+	static uint8_t stack[4096], tss[104];
+	uint64_t base = (uint64_t)tss, top = (uint64_t)(stack + sizeof(stack));
+	struct { uint64_t lo, hi; } *idt;
+	struct pointer p;
+
+	memcpy(tss + 36, &top, sizeof(top));
+	gdt[7] = 0x67 | (base & 0xffffff) << 16 | 0x89ul << 40 | (base >> 24 & 0xff) << 56;
+	gdt[8] = base >> 32;
+	__asm__ volatile("ltr %w0" :: "r"(0x38));
+	set_handler(14, (void (*)(void))0x8000000000);
+	__asm__ volatile("sidt %0" : "=m"(p));
+	idt = (void *)p.base;
+	idt[14].lo |= 1ul << 32;
+	*(volatile uint8_t *)0x8000000000;
+}
+
+/* Each instruction of the handler of debug exceptions is one's cause. */
+static void debug_for_ever(void)
+{
+	set_handler(1, only_count_debug);
+	__asm__ volatile("mov %0, %%dr0; mov %1, %%dr7" :: "r"(only_count_debug), "r"(0x403ul));
+	__asm__ volatile("pushf; orl $0x100, (%rsp); popf; nop; nop");
+	for (;;)
+		__asm__ volatile("pushf; orl $0x100, (%rsp); popf; nop");
+}
+
 static void random_words(void)
 {
 	uint64_t s = 0x123456789abcdef1;
@@ -119,6 +163,24 @@ void test_main(void)
 		watch_and_leave();
 	else if (is("watch-the-stack"))
 		watch_the_stack();
+	else if (is("cr4-reserved"))
+		SET_CR(4, cr4() | 1ul << 23);
+	else if (is("cr4-la57"))
+		SET_CR(4, cr4() | 1ul << 12), leave();
+	else if (is("cr3-far"))
+		SET_CR(3, 1ul << 51), leave();
+	else if (is("cr0-nw"))
+		SET_CR(0, (cr0() | 1ul << 29) & ~(1ul << 30)), leave(), leave();
+	else if (is("no-pae"))
+		SET_CR(4, cr4() & ~0x20ul), leave(), leave();
+	else if (is("icebp"))
+		load_idt_at(0, 0), icebp();
+	else if (is("interrupt-hole"))
+		interrupt_into_a_hole();
+	else if (is("faults"))
+		fault_for_ever();
+	else if (is("debugs"))
+		debug_for_ever();
 	else if (is("triple"))
 		load_idt_at(0, 0), breakpoint();
 	else if (is("hang"))
