@@ -13,6 +13,8 @@
 #define PENDING_SIPI 2u
 #define PENDING_NMI_IN 4u
 
+#define NR_EXCEPTIONS 32u /* vectors above are interrupts */
+
 #define LVT_TIMER 0
 #define LVT_NR 6
 
