@@ -4,7 +4,7 @@
 
 HVUNIT_HV := $(addprefix domain/,page_ref domain_pages dirty_log) $(addprefix pv/,page_type page_type_levels pt_entry mmu_update va_mapping \
 	mmuext root root_fast ldt descriptors grant_pte m2p relinquish ro_fault ro_emul ro_exec reservation \
-	reservation_query reservation_exchange shadow shadow_fault shadow_round) $(addprefix p2m/,table change reservation guest_walk guest_copy audit) control/memory_op control/physmap domain/domain_arg grant/resource grant/table
+	reservation_query reservation_exchange shadow shadow_fault shadow_round) $(addprefix p2m/,table change reservation guest_walk guest_copy audit log) control/memory_op control/physmap domain/domain_arg grant/resource grant/table
 HVUNIT_SRC := $(HVUNIT_HV:%=xen-like-hv/%.c) $(wildcard tests/unit/hv/*.c)
 HVUNIT_OBJ := $(HVUNIT_SRC:%.c=$(O)/hvunit/%.o)
 HVUNIT_CFLAGS := -std=gnu11 -O2 -g $(WARN) -Wno-missing-prototypes -Itests/unit/hv/shim -Itests/unit/hv -Ixen-like-hv \

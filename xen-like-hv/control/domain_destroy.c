@@ -82,7 +82,7 @@ int domain_kill(struct domain *d)
 		d->relinquish_state = KILL_vcpus;
 		/* fall through */
 	case KILL_vcpus:
-		ret = shadow_off(d);
+		ret = log_off(d);
 		if (ret != 0)
 			return ret;
 		stop_vcpus(d);

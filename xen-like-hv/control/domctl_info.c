@@ -125,7 +125,10 @@ static uint64_t frame_type(struct domain *d, uint64_t frame)
 	if (guest_frame_get(d, frame, false, &pg) != 0)
 		return XEN_DOMCTL_PFINFO_XTAB;
 	info = READ_ONCE(pg->type_info);
-	if (info & PGT_count_mask) {
+	if (d->p2m != NULL && (READ_ONCE(pg->count_info) & PGC_hv)) {
+		/* Shared with it at that place. Its memory has one place each, and is all that is worth keeping. */
+		type = XEN_DOMCTL_PFINFO_XTAB;
+	} else if (info & PGT_count_mask) {
 		switch (info & PGT_type_mask) {
 		case PGT_l1:
 			type = XEN_DOMCTL_PFINFO_L1TAB;

@@ -76,7 +76,7 @@ long memory_physmap(unsigned int op, uint64_t start, unsigned long arg);
 
 /* shadow_op.c */
 int domctl_shadow_op(struct xen_domctl *op, struct domain *d);
-int shadow_off(struct domain *d); /* also of a domain that dies: 0, -ERESTART_HC */
+int log_off(struct domain *d); /* also of a domain that dies: 0, -ERESTART_HC */
 
 /* bitmap.c: masks of up to 64 bits in a xenctl_bitmap. 0, -EINVAL, -EFAULT. */
 int ctl_bitmap_read(const struct xenctl_bitmap *bm, uint64_t *ret);

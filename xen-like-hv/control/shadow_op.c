@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* XEN_DOMCTL_shadow_op: which pages of a domain were written. The tables for that are pv/shadow.h's. */
+/* XEN_DOMCTL_shadow_op: which pages of a domain were written. The tables for that are pv/shadow.h's and p2m/log.c's. */
 #include "control/private.h"
 #include "domain/dirty_log.h"
 #include "event/evtchn.h"
 #include "grant/grant.h"
 #include "host/host.h"
 #include "mm/heap.h"
+#include "p2m/p2m.h"
 #include "pv/mmu.h"
 #include "pv/shadow.h"
 #include "sched/sched.h"
@@ -13,57 +14,61 @@
 
 #define ZERO_BYTES 65536u
 
+static const struct log_machine *machine(const struct domain *d) { return d->p2m != NULL ? &p2m_log : &shadow_log; }
+
 static int enable(struct domain *d)
 {
-	struct shadow_control *c = shadow_control(d);
+	const struct log_machine *m = machine(d);
+	struct log_control *c = m->control(d);
 	int ret = 0;
 
 	if (c == NULL) {
-		/* Whoever validates a table afterwards sees the log. */
+		/* Whoever changes a table afterwards sees the log. */
 		domain_pause(d);
-		ret = shadow_begin(d);
+		ret = m->begin(d);
 		domain_unpause(d);
 		if (ret != 0)
 			return ret;
-		c = shadow_control(d);
+		c = m->control(d);
 	}
-	if (c->state != SHADOW_marking)
+	if (c->state != LOG_marking)
 		return -EINVAL;
-	ret = shadow_watch(d, true);
+	ret = m->watch(d, true);
 	if (ret != 0)
 		return ret;
 	domain_pause(d);
-	shadow_roots(d, true);
-	c->state = SHADOW_on;
+	m->arm(d, true);
+	c->state = LOG_on;
 	domain_unpause(d);
 	return 0;
 }
 
-int shadow_off(struct domain *d)
+int log_off(struct domain *d)
 {
-	struct shadow_control *c = shadow_control(d);
+	const struct log_machine *m = machine(d);
+	struct log_control *c = m->control(d);
 	int ret = 0;
 
 	if (c == NULL)
 		return 0;
-	if (c->state == SHADOW_marking || c->state == SHADOW_on) {
+	if (c->state == LOG_marking || c->state == LOG_on) {
 		domain_pause(d);
 		dirty_log_off(d);
-		shadow_roots(d, false);
+		m->arm(d, false);
 		domain_unpause(d);
 		c->cursor = 0;
-		c->state = SHADOW_clearing;
+		c->state = LOG_clearing;
 	}
-	if (c->state == SHADOW_clearing)
-		ret = shadow_watch(d, false);
+	if (c->state == LOG_clearing)
+		ret = m->watch(d, false);
 	if (ret != 0)
 		return ret;
-	c->state = SHADOW_freeing;
-	ret = shadow_release(d);
+	c->state = LOG_freeing;
+	ret = m->release(d);
 	if (ret != 0)
 		return ret;
 	domain_pause(d);
-	shadow_end(d);
+	m->end(d);
 	domain_unpause(d);
 	return 0;
 }
@@ -112,16 +117,17 @@ struct harvest {
 	uint64_t pages;
 };
 
-static void note(struct page_info *pg, void *arg)
+static void note_number(uint64_t nr, void *arg)
 {
 	const struct harvest *h = arg;
-	uint64_t nr = m2p_get(page_to_mfn(pg));
 
 	if (h->bitmap != NULL && nr < h->pages)
 		h->bitmap[nr / 8] |= (uint8_t)(1u << (nr % 8));
 }
 
-static int harvest(struct domain *d, struct shadow_control *c, const struct harvest *h)
+static void note(struct page_info *pg, void *arg) { note_number(m2p_get(page_to_mfn(pg)), arg); }
+
+static int harvest(struct domain *d, struct log_control *c, const struct harvest *h)
 {
 	uint64_t n;
 
@@ -136,7 +142,7 @@ static int harvest(struct domain *d, struct shadow_control *c, const struct harv
 	return 0;
 }
 
-static int zero(struct shadow_control *c, const struct harvest *h)
+static int zero(struct log_control *c, const struct harvest *h)
 {
 	uint64_t bytes = (h->pages + 7) / 8, n;
 
@@ -150,14 +156,15 @@ static int zero(struct shadow_control *c, const struct harvest *h)
 	return 0;
 }
 
-static void next_phase(struct shadow_control *c, uint32_t phase)
+static void next_phase(struct log_control *c, uint32_t phase)
 {
 	c->phase = phase;
 	c->cursor = 0;
 }
 
-static int go_on(struct domain *d, struct shadow_control *c, const struct harvest *h)
+static int go_on(struct domain *d, struct log_control *c, const struct harvest *h)
 {
+	const struct log_gone gone = { .tell = note_number, .arg = (void *)h };
 	int ret = 0;
 
 	if (c->phase == ROUND_zero) {
@@ -179,13 +186,13 @@ static int go_on(struct domain *d, struct shadow_control *c, const struct harves
 		if (ret == 0)
 			next_phase(c, ROUND_close);
 	}
-	if (ret == 0 && c->phase == ROUND_close && !c->peek)
-		ret = shadow_close_all(d);
+	if (ret == 0 && c->phase == ROUND_close)
+		ret = machine(d)->close(d, c->peek, &gone);
 	return ret;
 }
 
 /* Another round was given up half way: what it took out of the log is known to nobody. */
-static void begin(struct domain *d, struct shadow_control *c, uint64_t bitmap, uint64_t pages, bool peek)
+static void begin(struct domain *d, struct log_control *c, uint64_t bitmap, uint64_t pages, bool peek)
 {
 	if (c->phase != ROUND_none && c->bitmap == bitmap && c->pages == pages && c->peek == peek)
 		return;
@@ -200,12 +207,13 @@ static void begin(struct domain *d, struct shadow_control *c, uint64_t bitmap, u
 
 static int round(struct xen_domctl_shadow_op *s, struct domain *d, bool peek)
 {
-	struct shadow_control *c = shadow_control(d);
+	const struct log_machine *m = machine(d);
+	struct log_control *c = m->control(d);
 	uint64_t at = handle_addr(s->dirty_bitmap);
 	struct harvest h = { .pages = s->pages };
 	int ret;
 
-	if (c == NULL || c->state != SHADOW_on)
+	if (c == NULL || c->state != LOG_on)
 		return -EINVAL;
 	if (s->mode & ~XEN_DOMCTL_SHADOW_LOGDIRTY_FINAL)
 		return -EINVAL;
@@ -219,7 +227,7 @@ static int round(struct xen_domctl_shadow_op *s, struct domain *d, bool peek)
 	if (ret != 0)
 		return ret;
 	c->phase = ROUND_none;
-	if (h.bitmap != NULL && (c->lost || shadow_all_written(d)))
+	if (h.bitmap != NULL && (c->lost || m->all_written(d)))
 		memset(h.bitmap, 0xff, (h.pages + 7) / 8);
 	s->stats.fault_count = c->faults;
 	s->stats.dirty_count = c->dirty;
@@ -238,16 +246,13 @@ int domctl_shadow_op(struct xen_domctl *op, struct domain *d)
 		return -EINVAL;
 	if (d->is_dying != DOMDYING_alive)
 		return -ESRCH;
-	/* Shadows are of a PV guest's tables. Nested ones are not logged yet: who would move such a domain hears of it here. */
-	if (d->p2m != NULL)
-		return -EOPNOTSUPP;
 	switch (s->op) {
 	case XEN_DOMCTL_SHADOW_OP_ENABLE:
 		return s->mode == XEN_DOMCTL_SHADOW_ENABLE_LOG_DIRTY ? enable(d) : -EINVAL;
 	case XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY:
 		return enable(d);
 	case XEN_DOMCTL_SHADOW_OP_OFF:
-		return shadow_off(d);
+		return log_off(d);
 	case XEN_DOMCTL_SHADOW_OP_CLEAN:
 		return round(s, d, false);
 	case XEN_DOMCTL_SHADOW_OP_PEEK:

@@ -218,6 +218,14 @@ static void nested_fault(struct vcpu *v)
 {
 	const struct vmcb *b = vmcb_of(v);
 
+	if ((b->exit_info1 & (NPF_PRESENT | NPF_WRITE)) == (NPF_PRESENT | NPF_WRITE)) {
+		enum p2m_fault what = p2m_write_fault(v->domain, b->exit_info2 >> PAGE_SHIFT);
+
+		if (what == P2M_fault_stale)
+			v->hvm->generation = ~0ULL;
+		if (what != P2M_fault_guest)
+			return;
+	}
 	domain_crash(v->domain, "v%u: %s at guest physical %#lx (%#lx), rip %#lx", v->vcpu_id,
 		     b->exit_info1 & NPF_WRITE ? "write" : "access", b->exit_info2, b->exit_info1, b->rip);
 }

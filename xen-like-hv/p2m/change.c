@@ -16,7 +16,7 @@ void p2m_put_refs(pte_t e)
 {
 	struct page_info *pg = mfn_to_page(pte_mfn(e));
 
-	if (e & PTE_W)
+	if (e & P2M_WRITES)
 		put_page_and_type(pg);
 	else
 		put_page(pg);
@@ -56,7 +56,9 @@ static int store_locked(struct domain *d, uint64_t gfn, pte_t e)
 	if (!slot)
 		return -ENOMEM;
 	note_gfn(d, gfn);
-	__atomic_store_n(slot, e, __ATOMIC_RELEASE);
+	__atomic_store_n(slot, e | p2m->changed, __ATOMIC_RELEASE);
+	if (unlikely(p2m->changed))
+		p2m_touch(p2m, gfn);
 	return 0;
 }
 
@@ -95,7 +97,7 @@ static bool store_large(struct domain *d, uint64_t gfn, pte_t e)
 	ok = slot && !(*slot & PTE_P);
 	if (ok) {
 		note_gfn(d, gfn + P2M_ENTRIES - 1);
-		__atomic_store_n(slot, e | PTE_PSE, __ATOMIC_RELEASE);
+		__atomic_store_n(slot, e | PTE_PSE | p2m->changed, __ATOMIC_RELEASE);
 	}
 	spin_unlock(&p2m->lock);
 	return ok;
@@ -132,7 +134,9 @@ static bool take_locked(struct p2m *p2m, uint64_t gfn, mfn_t m, unsigned int typ
 	slot = p2m_slot(p2m, gfn, true);
 	if (!slot)
 		return false;
-	return __atomic_exchange_n(slot, 0, __ATOMIC_SEQ_CST) != 0;
+	if (unlikely(p2m->changed))
+		p2m_touch(p2m, gfn);
+	return __atomic_exchange_n(slot, p2m->changed, __ATOMIC_SEQ_CST) != 0;
 }
 
 /* After the flush: up to it the frame may have been written to. The entry's reference becomes the caller's. */
@@ -140,7 +144,7 @@ static struct page_info *let_go(pte_t e)
 {
 	struct page_info *pg = mfn_to_page(pte_mfn(e));
 
-	if (e & PTE_W) {
+	if (e & P2M_WRITES) {
 		page_written_known(pg);
 		put_page_type(pg, false);
 	}

@@ -19,7 +19,7 @@ static void *reach(struct domain *d, const struct guest_paging *g, uint64_t va, 
 	if (p2m_guest_walk(d, g, va, write, &gpa))
 		return NULL;
 	e = p2m_walk(d->p2m, gpa >> PAGE_SHIFT);
-	if (!e || (write && !(e & PTE_W)))
+	if (!e || (write && !(e & P2M_WRITES)))
 		return NULL;
 	*pg = mfn_to_page(pte_mfn(e));
 	return (char *)page_to_virt(*pg) + (gpa & ~PAGE_MASK);

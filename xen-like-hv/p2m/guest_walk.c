@@ -26,7 +26,7 @@ static pte_t *guest_entry(struct p2m *p2m, uint64_t table, unsigned int index, s
 
 	if (!e)
 		return NULL;
-	*pg = e & PTE_W ? mfn_to_page(pte_mfn(e)) : NULL;
+	*pg = e & P2M_WRITES ? mfn_to_page(pte_mfn(e)) : NULL;
 	return (pte_t *)mfn_to_virt(pte_mfn(e)) + index;
 }
 

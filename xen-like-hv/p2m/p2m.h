@@ -7,23 +7,24 @@
  */
 #ifndef P2M_P2M_H
 #define P2M_P2M_H
+#include "domain/dirty_log.h"
 #include "domain/domain.h"
 #include "lib/errno.h"
 #include "mm/frametable.h"
 #include "x86/hooks.h"
 #include "x86/spinlock.h"
 
-/* What an entry is. All but a hole name a frame. */
+/* What an entry is. All but a hole name a frame; those that may be written to are odd. */
 enum p2m_type {
-	P2M_hole,
-	P2M_ram_rw,   /* the domain's own */
-	P2M_ram_ro,
-	P2M_shared,   /* the hypervisor's, shared with it: shared_info, grant frames; writable */
-	P2M_grant_rw, /* another's, by grant: goes with the grant's handle alone */
-	P2M_grant_ro,
+	P2M_hole = 0,
+	P2M_ram_rw = 1,   /* the domain's own */
+	P2M_ram_ro = 2,
+	P2M_shared = 3,   /* the hypervisor's, shared with it: shared_info, grant frames; writable */
+	P2M_grant_ro = 4, /* another's, by grant: goes with the grant's handle alone */
+	P2M_grant_rw = 5,
 };
 
-static inline bool p2m_writable(enum p2m_type t) { return t == P2M_ram_rw || t == P2M_shared || t == P2M_grant_rw; }
+static inline bool p2m_writable(enum p2m_type t) { return t & 1; }
 static inline bool p2m_is_ram(enum p2m_type t) { return t == P2M_ram_rw || t == P2M_ram_ro; }
 static inline bool p2m_is_grant(enum p2m_type t) { return t == P2M_grant_rw || t == P2M_grant_ro; }
 
@@ -39,6 +40,8 @@ struct p2m {
 	struct domain *domain;
 	uint64_t nr_tables;          /* the root not counted; a guest may name any gfn, but not make us spend more than a limit */
 	uint64_t cursor;             /* of p2m_relinquish */
+	uint64_t changed;            /* what entries are stored with, present or not: of the log of writes (p2m/log.c), under the lock */
+	struct log_control *log;     /* NULL: none */
 };
 
 /* d->p2m, empty: 0 or -ENOMEM. */
@@ -83,6 +86,16 @@ unsigned int p2m_remove_ram(struct domain *d, const uint64_t *gfns, unsigned int
 
 /* For the audit, nothing of d runs: all frames that entries name. false: there are other tables than were counted. */
 bool p2m_each_frame(struct domain *d, void (*fn)(mfn_t frame, uint64_t gfn, enum p2m_type type, void *arg), void *arg);
+
+/* The log of its writes. */
+extern const struct log_machine p2m_log;
+/* A CPU's write that the nested tables did not allow. */
+enum p2m_fault {
+	P2M_fault_guest,  /* nothing to write to is there */
+	P2M_fault_opened, /* it may go through now */
+	P2M_fault_stale,  /* it might have: the CPU is to flush what it knows */
+};
+enum p2m_fault p2m_write_fault(struct domain *d, uint64_t gfn);
 
 /* One page given up by the guest's wish: 0 or -EINVAL. */
 int p2m_release_page(struct domain *d, uint64_t gfn);

@@ -8,6 +8,14 @@
 
 #define P2M_ENTRIES 512u
 #define P2M_TYPE_SHIFT 9 /* in the three bits that the hardware leaves to us */
+/*
+ * In a leaf: its type allows writes, and there is a reference for that. PTE_W goes and comes while writes are logged, and is for
+ * CPUs alone (p2m/log.c).
+ */
+#define P2M_WRITES (1ULL << P2M_TYPE_SHIFT)
+/* Of the log: a number's entry, present or not, is another than when it was told last; a table is to be looked at. */
+#define P2M_changed (1ULL << 52)
+#define P2M_touched (1ULL << P2M_TYPE_SHIFT)
 
 static inline enum p2m_type pte_p2m_type(pte_t e)
 {
@@ -28,6 +36,8 @@ pte_t p2m_walk(const struct p2m *p2m, uint64_t gfn);
 pte_t *p2m_slot(struct p2m *p2m, uint64_t gfn, bool make);
 /* The entry of level 2 over gfn. */
 pte_t *p2m_slot_large(struct p2m *p2m, uint64_t gfn, bool make);
+/* The log is to look at the table of gfn's entry, which there is. */
+void p2m_touch(struct p2m *p2m, uint64_t gfn);
 
 /* change.c */
 /* An entry's references: general, and as writable. get: false; put: what was there is no more to be reached. */

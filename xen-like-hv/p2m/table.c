@@ -3,7 +3,7 @@
  * Nested tables: four levels as the hardware walks them, leaves of 4 KiB and 2 MiB.
  *
  * Who writes: entries change under p2m->lock alone (the hardware has no A or D
- * left to set). Tables come under it and stay until p2m_relinquish, so that
+ * left to set); while writes are logged, p2m/log.c has who may race. Tables come under it and stay until p2m_relinquish, so that
  * p2m_lookup of domain 0, whose call that one is, may walk without it.
  *
  * An entry has references of its own to its frame: a general one, and one to it
@@ -94,7 +94,7 @@ static pte_t *split(struct p2m *p2m, pte_t *slot)
 		return NULL;
 	for (unsigned int i = 0; i < P2M_ENTRIES; i++)
 		t[i] = piece + ((pte_t)i << PAGE_SHIFT);
-	__atomic_store_n(slot, dummy, __ATOMIC_RELEASE);
+	__atomic_store_n(slot, dummy | P2M_touched, __ATOMIC_RELEASE);
 	return t;
 }
 
@@ -122,6 +122,14 @@ static pte_t *slot_at(struct p2m *p2m, uint64_t gfn, int leaf, bool make)
 
 pte_t *p2m_slot(struct p2m *p2m, uint64_t gfn, bool make) { return slot_at(p2m, gfn, 1, make); }
 pte_t *p2m_slot_large(struct p2m *p2m, uint64_t gfn, bool make) { return slot_at(p2m, gfn, 2, make); }
+
+void p2m_touch(struct p2m *p2m, uint64_t gfn)
+{
+	pte_t *slot = p2m_slot_large(p2m, gfn, false);
+
+	if (!(*slot & P2M_touched))
+		WRITE_ONCE(*slot, *slot | P2M_touched);
+}
 
 pte_t p2m_walk(const struct p2m *p2m, uint64_t gfn)
 {
@@ -161,7 +169,7 @@ struct page_info *p2m_get_page(struct domain *d, uint64_t gfn, bool write)
 	spin_lock(&p2m->lock);
 	e = p2m_walk(p2m, gfn);
 	/* The entry's own references, which the lock keeps, are why neither of these has to wait. */
-	if (e && (!write || (e & PTE_W)) && mfn_to_page(pte_mfn(e))->owner == d->domid + 1) {
+	if (e && (!write || (e & P2M_WRITES)) && mfn_to_page(pte_mfn(e))->owner == d->domid + 1) {
 		pg = mfn_to_page(pte_mfn(e));
 		if (!get_page_known(pg)) {
 			pg = NULL;
@@ -212,7 +220,8 @@ static bool drop_next(struct p2m *p2m)
 		spin_lock(&p2m->lock);
 		*slot = 0;
 		spin_unlock(&p2m->lock);
-		put_leaf(e, level);
+		if (e & PTE_P)
+			put_leaf(e, level);
 	}
 	p2m->cursor = (p2m->cursor & ~(step - 1)) + step;
 	/* Tables that end here are empty now. */

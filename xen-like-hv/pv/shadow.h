@@ -54,7 +54,7 @@
  */
 #ifndef PV_SHADOW_H
 #define PV_SHADOW_H
-#include "domain/domain.h"
+#include "domain/dirty_log.h"
 #include "mm/frametable.h"
 
 /* What a root has for the L4 entry e of l4. Caller: l4 is locked, or nothing of d runs. */
@@ -72,30 +72,6 @@ void shadow_table_gone(struct page_info *table);
  */
 bool shadow_fault(struct vcpu *v, struct page_info *l4, uint64_t addr, bool write);
 
-/*
- * What control/shadow_op.c makes the operations of. Domain 0 alone calls these, so one at a time. Those that
- * say "paused": none of d's vCPUs is in the middle of anything.
- */
-enum shadow_state { SHADOW_off, SHADOW_marking, SHADOW_on, SHADOW_clearing, SHADOW_freeing };
-
-/* Kept over continuations. */
-struct shadow_control {
-	enum shadow_state state;
-	uint64_t cursor;
-	uint32_t phase;             /* of a round, 0: none is under way */
-	uint64_t bitmap, pages;     /* what it was asked with */
-	bool peek, lost;            /* lost: a round was given up, its pages are told in the next */
-	uint32_t faults, dirty;     /* since the last round that cleared */
-};
-struct shadow_control *shadow_control(const struct domain *d); /* NULL: off */
-
-int shadow_begin(struct domain *d);              /* paused. Also d->dirty_log. 0, -ENOMEM */
-int shadow_watch(struct domain *d, bool on);     /* marks all tables, or takes all marks off: 0, -ERESTART_HC */
-void shadow_roots(struct domain *d, bool on);    /* paused. off: also forgets all shadows */
-int shadow_release(struct domain *d);            /* their frames: 0, -ERESTART_HC */
-void shadow_end(struct domain *d);               /* paused. The object itself */
-/* After all flags were harvested: what is open is closed, and flushed. 0, -ERESTART_HC */
-int shadow_close_all(struct domain *d);
-/* Everything counts as written: a shadow is missing, or somebody asked for this. */
-bool shadow_all_written(const struct domain *d);
+/* watch marks all tables, or takes all marks off; arm(off) also forgets all shadows; release: their frames. */
+extern const struct log_machine shadow_log;
 #endif

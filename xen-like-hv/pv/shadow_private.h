@@ -26,7 +26,7 @@ struct shadow {
 	uint32_t bucket[SHADOW_BUCKETS]; /* number + 1 */
 	struct shadow_page *dir[SHADOW_DIR];
 	uint32_t nr, max, free;  /* pages there are, and may be; free list: number + 1 */
-	struct shadow_control control;
+	struct log_control control;
 };
 
 static inline struct shadow_page *shadow_nr(const struct shadow *s, uint32_t nr)

@@ -53,7 +53,7 @@ static void watch_frames(struct domain *d, uint64_t from, uint64_t to, bool on)
 }
 
 /* From the cursor on; -ERESTART_HC: not yet all. */
-int shadow_watch(struct domain *d, bool on)
+static int shadow_watch(struct domain *d, bool on)
 {
 	struct shadow *s = d->pv.shadow;
 
@@ -70,7 +70,7 @@ int shadow_watch(struct domain *d, bool on)
 	return 0;
 }
 
-void shadow_roots(struct domain *d, bool on)
+static void shadow_roots(struct domain *d, bool on)
 {
 	struct shadow *s = d->pv.shadow;
 	struct vcpu *v;
@@ -88,7 +88,7 @@ void shadow_roots(struct domain *d, bool on)
 	spin_unlock(&s->shadow_lock);
 }
 
-int shadow_begin(struct domain *d)
+static int shadow_begin(struct domain *d)
 {
 	struct shadow *s = xzalloc(struct shadow);
 	int rc;
@@ -103,12 +103,12 @@ int shadow_begin(struct domain *d)
 	}
 	spin_lock_init(&s->shadow_lock);
 	s->max = (uint32_t)min(d->tot_pages / 16 + SPARE_TABLES, SHADOW_DIR * SHADOW_PER_PAGE);
-	s->control.state = SHADOW_marking;
+	s->control.state = LOG_marking;
 	d->pv.shadow = s;
 	return 0;
 }
 
-int shadow_release(struct domain *d)
+static int shadow_release(struct domain *d)
 {
 	struct shadow *s = d->pv.shadow;
 
@@ -127,7 +127,7 @@ int shadow_release(struct domain *d)
 	return 0;
 }
 
-void shadow_end(struct domain *d)
+static void shadow_end(struct domain *d)
 {
 	struct shadow *s = d->pv.shadow;
 
@@ -159,10 +159,14 @@ static void close_table(struct shadow *s, uint32_t nr)
 	spin_unlock(&s->shadow_lock);
 }
 
-int shadow_close_all(struct domain *d)
+/* What went away the guest has written down itself. */
+static int shadow_close_all(struct domain *d, bool look, const struct log_gone *gone)
 {
 	struct shadow *s = d->pv.shadow;
 
+	(void)gone;
+	if (look)
+		return 0;
 	for (; s->control.cursor < READ_ONCE(s->nr); s->control.cursor++) {
 		close_table(s, (uint32_t)s->control.cursor);
 		if (s->control.cursor % 16 == 15 && preempt_wanted()) {
@@ -176,5 +180,17 @@ int shadow_close_all(struct domain *d)
 	return 0;
 }
 
-struct shadow_control *shadow_control(const struct domain *d) { return d->pv.shadow ? &d->pv.shadow->control : NULL; }
-bool shadow_all_written(const struct domain *d) { return READ_ONCE(d->pv.shadow->failed); }
+static struct log_control *shadow_control(const struct domain *d) { return d->pv.shadow ? &d->pv.shadow->control : NULL; }
+/* A shadow is missing. */
+static bool shadow_all_written(const struct domain *d) { return READ_ONCE(d->pv.shadow->failed); }
+
+const struct log_machine shadow_log = {
+	.control = shadow_control,
+	.begin = shadow_begin,
+	.watch = shadow_watch,
+	.arm = shadow_roots,
+	.release = shadow_release,
+	.end = shadow_end,
+	.close = shadow_close_all,
+	.all_written = shadow_all_written,
+};

@@ -10,6 +10,7 @@ Suite *suite_shadow(void);
 Suite *suite_domain_pages(void);
 Suite *suite_grant_table(void);
 Suite *suite_p2m(void);
+Suite *suite_p2m_log(void);
 
 int main(void)
 {
@@ -19,6 +20,7 @@ int main(void)
 	srunner_add_suite(r, suite_domain_pages());
 	srunner_add_suite(r, suite_grant_table());
 	srunner_add_suite(r, suite_p2m());
+	srunner_add_suite(r, suite_p2m_log());
 	srunner_add_suite(r, suite_ro_emul());
 	srunner_add_suite(r, suite_races());
 	srunner_add_suite(r, suite_shadow());

@@ -171,11 +171,11 @@ static void setup(void)
 
 static void log_on(void)
 {
-	ck_assert_int_eq(shadow_begin(d), 0);
-	while (shadow_watch(d, true))
+	ck_assert_int_eq(shadow_log.begin(d), 0);
+	while (shadow_log.watch(d, true))
 		;
-	shadow_roots(d, true);
-	shadow_control(d)->state = SHADOW_on;
+	shadow_log.arm(d, true);
+	shadow_log.control(d)->state = LOG_on;
 }
 
 static void log_off(void)
@@ -183,13 +183,13 @@ static void log_off(void)
 	if (!d->pv.shadow)
 		return;
 	dirty_log_off(d);
-	shadow_roots(d, false);
-	shadow_control(d)->cursor = 0;
-	while (shadow_watch(d, false))
+	shadow_log.arm(d, false);
+	shadow_log.control(d)->cursor = 0;
+	while (shadow_log.watch(d, false))
 		;
-	while (shadow_release(d))
+	while (shadow_log.release(d))
 		;
-	shadow_end(d);
+	shadow_log.end(d);
 }
 
 static void teardown(void)
@@ -214,8 +214,8 @@ static void round_of_log(void)
 	memset(told, 0, sizeof(told));
 	for (uint64_t c = 0; c < d->dirty_log->nr_chunks; c++)
 		dirty_log_each(d, c, true, tell, NULL);
-	shadow_control(d)->cursor = 0;
-	while (shadow_close_all(d))
+	shadow_log.control(d)->cursor = 0;
+	while (shadow_log.close(d, false, NULL))
 		;
 }
 
@@ -404,7 +404,7 @@ START_TEST(without_memory)
 	log_on();
 	d->pv.shadow->max = 2;
 	ck_assert(cpu_access(d->vcpu[0], VA(0, 1), true, 1));
-	ck_assert(shadow_all_written(d));
+	ck_assert(shadow_log.all_written(d));
 	ck_assert(cpu_access(d->vcpu[0], VA(1, 1), false, 0));
 	ck_assert_int_eq(set_entry(l2, 1, 0), 0);
 	flush_tlb_mask(cpu_online_map);
