@@ -16,7 +16,8 @@
 #define LVT_TIMER 0
 #define LVT_NR 6
 
-/* What a guest may have in EFER. */
+/* What a guest may have in RFLAGS and EFER. */
+#define HVM_RFLAGS 0x3f7fd5UL
 #define EFER_GUEST (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
 
 /* The local APIC's registers: MSR numbers less that of the first; where they are mapped, sixteen times that. */

@@ -94,7 +94,7 @@ static void set_general(struct cpu_user_regs *r, const struct hvm_hw_cpu *c)
 #define SET(n) r->n = c->n;
 	EACH_GPR(SET)
 #undef SET
-	r->rflags = (c->rflags & 0x3f7fd5UL) | 2;
+	r->rflags = (c->rflags & HVM_RFLAGS) | 2;
 }
 
 static void get_general(const struct cpu_user_regs *r, struct hvm_hw_cpu *c)

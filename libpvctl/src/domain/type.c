@@ -29,14 +29,6 @@ static int node_can(struct pvctl *ctx, struct pvctl_error *err)
 /* What a PV domain may have, and a PVH one not yet. */
 static int config_can(const struct create_plan *p, struct pvctl_error *err)
 {
-	static const char *const ends[] = { "on_crash", "on_watchdog", "on_poweroff", "on_reboot" };
-
-	for (unsigned int i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-		const char *what = pvctl_config_get_str(p->config, ends[i]);
-
-		if (what && strncmp(what, "coredump", 8) == 0)
-			return err_set(err, -ENOSYS, PVCTL_ORIGIN_LIB, "type=\"pvh\": %s=\"%s\": no core is written of such a domain yet", ends[i], what);
-	}
 	if (p->maxmem_mib > p->memory_mib)
 		return err_set(err, -ENOSYS, PVCTL_ORIGIN_LIB, "type=\"pvh\": such a domain has all of its memory at the start: maxmem=%llu must "
 		               "not be more than memory=%llu", (unsigned long long)p->maxmem_mib, (unsigned long long)p->memory_mib);

@@ -34,6 +34,30 @@ int hv_gfns_to_mfns(struct transport *t, uint32_t domid, uint64_t *frames, uint3
 	return 0;
 }
 
+int hv_ram_runs(struct transport *t, uint32_t domid, uint64_t *gfn, struct hv_run *runs, struct pvctl_error *err)
+{
+	struct node_run *table = hv_arena(t, HV_TABLE_OFFSET, HV_RUNS_MAX, sizeof(*table));
+	uint64_t args[6] = { domid, 0, HV_RUNS_MAX, *gfn };
+	bool broken;
+	int64_t ret;
+
+	_Static_assert(sizeof(*runs) == sizeof(*table), "the same");
+	if (!table)
+		return err_nomem(err);
+	args[1] = arena_handle(t, table);
+	ret = hv_call(t, NODE_OP_RAM_RUNS, args, HV_TABLE_OFFSET + HV_RUNS_MAX * sizeof(*table), &broken, err);
+	if (broken)
+		return err_fold(ret);
+	if (ret < 0)
+		return err_hv(err, ret, "domain %u: asking what memory it has", domid);
+	if (ret > HV_RUNS_MAX)
+		return err_set(err, -EPROTO, PVCTL_ORIGIN_HV, "domain %u: more memory was told than was asked for", domid);
+	memcpy(runs, table, (size_t)ret * sizeof(*runs));
+	if (ret)
+		*gfn = runs[ret - 1].gfn + runs[ret - 1].nr_pages;
+	return (int)ret;
+}
+
 int hv_hvm_param_set(struct transport *t, uint32_t domid, uint32_t index, uint64_t value, struct pvctl_error *err)
 {
 	struct xen_hvm_param op = { .domid = (domid_t)domid, .index = index, .value = value };
