@@ -33,7 +33,7 @@ t "the store has the type" [ "$(pvctl store read "/libxl/$(pvctl domid virt)/typ
 say_in virt 'echo TYPE=$(cat /sys/hypervisor/guest_type 2>/dev/null)'
 t "the guest knows what it is" eventually 10 console_has virt 'TYPE=PVH'
 
-for c in "save virt $W/x.save" "snapshot create virt s" "clone virt copy" "migrate virt ssh://localhost"; do
+for c in "save --live virt $W/x.save" "snapshot create virt s" "clone virt copy" "migrate virt ssh://localhost"; do
 	refused "${c%% *}" '*' 'PVH domain' pvctl $c
 done
 refused "a warm template" "*" "PVH domain" pvctl template create --from virt --warm tpl

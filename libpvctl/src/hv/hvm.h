@@ -18,6 +18,10 @@ struct hv_run { uint64_t gfn, mfn, nr_pages; };
 #define HV_RUNS_MAX 1024u
 int hv_ram_runs(struct transport *t, uint32_t domid, uint64_t *gfn, struct hv_run *runs, struct pvctl_error *err);
 int hv_hvm_param_set(struct transport *t, uint32_t domid, uint32_t index, uint64_t value, struct pvctl_error *err);
+int hv_hvm_param_get(struct transport *t, uint32_t domid, uint32_t index, uint64_t *ret, struct pvctl_error *err);
+/* All that its vCPUs hold, as hvm/save.h has it; *ret is malloc'd. */
+int hv_hvm_context_get(struct transport *t, uint32_t domid, void **ret, uint32_t *ret_len, struct pvctl_error *err);
+int hv_hvm_context_set(struct transport *t, uint32_t domid, const void *context, uint32_t len, struct pvctl_error *err);
 /* vCPU 0 starts at entry in flat 32-bit mode without paging, with the address of its start info in ebx. */
 int hv_hvm_start(struct transport *t, uint32_t domid, uint32_t entry, uint64_t start_info, struct pvctl_error *err);
 
