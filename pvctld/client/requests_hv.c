@@ -139,10 +139,10 @@ bool request_hypercall_lets_go(const struct ctl_conn *c)
 	       op.cmd == XEN_DOMCTL_destroydomain;
 }
 
-/* Of the node's own operations, a builder needs one. */
+/* Of the node's own operations, clients need to know where a domain's memory is. */
 static bool known(uint32_t op)
 {
-	return op < NR_HYPERCALLS || op == NODE_OP_GFNS_TO_MFNS;
+	return op < NR_HYPERCALLS || op == NODE_OP_GFNS_TO_MFNS || op == NODE_OP_RAM_RUNS;
 }
 
 void request_hypercall(struct ctl_conn *c)

@@ -2,6 +2,7 @@
 #include "pvctld/hv/hvcall.h"
 #include "pvctld/base/log.h"
 #include "pvctld/core/daemon.h"
+#include "public/node.h"
 #include <errno.h>
 #include <string.h>
 #include <xen/xen.h>
@@ -178,6 +179,21 @@ int hvc_frame_types(struct daemon *d, uint32_t domid, uint64_t *frames, unsigned
 	if (!rc)
 		memcpy(frames, mbox_own(&d->mbox) + DATA_OFFSET, count * sizeof(*frames));
 	return rc;
+}
+
+int hvc_ram_runs(struct daemon *d, uint32_t domid, uint64_t *gfn, struct node_run *runs)
+{
+	uint64_t args[6] = { domid, data_handle(d), HV_RUN_BATCH, *gfn };
+	int n = (int)mbox_call_raw(&d->mbox, NODE_OP_RAM_RUNS, args);
+
+	_Static_assert(HV_RUN_BATCH * sizeof(*runs) <= MBOX_OWN_ARENA - DATA_OFFSET, "fits");
+	if (n > (int)HV_RUN_BATCH)
+		return -EPROTO;
+	if (n <= 0)
+		return n;
+	memcpy(runs, mbox_own(&d->mbox) + DATA_OFFSET, (size_t)n * sizeof(*runs));
+	*gfn = runs[n - 1].gfn + runs[n - 1].nr_pages;
+	return n;
 }
 
 int hvc_m2p_frames(struct daemon *d, uint64_t *frames, unsigned int max)

@@ -34,6 +34,10 @@ int hvc_unmap_grant(struct daemon *d, uint32_t handle);
 /* The types of count frames (at most HV_FRAME_BATCH) as XEN_DOMCTL_getpageframeinfo3 has them, in place. */
 #define HV_FRAME_BATCH 1024u
 int hvc_frame_types(struct daemon *d, uint32_t domid, uint64_t *frames, unsigned int count);
+/* RAM of a PVH domain's own from *gfn on, which goes to behind it: how many runs (at most HV_RUN_BATCH), 0: no more, or negative. */
+#define HV_RUN_BATCH 256u
+struct node_run;
+int hvc_ram_runs(struct daemon *d, uint32_t domid, uint64_t *gfn, struct node_run *runs);
 /* Frames of the machine-to-physical table, in order: how many, or negative. */
 int hvc_m2p_frames(struct daemon *d, uint64_t *frames, unsigned int max);
 /* The time of day, for guests that start from now on. */

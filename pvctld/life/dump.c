@@ -4,7 +4,8 @@
  * have p_paddr = pseudo-physical address (p_vaddr the same), in ascending order,
  * runs of adjacent frames joined. Frames that the machine-to-physical table
  * gives no usable pseudo-physical address (or one already taken) come last, at
- * 1 << 52 plus their machine address. There are no register notes.
+ * 1 << 52 plus their machine address. There are no register notes. Of a PVH domain the addresses are guest
+ * physical ones, as its nested tables have them.
  *
  * Which frames are the domain's is the hypervisor's word
  * (XEN_DOMCTL_getpageframeinfo3), never the guest's p2m: a guest must not be
@@ -51,6 +52,8 @@ struct dump {
 	void (*done)(struct dom *dom, int rc);
 	char path[500], file[128]; /* file: what a domain of that name has in it */
 	struct loop_task task;
+	int (*look)(struct dump *u); /* 1: there is more to be found; 0; or a code */
+	uint64_t next_gfn;
 	uint64_t next_mfn, end_mfn, top_mfn; /* scan; holes between RAM below and above 4 GiB */
 	uint64_t m2p[MAX_M2P_EXTENTS];
 	unsigned int nr_m2p;
@@ -87,10 +90,8 @@ static uint64_t m2p_entry(const struct dump *u, uint64_t mfn)
 	return table ? table[mfn % M2P_FRAME_ENTRIES] : ~0ull;
 }
 
-static int add(struct dump *u, uint64_t mfn)
+static int add(struct dump *u, uint64_t mfn, uint64_t gpfn)
 {
-	uint64_t gpfn = m2p_entry(u, mfn);
-
 	if (u->nr == u->cap) {
 		size_t cap = u->cap ? u->cap * 2 : 4096;
 		struct frame *p = realloc(u->frames, cap * sizeof(*p));
@@ -105,7 +106,7 @@ static int add(struct dump *u, uint64_t mfn)
 	return 0;
 }
 
-static int scan_batch(struct dump *u)
+static int look_by_mfn(struct dump *u)
 {
 	uint64_t batch[HV_FRAME_BATCH];
 	unsigned int n = 0;
@@ -118,13 +119,24 @@ static int scan_batch(struct dump *u)
 	rc = hvc_frame_types(u->d, u->domid, batch, n);
 	for (unsigned int i = 0; i < n && !rc; i++)
 		if ((uint32_t)(batch[i] & XEN_DOMCTL_PFINFO_LTAB_MASK) != XEN_DOMCTL_PFINFO_XTAB)
-			rc = add(u, u->next_mfn + i);
+			rc = add(u, u->next_mfn + i, m2p_entry(u, u->next_mfn + i));
 	u->next_mfn += n;
 	if (u->next_mfn == u->end_mfn && u->top_mfn > u->end_mfn) {
 		u->next_mfn = NODE_HIGH_PADDR / PAGE;
 		u->end_mfn = u->top_mfn;
 	}
-	return rc;
+	return rc ? rc : u->next_mfn < u->end_mfn;
+}
+
+static int look_by_gfn(struct dump *u)
+{
+	struct node_run run[HV_RUN_BATCH];
+	int n = hvc_ram_runs(u->d, u->domid, &u->next_gfn, run), rc = 0;
+
+	for (int i = 0; i < n; i++)
+		for (uint64_t k = 0; k < run[i].nr_pages && !rc; k++)
+			rc = add(u, run[i].mfn + k, run[i].gfn + k);
+	return n < 0 ? n : rc ? rc : n > 0;
 }
 
 static int by_addr(const void *a, const void *b)
@@ -246,15 +258,15 @@ static void scan(void *data)
 {
 	struct dump *u = data;
 	struct dom *dom = dom_find(u->d, u->domid);
-	int rc = dom && dom->unique_id == u->unique_id ? 0 : -ESRCH;
+	int rc = dom && dom->unique_id == u->unique_id ? 1 : -ESRCH;
 
 	if (mbox_defer(&u->d->mbox, &u->task))
 		return;
-	for (unsigned int i = 0; i < BATCHES_PER_ROUND && !rc && u->next_mfn < u->end_mfn; i++)
-		rc = scan_batch(u);
-	if (rc)
+	for (unsigned int i = 0; i < BATCHES_PER_ROUND && rc > 0; i++)
+		rc = u->look(u);
+	if (rc < 0)
 		finish(u, rc);
-	else if (u->next_mfn < u->end_mfn)
+	else if (rc)
 		loop_task_post(&u->d->loop, &u->task);
 	else
 		start_writer(u);
@@ -280,10 +292,25 @@ static int make_path(struct dump *u, const struct dom *dom)
 	return 0;
 }
 
+static int begin(struct dump *u)
+{
+	struct xen_domctl_getdomaininfo info;
+	struct node *n = &u->d->node;
+	int rc = hvc_get(u->d, u->domid, &info);
+
+	if (rc)
+		return rc;
+	u->look = info.flags & XEN_DOMINF_hvm_guest ? look_by_gfn : look_by_mfn;
+	u->end_mfn = node_low_bytes(n) / PAGE;
+	u->top_mfn = n->ram_bytes > NODE_LOW_BYTES ? (NODE_HIGH_PADDR + n->ram_bytes - NODE_LOW_BYTES) / PAGE : 0;
+	rc = hvc_m2p_frames(u->d, u->m2p, MAX_M2P_EXTENTS);
+	u->nr_m2p = rc > 0 ? (unsigned int)rc : 0;
+	return rc < 0 ? rc : 0;
+}
+
 void dump_start(struct dom *dom, void (*done)(struct dom *dom, int rc))
 {
 	struct dump *u = calloc(1, sizeof(*u));
-	struct node *n = &dom->d->node;
 	int rc;
 
 	if (!u) {
@@ -294,16 +321,11 @@ void dump_start(struct dom *dom, void (*done)(struct dom *dom, int rc))
 	u->domid = dom->domid;
 	u->unique_id = dom->unique_id;
 	u->done = done;
-	u->end_mfn = node_low_bytes(n) / PAGE;
-	u->top_mfn = n->ram_bytes > NODE_LOW_BYTES ? (NODE_HIGH_PADDR + n->ram_bytes - NODE_LOW_BYTES) / PAGE : 0;
 	loop_task_init(&u->task, scan, u);
 	(void)hvc_pause(dom->d, dom->domid);
 	rc = make_path(u, dom);
-	if (!rc) {
-		rc = hvc_m2p_frames(dom->d, u->m2p, MAX_M2P_EXTENTS);
-		u->nr_m2p = rc > 0 ? (unsigned int)rc : 0;
-	}
-	if (rc < 0)
+	rc = rc ? rc : begin(u);
+	if (rc)
 		finish(u, rc);
 	else
 		loop_task_post(&dom->d->loop, &u->task);

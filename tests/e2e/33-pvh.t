@@ -17,7 +17,6 @@ refused "a kernel that cannot" '*' 'PHYS32_ENTRY' pvctl create -q <(printf '%s\n
 refused "a PVH kernel as PV" '*' 'type="pvh" only' pvctl create -q <(printf '%s\n' 'name="x"' "kernel=\"$O/guests/pvh/basic.elf\"" 'memory=16')
 refused "room to grow" '*' 'maxmem=256' pvctl create -q "$(config x 'type="pvh"' 'maxmem=256')"
 refused "cpuid" '*' 'cpuid' pvctl create -q "$(config x 'type="pvh"' 'cpuid="host,avx2=0"')"
-refused "on_crash with a core" '*' 'coredump-restart' pvctl create -q "$(config x 'type="pvh"' 'on_crash="coredump-restart"')"
 refused "too little memory" '*' 'at least [0-9]+ MiB are needed' pvctl create -q "$(config x 'type="pvh"' 'memory=24')"
 t "nothing was made" none_made
 
@@ -34,7 +33,7 @@ t "the store has the type" [ "$(pvctl store read "/libxl/$(pvctl domid virt)/typ
 say_in virt 'echo TYPE=$(cat /sys/hypervisor/guest_type 2>/dev/null)'
 t "the guest knows what it is" eventually 10 console_has virt 'TYPE=PVH'
 
-for c in "save virt $W/x.save" "snapshot create virt s" "clone virt copy" "dump-core virt $W/x.core" "migrate virt ssh://localhost"; do
+for c in "save --live virt $W/x.save" "snapshot create virt s" "clone virt copy" "migrate virt ssh://localhost"; do
 	refused "${c%% *}" '*' 'PVH domain' pvctl $c
 done
 refused "a warm template" "*" "PVH domain" pvctl template create --from virt --warm tpl

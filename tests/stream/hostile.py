@@ -87,8 +87,10 @@ def heads(w):
     for name, at, value, what in (("libxl-magic", base, 0x58, "libxl's header"), ("libxl-version", base + 11, 9, "libxl's header"),
                                   ("libxl-endian", base + 15, 1, "libxl's header"), ("libxc-marker", base + 24, 0, "libxc's headers"),
                                   ("libxc-version", base + 39, 7, "libxc's headers"), ("libxc-endian", base + 41, 1, "libxc's headers"),
-                                  ("hvm", base + 48, 2, "libxc's headers"), ("page-shift", base + 52, 16, "libxc's headers")):
+                                  ("domain-type", base + 48, 3, "libxc's headers"), ("page-shift", base + 52, 16, "libxc's headers")):
         w.put(f"head-{name}", h[:at] + bytes([value]) + h[at + 1:] + w.s.data[len(h):], what + " before offset 0x")
+    # A PV domain's records in a PVH domain's stream.
+    w.put("head-hvm", h[:base + 48] + b"\2" + h[base + 49:] + w.s.data[len(h):], "record X86_PV_INFO at offset 0x.*not of a saved PVH domain")
 
 
 def lengths(w):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""verify.py FILE: is this a sound saved PV domain, by Xen's documents? Shares no code with the library.
+"""verify.py FILE: is this a sound saved PV or PVH domain, by Xen's documents? Shares no code with the library.
 
 Prints a summary; what is wrong goes to standard error, with record and offset, and the exit code is 1.
 """
@@ -77,8 +77,8 @@ def headers(c):
     marker, ident, version, opts, _, _ = struct.unpack(">QIIHHI", c.take(24, "libxc's header"))
     need(marker == 2**64 - 1 and ident == 0x58454e46 and version in (2, 3) and not opts, "libxc's header", "not version 2 or 3")
     kind, shift, _, major, minor = struct.unpack("<IHHII", c.take(16, "the domain's header"))
-    need(kind == 1 and shift == 12, "the domain's header", f"type {kind}, page shift {shift}")
-    return text, version, (major, minor)
+    need(kind in (1, 2) and shift == 12, "the domain's header", f"type {kind}, page shift {shift}")
+    return text, version, (major, minor), kind == 2
 
 
 def records(data):
@@ -99,7 +99,8 @@ def records(data):
 
 
 class Checker:
-    def __init__(self):
+    def __init__(self, hvm=False):
+        self.hvm, self.params, self.context = hvm, {}, {}
         self.types, self.where, self.tables = {}, {}, {}
         self.p2m = self.info = self.shared = self.static_end = False
         self.p2m_frames, self.vcpus, self.counts = [], {}, {}
@@ -115,7 +116,8 @@ class Checker:
             need(not entry >> 52 & 0xff, r, f"pfn 0x{pfn:x} has reserved bits")
             need(kind >= BROKEN or kind & 7 <= 4, r, f"pfn 0x{pfn:x} has type {kind}")
             need(kind != 8, r, f"pfn 0x{pfn:x} is pinned and no page table")
-            need(pfn <= self.last_pfn, r, f"pfn 0x{pfn:x} is beyond the list of frames")
+            need(not self.hvm or kind in (NOTAB, XALLOC, XTAB, BROKEN), r, f"pfn 0x{pfn:x} of a PVH domain has type {kind}")
+            need(self.hvm or pfn <= self.last_pfn, r, f"pfn 0x{pfn:x} is beyond the list of frames")
             need(kind != XTAB or pfn in self.types, r, f"pfn 0x{pfn:x} goes, and never came")
             self.types[pfn], self.where[pfn] = kind, r
             self.tables.pop(pfn, None)
@@ -150,7 +152,16 @@ class Checker:
         self.counts[r.name] = self.counts.get(r.name, 0) + 1
         once = r.kind not in (1, 3, 4, 5, 6, 12, 13)
         need(not once or self.counts[r.name] == 1, r, "twice")
-        if r.kind == 2:
+        need(r.kind not in ((2, 3, 4, 5, 6, 7, 12) if self.hvm else (9, 10)), r, "not of such a domain")
+        if r.kind == 9:
+            need(self.params, r, "before HVM_PARAMS")
+            self.hvm_context(r)
+        elif r.kind == 10:
+            count, reserved = struct.unpack("<II", r.body[:8])
+            need(not reserved and r.length == 8 + 16 * count, r, f"{count} parameters in {r.length} bytes")
+            self.params = dict(struct.iter_unpack("<QQ", r.body[8:]))
+            need(len(self.params) == count, r, "a parameter twice")
+        elif r.kind == 2:
             need(r.length == 8 and bytes(r.body[:2]) == b"\x08\x04", r, "not a 64-bit guest of 4 levels")
             self.info = True
         elif r.kind == 3:
@@ -160,7 +171,7 @@ class Checker:
             need(len(self.p2m_frames) == end // 512 + 1, r, f"{len(self.p2m_frames)} frames for pfns up to 0x{end:x}")
             self.p2m, self.last_pfn = r, end
         elif r.kind == 1:
-            need(self.p2m, r, "before X86_PV_P2M_FRAMES")
+            need(self.hvm or self.p2m, r, "before X86_PV_P2M_FRAMES")
             self.pages(r)
         elif r.kind in (4, 5, 6, 12):
             need(self.types, r, "before PAGE_DATA")
@@ -170,10 +181,35 @@ class Checker:
             self.shared = True
         elif r.kind == 8:
             need(r.length == 24, r, "not 24 bytes")
-        elif r.kind in (9, 10, 11, 14, 15):
+        elif r.kind in (11, 14, 15):
             need(False, r, "not of a saved PV domain")
         elif r.kind not in LIBXC:
             need(r.kind & 0x80000000, r, "not known, and mandatory")
+
+    def hvm_context(self, r):
+        """Records of the public hvm/save.h: type, instance, length; the header first, the end last."""
+        at, kinds = 0, []
+        while True:
+            need(at + 8 <= r.length, r, "it ends without its end")
+            kind, instance, length = struct.unpack_from("<HHI", r.body, at)
+            need(at + 8 + length <= r.length, r, f"its record {kind} is cut off")
+            body = r.body[at + 8:at + 8 + length]
+            at += 8 + length
+            if kind == 0:
+                break
+            need((kind, instance) not in kinds, r, f"record {kind} of {instance} twice")
+            kinds.append((kind, instance))
+            if kind == 1:
+                need(struct.unpack_from("<II", body) == (0x54381286, 1), r, "no header of such a context")
+            self.context.setdefault(instance, {})[kind] = body
+        need(at == r.length and kinds and kinds[0] == (1, 0), r, "no header first, or something follows")
+
+    def finish_hvm(self):
+        need(self.context, "the end", "no HVM_CONTEXT")
+        need(2 in self.context.get(0, {}), "the end", "no vCPU 0")
+        for index, what in ((1, "store"), (17, "console")):
+            need(self.types.get(self.params.get(index)) in (NOTAB, XALLOC), "the end", f"the {what} page is not there")
+        self.vcpus = {v for v, k in self.context.items() if 2 in k}
 
     def table(self, pfn):
         level = self.types[pfn] & 7
@@ -188,6 +224,9 @@ class Checker:
                      f"page table 0x{pfn:x} of level {level}, entry {i}: 0x{to:x} has type {self.types[to]}")
 
     def finish(self):
+        if self.hvm:
+            self.finish_hvm()
+            return
         need(self.shared, "the end", "no SHARED_INFO")
         need(0 in self.vcpus, "the end", "no vCPU 0")
         for pfn in self.p2m_frames:
@@ -220,17 +259,18 @@ def main(path):
     if data[:4] == b"\x28\xb5\x2f\xfd":
         import subprocess
         data = subprocess.run(["zstd", "-dc", path], stdout=subprocess.PIPE, check=True).stdout
-    text, version, xen = headers(Cursor(data))
+    text, version, xen, hvm = headers(Cursor(data))
     config = json.loads(text)
     for key in ("c_info", "b_info"):
         need(isinstance(config.get(key), dict), "xl's configuration", f"no {key}")
-    need(config["c_info"].get("type") == "pv", "xl's configuration", "not of type pv")
-    ch = Checker()
+    kind = "pvh" if hvm else "pv"
+    need(config["c_info"].get("type") == kind, "xl's configuration", f"not of type {kind}")
+    ch = Checker(hvm)
     for r in records(data):
         if r.layer == "libxc":
             ch.record(r)
         else:
-            need(r.kind in (0, 2), r, "not of a PV domain")
+            need(r.kind in (0, 2), r, "not of a PV or PVH domain")
     ch.finish()
     kinds = list(ch.types.values())
     print(f"sound: libxc version {version} of Xen {xen[0]}.{xen[1]}, {len(ch.vcpus)} vCPUs, {sum(k < BROKEN for k in kinds)} pages, "

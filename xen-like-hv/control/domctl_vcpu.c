@@ -35,7 +35,7 @@ static int set_context(struct vcpu *v, const struct vcpu_guest_context *c)
 
 	if (!vcpu_context_claim(v))
 		return -EBUSY;
-	ret = pv_set_context(v, c);
+	ret = v->hvm ? hvm_set_context(v, c) : pv_set_context(v, c);
 	if (ret == 0) {
 		if (c->flags & VGCF_online)
 			__atomic_and_fetch(&v->pause_flags, ~VPF_down, __ATOMIC_SEQ_CST);
@@ -54,8 +54,6 @@ int domctl_setvcpucontext(struct xen_domctl *op, struct domain *d)
 
 	if (v == NULL || handle_addr(op->u.vcpucontext.ctxt) == 0)
 		return -EINVAL;
-	if (d->is_hvm)
-		return -EOPNOTSUPP; /* sethvmcontext */
 	if (d->is_dying != DOMDYING_alive)
 		return -ESRCH;
 	c = xzalloc(struct vcpu_guest_context);
@@ -81,13 +79,14 @@ int domctl_getvcpucontext(struct xen_domctl *op, struct domain *d)
 		return -EINVAL;
 	if (!v->is_initialised)
 		return -ENODATA;
-	if (d->is_hvm)
-		return -EOPNOTSUPP; /* gethvmcontext */
 	c = xzalloc(struct vcpu_guest_context);
 	if (c == NULL)
 		return -ENOMEM;
 	vcpu_pause(v);
-	pv_get_context(v, c);
+	if (d->is_hvm)
+		hvm_get_context(v, c);
+	else
+		pv_get_context(v, c);
 	vcpu_unpause(v);
 	if (!(v->pause_flags & VPF_down))
 		c->flags |= VGCF_online;

@@ -58,6 +58,7 @@ static void put_all(struct out *o, struct domain *d)
 	struct hvm_save_header h = { .magic = HVM_FILE_MAGIC, .version = HVM_FILE_VERSION, .gtsc_khz = tsc_khz };
 	struct hvm_hw_lapic_regs regs;
 	struct hvm_hw_lapic lapic;
+	struct hvm_hw_mtrr mtrr;
 	struct hvm_hw_cpu cpu;
 	struct vcpu *v;
 	unsigned int i;
@@ -73,6 +74,8 @@ static void put_all(struct out *o, struct domain *d)
 			hvm_get_lapic(v, &lapic, &regs);
 		put_record(o, HVM_SAVE_CODE(LAPIC), (uint16_t)i, &lapic, sizeof(lapic));
 		put_record(o, HVM_SAVE_CODE(LAPIC_REGS), (uint16_t)i, &regs, sizeof(regs));
+		hvm_get_mtrr(v, &mtrr);
+		put_record(o, HVM_SAVE_CODE(MTRR), (uint16_t)i, &mtrr, sizeof(mtrr));
 		put_xsave(o, v);
 	}
 	put_record(o, HVM_SAVE_CODE(END), 0, NULL, 0);
@@ -124,6 +127,27 @@ static int set_cpu(struct vcpu *v, const void *data, uint32_t length)
 	return ret;
 }
 
+/* Behind a record of any length: not aligned. */
+static int set_lapic(struct vcpu *v, const void *data, uint32_t length)
+{
+	struct hvm_hw_lapic l;
+
+	if (length != sizeof(l))
+		return -EINVAL;
+	memcpy(&l, data, sizeof(l));
+	return hvm_check_lapic(v, &l);
+}
+
+static int set_mtrr(struct vcpu *v, const void *data, uint32_t length)
+{
+	struct hvm_hw_mtrr m;
+
+	if (length != sizeof(m))
+		return -EINVAL;
+	memcpy(&m, data, sizeof(m));
+	return hvm_set_mtrr(v, &m);
+}
+
 static int set_xsave(struct vcpu *v, const void *data, uint32_t length)
 {
 	const uint32_t head = offsetof(struct hvm_hw_cpu_xsave, save_area);
@@ -150,6 +174,10 @@ static int set_vcpu_record(struct vcpu *v, const struct hvm_save_descriptor *des
 	switch (desc->typecode) {
 	case HVM_SAVE_CODE(CPU):
 		return set_cpu(v, data, desc->length);
+	case HVM_SAVE_CODE(LAPIC):
+		return set_lapic(v, data, desc->length);
+	case HVM_SAVE_CODE(MTRR):
+		return set_mtrr(v, data, desc->length);
 	case HVM_SAVE_CODE(LAPIC_REGS):
 		return desc->length == sizeof(struct hvm_hw_lapic_regs) ? hvm_set_lapic(v, data) : -EINVAL;
 	default:
@@ -164,10 +192,10 @@ static int set_record(struct domain *d, const struct hvm_save_descriptor *desc, 
 	switch (desc->typecode) {
 	case HVM_SAVE_CODE(HEADER):
 		return desc->length == sizeof(*h) && h->magic == HVM_FILE_MAGIC && h->version == HVM_FILE_VERSION ? 0 : -EINVAL;
-	case HVM_SAVE_CODE(LAPIC):
-		return 0; /* it is always on, always in the same mode */
 	case HVM_SAVE_CODE(CPU):
+	case HVM_SAVE_CODE(LAPIC):
 	case HVM_SAVE_CODE(LAPIC_REGS):
+	case HVM_SAVE_CODE(MTRR):
 	case CPU_XSAVE_CODE:
 		return set_vcpu_record(desc->instance < d->max_vcpus ? d->vcpu[desc->instance] : NULL, desc, data);
 	}

@@ -76,6 +76,28 @@ static long gfns_to_mfns(const unsigned long a[6])
 	return i == a[2] && a[2] != 0 ? 0 : -EINVAL;
 }
 
+static long ram_runs(const unsigned long a[6])
+{
+	uint64_t gfn = a[3];
+	struct p2m_run *list;
+	struct domain *d;
+	long n = -EINVAL;
+
+	_Static_assert(sizeof(struct p2m_run) == sizeof(struct node_run), "the same");
+	list = a[2] < 1UL << 32 ? host_arena(a[1], a[2] * sizeof(*list)) : NULL;
+	if (!list)
+		return -EFAULT;
+	d = a[0] < DOMID_FIRST_RESERVED ? get_domain_by_id((domid_t)a[0]) : NULL;
+	if (!d)
+		return -ESRCH;
+	if (d->p2m && a[2] != 0)
+		n = p2m_ram_runs(d, &gfn, list, (unsigned int)a[2]);
+	put_domain(d);
+	if (n == 0 && gfn < P2M_MAX_GFN)
+		return hypercall_continuation(NODE_OP_RAM_RUNS, a[0], a[1], a[2], gfn, 0);
+	return n;
+}
+
 static long run_call(uint32_t op, const unsigned long a[6])
 {
 	if (op == NODE_OP_SHUTDOWN)
@@ -92,6 +114,8 @@ static long run_call(uint32_t op, const unsigned long a[6])
 		return (long)promised_pages((uint32_t)a[0], a[1]);
 	if (op == NODE_OP_GFNS_TO_MFNS)
 		return gfns_to_mfns(a);
+	if (op == NODE_OP_RAM_RUNS)
+		return ram_runs(a);
 	if (op >= NR_HYPERCALLS || !hypercall_table[op])
 		return -ENOSYS;
 	return hypercall_table[op](a[0], a[1], a[2], a[3], a[4]);

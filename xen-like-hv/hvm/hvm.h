@@ -29,10 +29,18 @@ int hvm_wrmsr(struct vcpu *v, uint32_t msr, uint64_t val);
 struct hvm_hw_cpu;
 int hvm_set_cpu(struct vcpu *v, const struct hvm_hw_cpu *c);
 void hvm_get_cpu(const struct vcpu *v, struct hvm_hw_cpu *c);
+struct hvm_hw_mtrr;
+void hvm_get_mtrr(const struct vcpu *v, struct hvm_hw_mtrr *m);
+int hvm_set_mtrr(struct vcpu *v, const struct hvm_hw_mtrr *m);
+/* context.c: the same in Xen's form for PV domains; what is set are the general registers alone. */
+void hvm_get_context(const struct vcpu *v, struct vcpu_guest_context *c);
+int hvm_set_context(struct vcpu *v, const struct vcpu_guest_context *c);
 /* vlapic_state.c: the registers at their offsets in a page, as a memory-mapped local APIC has them. */
 struct hvm_hw_lapic;
 struct hvm_hw_lapic_regs;
 void hvm_get_lapic(const struct vcpu *v, struct hvm_hw_lapic *l, struct hvm_hw_lapic_regs *r);
+/* Is it on, in the one mode that there is here? */
+int hvm_check_lapic(const struct vcpu *v, const struct hvm_hw_lapic *l);
 int hvm_set_lapic(struct vcpu *v, const struct hvm_hw_lapic_regs *r);
 
 /* How often each reason ended a guest's turn, to the log. */

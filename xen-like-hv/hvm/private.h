@@ -16,7 +16,8 @@
 #define LVT_TIMER 0
 #define LVT_NR 6
 
-/* What a guest may have in EFER. */
+/* What a guest may have in RFLAGS and EFER. */
+#define HVM_RFLAGS 0x3f7fd5UL
 #define EFER_GUEST (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE)
 
 /* The local APIC's registers: MSR numbers less that of the first; where they are mapped, sixteen times that. */
@@ -32,6 +33,7 @@
 #define APIC_IRR 0x20u
 #define APIC_ESR 0x28u
 #define APIC_ICR 0x30u
+#define ICR_VALID 0xffffffff000cdfffUL
 #define APIC_ICR_HIGH 0x31u /* mapped alone */
 #define APIC_LVT 0x32u
 #define APIC_LVT_LAST 0x37u
@@ -120,7 +122,9 @@ int vlapic_deliverable(const struct vcpu *v);         /* -1: none */
 void vlapic_taken(struct vcpu *v, uint8_t vector);
 bool vlapic_has(const struct vcpu *v, uint8_t vector); /* requested or in service */
 uint32_t vlapic_divisor(const struct vcpu *v);
-int vlapic_read(struct vcpu *v, uint32_t reg, uint64_t *val);
+/* Its timer as it stands: left to go of initial. */
+void vlapic_set_timer(struct vcpu *v, uint32_t initial, uint32_t left);
+int vlapic_read(const struct vcpu *v, uint32_t reg, uint64_t *val);
 int vlapic_write(struct vcpu *v, uint32_t reg, uint64_t val);
 
 /* hypercall_page.c */

@@ -6,6 +6,7 @@
 #include "x86/msr.h"
 #include "x86/page.h"
 #include "x86/printk.h"
+#include "x86/traps.h"
 #include <xen/hvm/save.h>
 
 #define CR0_VALID (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)
@@ -31,6 +32,22 @@ static uint64_t cr4_valid(const struct vcpu *v)
 	return cr4;
 }
 
+/* Of what can be injected, what an exit may have interrupted: a software interrupt's instruction is done again. */
+static bool may_be_pending(const struct hvm_hw_cpu *c)
+{
+	bool code = c->pending_error_valid;
+
+	switch (c->pending_type) {
+	case EVENT_INTR:
+		return !code;
+	case EVENT_NMI:
+		return !code && c->pending_vector == TRAP_nmi;
+	case EVENT_EXCEPTION:
+		return c->pending_vector < 32 && c->pending_vector != TRAP_nmi;
+	}
+	return false;
+}
+
 /* What VMRUN refuses, and what no CPU that got there by itself can be in. */
 static int check(const struct vcpu *v, const struct hvm_hw_cpu *c)
 {
@@ -53,6 +70,8 @@ static int check(const struct vcpu *v, const struct hvm_hw_cpu *c)
 	    !is_canonical(c->sysenter_esp))
 		return -EINVAL;
 	if (c->dr6 >> 32 || c->dr7 >> 32 || c->msr_tsc_aux >> 32 || (c->rflags & FLAGS_VM && c->msr_efer & EFER_LMA))
+		return -EINVAL;
+	if (c->pending_valid && !may_be_pending(c))
 		return -EINVAL;
 	return c->flags & ~XEN_X86_FPU_INITIALISED ? -EINVAL : 0;
 }
@@ -94,7 +113,7 @@ static void set_general(struct cpu_user_regs *r, const struct hvm_hw_cpu *c)
 #define SET(n) r->n = c->n;
 	EACH_GPR(SET)
 #undef SET
-	r->rflags = (c->rflags & 0x3f7fd5UL) | 2;
+	r->rflags = (c->rflags & HVM_RFLAGS) | 2;
 }
 
 static void get_general(const struct cpu_user_regs *r, struct hvm_hw_cpu *c)
@@ -108,6 +127,24 @@ static void get_general(const struct cpu_user_regs *r, struct hvm_hw_cpu *c)
 #define EACH_MSR(X) \
 	X(sysenter_cs, sysenter_cs) X(sysenter_esp, sysenter_esp) X(sysenter_eip, sysenter_eip) X(kernel_gs_base, shadow_gs) \
 	X(lstar, msr_lstar) X(star, msr_star) X(cstar, msr_cstar) X(sfmask, msr_syscall_mask)
+
+static void set_pending(struct hvm_vcpu *h, const struct hvm_hw_cpu *c)
+{
+	bool nmi = c->pending_valid && c->pending_type == EVENT_NMI;
+
+	h->exception = 0;
+	h->reinject = c->pending_valid && !nmi ? (c->pending_event & EVENT_KEPT) | (uint64_t)c->error_code << 32 : 0;
+	__atomic_store_n(&h->pending, nmi ? PENDING_NMI_IN : 0, __ATOMIC_SEQ_CST);
+	h->wait_sipi = false;
+}
+
+/* What it would be given first when it ran. */
+static uint64_t get_pending(const struct hvm_vcpu *h)
+{
+	if (h->exception || h->reinject)
+		return h->exception ? h->exception : h->reinject;
+	return h->pending & PENDING_NMI_IN ? TRAP_nmi | EVENT_NMI << 8 | EVENT_VALID : 0;
+}
 
 int hvm_set_cpu(struct vcpu *v, const struct hvm_hw_cpu *c)
 {
@@ -134,14 +171,15 @@ int hvm_set_cpu(struct vcpu *v, const struct hvm_hw_cpu *c)
 	b->dr7 = v->pv.dr7 = (c->dr7 & 0xffff07ff) | DR7_INIT;
 	v->pv.tsc_aux = c->msr_tsc_aux;
 	fpu_set_legacy(v, c->flags & XEN_X86_FPU_INITIALISED ? c->fpu_regs : NULL);
-	v->hvm->reinject = c->pending_valid ? (c->pending_event & EVENT_KEPT) | (uint64_t)c->error_code << 32 : 0;
-	v->hvm->wait_sipi = false;
+	b->int_shadow = 0;
+	set_pending(v->hvm, c);
 	__atomic_store_n(&v->is_initialised, true, __ATOMIC_RELEASE);
 	return 0;
 }
 
 void hvm_get_cpu(const struct vcpu *v, struct hvm_hw_cpu *c)
 {
+	uint64_t pending = get_pending(v->hvm);
 	const struct vmcb *b = vmcb_of(v);
 
 	memset(c, 0, sizeof(*c));
@@ -165,6 +203,17 @@ void hvm_get_cpu(const struct vcpu *v, struct hvm_hw_cpu *c)
 	c->dr7 = v->pv.dr7;
 	c->msr_tsc_aux = v->pv.tsc_aux;
 	c->tsc = rdtsc();
-	c->pending_event = (uint32_t)v->hvm->reinject;
-	c->error_code = (uint32_t)(v->hvm->reinject >> 32);
+	c->pending_event = (uint32_t)pending;
+	c->error_code = (uint32_t)(pending >> 32);
+}
+
+/* There are no MTRRs: of the record that has them, the PAT. */
+void hvm_get_mtrr(const struct vcpu *v, struct hvm_hw_mtrr *m)
+{
+	*m = (struct hvm_hw_mtrr){ .msr_pat_cr = vmcb_of(v)->g_pat };
+}
+
+int hvm_set_mtrr(struct vcpu *v, const struct hvm_hw_mtrr *m)
+{
+	return hvm_wrmsr(v, MSR_PAT, m->msr_pat_cr) != 0 ? -EINVAL : 0;
 }

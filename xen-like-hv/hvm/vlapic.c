@@ -27,7 +27,6 @@
 #define ICR_ASSERT (1u << 14)
 #define ICR_LEVEL (1u << 15)
 #define ICR_SHORTHAND(icr) ((icr) >> 18 & 3)
-#define ICR_VALID 0xffffffff000cdfffUL
 #define BROADCAST 0xffffffffu
 
 #define TICK_NS 10u                    /* the timer's bus runs at 100 MHz */
@@ -150,6 +149,20 @@ static void timer_start(struct vcpu *v)
 	timer_set(&a->timer, a->timer_start + period(a));
 }
 
+void vlapic_set_timer(struct vcpu *v, uint32_t initial, uint32_t left)
+{
+	struct vlapic *a = &v->hvm->apic;
+
+	left = min(left, initial);
+	WRITE_ONCE(a->initial, initial);
+	timer_start(v);
+	a->timer_start -= (s_time_t)((uint64_t)(initial - left) * divisor(a) * TICK_NS);
+	if (left != 0)
+		timer_set(&a->timer, a->timer_start + period(a));
+	else if (!(a->lvt[LVT_TIMER] & LVT_PERIODIC))
+		timer_stop(&a->timer); /* it has fired */
+}
+
 static uint32_t timer_now(const struct vlapic *a)
 {
 	s_time_t gone = NOW() - a->timer_start, p = period(a);
@@ -262,7 +275,7 @@ static void end_of_interrupt(struct vlapic *a)
 		a->isr[vector / 32] &= ~(1u << vector % 32);
 }
 
-int vlapic_read(struct vcpu *v, uint32_t reg, uint64_t *val)
+int vlapic_read(const struct vcpu *v, uint32_t reg, uint64_t *val)
 {
 	const struct vlapic *a = &v->hvm->apic;
 

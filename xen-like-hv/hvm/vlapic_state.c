@@ -24,6 +24,7 @@ static uint32_t get(const struct hvm_hw_lapic_regs *r, uint32_t reg)
 void hvm_get_lapic(const struct vcpu *v, struct hvm_hw_lapic *l, struct hvm_hw_lapic_regs *r)
 {
 	const struct vlapic *a = &v->hvm->apic;
+	uint64_t left = 0;
 
 	memset(r, 0, sizeof(*r));
 	*l = (struct hvm_hw_lapic){ .apic_base_msr = vlapic_base(v), .timer_divisor = vlapic_divisor(v) };
@@ -33,7 +34,9 @@ void hvm_get_lapic(const struct vcpu *v, struct hvm_hw_lapic *l, struct hvm_hw_l
 	put(r, APIC_ESR, a->esr);
 	put(r, APIC_ICR, (uint32_t)a->icr);
 	put(r, APIC_ICR_HIGH, (uint32_t)(a->icr >> 32));
+	(void)vlapic_read(v, APIC_TIMER_NOW, &left);
 	put(r, APIC_TIMER_INIT, a->initial);
+	put(r, APIC_TIMER_NOW, (uint32_t)left);
 	put(r, APIC_TIMER_DIVIDE, a->divide);
 	for (uint32_t i = 0; i < 8; i++) {
 		put(r, APIC_ISR + i, a->isr[i]);
@@ -63,5 +66,12 @@ int hvm_set_lapic(struct vcpu *v, const struct hvm_hw_lapic_regs *r)
 		a->irr[i] = get(r, APIC_IRR + i);
 	}
 	a->esr = get(r, APIC_ESR) & 0xff;
-	return vlapic_write(v, APIC_TIMER_INIT, get(r, APIC_TIMER_INIT)) != 0 ? -EINVAL : 0;
+	a->icr = (get(r, APIC_ICR) | (uint64_t)get(r, APIC_ICR_HIGH) << 32) & ICR_VALID;
+	vlapic_set_timer(v, get(r, APIC_TIMER_INIT), get(r, APIC_TIMER_NOW));
+	return 0;
+}
+
+int hvm_check_lapic(const struct vcpu *v, const struct hvm_hw_lapic *l)
+{
+	return l->apic_base_msr == vlapic_base(v) && l->disabled == 0 && l->tdt_msr == 0 ? 0 : -EINVAL;
 }

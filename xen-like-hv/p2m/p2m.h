@@ -84,6 +84,16 @@ unsigned int p2m_remove_ram(struct domain *d, const uint64_t *gfns, unsigned int
 #define P2M_TYPE(t) (1u << (t))
 #define P2M_RAM (P2M_TYPE(P2M_ram_rw) | P2M_TYPE(P2M_ram_ro))
 
+/* Frames of d's own RAM that follow each other by gfn and by number. */
+struct p2m_run {
+	uint64_t gfn, mfn, nr_pages;
+};
+/*
+ * Those at *gfn and behind it, at most max: how many. *gfn goes to where it ended, P2M_MAX_GFN when there are no more; before
+ * that, when others want the CPU. As with p2m_lookup, nothing holds them.
+ */
+unsigned int p2m_ram_runs(struct domain *d, uint64_t *gfn, struct p2m_run *runs, unsigned int max);
+
 /* For the audit, nothing of d runs: all frames that entries name. false: there are other tables than were counted. */
 bool p2m_each_frame(struct domain *d, void (*fn)(mfn_t frame, uint64_t gfn, enum p2m_type type, void *arg), void *arg);
 

@@ -32,6 +32,8 @@ static inline pte_t p2m_entry(mfn_t m, enum p2m_type t)
 /* table.c; p2m->lock is held */
 /* The entry of gfn with the frame that it names for gfn itself, whatever its size; 0: a hole. */
 pte_t p2m_walk(const struct p2m *p2m, uint64_t gfn);
+/* The same; *pages: how many gfns from this one on the entry is about, which of a hole may be many. */
+pte_t p2m_walk_far(const struct p2m *p2m, uint64_t gfn, uint64_t *pages);
 /* The 4 KiB entry of gfn; make: tables that lack are made, a large entry is split. NULL: none, or no memory (make). */
 pte_t *p2m_slot(struct p2m *p2m, uint64_t gfn, bool make);
 /* The entry of level 2 over gfn. */

@@ -131,16 +131,18 @@ void p2m_touch(struct p2m *p2m, uint64_t gfn)
 		WRITE_ONCE(*slot, *slot | P2M_touched);
 }
 
-pte_t p2m_walk(const struct p2m *p2m, uint64_t gfn)
+pte_t p2m_walk_far(const struct p2m *p2m, uint64_t gfn, uint64_t *pages)
 {
 	const pte_t *t = p2m->root;
 	int level;
 	pte_t e;
 
+	*pages = 1;
 	if (gfn >= P2M_MAX_GFN)
 		return 0;
 	for (level = 4; level > 0; level--) {
 		e = READ_ONCE(t[pt_index(gfn << PAGE_SHIFT, level)]);
+		*pages = (1ULL << (9 * (level - 1))) - (gfn & ((1ULL << (9 * (level - 1))) - 1));
 		if (!(e & PTE_P))
 			return 0;
 		if (level == 2 && (e & PTE_PSE))
@@ -149,6 +151,13 @@ pte_t p2m_walk(const struct p2m *p2m, uint64_t gfn)
 			t = mfn_to_virt(pte_mfn(e));
 	}
 	return e;
+}
+
+pte_t p2m_walk(const struct p2m *p2m, uint64_t gfn)
+{
+	uint64_t pages;
+
+	return p2m_walk_far(p2m, gfn, &pages);
 }
 
 mfn_t p2m_lookup(struct domain *d, uint64_t gfn, enum p2m_type *type)

@@ -70,6 +70,11 @@
  * machine frames itself. Nothing holds a frame that is not RAM of a domain that is paused.
  */
 #define NODE_OP_GFNS_TO_MFNS 0x1006u
+/*
+ * All RAM that a PVH domain has of its own: args are its number, a guest handle to struct node_run[], how many of those, and the
+ * gfn to begin at. Fills in runs by gfn, in order, and returns how many; 0: there is none any more. A run may go on in the next.
+ */
+#define NODE_OP_RAM_RUNS    0x1007u
 
 /*
  * One hypercall of domain 0. Guest handles (pointers) in args and inside
@@ -89,6 +94,10 @@ struct node_mailbox {
 
 struct node_pages {
 	uint64_t mfn, nr_pages;
+};
+
+struct node_run {
+	uint64_t gfn, mfn, nr_pages;
 };
 
 struct node_shared {

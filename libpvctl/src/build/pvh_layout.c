@@ -35,6 +35,19 @@ static void place_regions(struct pvh_layout *l)
 	}
 }
 
+void pvh_layout_memory(uint64_t nr_pages, struct pvh_layout *ret)
+{
+	*ret = (struct pvh_layout){ .nr_pages = nr_pages };
+	place_regions(ret);
+}
+
+uint64_t pvh_layout_gfns(uint64_t nr_pages)
+{
+	uint64_t low = PVH_LOW_END_GFN + PVH_APART_PAGES;
+
+	return nr_pages > low ? PVH_HIGH_GFN + nr_pages - low : PVH_CONSOLE_GFN + 1;
+}
+
 int pvh_layout_make(const struct pvh_layout_in *in, struct pvh_layout *ret, struct pvctl_error *err)
 {
 	struct pvh_layout l;
@@ -43,11 +56,9 @@ int pvh_layout_make(const struct pvh_layout_in *in, struct pvh_layout *ret, stru
 
 	if (rc)
 		return rc;
-	memset(&l, 0, sizeof(l));
-	l.nr_pages = in->nr_pages;
+	pvh_layout_memory(in->nr_pages, &l);
 	l.entry = (uint32_t)in->entry;
 	l.ramdisk_bytes = in->ramdisk_bytes;
-	place_regions(&l);
 	l.info_paddr = page_up(in->kernel_end);
 	end = l.info_paddr + PAGE_SIZE;
 	if (in->ramdisk_bytes) {

@@ -45,6 +45,10 @@ struct pvh_layout {
 
 /* -EINVAL: the kernel asks for the impossible; -ENOMEM: nr_pages are too few, the message says how many it takes. */
 int pvh_layout_make(const struct pvh_layout_in *in, struct pvh_layout *ret, struct pvctl_error *err);
+/* So many gfns have all that a domain of nr_pages is laid out at below them. */
+uint64_t pvh_layout_gfns(uint64_t nr_pages);
+/* Where its memory goes, whatever is in it. nr_pages is more than PVH_APART_PAGES. */
+void pvh_layout_memory(uint64_t nr_pages, struct pvh_layout *ret);
 /* What the guest may take its memory for, in order: how many there are. */
 unsigned int pvh_memory_map(const struct pvh_layout *l, struct hv_map_entry map[PVH_MAP_MAX]);
 

@@ -220,7 +220,7 @@ static int plan_devices(struct pvctl *ctx, const struct log *log, struct pvctl_c
 	return rc;
 }
 
-static int plan(struct pvctl *ctx, const struct log *log, const struct pvctl_config *c, bool images, const char *boot_entry,
+static int plan(struct pvctl *ctx, const struct log *log, const struct pvctl_config *c, bool images, bool pvh, const char *boot_entry,
                 struct create_plan *ret, struct pvctl_error *err)
 {
 	struct create_plan p;
@@ -228,6 +228,7 @@ static int plan(struct pvctl *ctx, const struct log *log, const struct pvctl_con
 
 	memset(&p, 0, sizeof(p));
 	p.images = images;
+	p.pvh = pvh;
 	p.ramdisk_fd = -1;
 	rc = config_copy(c, &p.config, err);
 	if (!rc)
@@ -262,12 +263,12 @@ static int plan(struct pvctl *ctx, const struct log *log, const struct pvctl_con
 int plan_make(struct pvctl *ctx, const struct log *log, const struct pvctl_config *c, const char *boot_entry,
               struct create_plan *ret, struct pvctl_error *err)
 {
-	return plan(ctx, log, c, true, boot_entry, ret, err);
+	return plan(ctx, log, c, true, false, boot_entry, ret, err);
 }
 
-int plan_make_restored(struct pvctl *ctx, const struct pvctl_config *c, struct create_plan *ret, struct pvctl_error *err)
+int plan_make_restored(struct pvctl *ctx, const struct pvctl_config *c, bool pvh, struct create_plan *ret, struct pvctl_error *err)
 {
-	return plan(ctx, &ctx->log, c, false, NULL, ret, err);
+	return plan(ctx, &ctx->log, c, false, pvh, NULL, ret, err);
 }
 
 static int check(struct pvctl *ctx, const struct log *log, const struct pvctl_config *c, struct pvctl_error *err)

@@ -26,7 +26,7 @@ struct create_plan {
 int plan_make(struct pvctl *ctx, const struct log *log, const struct pvctl_config *c, const char *boot_entry, struct create_plan *ret,
               struct pvctl_error *err);
 /* Of a domain that brings its memory along. */
-int plan_make_restored(struct pvctl *ctx, const struct pvctl_config *c, struct create_plan *ret, struct pvctl_error *err);
+int plan_make_restored(struct pvctl *ctx, const struct pvctl_config *c, bool pvh, struct create_plan *ret, struct pvctl_error *err);
 void plan_free(struct create_plan *p);
 
 /* type.c: whether a new domain is to be PVH, once its kernel is known; ctx NULL: of a node nothing is known. What type="pvh" cannot

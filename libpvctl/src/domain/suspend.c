@@ -27,8 +27,6 @@ static int check(struct pvctl *ctx, uint32_t domid, struct pvctl_error *err)
 
 	if (!rc)
 		rc = hv_domain_info(ctx->t, domid, &info, err);
-	if (!rc)
-		rc = refuse_pvh(ctx, domid, "suspend", err);
 	if (rc)
 		return rc;
 	if (domain_reason(&info) == PVCTL_REASON_SUSPEND)

@@ -29,14 +29,6 @@ static int node_can(struct pvctl *ctx, struct pvctl_error *err)
 /* What a PV domain may have, and a PVH one not yet. */
 static int config_can(const struct create_plan *p, struct pvctl_error *err)
 {
-	static const char *const ends[] = { "on_crash", "on_watchdog", "on_poweroff", "on_reboot" };
-
-	for (unsigned int i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-		const char *what = pvctl_config_get_str(p->config, ends[i]);
-
-		if (what && strncmp(what, "coredump", 8) == 0)
-			return err_set(err, -ENOSYS, PVCTL_ORIGIN_LIB, "type=\"pvh\": %s=\"%s\": no core is written of such a domain yet", ends[i], what);
-	}
 	if (p->maxmem_mib > p->memory_mib)
 		return err_set(err, -ENOSYS, PVCTL_ORIGIN_LIB, "type=\"pvh\": such a domain has all of its memory at the start: maxmem=%llu must "
 		               "not be more than memory=%llu", (unsigned long long)p->maxmem_mib, (unsigned long long)p->memory_mib);
@@ -62,6 +54,15 @@ static int can_be_pvh(struct pvctl *ctx, const struct create_plan *p, struct pvc
 	return rc ? rc : kernel_can(p, err);
 }
 
+/* What it is the stream says. */
+static int type_restored(struct pvctl *ctx, const struct create_plan *p, bool forced, bool automatic, struct pvctl_error *err)
+{
+	if (p->pvh ? forced || automatic : !forced)
+		return p->pvh && ctx ? node_can(ctx, err) : 0;
+	return err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "the saved domain is a %s one, its configuration says type=\"%s\"",
+	               p->pvh ? "PVH" : "PV", forced ? "pvh" : "pv");
+}
+
 int type_plan(struct pvctl *ctx, struct create_plan *p, struct pvctl_error *err)
 {
 	const char *type = pvctl_config_get_str(p->config, "type"), *name = pvctl_config_get_str(p->config, "kernel");
@@ -69,7 +70,7 @@ int type_plan(struct pvctl *ctx, struct create_plan *p, struct pvctl_error *err)
 	int rc;
 
 	if (!p->images)
-		return forced ? err_set(err, -ENOSYS, PVCTL_ORIGIN_LIB, "type=\"pvh\": PVH domains cannot be restored, moved or copied yet") : 0;
+		return type_restored(ctx, p, forced, automatic, err);
 	if (forced || automatic) {
 		rc = can_be_pvh(ctx, p, forced ? err : NULL);
 		p->pvh = rc == 0;

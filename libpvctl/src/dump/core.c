@@ -3,10 +3,8 @@
  * A domain's core, from where its memory is. Which frames are the domain's is the hypervisor's word, never the guest's: what was
  * copied is asked about again before it is written, since a domain that runs may have given a frame back by then.
  */
-#include "domain/private.h"
-#include "dump/format.h"
+#include "dump/private.h"
 #include "hv/state.h"
-#include "save/io.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include <stdlib.h>
@@ -16,30 +14,8 @@
 #include <unistd.h>
 #include <xen/sched.h>
 
-#define M2P_ENTRIES (2ull << 20 >> 3) /* of each extent */
-#define M2P_EXTENTS 1024u
-#define MAX_PFN (1ull << 36)
 #define MAX_VCPUS 4096u
-#define BATCH 256u
-
-struct dump {
-	struct pvctl *ctx;
-	struct transport *t;
-	uint32_t domid;
-	struct save_io io;
-	struct stream_sink sink;
-	bool held;                 /* by the daemon */
-	bool can_skip;             /* a file: pages of zeroes stay holes */
-	uint64_t skipped;          /* not yet sought over */
-	struct xen_domctl_getdomaininfo info;
-	uint64_t m2p[M2P_EXTENTS];
-	uint32_t n_m2p;
-	struct core_p2m *page;
-	uint64_t n, room;
-	vcpu_guest_context_t *vcpu;
-	uint64_t n_vcpus;
-	uint8_t *batch;
-};
+#define BATCH DUMP_BATCH
 
 static int write_out(struct dump *u, const void *p, size_t len, struct pvctl_error *err)
 {
@@ -64,21 +40,7 @@ static int step(struct dump *u, uint64_t done, struct pvctl_error *err)
 
 /* ---- what is in it ---- */
 
-static uint64_t pfn_of(struct dump *u, uint64_t mfn)
-{
-	uint64_t extent = mfn / M2P_ENTRIES;
-	const uint64_t *table;
-
-	if (extent >= u->n_m2p || !u->m2p[extent])
-		return CORE_NO_PFN;
-	table = u->t->ops->map(u->t, u->m2p[extent], M2P_ENTRIES * 8 / CORE_PAGE);
-	if (!table)
-		return CORE_NO_PFN;
-	mfn = __atomic_load_n(&table[mfn % M2P_ENTRIES], __ATOMIC_RELAXED);
-	return mfn < MAX_PFN ? mfn : CORE_NO_PFN;
-}
-
-static int add(struct dump *u, uint64_t mfn, struct pvctl_error *err)
+int dump_add(struct dump *u, uint64_t pfn, uint64_t mfn, struct pvctl_error *err)
 {
 	if (u->n == u->room) {
 		uint64_t room = u->room ? u->room * 2 : 4096;
@@ -89,52 +51,8 @@ static int add(struct dump *u, uint64_t mfn, struct pvctl_error *err)
 		u->page = p;
 		u->room = room;
 	}
-	u->page[u->n++] = (struct core_p2m){ pfn_of(u, mfn), mfn };
+	u->page[u->n++] = (struct core_p2m){ pfn, mfn };
 	return 0;
-}
-
-static int scan(struct dump *u, bool stopped, struct pvctl_error *err)
-{
-	struct xen_sysctl_physinfo host;
-	uint64_t type[HV_FRAME_TYPES_MAX];
-	uint32_t i, n;
-	int rc = hv_physinfo(u->t, &host, err);
-
-	/* One that does not run gets no more than it has. */
-	for (uint64_t mfn = 0; !rc && mfn <= host.max_mfn && (!stopped || u->n < u->info.tot_pages); mfn += n) {
-		n = host.max_mfn - mfn < HV_FRAME_TYPES_MAX - 1 ? (uint32_t)(host.max_mfn - mfn) + 1 : HV_FRAME_TYPES_MAX;
-		for (i = 0; i < n; i++)
-			type[i] = mfn + i;
-		rc = hv_frame_types(u->t, u->domid, type, n, err);
-		for (i = 0; i < n && !rc; i++)
-			if (type[i] != XEN_DOMCTL_PFINFO_XTAB && u->t->ops->map(u->t, mfn + i, 1))
-				rc = add(u, mfn + i, err);
-	}
-	return rc;
-}
-
-static int by_pfn(const void *a, const void *b)
-{
-	const struct core_p2m *x = a, *y = b;
-
-	if (x->pfn != y->pfn)
-		return x->pfn < y->pfn ? -1 : 1;
-	return x->gmfn < y->gmfn ? -1 : x->gmfn > y->gmfn;
-}
-
-/* The table is the guest's own word, too: of two frames that claim one place, the second has none. */
-static void place(struct dump *u)
-{
-	uint64_t last = CORE_NO_PFN;
-
-	qsort(u->page, u->n, sizeof(*u->page), by_pfn);
-	for (uint64_t i = 0; i < u->n; i++) {
-		if (u->page[i].pfn == last)
-			u->page[i].pfn = CORE_NO_PFN;
-		else
-			last = u->page[i].pfn;
-	}
-	qsort(u->page, u->n, sizeof(*u->page), by_pfn);
 }
 
 static int read_vcpus(struct dump *u, struct pvctl_error *err)
@@ -178,6 +96,22 @@ static int read_version(struct dump *u, struct core_version *v, struct pvctl_err
 
 /* ---- writing it ---- */
 
+static int write_table(struct dump *u, const struct core_layout *l, struct pvctl_error *err)
+{
+	uint64_t gfn[BATCH], n;
+	int rc = 0;
+
+	if (!l->by_gfn)
+		return write_out(u, u->page, u->n * sizeof(*u->page), err);
+	for (uint64_t at = 0; at < u->n && !rc; at += n) {
+		n = u->n - at < BATCH ? u->n - at : BATCH;
+		for (uint64_t i = 0; i < n; i++)
+			gfn[i] = u->page[at + i].pfn;
+		rc = write_out(u, gfn, n * sizeof(*gfn), err);
+	}
+	return rc;
+}
+
 static int write_head(struct dump *u, const struct core_layout *l, struct pvctl_error *err)
 {
 	static const uint8_t zeroes[CORE_PAGE];
@@ -194,8 +128,8 @@ static int write_head(struct dump *u, const struct core_layout *l, struct pvctl_
 	rc = write_out(u, head, l->prstatus, err);
 	rc = rc ? rc : write_out(u, u->vcpu, u->n_vcpus * sizeof(*u->vcpu), err);
 	rc = rc ? rc : write_out(u, si ? si : zeroes, CORE_PAGE, err);
-	rc = rc ? rc : write_out(u, u->page, u->n * sizeof(*u->page), err);
-	return rc ? rc : write_out(u, zeroes, l->pages - l->p2m - u->n * sizeof(*u->page), err);
+	rc = rc ? rc : write_table(u, l, err);
+	return rc ? rc : write_out(u, zeroes, l->pages - l->p2m - u->n * l->entry, err);
 }
 
 static bool is_zero(const uint8_t *p)
@@ -213,22 +147,21 @@ static int write_page(struct dump *u, const uint8_t *p, struct pvctl_error *err)
 
 static int write_batch(struct dump *u, const struct core_p2m *page, uint32_t n, struct pvctl_error *err)
 {
-	uint64_t type[BATCH];
+	bool gone[BATCH];
 	int rc;
 
 	for (uint32_t i = 0; i < n; i++) {
 		const void *p = u->t->ops->map(u->t, page[i].gmfn, 1);
 		bool none = !p || (u->t->ops->untouched && u->t->ops->untouched(u->t, page[i].gmfn));
 
-		type[i] = page[i].gmfn;
 		if (none)
 			memset(u->batch + (size_t)i * CORE_PAGE, 0, CORE_PAGE);
 		else
 			memcpy(u->batch + (size_t)i * CORE_PAGE, p, CORE_PAGE);
 	}
-	rc = hv_frame_types(u->t, u->domid, type, n, err);
+	rc = u->machine->look_again(u, page, n, gone, err);
 	for (uint32_t i = 0; i < n && !rc; i++) {
-		if (type[i] == XEN_DOMCTL_PFINFO_XTAB)
+		if (gone[i])
 			memset(u->batch + (size_t)i * CORE_PAGE, 0, CORE_PAGE);
 		rc = write_page(u, u->batch + (size_t)i * CORE_PAGE, err);
 	}
@@ -267,15 +200,10 @@ static int write_core(struct dump *u, bool stopped, struct pvctl_error *err)
 	struct core_layout l;
 	int rc = read_vcpus(u, err);
 
-	rc = rc ? rc : hv_m2p_frames(u->t, u->m2p, M2P_EXTENTS, err);
-	if (rc < 0)
-		return rc;
-	u->n_m2p = (uint32_t)rc;
-	rc = scan(u, stopped, err);
+	rc = rc ? rc : u->machine->find(u, stopped, err);
 	if (rc)
 		return rc;
-	place(u);
-	core_layout(&l, u->n_vcpus, u->n);
+	core_layout(&l, u->n_vcpus, u->n, u->machine->by_gfn);
 	rc = write_head(u, &l, err);
 	rc = rc ? rc : write_pages(u, err);
 	return rc ? rc : finish_file(u, err);
@@ -333,7 +261,6 @@ int pvctl_domain_dump_core(struct pvctl *ctx, uint32_t domid, int fd, const stru
 	if (!rc && o.then > PVCTL_DUMP_RESET)
 		rc = err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "then=%u: there is no such", o.then);
 	rc = rc ? rc : refuse_host(domid, "dumped", err);
-	rc = rc ? rc : refuse_pvh(ctx, domid, "dump-core", err);
 	if (!rc && fstat(fd, &st))
 		rc = err_os(err, errno, "where the core is to go");
 	rc = rc ? rc : hv_domain_info(ctx->t, domid, &u.info, err);
@@ -343,6 +270,7 @@ int pvctl_domain_dump_core(struct pvctl *ctx, uint32_t domid, int fd, const stru
 		return rc;
 	if (o.then && u.info.flags & XEN_DOMINF_shutdown)
 		return err_set(err, -ESRCH, PVCTL_ORIGIN_LIB, "domain %u has shut down already", domid);
+	u.machine = u.info.flags & XEN_DOMINF_hvm_guest ? &dump_pvh : &dump_pv;
 	u.can_skip = S_ISREG(st.st_mode);
 	rc = save_io_write_init(&u.io, ctx, fd, 0, &u.sink, err);
 	rc = rc ? rc : dump(&u, &o, err);

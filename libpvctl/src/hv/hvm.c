@@ -4,6 +4,7 @@
 #include "util/err.h"
 #include "public/node.h"
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <xen/hvm/hvm_op.h>
 #include <xen/hvm/params.h>
@@ -34,18 +35,101 @@ int hv_gfns_to_mfns(struct transport *t, uint32_t domid, uint64_t *frames, uint3
 	return 0;
 }
 
-int hv_hvm_param_set(struct transport *t, uint32_t domid, uint32_t index, uint64_t value, struct pvctl_error *err)
+int hv_ram_runs(struct transport *t, uint32_t domid, uint64_t *gfn, struct hv_run *runs, struct pvctl_error *err)
 {
-	struct xen_hvm_param op = { .domid = (domid_t)domid, .index = index, .value = value };
-	uint64_t args[6] = { HVMOP_set_param, arena_handle(t, t->arena) };
+	struct node_run *table = hv_arena(t, HV_TABLE_OFFSET, HV_RUNS_MAX, sizeof(*table));
+	uint64_t args[6] = { domid, 0, HV_RUNS_MAX, *gfn };
 	bool broken;
 	int64_t ret;
 
-	memcpy(t->arena, &op, sizeof(op));
+	_Static_assert(sizeof(*runs) == sizeof(*table), "the same");
+	if (!table)
+		return err_nomem(err);
+	args[1] = arena_handle(t, table);
+	ret = hv_call(t, NODE_OP_RAM_RUNS, args, HV_TABLE_OFFSET + HV_RUNS_MAX * sizeof(*table), &broken, err);
+	if (broken)
+		return err_fold(ret);
+	if (ret < 0)
+		return err_hv(err, ret, "domain %u: asking what memory it has", domid);
+	if (ret > HV_RUNS_MAX)
+		return err_set(err, -EPROTO, PVCTL_ORIGIN_HV, "domain %u: more memory was told than was asked for", domid);
+	memcpy(runs, table, (size_t)ret * sizeof(*runs));
+	if (ret)
+		*gfn = runs[ret - 1].gfn + runs[ret - 1].nr_pages;
+	return (int)ret;
+}
+
+static int param(struct transport *t, uint32_t domid, unsigned long cmd, struct xen_hvm_param *op, struct pvctl_error *err)
+{
+	uint64_t args[6] = { cmd, arena_handle(t, t->arena) };
+	bool broken;
+	int64_t ret;
+
+	memcpy(t->arena, op, sizeof(*op));
 	ret = hv_call(t, __HYPERVISOR_hvm_op, args, HV_TABLE_OFFSET, &broken, err);
 	if (broken)
 		return err_fold(ret);
-	return ret < 0 ? err_hv(err, ret, "domain %u: setting its parameter %u", domid, index) : 0;
+	memcpy(op, t->arena, sizeof(*op));
+	return ret < 0 ? err_hv(err, ret, "domain %u: %s its parameter %u", domid, cmd == HVMOP_set_param ? "setting" : "asking for", op->index) : 0;
+}
+
+int hv_hvm_param_set(struct transport *t, uint32_t domid, uint32_t index, uint64_t value, struct pvctl_error *err)
+{
+	struct xen_hvm_param op = { .domid = (domid_t)domid, .index = index, .value = value };
+
+	return param(t, domid, HVMOP_set_param, &op, err);
+}
+
+int hv_hvm_param_get(struct transport *t, uint32_t domid, uint32_t index, uint64_t *ret, struct pvctl_error *err)
+{
+	struct xen_hvm_param op = { .domid = (domid_t)domid, .index = index };
+	int rc = param(t, domid, HVMOP_get_param, &op, err);
+
+	if (!rc)
+		*ret = op.value;
+	return rc;
+}
+
+static int no_room(uint32_t domid, uint32_t len, struct pvctl_error *err)
+{
+	return err_set(err, -E2BIG, PVCTL_ORIGIN_LIB, "domain %u: %u bytes of vCPUs' state are too many", domid, len);
+}
+
+int hv_hvm_context_get(struct transport *t, uint32_t domid, void **ret, uint32_t *ret_len, struct pvctl_error *err)
+{
+	struct xen_domctl op = { 0 };
+	int rc = hv_domctl_simple(t, XEN_DOMCTL_gethvmcontext, domid, &op, 0, "asking how large its vCPUs' state is", err);
+	uint32_t len = op.u.hvmcontext.size;
+	void *table = hv_arena(t, HV_TABLE_OFFSET, 1, len);
+
+	if (rc)
+		return rc;
+	if (!table || !len)
+		return no_room(domid, len, err);
+	HV_SET_HANDLE(t, op.u.hvmcontext.buffer, table);
+	rc = hv_domctl_simple(t, XEN_DOMCTL_gethvmcontext, domid, &op, len, "reading its vCPUs' state", err);
+	if (rc)
+		return rc;
+	if (op.u.hvmcontext.size > len)
+		return err_set(err, -EPROTO, PVCTL_ORIGIN_HV, "domain %u: its vCPUs' state grew meanwhile", domid);
+	*ret = malloc(len);
+	if (!*ret)
+		return err_nomem(err);
+	memcpy(*ret, table, len);
+	*ret_len = op.u.hvmcontext.size;
+	return 0;
+}
+
+int hv_hvm_context_set(struct transport *t, uint32_t domid, const void *context, uint32_t len, struct pvctl_error *err)
+{
+	struct xen_domctl op = { .u.hvmcontext.size = len };
+	void *table = hv_arena(t, HV_TABLE_OFFSET, 1, len);
+
+	if (!table)
+		return no_room(domid, len, err);
+	memcpy(table, context, len);
+	HV_SET_HANDLE(t, op.u.hvmcontext.buffer, table);
+	return hv_domctl_simple(t, XEN_DOMCTL_sethvmcontext, domid, &op, len, "setting its vCPUs' state", err);
 }
 
 /* Attributes as a VMCB has them: type, present, 32 bits, in units of pages. */
@@ -86,15 +170,9 @@ int hv_hvm_start(struct transport *t, uint32_t domid, uint32_t entry, uint64_t s
 		.c = { .typecode = HVM_SAVE_CODE(CPU), .length = HVM_SAVE_LENGTH(CPU) },
 		.end = { .typecode = HVM_SAVE_CODE(END) },
 	};
-	struct xen_domctl op = { .u.hvmcontext.size = sizeof(s) };
-	void *table = hv_arena(t, HV_TABLE_OFFSET, 1, sizeof(s));
 
 	_Static_assert(offsetof(__typeof__(s), cpu) == 2 * sizeof(s.h) + sizeof(s.header) &&
 	               offsetof(__typeof__(s), end) + sizeof(s.end) == sizeof(s), "records follow each other");
-	if (!table)
-		return err_nomem(err);
 	start_state(&s.cpu, entry, start_info);
-	memcpy(table, &s, sizeof(s));
-	HV_SET_HANDLE(t, op.u.hvmcontext.buffer, table);
-	return hv_domctl_simple(t, XEN_DOMCTL_sethvmcontext, domid, &op, sizeof(s), "setting its first vCPU's state", err);
+	return hv_hvm_context_set(t, domid, &s, sizeof(s), err);
 }

@@ -23,6 +23,13 @@ static void number(struct json_out *o, const char *key, int64_t value)
 	json_out_int(o, value);
 }
 
+static bool is_pvh(const struct pvctl_config *c)
+{
+	const char *type = pvctl_config_get_str(c, "type");
+
+	return type && strcmp(type, "pvh") == 0;
+}
+
 static void put_build_info(struct json_out *o, const struct pvctl_config *c)
 {
 	int64_t memory = config_int_or(c, "memory", 0), max = config_int_or(c, "maxvcpus", config_int_or(c, "vcpus", 1)), i;
@@ -42,7 +49,7 @@ static void put_build_info(struct json_out *o, const struct pvctl_config *c)
 	text(o, "ramdisk", pvctl_config_get_str(c, "ramdisk"));
 	text(o, "cmdline", cmdline && cmdline[0] ? cmdline : NULL);
 	text(o, "bootloader", pvctl_config_get_str(c, "bootloader"));
-	json_out_key(o, "type.pv");
+	json_out_key(o, is_pvh(c) ? "type.pvh" : "type.pv");
 	json_out_open(o, '{');
 	json_out_close(o, '}');
 	json_out_close(o, '}');
@@ -120,7 +127,7 @@ int libxl_json_make(const struct pvctl_config *c, uint32_t domid, char **ret, st
 	json_out_open(&o, '{');
 	json_out_key(&o, "c_info");
 	json_out_open(&o, '{');
-	text(&o, "type", "pv");
+	text(&o, "type", is_pvh(c) ? "pvh" : "pv");
 	text(&o, "name", pvctl_config_get_str(c, "name"));
 	text(&o, "uuid", pvctl_config_get_str(c, "uuid"));
 	text(&o, "run_hotplug_scripts", "True");
@@ -244,9 +251,11 @@ static int parse(struct pvctl_config *c, yajl_val root, struct pvctl_error *err)
 	unsigned int i;
 	int rc;
 
-	if (type && strcmp(type, "pv") != 0)
+	if (type && strcmp(type, "pv") != 0 && strcmp(type, "pvh") != 0)
 		return err_set(err, -EPROTO, PVCTL_ORIGIN_IMAGE, "xl's configuration is of a domain of type %.20s", type);
-	rc = set_text(c, "name", info, "name", err);
+	rc = type && strcmp(type, "pvh") == 0 ? pvctl_config_set_str(c, "type", type, err) : 0;
+	if (!rc)
+		rc = set_text(c, "name", info, "name", err);
 	if (!rc)
 		rc = set_text(c, "uuid", info, "uuid", err);
 	if (!rc)

@@ -69,7 +69,7 @@ static int make(struct restorer *s, struct pvctl_error *err)
 
 	if (rc)
 		return rc;
-	rc = plan_make_restored(s->ctx, c, &s->plan, err);
+	rc = plan_make_restored(s->ctx, c, s->machine->pvh, &s->plan, err);
 	pvctl_config_free(c);
 	if (rc)
 		return rc;
@@ -135,7 +135,11 @@ static int record(struct restorer *s, struct pvctl_error *err)
 		rc = s->made ? 0 : make(s, err);
 		return rc ? rc : restore_p2m_record(s, err);
 	case LIBXC_PAGE_DATA:
-		return restore_page_record(s, err);
+		rc = s->made ? 0 : make(s, err);
+		return rc ? rc : restore_page_record(s, err);
+	case LIBXC_HVM_PARAMS:
+	case LIBXC_HVM_CONTEXT:
+		return restore_hvm_record(s, err);
 	case LIBXC_PV_VCPU_BASIC:
 	case LIBXC_PV_VCPU_EXTENDED:
 	case LIBXC_PV_VCPU_XSAVE:
@@ -156,6 +160,7 @@ static int read_all(struct restorer *s, const struct stream_source *src, struct 
 {
 	int rc = stream_reader_open(&s->r, src, err);
 
+	s->machine = s->r.hvm ? &restore_pvh : &restore_pv;
 	while (!rc) {
 		rc = stream_reader_next(&s->r, err);
 		if (rc <= 0)
@@ -203,6 +208,8 @@ static void restorer_free(struct restorer *s)
 	}
 	free(s->vcpu);
 	free(s->shared_info);
+	free(s->params);
+	free(s->context);
 	free(s->p2m);
 	free(s->type);
 	free(s->origin);

@@ -12,7 +12,7 @@
 #define PIECE_PAGES 64u
 
 /* Room for n pfns; those that are there stay. */
-static int grow(struct restorer *s, uint64_t n, struct pvctl_error *err)
+int restore_grow(struct restorer *s, uint64_t n, struct pvctl_error *err)
 {
 	uint64_t *p2m = realloc(s->p2m, n * sizeof(*p2m)), *origin, i;
 	uint8_t *type;
@@ -113,26 +113,34 @@ int restore_pages_end(struct restorer *s, struct pvctl_error *err)
 	return rc || !n ? rc : hv_release(s->t, s->domid, list, n, err);
 }
 
+/* The tables are ours: a configuration that says a TiB must not take 17 GiB of this process. */
+int restore_most(struct restorer *s, uint64_t *ret, struct pvctl_error *err)
+{
+	uint64_t pages = s->plan.maxmem_mib << 8;
+	struct xen_sysctl_physinfo host;
+	int rc = hv_physinfo(s->t, &host, err);
+
+	if (!rc)
+		*ret = save_most_pfns(pages < host.total_pages ? pages : host.total_pages);
+	return rc;
+}
+
 /* A live stream may have several: the list moved, or grew. */
 int restore_p2m_record(struct restorer *s, struct pvctl_error *err)
 {
 	const struct rec_p2m *p = (const void *)s->r.rec.body;
 	uint64_t most, n = p->end + 1ull;
-	struct xen_sysctl_physinfo host;
 	uint64_t *frame;
-	int rc = hv_physinfo(s->t, &host, err);
+	int rc = restore_most(s, &most, err);
 
 	if (rc)
 		return rc;
 	if (p->start)
 		return stream_fail(&s->r, err, -EPROTO, "it begins at pfn 0x%x", p->start);
-	/* The tables are ours: a configuration that says a TiB must not take 17 GiB of this process. */
-	most = s->plan.maxmem_mib << 8;
-	most = (most < host.total_pages ? most : host.total_pages) * 4 + (1u << 20);
 	if (n > most || n < s->n)
 		return stream_fail(&s->r, err, -EPROTO, "%llu pfns are %s", (unsigned long long)n,
 		                   n < s->n ? "fewer than before" : "too many for the domain's memory");
-	rc = grow(s, n, err);
+	rc = restore_grow(s, n, err);
 	if (rc)
 		return rc;
 	frame = realloc(s->frame, (n + 511) / 512 * sizeof(*frame));
@@ -161,8 +169,7 @@ static bool populate_large(struct restorer *s, const uint64_t *pfns, uint32_t le
 	for (i = 0; i < PAGES_2M; i++)
 		if (PFN_NUMBER(pfns[i]) != first + i || !wants_frame(pfns[i]) || s->p2m[first + i] != NO_FRAME)
 			return false;
-	mfn = first;
-	if (hv_populate(s->t, s->domid, ORDER_2M, &mfn, &mfn, 1, &ignored) != 1)
+	if (s->machine->populate(s, ORDER_2M, &first, &mfn, 1, &ignored) != 1)
 		return false;
 	for (i = 0; i < PAGES_2M; i++)
 		s->p2m[first + i] = mfn + i;
@@ -180,7 +187,7 @@ static int populate_small(struct restorer *s, const uint64_t *list, uint32_t n, 
 		return err_nomem(err);
 	for (done = 0; done < n; done += (uint32_t)got) {
 		k = n - done < hv_populate_max(s->t) ? n - done : hv_populate_max(s->t);
-		got = hv_populate(s->t, s->domid, 0, list + done, mfn, k, err);
+		got = s->machine->populate(s, 0, list + done, mfn, k, err);
 		if (got < 0)
 			return stream_wrap(&s->r, err, got);
 		for (i = 0; i < (uint32_t)got; i++)
@@ -205,9 +212,8 @@ static int populate(struct restorer *s, const struct rec_pages *p, struct pvctl_
 	for (i = 0; i < p->count; i++) {
 		uint64_t pfn = PFN_NUMBER(p->pfn[i]);
 
-		if (pfn >= s->n)
-			return stream_fail(&s->r, err, -EPROTO, "pfn 0x%llx is beyond 0x%llx", (unsigned long long)pfn,
-			                   (unsigned long long)s->n - 1);
+		if (pfn >= s->n && (rc = s->machine->make_room(s, pfn, err)))
+			return rc;
 		if (!wants_frame(p->pfn[i]) || s->p2m[pfn] != NO_FRAME)
 			continue;
 		s->p2m[pfn] = take_reserved(s, pfn);
@@ -295,7 +301,7 @@ static int give_back(struct restorer *s, const struct rec_pages *p, struct pvctl
 
 		if (wants_frame(p->pfn[i]) || s->p2m[pfn] == NO_FRAME)
 			continue;
-		rc = hv_release(s->t, s->domid, &s->p2m[pfn], 1, err);
+		rc = s->machine->release(s, pfn, err);
 		s->p2m[pfn] = NO_FRAME;
 		s->populated--;
 	}

@@ -71,7 +71,7 @@ static int saver_init(struct saver *s, struct pvctl *ctx, uint32_t domid, struct
 	rc = may_be_saved(ctx, domid, &begun, err);
 	if (rc)
 		return rc;
-	*s = (struct saver){ .ctx = ctx, .t = ctx->t, .domid = domid, .begun = begun, .max_vcpu = info.max_vcpu_id,
+	*s = (struct saver){ .ctx = ctx, .t = ctx->t, .domid = domid, .begun = begun, .machine = info.flags & XEN_DOMINF_hvm_guest ? &save_pvh : &save_pv, .max_vcpu = info.max_vcpu_id,
 	                     .shared_info_mfn = info.shared_info_frame, .tot_pages = info.tot_pages, .was_suspended = domain_reason(&info) == PVCTL_REASON_SUSPEND };
 	return 0;
 }
@@ -79,7 +79,7 @@ static int saver_init(struct saver *s, struct pvctl *ctx, uint32_t domid, struct
 static void saver_free(struct saver *s)
 {
 	save_live_end(s);
-	save_p2m_free(s);
+	save_frames_free(s);
 	save_pages_free(s);
 	pvctl_config_free(s->begun);
 }
@@ -105,6 +105,9 @@ static int write_head(struct saver *s, const struct pvctl_config *override, stru
 	rc = override ? config_copy(override, &c, err) : save_config_now(s->ctx, s->domid, &c, err);
 	if (!rc)
 		rc = enough_vcpus(s, c, err);
+	/* What "auto" became is what the stream is of. */
+	if (!rc && s->machine == &save_pvh && strcmp(config_value(c, "type") ? pvctl_config_get_str(c, "type") : "pv", "auto") == 0)
+		rc = pvctl_config_set_str(c, "type", "pvh", err);
 	if (!rc)
 		rc = pvctl_config_to_json(c, &own, err);
 	if (!rc)
@@ -112,7 +115,7 @@ static int write_head(struct saver *s, const struct pvctl_config *override, stru
 	if (!rc)
 		rc = hv_version(s->t, &major, &minor, err);
 	if (!rc)
-		rc = save_wrote(s, stream_write_start(&s->w, xl, major, minor), err);
+		rc = save_wrote(s, stream_write_start(&s->w, s->machine->domain, xl, major, minor), err);
 	if (!rc)
 		rc = save_static_records(s, own, err);
 	pvctl_config_free(c);
@@ -128,17 +131,19 @@ static int write_stopped(struct saver *s, bool live, struct pvctl_error *err)
 	if (live) {
 		rc = save_live_last(s, err);
 	} else {
-		rc = save_p2m_read(s, err);
+		rc = s->machine->read_frames(s, err);
 		if (!rc)
 			rc = save_pages_init(s, err);
-		if (!rc)
-			rc = save_p2m_record(s, err);
+		if (!rc && s->machine->tell_frames)
+			rc = s->machine->tell_frames(s, err);
 		if (!rc)
 			rc = save_pages(s, err);
 	}
 	s->stats.rounds++;
 	if (!rc)
-		rc = save_state_records(s, err);
+		rc = save_tsc_record(s, err);
+	if (!rc)
+		rc = s->machine->state_records(s, err);
 	return rc ? rc : save_wrote(s, stream_write_end(&s->w), err);
 }
 
@@ -229,8 +234,8 @@ static int save_domain(struct pvctl *ctx, uint32_t domid, int fd, const struct p
 		rc = err_set(err, -EINVAL, PVCTL_ORIGIN_LIB, "leave=%u: there is no such", o.leave);
 	if (!rc)
 		rc = refuse_host(domid, "saved", err);
-	if (!rc)
-		rc = refuse_pvh(ctx, domid, "save", err);
+	if (!rc && o.live)
+		rc = refuse_pvh(ctx, domid, "save --live", err);
 	if (!rc)
 		rc = saver_init(&s, ctx, domid, err);
 	if (rc)

@@ -32,15 +32,9 @@ static int read_log(struct saver *s, uint64_t *ret_n, struct pvctl_error *err)
 	return rc;
 }
 
-/* The list of frames moved: the receiver has to know where it is. */
-static int tell_list(struct saver *s, uint64_t *told, struct pvctl_error *err)
+static int tell_frames(struct saver *s, struct pvctl_error *err)
 {
-	size_t bytes = s->n_frames * sizeof(*told);
-
-	if (!memcmp(told, s->frame, bytes))
-		return 0;
-	memcpy(told, s->frame, bytes);
-	return save_p2m_record(s, err);
+	return s->machine->tell_frames ? s->machine->tell_frames(s, err) : 0;
 }
 
 /* Worth another round while the guest runs? */
@@ -52,7 +46,7 @@ static bool go_on(const struct saver *s, uint64_t left, uint64_t before, uint64_
 	return left > STOP_PAGES && left * per_page > STOP_NS && s->stats.rounds < max && *flat < FLAT_ROUNDS;
 }
 
-static int rounds(struct saver *s, uint32_t max, uint64_t *told, struct pvctl_error *err)
+static int rounds(struct saver *s, uint32_t max, struct pvctl_error *err)
 {
 	uint64_t left = s->n, before, start, sent;
 	unsigned int flat = 0;
@@ -70,9 +64,9 @@ static int rounds(struct saver *s, uint32_t max, uint64_t *told, struct pvctl_er
 			rc = read_log(s, &left, err);
 		if (rc || !go_on(s, left, before, sent, start, max, &flat))
 			return rc;
-		rc = save_p2m_read(s, err);
+		rc = s->machine->read_frames(s, err);
 		if (!rc)
-			rc = tell_list(s, told, err);
+			rc = tell_frames(s, err);
 	} while (!rc);
 	return rc;
 }
@@ -97,17 +91,12 @@ int save_live_rounds(struct saver *s, uint32_t max, struct pvctl_error *err)
 	if (rc)
 		return rc;
 	s->logging = true;
-	rc = save_p2m_read(s, err);
+	rc = s->machine->read_frames(s, err);
 	if (!rc)
 		rc = save_pages_init(s, err);
-	if (rc)
-		return rc;
-	s->told = malloc(s->n_frames * sizeof(*s->told));
-	if (!s->told)
-		return err_nomem(err);
-	memcpy(s->told, s->frame, s->n_frames * sizeof(*s->told));
-	rc = save_p2m_record(s, err);
-	return rc ? rc : rounds(s, max ? max : DEFAULT_ROUNDS, s->told, err);
+	if (!rc)
+		rc = tell_frames(s, err);
+	return rc ? rc : rounds(s, max ? max : DEFAULT_ROUNDS, err);
 }
 
 /* It does not run any more: all that is not as it was sent. */
@@ -117,11 +106,11 @@ int save_live_last(struct saver *s, struct pvctl_error *err)
 	int rc;
 
 	s->final = true;
-	rc = save_p2m_read(s, err);
+	rc = s->machine->read_frames(s, err);
 	if (!rc)
 		rc = read_log(s, &n, err);
 	if (!rc)
-		rc = tell_list(s, s->told, err);
+		rc = tell_frames(s, err);
 	if (rc)
 		return rc;
 	for (pfn = 0; pfn < s->n; pfn++)
@@ -149,6 +138,4 @@ void save_live_end(struct saver *s)
 {
 	end_log(s->ctx, s->domid, s->logging, s->tied);
 	s->logging = s->tied = false;
-	free(s->told);
-	s->told = NULL;
 }

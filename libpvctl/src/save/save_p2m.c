@@ -16,11 +16,6 @@
 
 struct place { uint64_t n, vaddr, cr3, list; };
 
-static int bad(const struct saver *s, struct pvctl_error *err, const char *what)
-{
-	return err_set(err, -EPROTO, PVCTL_ORIGIN_LIB, "domain %u: its list of frames cannot be read: %s", s->domid, what);
-}
-
 /* A copy of a page of the domain's own. */
 static int copy_own(struct saver *s, uint64_t mfn, uint64_t *to, struct pvctl_error *err)
 {
@@ -32,7 +27,7 @@ static int copy_own(struct saver *s, uint64_t mfn, uint64_t *to, struct pvctl_er
 		return rc;
 	p = type == XEN_DOMCTL_PFINFO_XTAB ? NULL : s->t->ops->map(s->t, mfn, 1);
 	if (!p)
-		return bad(s, err, "it names memory that is not the domain's");
+		return save_frames_bad(s, err, "it names memory that is not the domain's");
 	memcpy(to, p, STREAM_PAGE);
 	return 0;
 }
@@ -41,19 +36,15 @@ static int find(struct saver *s, struct place *ret, struct pvctl_error *err)
 {
 	const struct shared_info *si = s->t->ops->map(s->t, s->shared_info_mfn, 1);
 	struct arch_shared_info a;
-	uint64_t most;
+	uint64_t most = save_most_pfns(s->tot_pages);
 
 	if (!si)
-		return bad(s, err, "no shared info");
+		return save_frames_bad(s, err, "no shared info");
 	memcpy(&a, &si->arch, sizeof(a));
 	*ret = (struct place){ a.max_pfn, a.p2m_vaddr, a.p2m_cr3 >> 12, a.pfn_to_mfn_frame_list_list };
-	/* Room for the holes that balloons and grants of others live in. */
-	most = s->tot_pages * 4 + (1u << 20);
-	if (most > STREAM_MAX_PFNS)
-		most = STREAM_MAX_PFNS;
 	if (!ret->n)
-		return bad(s, err, "its kernel has not set it up (it still boots, or does not support being saved)");
-	return ret->n > most ? bad(s, err, "it is too long") : 0;
+		return save_frames_bad(s, err, "its kernel has not set it up (it still boots, or does not support being saved)");
+	return ret->n > most ? save_frames_bad(s, err, "it is too long") : 0;
 }
 
 /* By its own page tables, which map the list at one virtual address. A table at a time is kept. */
@@ -77,13 +68,13 @@ static int frames_linear(struct saver *s, const struct place *p, struct pvctl_er
 					break;
 				e = table[va >> shift & (ENTRIES - 1)];
 				if (!(e & PRESENT) || e & LARGE)
-					return bad(s, err, "its page tables do not lead there");
+					return save_frames_bad(s, err, "its page tables do not lead there");
 			}
 			last = va >> 21;
 		}
 		e = table[va >> 12 & (ENTRIES - 1)];
 		if (!(e & PRESENT))
-			return bad(s, err, "its page tables do not lead there");
+			return save_frames_bad(s, err, "its page tables do not lead there");
 		s->frame[i] = (e & FRAME_MASK) >> 12;
 	}
 	return 0;
@@ -99,7 +90,7 @@ static int frames_list(struct saver *s, const struct place *p, struct pvctl_erro
 	if (!top || !mid)
 		return err_nomem(err);
 	if (s->n_frames > ENTRIES * ENTRIES)
-		return bad(s, err, "it is too long");
+		return save_frames_bad(s, err, "it is too long");
 	rc = copy_own(s, p->list, top, err);
 	for (i = 0; i < s->n_frames && !rc; i++) {
 		if (i % ENTRIES == 0)
@@ -131,7 +122,7 @@ static int check_own(struct saver *s, struct pvctl_error *err)
 	type = types_of(s, s->frame, s->n_frames, &rc, err);
 	for (i = 0; i < s->n_frames && !rc; i++)
 		if (type[i] == XEN_DOMCTL_PFINFO_XTAB || !s->t->ops->map(s->t, s->frame[i], 1))
-			return bad(s, err, "it lies in memory that is not the domain's");
+			return save_frames_bad(s, err, "it lies in memory that is not the domain's");
 	return rc;
 }
 
@@ -166,43 +157,12 @@ static int read_types(struct saver *s, struct pvctl_error *err)
 	return rc;
 }
 
-/* While the guest runs, a frame may be on its way from one pfn to another: then it is sent later. */
-static int invert(struct saver *s, struct pvctl_error *err)
+static int list_room(struct saver *s, struct pvctl_error *err)
 {
-	uint64_t i;
-
-	free(s->pfn_of);
-	s->pfn_of = calloc(s->max_mfn + 1, sizeof(*s->pfn_of));
-	if (!s->pfn_of)
-		return err_nomem(err);
-	for (i = 0; i < s->n; i++) {
-		if (s->p2m[i] == NO_FRAME)
-			continue;
-		if (s->pfn_of[s->p2m[i]] && s->final)
-			return bad(s, err, "it names a frame twice");
-		if (s->pfn_of[s->p2m[i]]) {
-			s->p2m[i] = NO_FRAME;
-			s->type[i] = PFN_XTAB;
-		} else {
-			s->pfn_of[s->p2m[i]] = (uint32_t)i + 1;
-		}
-	}
-	return 0;
-}
-
-static int make_room(struct saver *s, uint64_t n, struct pvctl_error *err)
-{
-	if (s->p2m && s->n == n)
-		return 0;
-	/* It may have grown since the last round; never while it does not run. */
-	if (s->p2m)
-		return bad(s, err, "its length changed");
-	s->n = n;
-	s->n_frames = (n + ENTRIES - 1) / ENTRIES;
-	s->p2m = malloc(n * sizeof(*s->p2m));
-	s->type = malloc(n);
-	s->frame = malloc(s->n_frames * sizeof(*s->frame));
-	return s->p2m && s->type && s->frame ? 0 : err_nomem(err);
+	s->n_frames = (s->n + ENTRIES - 1) / ENTRIES;
+	if (!s->frame)
+		s->frame = malloc(s->n_frames * sizeof(*s->frame));
+	return s->frame ? 0 : err_nomem(err);
 }
 
 int save_p2m_read(struct saver *s, struct pvctl_error *err)
@@ -211,7 +171,9 @@ int save_p2m_read(struct saver *s, struct pvctl_error *err)
 	int rc = find(s, &p, err);
 
 	if (!rc)
-		rc = make_room(s, p.n, err);
+		rc = save_frames_room(s, p.n, err);
+	if (!rc)
+		rc = list_room(s, err);
 	if (!rc)
 		rc = p.vaddr ? frames_linear(s, &p, err) : frames_list(s, &p, err);
 	if (!rc)
@@ -220,20 +182,40 @@ int save_p2m_read(struct saver *s, struct pvctl_error *err)
 		return rc;
 	copy_entries(s);
 	rc = read_types(s, err);
-	return rc ? rc : invert(s, err);
+	return rc ? rc : save_frames_invert(s, err);
 }
 
-uint64_t save_pfn_of(void *saver, uint64_t mfn)
+/* By its numbers, as a guest that is elsewhere has other frames. */
+static int record(struct saver *s, struct pvctl_error *err)
 {
-	const struct saver *s = saver;
+	struct rec_p2m head = { .start = 0, .end = (uint32_t)s->n - 1 };
+	uint64_t *list = malloc(s->n_frames * sizeof(*list)), i;
+	int rc = 0;
 
-	return mfn <= s->max_mfn && s->pfn_of[mfn] ? s->pfn_of[mfn] - 1 : NO_FRAME;
+	if (!list)
+		return err_nomem(err);
+	for (i = 0; i < s->n_frames && !rc; i++) {
+		list[i] = save_pfn_of(s, s->frame[i]);
+		if (list[i] == NO_FRAME)
+			rc = save_frames_bad(s, err, "it is not in its memory");
+	}
+	if (!rc)
+		rc = save_wrote(s, stream_write_record(&s->w, LIBXC_PV_P2M_FRAMES, &head, sizeof(head), list, s->n_frames * sizeof(*list)), err);
+	free(list);
+	return rc;
 }
 
-void save_p2m_free(struct saver *s)
+/* The receiver has to know where it is, each time it moved. */
+int save_p2m_tell(struct saver *s, struct pvctl_error *err)
 {
-	free(s->p2m);
-	free(s->type);
-	free(s->pfn_of);
-	free(s->frame);
+	size_t bytes = s->n_frames * sizeof(*s->told);
+
+	if (s->told && !memcmp(s->told, s->frame, bytes))
+		return 0;
+	if (!s->told)
+		s->told = malloc(bytes);
+	if (!s->told)
+		return err_nomem(err);
+	memcpy(s->told, s->frame, bytes);
+	return record(s, err);
 }

@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AHEAD 64u /* pages that are read at once, where they are in order */
-#define COPY_PAGES (STREAM_WRITE_PAGES + AHEAD)
 #define BIT(map, i) ((map)[(i) >> 3] >> ((i) & 7) & 1)
 #define SET(map, i) ((map)[(i) >> 3] |= (uint8_t)(1u << ((i) & 7)))
 #define CLEAR(map, i) ((map)[(i) >> 3] &= (uint8_t)~(1u << ((i) & 7)))
@@ -27,8 +25,8 @@ int save_pages_init(struct saver *s, struct pvctl_error *err)
 	s->dirty = malloc(bytes);
 	s->sent_mfn = malloc(s->n * sizeof(*s->sent_mfn));
 	s->sent_type = calloc(1, s->n);
-	s->copy = malloc((size_t)COPY_PAGES * STREAM_PAGE);
-	s->copy_mfn = malloc(COPY_PAGES * sizeof(*s->copy_mfn));
+	s->copy = malloc((size_t)SAVE_COPY_PAGES * STREAM_PAGE);
+	s->copy_mfn = malloc(SAVE_COPY_PAGES * sizeof(*s->copy_mfn));
 	if (!s->list || !s->iov || !s->copy || !s->copy_mfn || !s->sent || !s->dirty || !s->sent_mfn || !s->sent_type)
 		return err_nomem(err);
 	for (i = 0; i < s->n; i++)
@@ -63,16 +61,15 @@ static bool is_zero(const void *page)
  */
 static int drop_what_is_not_own(struct saver *s, struct pvctl_error *err)
 {
-	uint64_t type[COPY_PAGES];
+	bool gone[SAVE_COPY_PAGES];
 	uint32_t i;
 	int rc;
 
 	if (!s->n_copy || s->final)
 		return 0;
-	memcpy(type, s->copy_mfn, s->n_copy * sizeof(*type));
-	rc = hv_frame_types(s->t, s->domid, type, s->n_copy, err);
+	rc = s->machine->look_again(s, s->copy_mfn, s->n_copy, gone, err);
 	for (i = 0; i < s->n_copy && !rc; i++)
-		if (type[i] == XEN_DOMCTL_PFINFO_XTAB) {
+		if (gone[i]) {
 			memset(s->copy + (size_t)i * STREAM_PAGE, 0, STREAM_PAGE);
 			SET(s->dirty, s->pfn_of[s->copy_mfn[i]] - 1);
 		}
@@ -105,7 +102,7 @@ static int read_ahead(struct saver *s, uint64_t pfn, struct pvctl_error *err)
 
 	do
 		s->copy_mfn[s->n_read + k] = mfn + k;
-	while (++k < AHEAD && pfn + k < end && pfn + k < s->n && BIT(s->dirty, pfn + k) && s->p2m[pfn + k] == mfn + k && !is_untouched(s, pfn + k));
+	while (++k < SAVE_AHEAD && pfn + k < end && pfn + k < s->n && BIT(s->dirty, pfn + k) && s->p2m[pfn + k] == mfn + k && !is_untouched(s, pfn + k));
 	rc = s->t->ops->read_mem(s->t, mfn * STREAM_PAGE, s->copy + (size_t)s->n_read * STREAM_PAGE, (size_t)k * STREAM_PAGE);
 	s->n_read += k;
 	return rc ? err_os(err, -rc, "reading the domain's memory") : 0;
@@ -220,24 +217,4 @@ int save_pages(struct saver *s, struct pvctl_error *err)
 			rc = add_page(s, pfn, err);
 	}
 	return rc ? rc : flush(s, err);
-}
-
-/* By its numbers, as a guest that is elsewhere has other frames. */
-int save_p2m_record(struct saver *s, struct pvctl_error *err)
-{
-	struct rec_p2m head = { .start = 0, .end = (uint32_t)s->n - 1 };
-	uint64_t *list = malloc(s->n_frames * sizeof(*list)), i;
-	int rc = 0;
-
-	if (!list)
-		return err_nomem(err);
-	for (i = 0; i < s->n_frames && !rc; i++) {
-		list[i] = save_pfn_of(s, s->frame[i]);
-		if (list[i] == NO_FRAME)
-			rc = err_set(err, -EPROTO, PVCTL_ORIGIN_LIB, "domain %u: its list of frames is not in its memory", s->domid);
-	}
-	if (!rc)
-		rc = save_wrote(s, stream_write_record(&s->w, LIBXC_PV_P2M_FRAMES, &head, sizeof(head), list, s->n_frames * sizeof(*list)), err);
-	free(list);
-	return rc;
 }

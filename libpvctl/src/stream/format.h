@@ -41,6 +41,7 @@ enum libxl_type {
 #define LIBXC_OPT_BIG_ENDIAN 1u
 struct libxc_image_head { uint64_t marker; uint32_t id, version; uint16_t options, pad1; uint32_t pad2; };
 #define LIBXC_DOMAIN_PV 1u
+#define LIBXC_DOMAIN_HVM 2u  /* PVH ones */
 struct libxc_domain_head { uint32_t type; uint16_t page_shift, pad; uint32_t xen_major, xen_minor; };
 enum libxc_type {
 	LIBXC_END = 0, LIBXC_PAGE_DATA = 1, LIBXC_PV_INFO = 2, LIBXC_PV_P2M_FRAMES = 3, LIBXC_PV_VCPU_BASIC = 4,
@@ -69,6 +70,7 @@ enum pfn_type { PFN_NOTAB = 0, PFN_L1 = 1, PFN_L4 = 4, PFN_PINNED = 8, PFN_BROKE
 struct rec_pv_info { uint8_t width, levels; uint16_t pad1; uint32_t pad2; };
 struct rec_p2m { uint32_t start, end; uint64_t pfn[]; };
 struct rec_vcpu { uint32_t vcpu, pad; uint8_t state[]; };
+struct rec_hvm_params { uint32_t count, pad; struct { uint64_t index, value; } param[]; };
 struct rec_tsc { uint32_t mode, khz; uint64_t nsec; uint32_t incarnation, pad; };
 
 /* Is there data of such a page in the stream; and is it a page table? */
@@ -90,5 +92,7 @@ static inline int pfn_type_known(unsigned int type)
 #define STREAM_WRITE_PAGES 1024u   /* in those that are written */
 #define STREAM_MAX_VCPUS 4096u
 #define STREAM_MAX_CONFIG (1u << 20)
+#define STREAM_MAX_CONTEXT (1u << 20)
+#define STREAM_MAX_PARAMS 64u
 
 #endif

@@ -141,10 +141,13 @@ static int read_libxc(struct stream_reader *r, struct pvctl_error *err)
 		return head_fail(r, err, "libxc's headers", "not a libxc stream of version 2 or 3");
 	if (be16toh(h.options) & LIBXC_OPT_BIG_ENDIAN)
 		return head_fail(r, err, "libxc's headers", "big-endian");
-	if (d.type != LIBXC_DOMAIN_PV)
-		return head_fail(r, err, "libxc's headers", "not a PV domain");
+	if (d.type != LIBXC_DOMAIN_PV && d.type != LIBXC_DOMAIN_HVM)
+		return head_fail(r, err, "libxc's headers", "neither a PV nor a PVH domain");
 	if (d.page_shift != 12)
 		return head_fail(r, err, "libxc's headers", "pages are not of 4 KiB");
+	r->hvm = d.type == LIBXC_DOMAIN_HVM;
+	/* It names its pages without a list. */
+	r->info = r->p2m = r->hvm;
 	return 0;
 }
 
@@ -218,6 +221,8 @@ static int read_pages_head(struct stream_reader *r, struct pvctl_error *err)
 	for (i = 0; i < count; i++) {
 		if (!pfn_type_known(PFN_TYPE(p->pfn[i])) || PFN_RESERVED(p->pfn[i]))
 			return stream_fail(r, err, -EPROTO, "page %u of it is of no known type", i);
+		if (r->hvm && pfn_type_level(PFN_TYPE(p->pfn[i])))
+			return stream_fail(r, err, -EPROTO, "page %u of it is a page table, of which the domain has its own", i);
 		if (PFN_NUMBER(p->pfn[i]) >= STREAM_MAX_PFNS)
 			return stream_fail(r, err, -EPROTO, "pfn 0x%llx is too large", (unsigned long long)PFN_NUMBER(p->pfn[i]));
 		data += (uint32_t)pfn_type_has_data(PFN_TYPE(p->pfn[i]));
@@ -245,7 +250,7 @@ static int read_libxc_record(struct stream_reader *r, struct pvctl_error *err)
 	return rc ? rc : stream_check_body(r, err);
 }
 
-/* Behind the domain's own state. What an emulator has there is of no use without it, and is never a PV guest's. */
+/* Behind the domain's own state. What an emulator has there is of no use without it, and is never a PV or PVH guest's. */
 static int read_tail(struct stream_reader *r, struct pvctl_error *err)
 {
 	int rc;
@@ -257,7 +262,7 @@ static int read_tail(struct stream_reader *r, struct pvctl_error *err)
 		if (r->rec.type == LIBXL_END)
 			return r->rec.len ? stream_fail(r, err, -EPROTO, "it has a body") : 0;
 		if (r->rec.type != LIBXL_EMULATOR_XENSTORE_DATA && !(r->rec.type & RECORD_OPTIONAL))
-			return stream_fail(r, err, -EPROTO, "not for a PV domain");
+			return stream_fail(r, err, -EPROTO, "not for a PV or PVH domain");
 		if (r->rec.len > STREAM_MAX_CONFIG)
 			return stream_fail(r, err, -EPROTO, "too long");
 		rc = skip(r, RECORD_PADDED(r->rec.len));

@@ -33,6 +33,7 @@ struct stream_reader {
 	uint32_t pages_left;
 	uint32_t max_pages;      /* data pages in one record; STREAM_MAX_PAGES */
 	bool libxl;              /* the current record is of the libxl layer */
+	bool hvm;                /* a PVH domain's; else PV */
 	bool info, p2m, ended;
 	bool static_end;
 	unsigned int seen;       /* bits: records that may come once */

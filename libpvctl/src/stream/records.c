@@ -5,7 +5,7 @@
 #include <string.h>
 #include <xen/xen.h>
 
-enum { NEEDS_INFO = 1, NEEDS_P2M = 2, ONCE = 4, NOT_YET = 8 /* no policy after the static data */, OURS = 16 };
+enum { NEEDS_INFO = 1, NEEDS_P2M = 2, ONCE = 4, NOT_YET = 8 /* no policy after the static data */, OURS = 16, PV = 32, HVM = 64 };
 struct rule {
 	uint32_t type;
 	const char *name;
@@ -17,14 +17,14 @@ struct rule {
 static const struct rule rules[] = {
 	{ LIBXC_END, "END", 0, 0, NEEDS_INFO },
 	{ LIBXC_PAGE_DATA, "PAGE_DATA", sizeof(struct rec_pages), ~0u, NEEDS_INFO | NEEDS_P2M },
-	{ LIBXC_PV_INFO, "X86_PV_INFO", sizeof(struct rec_pv_info), sizeof(struct rec_pv_info), ONCE },
-	{ LIBXC_PV_P2M_FRAMES, "X86_PV_P2M_FRAMES", sizeof(struct rec_p2m) + 8, P2M_MAX, NEEDS_INFO },
+	{ LIBXC_PV_INFO, "X86_PV_INFO", sizeof(struct rec_pv_info), sizeof(struct rec_pv_info), ONCE | PV },
+	{ LIBXC_PV_P2M_FRAMES, "X86_PV_P2M_FRAMES", sizeof(struct rec_p2m) + 8, P2M_MAX, NEEDS_INFO | PV },
 	{ LIBXC_PV_VCPU_BASIC, "X86_PV_VCPU_BASIC", sizeof(struct rec_vcpu) + sizeof(struct vcpu_guest_context),
-	  sizeof(struct rec_vcpu) + sizeof(struct vcpu_guest_context), NEEDS_INFO | NEEDS_P2M },
-	{ LIBXC_PV_VCPU_EXTENDED, "X86_PV_VCPU_EXTENDED", sizeof(struct rec_vcpu), sizeof(struct rec_vcpu) + 128, NEEDS_INFO | NEEDS_P2M },
-	{ LIBXC_PV_VCPU_XSAVE, "X86_PV_VCPU_XSAVE", sizeof(struct rec_vcpu), VCPU_MAX, NEEDS_INFO | NEEDS_P2M },
-	{ LIBXC_PV_VCPU_MSRS, "X86_PV_VCPU_MSRS", sizeof(struct rec_vcpu), VCPU_MAX, NEEDS_INFO | NEEDS_P2M },
-	{ LIBXC_SHARED_INFO, "SHARED_INFO", STREAM_PAGE, STREAM_PAGE, NEEDS_INFO | ONCE },
+	  sizeof(struct rec_vcpu) + sizeof(struct vcpu_guest_context), NEEDS_INFO | NEEDS_P2M | PV },
+	{ LIBXC_PV_VCPU_EXTENDED, "X86_PV_VCPU_EXTENDED", sizeof(struct rec_vcpu), sizeof(struct rec_vcpu) + 128, NEEDS_INFO | NEEDS_P2M | PV },
+	{ LIBXC_PV_VCPU_XSAVE, "X86_PV_VCPU_XSAVE", sizeof(struct rec_vcpu), VCPU_MAX, NEEDS_INFO | NEEDS_P2M | PV },
+	{ LIBXC_PV_VCPU_MSRS, "X86_PV_VCPU_MSRS", sizeof(struct rec_vcpu), VCPU_MAX, NEEDS_INFO | NEEDS_P2M | PV },
+	{ LIBXC_SHARED_INFO, "SHARED_INFO", STREAM_PAGE, STREAM_PAGE, NEEDS_INFO | ONCE | PV },
 	{ LIBXC_TSC_INFO, "X86_TSC_INFO", sizeof(struct rec_tsc), sizeof(struct rec_tsc), ONCE },
 	{ LIBXC_VERIFY, "VERIFY", 0, 0, NEEDS_INFO },
 	{ LIBXC_STATIC_DATA_END, "STATIC_DATA_END", 0, 0, ONCE },
@@ -32,9 +32,9 @@ static const struct rule rules[] = {
 	{ LIBXC_MSR_POLICY, "X86_MSR_POLICY", 0, 16 * 4096, ONCE | NOT_YET },
 	{ PVCTL_RECORD_CONFIG, "PVCTL_CONFIG", 2, STREAM_MAX_CONFIG, ONCE | OURS },
 	{ PVCTL_RECORD_STORE, "PVCTL_STORE", 0, STREAM_MAX_CONFIG, ONCE | OURS },
-	/* Known, and not for a PV domain that was saved as a whole. */
-	{ LIBXC_HVM_CONTEXT, "HVM_CONTEXT", 1, 0, 0 },
-	{ LIBXC_HVM_PARAMS, "HVM_PARAMS", 1, 0, 0 },
+	{ LIBXC_HVM_CONTEXT, "HVM_CONTEXT", 16, STREAM_MAX_CONTEXT, ONCE | HVM },
+	{ LIBXC_HVM_PARAMS, "HVM_PARAMS", sizeof(struct rec_hvm_params), sizeof(struct rec_hvm_params) + 16 * STREAM_MAX_PARAMS, ONCE | HVM },
+	/* Known, and not of a domain that was saved as a whole. */
 	{ LIBXC_TOOLSTACK, "TOOLSTACK", 1, 0, 0 },
 	{ LIBXC_CHECKPOINT, "CHECKPOINT", 1, 0, 0 },
 	{ LIBXC_CHECKPOINT_DIRTY_PFN_LIST, "CHECKPOINT_DIRTY_PFN_LIST", 1, 0, 0 },
@@ -71,8 +71,8 @@ int stream_check_record(struct stream_reader *r, struct pvctl_error *err)
 		return STREAM_PASS_OVER;
 	if (!u)
 		return stream_fail(r, err, -EPROTO, "type 0x%x is not known here, and cannot be left out", rec->type);
-	if (u->min > u->max)
-		return stream_fail(r, err, -EPROTO, "not of a saved PV domain");
+	if (u->min > u->max || u->flags & (r->hvm ? PV : HVM))
+		return stream_fail(r, err, -EPROTO, "not of a saved %s domain", r->hvm ? "PVH" : "PV");
 	if (rec->len < u->min || rec->len > u->max)
 		return stream_fail(r, err, -EPROTO, "%u bytes is no length for it", rec->len);
 	if ((u->flags & NEEDS_INFO && !r->info) || (u->flags & NEEDS_P2M && !r->p2m))
@@ -99,6 +99,15 @@ static int check_p2m(struct stream_reader *r, struct pvctl_error *err)
 	return 0;
 }
 
+static int check_params(struct stream_reader *r, struct pvctl_error *err)
+{
+	const struct rec_hvm_params *p = (const void *)r->rec.body;
+
+	if (p->count > STREAM_MAX_PARAMS || r->rec.len != sizeof(*p) + p->count * sizeof(p->param[0]))
+		return stream_fail(r, err, -EPROTO, "%u bytes are not what %u parameters need", r->rec.len, p->count);
+	return 0;
+}
+
 int stream_check_body(struct stream_reader *r, struct pvctl_error *err)
 {
 	const struct rec_pv_info *info = (const void *)r->rec.body;
@@ -120,6 +129,8 @@ int stream_check_body(struct stream_reader *r, struct pvctl_error *err)
 	case LIBXC_PV_VCPU_XSAVE:
 	case LIBXC_PV_VCPU_MSRS:
 		return v->vcpu < STREAM_MAX_VCPUS ? 0 : stream_fail(r, err, -EPROTO, "vCPU %u", v->vcpu);
+	case LIBXC_HVM_PARAMS:
+		return check_params(r, err);
 	case LIBXC_CPUID_POLICY:
 		return r->rec.len % 24 ? stream_fail(r, err, -EPROTO, "not whole leaves") : 0;
 	case LIBXC_MSR_POLICY:

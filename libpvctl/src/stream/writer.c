@@ -17,7 +17,7 @@ static int put(struct stream_writer *w, struct iovec *v, int n)
 	return rc;
 }
 
-int stream_write_start(struct stream_writer *w, const char *json, uint32_t xen_major, uint32_t xen_minor)
+int stream_write_start(struct stream_writer *w, uint32_t type, const char *json, uint32_t xen_major, uint32_t xen_minor)
 {
 	uint32_t json_len = (uint32_t)strlen(json) + 1;
 	struct xl_head xl = { .byte_order = XL_BYTE_ORDER, .mandatory_flags = XL_FLAG_JSON | XL_FLAG_STREAM_V2,
@@ -25,7 +25,7 @@ int stream_write_start(struct stream_writer *w, const char *json, uint32_t xen_m
 	struct libxl_head libxl = { htobe64(LIBXL_IDENT), htobe32(LIBXL_VERSION), 0 };
 	struct record_head libxc = { .type = LIBXL_LIBXC_CONTEXT };
 	struct libxc_image_head image = { .marker = LIBXC_MARKER, .id = htobe32(LIBXC_ID), .version = htobe32(LIBXC_VERSION) };
-	struct libxc_domain_head domain = { .type = LIBXC_DOMAIN_PV, .page_shift = 12, .xen_major = xen_major, .xen_minor = xen_minor };
+	struct libxc_domain_head domain = { .type = type, .page_shift = 12, .xen_major = xen_major, .xen_minor = xen_minor };
 	struct iovec v[] = {
 		{ &xl, sizeof(xl) }, { &json_len, sizeof(json_len) }, { (void *)(uintptr_t)json, json_len },
 		{ &libxl, sizeof(libxl) }, { &libxc, sizeof(libxc) }, { &image, sizeof(image) }, { &domain, sizeof(domain) },

@@ -16,8 +16,8 @@ struct stream_writer {
 	struct stream_sink sink;
 	uint64_t offset;
 };
-/* All headers, with xl's JSON; then come records of libxc's. */
-int stream_write_start(struct stream_writer *w, const char *json, uint32_t xen_major, uint32_t xen_minor);
+/* All headers, with xl's JSON and LIBXC_DOMAIN_PV or _HVM; then come records of libxc's. */
+int stream_write_start(struct stream_writer *w, uint32_t type, const char *json, uint32_t xen_major, uint32_t xen_minor);
 /* A body of two pieces; n bytes of b may be 0. */
 int stream_write_record(struct stream_writer *w, uint32_t type, const void *a, size_t a_len, const void *b, size_t b_len);
 /* count pfns with their types; data: the pages of those that have any, as n pieces. data[0] is left to this function. */

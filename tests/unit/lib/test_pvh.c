@@ -216,6 +216,7 @@ static bool is_pvh(uint32_t domid)
 
 START_TEST(test_life)
 {
+	const struct pvctl_save_opts live = { .size = sizeof(live), .live = 1 };
 	struct pvctl_domain_info info = { .size = sizeof(info) };
 	uint64_t before = mock_free_pages(t);
 	struct pvctl_config *c = config("pvh");
@@ -237,7 +238,7 @@ START_TEST(test_life)
 	ck_assert_int_eq(mock_guest_byte(t, domid, ACPI_PADDR), 'R');
 	ck_assert_int_eq(mock_guest_byte(t, domid, (uint64_t)PVH_STORE_GFN << 12), 0);
 	ck_assert_int_eq(mock_guest_byte(t, domid, 0xfec00000), -1);
-	ck_assert_int_eq(pvctl_domain_suspend(ctx, domid, 0, &err), -ENOSYS);
+	ck_assert_int_eq(pvctl_domain_save(ctx, domid, 1, &live, NULL, &err), -ENOSYS);
 	ck_assert_ptr_nonnull(strstr(err.msg, "PVH"));
 	ck_assert_int_eq(pvctl_domain_destroy(ctx, domid, NULL, &err), 0);
 	ck_assert_uint_eq(mock_free_pages(t), before);

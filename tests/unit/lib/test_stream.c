@@ -44,7 +44,7 @@ static void start(void)
 
 	len = at = 0;
 	w = (struct stream_writer){ .sink = { take, NULL } };
-	ck_assert_int_eq(stream_write_start(&w, "{\"a\": 1}", 4, 17), 0);
+	ck_assert_int_eq(stream_write_start(&w, LIBXC_DOMAIN_PV, "{\"a\": 1}", 4, 17), 0);
 	ck_assert_int_eq(stream_write_record(&w, LIBXC_PV_INFO, &info, sizeof(info), NULL, 0), 0);
 }
 
