@@ -396,6 +396,16 @@ void blk_nbd_hurry(struct blk_nbd *n, bool on)
 		loop_timer_set(&n->d->loop, &n->timer, HURRY_NS);
 }
 
+/* qemu-nbd outlives a client that goes before they are agreed: it waits for another. It was told to write nothing yet. */
+static void hang_up(struct blk_nbd *n)
+{
+	bool waits_on = n->pid && n->state == NBD_STARTING;
+
+	nbd_hang_up(n);
+	if (waits_on)
+		child_kill(n->pid, SIGKILL, false);
+}
+
 void blk_nbd_close(struct blk_nbd *n)
 {
 	if (!n)
@@ -409,9 +419,11 @@ void blk_nbd_close(struct blk_nbd *n)
 		destroy(n);
 		return;
 	}
+	hang_up(n);
+	/* One that is dead has its time running. */
+	if (n->state != NBD_DEAD)
+		loop_timer_set(&n->d->loop, &n->timer, CLOSE_NS);
 	n->state = NBD_CLOSED;
-	nbd_hang_up(n);
-	loop_timer_set(&n->d->loop, &n->timer, CLOSE_NS);
 }
 
 void blk_nbd_closing(struct blk_nbd *n, void (*closed)(void *data, bool lost), void *data)
@@ -426,7 +438,7 @@ void blk_nbd_fini(struct daemon *d)
 		struct blk_nbd *n = list_entry(p, struct blk_nbd, link);
 		struct pollfd f = { .fd = n->process.fd, .events = POLLIN };
 
-		nbd_hang_up(n);
+		hang_up(n);
 		if (n->pid && poll(&f, 1, FINI_MS) != 1)
 			child_kill(n->pid, SIGKILL, false);
 		if (n->pid)

@@ -26,7 +26,7 @@ passes first
 pvctl debug-keys t # what the hypervisor keeps for the next time it has now
 sleep 1
 free0=$(free_pages)
-for g in basic apic state physmap; do
+for g in basic apic state physmap fuzz; do
 	t "guest $g: create" pvctl create -q "$(pvh_config $g $g '')"
 	passes $g
 done
@@ -48,17 +48,19 @@ printf '%s\n' 'name="k3"' "kernel=\"$O/guests/state-keeper.elf\"" memory=8 'cpus
 pvctl create -q "$W/k3.cfg"
 for g in k1 k2 k3; do passes $g; done
 
-for a in hole-read hole-write hole-exec hole-stack hole-idt hole-tables far-tables lapic-page triple halt; do
+for a in hole-read hole-write hole-exec hole-stack hole-idt hole-tables far-tables lapic-page watch-and-leave watch-the-stack cr4-reserved cr4-la57 cr3-far cr0-nw no-pae icebp interrupt-hole debugs triple halt; do
 	pvctl create -q "$(pvh_config "h-$a" hostile "$a")" 2>"$W/out" || not_ok "hostile guest $a: create: $(cat "$W/out")"
 	ended 30 "h-$a" || pvctl destroy "h-$a"
 	console_log "h-$a" 2>/dev/null | grep -q 'TEST RESULT' && not_ok "hostile guest $a: $(guest_verdict "h-$a")" || ok "hostile guest $a is ended"
 done
-t "those in holes have crashed, and it is said where" eval "[ \$(pvctl dmesg | grep -c 'crashed: .*at guest physical') -ge 6 ]"
+t "those in holes have crashed, and it is said where" eval "[ \$(pvctl dmesg | grep -c 'crashed: .*at guest physical') -ge 7 ]"
 t "the triple fault is told" eval "pvctl dmesg | grep -q 'triple fault'"
 for a in hole-hypercall-page random-tables; do
 	pvctl create -q "$(pvh_config "h-$a" hostile "$a")"
 	ended 60 "h-$a" || pvctl destroy "h-$a"
 done
+t "one that faults for ever" pvctl create -q "$(pvh_config h-faults hostile faults)"
+t "it goes" pvctl destroy h-faults
 t "a spinner" pvctl create -q "$(pvh_config h-hang hostile hang)"
 t "it can be paused" pvctl pause h-hang
 t "and go on" pvctl unpause h-hang

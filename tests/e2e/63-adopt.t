@@ -79,7 +79,7 @@ t "the guest saw nothing wrong" no_harm
 # One that is armed is killed at a place; it reads that when it begins, so that it comes from a kill of its own.
 points='blk-take blk-taken blk-answer blk-answered blk-counted blk-push blk-pushed tx-begun tx-push tx-shown rx-begun rx-push rx-shown
 	store-done store-noted store-take store-taken store-out console event hypercall hypercall-done grant-mapped'
-for point in ${POINTS:-$points}; do
+for point in ${POINTS:-$(one_in 3 "$points")}; do
 	n=$((RANDOM % 20 + 1))
 	[ $point != grant-mapped ] || n=$((n % 3 + 1)) # while it takes over
 	pid=$(info pid)

@@ -189,14 +189,12 @@ fault() {
 	say "$1, death of $2: runs on $at"
 }
 bad=$BAD
-for point in receiver-connected sender-connected sender-saved receiver-restored; do
-	for who in sender receiver connection; do fault $point $who must; done
-done
-for point in receiver-ready sender-acknowledged sender-kept sender-renamed sender-permitted receiver-permitted receiver-started \
-	receiver-reported sender-reported; do
-	for who in sender receiver connection; do fault $point $who may; done
-done
-t "deaths of sender, receiver and connection at each step" [ "$BAD" = "$bad" ]
+early='receiver-connected sender-connected sender-saved receiver-restored'
+late='receiver-ready sender-acknowledged sender-kept sender-renamed sender-permitted receiver-permitted receiver-started receiver-reported
+	sender-reported'
+for death in $(each_death "$early" 'sender receiver connection'); do fault "${death%:*}" "${death#*:}" must; done
+for death in $(each_death "$late" 'sender receiver connection'); do fault "${death%:*}" "${death#*:}" may; done
+t "deaths of sender, receiver or connection at each step" [ "$BAD" = "$bad" ]
 
 # ---- deaths of nodes ----
 pid_of() { # NODE daemon|qemu

@@ -71,48 +71,45 @@ sound() { # NAME SNAPSHOT WHAT
 	! listed "$1" "$2" || pvctl snapshot info --verify "$1" "$2" >"$W/out" 2>&1 || { not_ok "$3: the snapshot is not whole"; cat "$W/out"; return 1; }
 }
 deaths() { # NAME DISK STEPS-OF-CREATE STEPS-OF-DELETE STEPS-OF-REVERT
-	local name=$1 point who i=0 bad=$BAD mine n s opts
+	local name=$1 death point who i=0 bad=$BAD mine n s opts
 	pvctl define "$(guest "$1" "$2")" >/dev/null
 	t "$name: start" pvctl start "$name" || return 1
 	eventually 120 console_has "$name" 'BLOCK 3 ' || { not_ok "$name writes"; return 1; }
-	for point in $3; do
-		for who in pvctl daemon; do
-			i=$((i + 1)) opts=--no-memory
-			[ $who$name = pvctldie-raw ] && opts=
-			# shellcheck disable=SC2086
-			at $point $who snapshot create $opts "$name" s$i && sound "$name" s$i "death of $who at $point"
-			say "death of $who at $point: $(listed "$name" s$i && echo a snapshot || echo none)"
-		done
+	for death in $(each_death "$3" 'pvctl daemon'); do
+		point=${death%:*} who=${death#*:}
+		i=$((i + 1)) opts=--no-memory
+		[ $who$name = pvctldie-raw ] && opts=
+		# shellcheck disable=SC2086
+		at $point $who snapshot create $opts "$name" s$i && sound "$name" s$i "death of $who at $point"
+		say "death of $who at $point: $(listed "$name" s$i && echo a snapshot || echo none)"
 	done
-	t "$name: deaths of pvctl and of the daemon at each step" [ "$BAD" = "$bad" ]
+	t "$name: deaths of pvctl or of the daemon at each step" [ "$BAD" = "$bad" ]
 	t "$name: one more" pvctl snapshot --no-memory "$name" more
 	t "$name: what was begun is put in order" eval "! find '$SNAPSHOTS/$name' -name '.*' | grep ."
 
 	bad=$BAD
-	for point in $4; do
-		for who in daemon pvctl; do
-			s=$point-$who
-			pvctl snapshot --no-memory "$name" a-$s 2>/dev/null && pvctl snapshot --no-memory "$name" b-$s 2>/dev/null || not_ok "two more"
-			at $point $who snapshot delete "$name" a-$s && sound "$name" a-$s "delete: death of $who at $point"
-			pvctl snapshot info --verify "$name" b-$s >/dev/null || not_ok "delete: death of $who at $point: the later one is not whole"
-			! listed "$name" a-$s || pvctl snapshot delete "$name" a-$s || not_ok "delete: death of $who at $point: again"
-			goes_on "$name" || not_ok "delete: death of $who at $point: it does not go on"
-		done
+	for death in $(each_death "$4" 'daemon pvctl'); do
+		point=${death%:*} who=${death#*:}
+		s=$point-$who
+		pvctl snapshot --no-memory "$name" a-$s 2>/dev/null && pvctl snapshot --no-memory "$name" b-$s 2>/dev/null || not_ok "two more"
+		at $point $who snapshot delete "$name" a-$s && sound "$name" a-$s "delete: death of $who at $point"
+		pvctl snapshot info --verify "$name" b-$s >/dev/null || not_ok "delete: death of $who at $point: the later one is not whole"
+		! listed "$name" a-$s || pvctl snapshot delete "$name" a-$s || not_ok "delete: death of $who at $point: again"
+		goes_on "$name" || not_ok "delete: death of $who at $point: it does not go on"
 	done
 	t "$name: deaths at each step of a deletion" [ "$BAD" = "$bad" ]
 	t "$name: no write fails" no_write_fails "$name"
-	refused "$name: the newest cannot be deleted while it runs" 1 'shut the domain down first' pvctl snapshot delete "$name" "b-${4##* }-pvctl"
+	refused "$name: the newest cannot be deleted while it runs" 1 'shut the domain down first' pvctl snapshot delete "$name" "b-$s"
 
 	bad=$BAD
 	pvctl snapshot "$name" back || not_ok "a last one"
-	for point in $5; do
-		for who in pvctl daemon; do
-			goes_on "$name" || not_ok "it does not go on"
-			at $point $who snapshot revert --yes "$name" back
-			s=$(lines "$name")
-			pvctl snapshot revert --yes "$name" back >"$W/out" 2>&1 || { not_ok "revert: death of $who at $point: again"; cat "$W/out"; }
-			eventually 60 eval "[ \$(lines $name) -gt $((s + 3)) ]" || not_ok "revert: death of $who at $point: it does not go on"
-		done
+	for death in $(each_death "$5" 'pvctl daemon'); do
+		point=${death%:*} who=${death#*:}
+		goes_on "$name" || not_ok "it does not go on"
+		at $point $who snapshot revert --yes "$name" back
+		s=$(lines "$name")
+		pvctl snapshot revert --yes "$name" back >"$W/out" 2>&1 || { not_ok "revert: death of $who at $point: again"; cat "$W/out"; }
+		eventually 60 eval "[ \$(lines $name) -gt $((s + 3)) ]" || not_ok "revert: death of $who at $point: it does not go on"
 	done
 	t "$name: deaths at each step of a revert: it can be done again" [ "$BAD" = "$bad" ]
 	mine=$(target "$name")

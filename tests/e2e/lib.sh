@@ -40,6 +40,29 @@ refused() {
 		printf '%s\n' "exit $rc, wanted $want and /$pattern/" "$out" | head -n 20 | sed 's/^/#   /'
 	fi
 }
+# each_death POINTS WHO: "POINT:WHO" for each of both (FAULTS=all); else of each point one, and the next one tomorrow: all of them take long
+each_death() {
+	local point who p=0 w n
+	n=$(wc -w <<<"$2")
+	for point in $1; do
+		w=0
+		for who in $2; do
+			[ -z "${FAULTS:-}" ] && [ $(((p + w + DAY) % n)) -ne 0 ] || echo "$point:$who"
+			w=$((w + 1))
+		done
+		p=$((p + 1))
+	done
+}
+# one_in K WORDS: every K-th, tomorrow the next ones; all with FAULTS=all
+one_in() {
+	local k=$1 i=0 word
+	[ -z "${FAULTS:-}" ] || k=1
+	for word in $2; do
+		[ $(((i + DAY) % k)) -ne 0 ] || echo "$word"
+		i=$((i + 1))
+	done
+}
+DAY=${DAY:-$(($(date +%s) / 86400))}
 # eventually SECONDS COMMAND...
 eventually() {
 	local end=$((SECONDS + $1))

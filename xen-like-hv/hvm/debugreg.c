@@ -4,11 +4,16 @@
  * write of DR7, not from VMRUN, and keeps them when the guest's turn ends, so we write it before and after. A
  * guest may name any address, the hypervisor's too: those are not armed. One that is hit right behind VMRUN would
  * find the guest's TSS, and with it no stack.
+ *
+ * Watchpoints on data are not armed either under QEMU's emulation: it ends with an assertion when the frame of an interrupt is
+ * stored where a guest watches, and raises in the hypervisor what an instruction hit that left by a nested fault.
+ * So they keep their contents there, and never fire. Breakpoints on instructions do.
  */
 #include "hvm/private.h"
 #include "pv/bounce.h"
 #include "pv/emul.h"
 #include "x86/page.h"
+#include "x86/processor.h"
 #include "x86/traps.h"
 
 #define DR7_ENABLED 0xffUL
@@ -64,12 +69,19 @@ static bool in_use(const struct vcpu *v)
 	return v->pv.dr7 & DR7_ENABLED;
 }
 
+static bool can_be_armed(const struct vcpu *v, unsigned int i)
+{
+	bool data = v->pv.dr7 >> (16 + 4 * i) & 3;
+
+	return guest_range_ok(v->pv.dr[i] & ~7UL, 8) && !(data && cpu_features.tcg);
+}
+
 static uint64_t armed_dr7(const struct vcpu *v)
 {
 	uint64_t dr7 = v->pv.dr7;
 
 	for (unsigned int i = 0; i < 4; i++)
-		if (!guest_range_ok(v->pv.dr[i] & ~7UL, 8))
+		if (!can_be_armed(v, i))
 			dr7 &= ~(3UL << 2 * i);
 	return dr7;
 }

@@ -13,8 +13,6 @@
 #define PENDING_SIPI 2u
 #define PENDING_NMI_IN 4u
 
-#define NR_EXCEPTIONS 32u /* vectors above are interrupts */
-
 #define LVT_TIMER 0
 #define LVT_NR 6
 
@@ -83,6 +81,7 @@ static inline bool vmcb_in_64bit(const struct vmcb *b) { return (b->efer & EFER_
 extern uint8_t svm_iopm[], svm_msrpm[];
 paddr_t svm_host_vmcb(void);
 bool svm_has_nrip(void);
+void svm_idt_load(bool own); /* while a vCPU with a VMCB is in the CPU; or the one for all others */
 
 /* world.S */
 void svm_enter(paddr_t vmcb, struct cpu_user_regs *regs, paddr_t host_vmcb);
@@ -118,7 +117,8 @@ void vlapic_reset(struct vcpu *v);
 void vlapic_init_vcpu(struct vcpu *v);
 void vlapic_post(struct vcpu *v, uint8_t vector);     /* and wakes it */
 int vlapic_deliverable(const struct vcpu *v);         /* -1: none */
-void vlapic_taken(struct vcpu *v, uint8_t vector);
+void vlapic_offer(struct vcpu *v, uint8_t vector); /* to the guest, with V_IRQ */
+void vlapic_offered(struct vcpu *v, uint8_t vector, bool taken);
 bool vlapic_has(const struct vcpu *v, uint8_t vector); /* requested or in service */
 uint32_t vlapic_divisor(const struct vcpu *v);
 int vlapic_read(struct vcpu *v, uint32_t reg, uint64_t *val);

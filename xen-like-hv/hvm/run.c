@@ -154,6 +154,9 @@ static void exit_hlt(struct vcpu *v, struct cpu_user_regs *regs)
 		return;
 	if (!(regs->rflags & FLAGS_IF) && !(READ_ONCE(v->hvm->pending) & (PENDING_NMI_IN | PENDING_INIT))) {
 		(void)do_vcpu_op(VCPUOP_down, v->vcpu_id, 0);
+		/* What came between that look and this: who sent it saw a vCPU that is up. */
+		if (READ_ONCE(v->hvm->pending) & (PENDING_NMI_IN | PENDING_INIT | PENDING_SIPI))
+			__atomic_fetch_and(&v->pause_flags, ~VPF_down, __ATOMIC_SEQ_CST);
 		return;
 	}
 	poll_forget(v);

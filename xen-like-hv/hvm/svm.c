@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* SVM on this machine's CPUs: is it there, and what each CPU keeps for it. */
 #include "hvm/private.h"
+#include "lib/string.h"
 #include "mm/page_alloc.h"
+#include "x86/desc.h"
 #include "x86/msr.h"
 #include "x86/page.h"
 #include "x86/printk.h"
 #include "x86/processor.h"
+#include "x86/traps.h"
 
 #define CPUID_SVM_LEAF 0x8000000au
 #define SVM_NPT (1u << 0)
@@ -18,6 +21,8 @@ uint8_t svm_msrpm[2 * 4096] __aligned(4096);
 
 static bool usable[NR_CPUS], nrip;
 static paddr_t host_vmcb[NR_CPUS];
+static struct desc_ptr host_idtr;
+static uint64_t own_idt[256][2] __aligned(16);
 
 bool svm_has_nrip(void)
 {
@@ -44,6 +49,25 @@ static bool probe(void)
 		return false;
 	nrip = d & SVM_NRIP;
 	return rdmsr_safe(MSR_VM_CR, &vm_cr) != 0 || !(vm_cr & VM_CR_SVMDIS);
+}
+
+/*
+ * Right behind VMRUN the task register is the guest's, and so would be every stack that an interrupt stack table
+ * names. All that can come there is a debug exception: QEMU raises one late, for a watchpoint that the guest's last instruction hit before
+ * it faulted. It stays on the stack that is in use, which VMRUN brings back: with such a vCPU in the CPU it is always ours.
+ */
+static void fill_idt(void)
+{
+	__asm__ volatile("sidt %0" : "=m"(host_idtr));
+	memcpy(own_idt, (const void *)host_idtr.base, sizeof(own_idt));
+	own_idt[TRAP_debug][0] &= ~(7UL << 32);
+}
+
+void svm_idt_load(bool own)
+{
+	struct desc_ptr p = { sizeof(own_idt) - 1, own ? (uint64_t)own_idt : host_idtr.base };
+
+	__asm__ volatile("lidt %0" :: "m"(p) : "memory");
 }
 
 static void msr_passes(uint32_t msr)
@@ -87,8 +111,10 @@ void hvm_init_cpu(void)
 	host = alloc_hv_page();
 	if (!hsave || !host)
 		return;
-	if (smp_cpu() == 0)
+	if (smp_cpu() == 0) {
 		fill_maps();
+		fill_idt();
+	}
 	if (wrmsr_safe(MSR_VM_HSAVE_PA, virt_to_paddr(hsave)) != 0)
 		return;
 	this_cpu(host_vmcb) = virt_to_paddr(host);

@@ -61,11 +61,13 @@ void hvm_switch_from(struct vcpu *v)
 		v->hvm->pkru = swap_pkru(0);
 	fpu_switch_from(v);
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) & ~EFER_SVME);
+	svm_idt_load(false);
 }
 
 void hvm_switch_to(struct vcpu *v)
 {
 	mmu_switch_to_hvm(v->domain);
+	svm_idt_load(true);
 	cpu_load_cr4(hv_cr4);
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
 	fpu_switch_to(v);

@@ -57,6 +57,7 @@
 #define EVENT_NMI 2u
 #define EVENT_EXCEPTION 3u
 #define EVENT_SOFT 4u
+#define NR_EXCEPTIONS 32u
 #define EVENT_ERROR (1UL << 11)
 #define EVENT_VALID (1UL << 31)
 

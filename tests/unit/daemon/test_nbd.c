@@ -42,6 +42,29 @@ START_TEST(long_names)
 }
 END_TEST
 
+/* qemu-nbd waits for another client, if the first one goes before they are agreed. */
+START_TEST(closed_while_it_starts)
+{
+	struct blk_nbd n = { .state = NBD_STARTING, .log.fd = -1, .sock.fd = -1, .process.fd = -1 };
+	struct daemon d = { 0 };
+	int status = 0;
+
+	ck_assert_int_eq(loop_init(&d.loop), 0);
+	n.d = &d;
+	loop_timer_init(&n.timer, on_timer, &n);
+	n.pid = fork();
+	if (!n.pid)
+		for (;;)
+			pause();
+	blk_nbd_close(&n);
+	ck_assert_int_eq(waitpid(n.pid, &status, 0), n.pid);
+	ck_assert(WIFSIGNALED(status));
+	ck_assert_int_eq(n.state, NBD_CLOSED);
+	loop_timer_cancel(&n.timer);
+	loop_fini(&d.loop);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("nbd");
@@ -51,6 +74,7 @@ int main(void)
 
 	tcase_add_test(t, in_use);
 	tcase_add_test(t, long_names);
+	tcase_add_test(t, closed_while_it_starts);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
