@@ -4,7 +4,8 @@
  * interrupts, what hypercalls give back, areas that the hypervisor fills, grants, pages that come, go and move. Whether the
  * log of writes misses any of it is for who reads it (tests/e2e/logdirty.c); what is looked at here is that nothing of
  * it shows: each addition is done once, each interrupt comes once, what was read is what was written.
- * Command line: for how many seconds of CPU time.
+ * Command line: for how many seconds of CPU time; "still" behind it: stores to a page each alone, so that
+ * after the first nothing ends a vCPU's turn, and flushes what it knows, but the hypervisor's wish.
  */
 #include "pvh.h"
 
@@ -27,7 +28,7 @@ const char test_name[] = "pvh-dirty";
 #define VEC 0x51u
 
 static domid_t me;
-static volatile bool stop, other_runs;
+static volatile bool stop, other_runs, still;
 static uint64_t window_l2[512] page_aligned, window_l1[512] page_aligned;
 static uint64_t added[2][COUNTED];
 
@@ -62,7 +63,7 @@ static long add(unsigned int space, uint64_t idx, uint64_t gfn)
 
 static void add_one(unsigned int cpu, uint64_t *seed)
 {
-	unsigned int i = rnd(seed) % COUNTED, word = rnd(seed) % 500;
+	unsigned int i = still ? 0 : rnd(seed) % COUNTED, word = rnd(seed) % 500;
 	volatile uint64_t *p = at(RAM + cpu * COUNTED + i);
 	uint64_t was = p[511];
 
@@ -283,31 +284,39 @@ static void begin(void)
 		test_error("the other vCPU does not run");
 }
 
-static uint64_t seconds(void)
+static uint64_t seconds(const char **rest)
 {
 	uint64_t n = 0;
 
-	for (const char *p = cmdline; *p >= '0' && *p <= '9'; p++)
-		n = n * 10 + (uint64_t)(*p - '0');
+	for (*rest = cmdline; **rest >= '0' && **rest <= '9'; ++*rest)
+		n = n * 10 + (uint64_t)(**rest - '0');
 	return n;
+}
+
+static void all_ways(uint64_t *seed)
+{
+	fill_across(seed);
+	touch_window(seed);
+	grant_step(seed);
+	hypercall_step(seed);
+	place_step(seed);
+	irq_step();
 }
 
 void test_main(void)
 {
-	uint64_t seed = 1234567, end = seconds() * 1000000000ul;
+	const char *rest;
+	uint64_t seed = 1234567, end = seconds(&rest) * 1000000000ul;
 	static struct vcpu_runstate_info now;
 
+	still = *rest != 0;
 	begin();
 	printk("writing\n");
 	do {
-		for (unsigned int i = 0; i < 64; i++) {
+		for (unsigned int i = 0; i < (still ? 2000000 : 64); i++) {
 			add_one(0, &seed);
-			fill_across(&seed);
-			touch_window(&seed);
-			grant_step(&seed);
-			hypercall_step(&seed);
-			place_step(&seed);
-			irq_step();
+			if (!still)
+				all_ways(&seed);
 		}
 		EXPECT(hc_vcpu_op(VCPUOP_get_runstate_info, 0, &now), 0);
 	} while (now.time[RUNSTATE_running] < end);
