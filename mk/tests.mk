@@ -21,11 +21,11 @@ $(O)/tests/unit/%: tests/unit/%.c $(O)/tests/pvctld.a $(O)/libpvcfg.a $(O)/libpv
 	$(call say,TEST,$<)mkdir -p $(@D) && $(CC) $(T_CFLAGS) $(EXTRA_LDFLAGS) -MMD -MP -o $@ $< $(filter %.a,$^) $(T_LIBS)
 
 # What an end-to-end test runs beside pvctl.
-$(O)/tests/e2e/domctl $(O)/tests/e2e/savestate $(O)/tests/e2e/physmap: $(O)/tests/e2e/%: tests/e2e/%.c $(O)/libpvctl.a
+$(O)/tests/e2e/domctl $(O)/tests/e2e/savestate $(O)/tests/e2e/physmap $(O)/tests/e2e/logdirty: $(O)/tests/e2e/%: tests/e2e/%.c $(O)/libpvctl.a
 	$(call say,CC,$<)mkdir -p $(@D) && $(CC) $(LIB_CFLAGS) $(EXTRA_LDFLAGS) -MMD -MP -o $@ $< $(filter %.a,$^) $(LIB_LIBS)
 $(O)/tests/e2e/jailed: tests/e2e/jailed.c
 	$(call say,CC,$<)mkdir -p $(@D) && $(CC) $(USER_CFLAGS) $(EXTRA_LDFLAGS) -MMD -MP -o $@ $< -pthread
-e2e-tools: $(O)/tests/e2e/domctl $(O)/tests/e2e/physmap $(O)/tests/e2e/savestate $(O)/tests/e2e/jailed
+e2e-tools: $(O)/tests/e2e/domctl $(O)/tests/e2e/logdirty $(O)/tests/e2e/physmap $(O)/tests/e2e/savestate $(O)/tests/e2e/jailed
 
 # Each fuzz target with a main of ours that replays files; "make fuzz" builds them for libFuzzer.
 $(O)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(O)/tests/pvctld.a $(O)/libpvcfg.a $(O)/libpvctl.a

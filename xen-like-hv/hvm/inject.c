@@ -58,6 +58,8 @@ static void set_virtual_interrupt(struct vcpu *v)
 	uint64_t vintr = VINTR_MASKING | (h->apic.tpr >> 4 & 15);
 
 	h->asserted = next_vector(v, &h->asserted_apic);
+	if (h->asserted != 0 && h->asserted_apic)
+		vlapic_offer(v, h->asserted);
 	if (h->asserted != 0)
 		vintr |= VINTR_IRQ | VINTR_IGN_TPR | (uint64_t)(h->asserted >> 4) << VINTR_PRIO_SHIFT |
 			 (uint64_t)h->asserted << VINTR_VECTOR_SHIFT;
@@ -125,23 +127,15 @@ bool hvm_wants_to_run(struct vcpu *v)
 }
 
 /*
- * A software interrupt's instruction is done again; all else that was on its way is given once more. QEMU calls an
- * interrupt an exception there, of a vector that none has.
+ * A software interrupt's instruction is done again; all else that was on its way is given once more. What QEMU tells as an
+ * exception of a number that none has is the virtual interrupt, which it has not taken: it is raised again anyway.
  */
 static uint64_t interrupted_event(uint64_t info)
 {
-	if (likely(!(info & EVENT_VALID)) || EVENT_TYPE(info) == EVENT_SOFT)
+	if (likely(!(info & EVENT_VALID)) || EVENT_TYPE(info) == EVENT_SOFT ||
+	    (EVENT_TYPE(info) == EVENT_EXCEPTION && (info & 0xff) >= NR_EXCEPTIONS))
 		return 0;
-	if (EVENT_TYPE(info) == EVENT_EXCEPTION && (uint8_t)info >= NR_EXCEPTIONS)
-		return EVENT_VALID | EVENT_INTR << 8 | (uint8_t)info;
 	return info & ~(1UL << 30);
-}
-
-/* Also where a write to the stack on the way to its handler ended the turn: QEMU leaves V_IRQ then. */
-static bool was_taken(const struct hvm_vcpu *h)
-{
-	return !(h->vmcb->vintr & VINTR_IRQ) ||
-	       (unlikely(h->reinject) && EVENT_TYPE(h->reinject) == EVENT_INTR && (uint8_t)h->reinject == h->asserted);
 }
 
 void hvm_after_exit(struct vcpu *v)
@@ -149,8 +143,8 @@ void hvm_after_exit(struct vcpu *v)
 	struct hvm_vcpu *h = v->hvm;
 
 	h->reinject = interrupted_event(h->vmcb->exit_int_info);
-	if (h->asserted != 0 && was_taken(h) && h->asserted_apic)
-		vlapic_taken(v, h->asserted);
+	if (h->asserted != 0 && h->asserted_apic)
+		vlapic_offered(v, h->asserted, !(h->vmcb->vintr & VINTR_IRQ));
 	h->asserted = 0;
 	/* Its IRET may have been what could not store A in the guest's tables. */
 	if (h->nmi_over && h->vmcb->exit_code != VMEXIT_NPF) {

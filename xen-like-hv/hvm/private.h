@@ -119,7 +119,8 @@ void vlapic_reset(struct vcpu *v);
 void vlapic_init_vcpu(struct vcpu *v);
 void vlapic_post(struct vcpu *v, uint8_t vector);     /* and wakes it */
 int vlapic_deliverable(const struct vcpu *v);         /* -1: none */
-void vlapic_taken(struct vcpu *v, uint8_t vector);
+void vlapic_offer(struct vcpu *v, uint8_t vector); /* to the guest, with V_IRQ */
+void vlapic_offered(struct vcpu *v, uint8_t vector, bool taken);
 bool vlapic_has(const struct vcpu *v, uint8_t vector); /* requested or in service */
 uint32_t vlapic_divisor(const struct vcpu *v);
 /* Its timer as it stands: left to go of initial. */

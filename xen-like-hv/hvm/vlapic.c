@@ -79,12 +79,25 @@ bool vlapic_has(const struct vcpu *v, uint8_t vector)
 	return ((READ_ONCE(a->irr[vector / 32]) | a->isr[vector / 32]) >> vector % 32) & 1;
 }
 
-void vlapic_taken(struct vcpu *v, uint8_t vector)
+/*
+ * From here until the turn ends it is not requested: its handler may be at work all that time, and who asks for another one
+ * then is to have it.
+ */
+void vlapic_offer(struct vcpu *v, uint8_t vector)
 {
 	struct vlapic *a = &v->hvm->apic;
 
 	__atomic_fetch_and(&a->irr[vector / 32], ~(1u << vector % 32), __ATOMIC_SEQ_CST);
-	a->isr[vector / 32] |= 1u << vector % 32;
+}
+
+void vlapic_offered(struct vcpu *v, uint8_t vector, bool taken)
+{
+	struct vlapic *a = &v->hvm->apic;
+
+	if (taken)
+		a->isr[vector / 32] |= 1u << vector % 32;
+	else
+		__atomic_fetch_or(&a->irr[vector / 32], 1u << vector % 32, __ATOMIC_SEQ_CST);
 }
 
 void vlapic_post(struct vcpu *v, uint8_t vector)
