@@ -13,8 +13,10 @@ package pvctl
 import "C"
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 	"unsafe"
 )
@@ -83,11 +85,13 @@ type DomainInfo struct {
 
 func domainInfo(d *C.struct_pvctl_domain_info) (info DomainInfo) {
 	info.fill(d)
+	info.Name = C.GoString(&d.name[0])
 	return
 }
 
+// fill leaves out the name.
 func (info *DomainInfo) fill(d *C.struct_pvctl_domain_info) {
-	info.ID, info.UniqueID, info.Name = uint32(d.domid), uint64(d.unique_id), C.GoString(&d.name[0])
+	info.ID, info.UniqueID = uint32(d.domid), uint64(d.unique_id)
 	info.UUID = *(*UUID)(unsafe.Pointer(&d.uuid))
 	info.State, info.Reason = RunState(d.state), Reason(d.reason)
 	info.Crashed, info.Kept = d.flags&(1<<5) != 0, d.flags&(1<<6) != 0
@@ -162,8 +166,14 @@ func (c *Conn) Domains(ctx context.Context) ([]DomainInfo, error) {
 	}
 	from, all := make([]*C.struct_pvctl_domain_info, n), make([]DomainInfo, n)
 	C.pvctl_go_domains(list, &from[0], C.size_t(n))
+	// One piece of memory for most of the names, and not one for each.
+	var names strings.Builder
+	names.Grow(16 * n)
 	for i, d := range from {
 		all[i].fill(d)
+		name, start := (*[len(d.name)]byte)(unsafe.Pointer(&d.name)), names.Len()
+		names.Write(name[:bytes.IndexByte(name[:], 0)])
+		all[i].Name = names.String()[start:]
 	}
 	return all, nil
 }

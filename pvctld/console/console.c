@@ -13,6 +13,9 @@
 /* A guest that floods is read at this rate; beyond it the ring stays full and the guest waits. */
 #define WINDOW_NS 100000000u
 #define WINDOW_BYTES (256u << 10)
+/* Each line that is taken costs a doorbell either way, and others' disks wait: after so many in the window lines are collected. */
+#define WINDOW_TAKES 32u
+#define REST_NS 2000000u
 #define ALL_WINDOW_BYTES (1u << 20) /* of all guests' consoles: the loop has more to do */
 #define DEAD_KEEP_NS 600000000000ull
 #define DEAD_KEEP_MAX 16u
@@ -119,8 +122,12 @@ static bool may_take(struct console *c)
 	struct window *own = &c->window, *all = &c->d->console_window, *full = NULL;
 	uint64_t now = now_ns();
 
-	if (now >= own->start_ns + WINDOW_NS)
+	if (now < c->rest_ns)
+		return false;
+	if (now >= own->start_ns + WINDOW_NS) {
 		*own = (struct window){ .start_ns = now };
+		c->takes = 0;
+	}
 	if (now >= all->start_ns + WINDOW_NS)
 		*all = (struct window){ .start_ns = now };
 	if (own->used >= WINDOW_BYTES)
@@ -130,6 +137,13 @@ static bool may_take(struct console *c)
 	if (full && !loop_timer_armed(&c->window_timer))
 		loop_timer_set(&c->d->loop, &c->window_timer, full->start_ns + WINDOW_NS - now);
 	return !full;
+}
+
+static void rest(struct console *c)
+{
+	c->rest_ns = now_ns() + REST_NS;
+	evtchn_rest(c->d, c->port);
+	loop_timer_set(&c->d->loop, &c->window_timer, REST_NS);
 }
 
 /* One ringful at most. False: no more for now. */
@@ -152,6 +166,8 @@ static bool take(struct console *c, bool limited)
 		die_point("console");
 		console_ring_consume(c->ring, n);
 		evtchn_useful(c->d, c->port);
+		if (limited && n < sizeof(bytes) / 2 && ++c->takes > WINDOW_TAKES)
+			rest(c);
 	}
 	if (n || bad)
 		console_notify(c);
@@ -172,6 +188,7 @@ void console_start(struct console *c, struct xencons_interface *ring, uint32_t p
 {
 	c->ring = ring;
 	c->port = port;
+	c->rest_ns = 0;
 	console_event(c);
 }
 

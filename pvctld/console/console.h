@@ -35,6 +35,8 @@ struct console {
 	struct list viewers;
 	unsigned int nr_viewers;
 	struct window window;    /* flood limit */
+	unsigned int takes;      /* in the window */
+	uint64_t rest_ns;        /* until then nothing is taken */
 	struct loop_timer window_timer, expiry;
 	struct loop_task more;
 	bool retired;

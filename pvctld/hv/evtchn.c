@@ -151,6 +151,12 @@ void evtchn_useful(struct daemon *d, uint32_t port)
 		d->evtchn.ports[port].vain = 0;
 }
 
+void evtchn_rest(struct daemon *d, uint32_t port)
+{
+	if (d->evtchn.shared_info && port && port < EVTCHN_MAX_PORTS && d->evtchn.ports[port].fn)
+		mute(d, &d->evtchn.ports[port], port);
+}
+
 void evtchn_expect(struct daemon *d, uint32_t port)
 {
 	evtchn_useful(d, port);

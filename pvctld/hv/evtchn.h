@@ -42,7 +42,9 @@ void evtchn_send(struct daemon *d, uint32_t port);
  * until one does: who rings for nothing must not keep the daemon busy.
  */
 void evtchn_useful(struct daemon *d, uint32_t port);
-/* The same; and the next one may follow so soon that it is worth to stay awake for it. */
+/* Nothing is heard of it for the moment: its doorbells cost both sides, and what it has will be looked at. */
+void evtchn_rest(struct daemon *d, uint32_t port);
+/* evtchn_useful; and the next one may follow so soon that it is worth to stay awake for it. */
 void evtchn_expect(struct daemon *d, uint32_t port);
 /* fn is called at once after binding, too: the other side may have sent before. */
 int evtchn_bind_interdomain(struct daemon *d, uint32_t domid, uint32_t remote_port, void (*fn)(void *data), void *data,
