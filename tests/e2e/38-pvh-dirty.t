@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 . tests/e2e/guests.sh
 . tests/e2e/pvhlib.sh
-SEEDS=${SEEDS:-1 2 3 $((EPOCHSECONDS % 1000000))}
+SEEDS=${SEEDS:-1 $((EPOCHSECONDS % 1000000))}
 logdirty() { timeout 120 "$O/tests/e2e/logdirty" "$@"; }
 log_op() { "$O/tests/e2e/savestate" log "$@"; }
 # is WHAT WANT COMMAND...
@@ -28,7 +28,7 @@ t "one to warm up" writer w0 0
 guest_judge w0 120 must
 
 # --- the operations ---
-t "a guest that writes by all ways" writer w 5
+t "a guest that writes by all ways" writer w 20
 id=$(pvctl domid w)
 is "no log, no round" "error 22" log_op "$id" clean
 is "off: it is" none log_op "$id" off
@@ -45,7 +45,7 @@ is "on, when it ends" none log_op "$id" enable
 guest_judge w 120 must
 
 # Without the flush at a round's end one in three of these misses something.
-t "a guest that does not leave its loop" writer q '8 still'
+t "a guest that does not leave its loop" writer q '20 still'
 for i in 1 2 3 4 5 6 7 8; do t "followed, and nothing missed: $i" logdirty "$(pvctl domid q)" 300; done
 guest_judge q 120 must
 
@@ -84,7 +84,7 @@ t "node stop" pvctl node stop --force
 for seed in $SEEDS; do
 	t "a node with delays of seed $seed" pvctl node start --memory 256 --cpus 2 --hypervisor "$O/xen-like-hv-delays.elf" \
 		--hypervisor-options "delays=$seed delay_scale=20"
-	t "a guest that writes" writer "x$seed" 10
+	t "a guest that writes" writer "x$seed" 15
 	for i in 1 2; do t "followed with seed $seed, and nothing missed: $i" logdirty "$(pvctl domid "x$seed")" 3000; done
 	guest_judge "x$seed" 240 must
 	t "no count of a page is wrong" audit_is_clean

@@ -92,7 +92,7 @@ if command -v tmux >/dev/null; then
 	$T send-keys -t menu 0
 	if eventually 10 shows '^>  0  The first'; then ok "a number"; else not_ok "a number"; screen; fi
 	$T send-keys -t menu Down Enter
-	if eventually 30 shows 'code 0'; then ok "Enter creates it"; else not_ok "Enter creates it"; screen; fi
+	if eventually 90 shows 'code 0'; then ok "Enter creates it"; else not_ok "Enter creates it"; screen; fi
 	t "it is there" pvctl domid b
 	pvctl destroy b
 	menu --menu
@@ -101,7 +101,7 @@ if command -v tmux >/dev/null; then
 	if eventually 10 shows 'code [1-9]'; then ok "q leaves"; else not_ok "q leaves"; screen; fi
 	t "and nothing was created" eval "! pvctl domid b"
 	menu --menu
-	if eventually 30 shows 'code 0'; then ok "without a key the default boots"; else not_ok "without a key the default boots"; screen; fi
+	if eventually 90 shows 'code 0'; then ok "without a key the default boots"; else not_ok "without a key the default boots"; screen; fi
 	t "it is there as well" pvctl domid b
 	pvctl destroy b
 	$T kill-server 2>/dev/null
